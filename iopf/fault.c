@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: asking the mm
+ *
+ * What a process could touch, its device can: faults are allowed to sleep and to
+ * be retried, as the CPU's are, so userfaultfd, swap, file systems and the like
+ * work. A fault takes the lock of its VMA, and mmap_lock only where that is not
+ * enough. New pages and page tables are charged to the process's memory cgroup;
+ * without a policy of the VMA they come from the NUMA node of the worker.
+ */
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "iopf.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "iopf."
+
+static bool iopf_stack_growth = true;
+module_param_named(stack_growth, iopf_stack_growth, bool, 0644);
+MODULE_PARM_DESC(stack_growth,
+		 "Let device faults grow a stack within its owner's limits (default Y)");
+
+/*
+ * Make @mm the one to work on. False if its process is gone. The pages of an
+ * mm_users reference would outlive the process, so it is held for one run of a
+ * worker and not for the life of a group.
+ */
+bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm)
+{
+	if (imm->mm == mm)
+		return true;
+	iopf_mm_leave(imm);
+	if (!mmget_not_zero(mm))
+		return false;
+	imm->mm = mm;
+	imm->memcg = get_mem_cgroup_from_mm(mm);
+	imm->old_memcg = set_active_memcg(imm->memcg);
+	return true;
+}
+
+void iopf_mm_leave(struct iopf_mm *imm)
+{
+	if (!imm->mm)
+		return;
+	set_active_memcg(imm->old_memcg);
+	mem_cgroup_put(imm->memcg);
+	/* The last user of an mm must not tear it down here. */
+	mmput_async(imm->mm);
+	imm->mm = NULL;
+}
+
+/**
+ * struct iopf_access - one access to one page
+ * @mm: where
+ * @addr: address of the page
+ * @vm_flags: VMA permissions that it needs
+ * @flags: FAULT_FLAG_* values
+ */
+struct iopf_access {
+	struct mm_struct *mm;
+	unsigned long addr;
+	vm_flags_t vm_flags;
+	unsigned int flags;
+};
+
+static struct iopf_access iopf_access(struct iopf_grp *grp,
+				      const struct iommu_fault *fault)
+{
+	struct iopf_access access = {
+		.mm = grp->mm,
+		.addr = fault->prm.addr & PAGE_MASK,
+		.flags = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
+			 FAULT_FLAG_INTERRUPTIBLE,
+	};
+	u32 perm = fault->prm.perm;
+
+	if (perm & IOMMU_FAULT_PERM_READ)
+		access.vm_flags |= VM_READ;
+	if (perm & IOMMU_FAULT_PERM_WRITE) {
+		access.vm_flags |= VM_WRITE;
+		access.flags |= FAULT_FLAG_WRITE;
+	}
+	if (perm & IOMMU_FAULT_PERM_EXEC) {
+		access.vm_flags |= VM_EXEC;
+		access.flags |= FAULT_FLAG_INSTRUCTION;
+	}
+	if (!(perm & IOMMU_FAULT_PERM_PRIV))
+		access.flags |= FAULT_FLAG_USER;
+	return access;
+}
+
+static bool iopf_may_access(const struct iopf_access *access,
+			    struct vm_area_struct *vma)
+{
+	return !(access->vm_flags & ~vma->vm_flags);
+}
+
+/*
+ * One attempt with the lock of the VMA alone. VM_FAULT_RETRY: go on under
+ * mmap_lock, which also finds out what is wrong with the address.
+ */
+static vm_fault_t iopf_try_vma_lock(struct iopf_access *access)
+{
+	struct vm_area_struct *vma;
+	vm_fault_t ret;
+
+	vma = lock_vma_under_rcu(access->mm, access->addr);
+	if (!vma)
+		return VM_FAULT_RETRY;
+	if (!iopf_may_access(access, vma)) {
+		vma_end_read(vma);
+		return VM_FAULT_RETRY;
+	}
+	ret = handle_mm_fault(vma, access->addr,
+			      access->flags | FAULT_FLAG_VMA_LOCK, NULL);
+	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
+		vma_end_read(vma);
+	if (ret & VM_FAULT_MAJOR)
+		access->flags |= FAULT_FLAG_TRIED;
+	return ret;
+}
+
+#if defined(CONFIG_MEMCG) && !defined(CONFIG_STACK_GROWSUP)
+/*
+ * The mm holds stacks to the limits of the current task, which is a kernel
+ * thread here: check those of the owner.
+ */
+static bool iopf_may_grow(struct mm_struct *mm, struct vm_area_struct *vma,
+			  unsigned long addr)
+{
+	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+	struct task_struct *owner;
+	bool ret = false;
+
+	if (!iopf_stack_growth)
+		return false;
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	if (owner)
+		ret = vma->vm_end - addr <= task_rlimit(owner, RLIMIT_STACK);
+	if (ret && vma->vm_flags & VM_LOCKED)
+		ret = mm->locked_vm + grow <=
+		      task_rlimit(owner, RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	rcu_read_unlock();
+	return ret;
+}
+#else
+/* Without an owner on record there are no limits to check. */
+static bool iopf_may_grow(struct mm_struct *mm, struct vm_area_struct *vma,
+			  unsigned long addr)
+{
+	return false;
+}
+#endif
+
+/* With mmap_lock held on return if there is a VMA, and only then. */
+static struct vm_area_struct *iopf_lock_mm_and_find_vma(struct mm_struct *mm,
+							unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr)
+		return vma;
+	if (vma && vma->vm_flags & VM_GROWSDOWN &&
+	    iopf_may_grow(mm, vma, addr))
+		/* Looks again under the write lock; drops it on failure. */
+		return expand_stack(mm, addr);
+	mmap_read_unlock(mm);
+	return NULL;
+}
+
+static vm_fault_t iopf_try_mmap_lock(struct iopf_access *access)
+{
+	struct vm_area_struct *vma;
+	vm_fault_t ret;
+
+	vma = iopf_lock_mm_and_find_vma(access->mm, access->addr);
+	if (!vma)
+		return VM_FAULT_SIGSEGV;
+	if (!iopf_may_access(access, vma)) {
+		mmap_read_unlock(access->mm);
+		return VM_FAULT_SIGSEGV;
+	}
+	ret = handle_mm_fault(vma, access->addr, access->flags, NULL);
+	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
+		mmap_read_unlock(access->mm);
+	access->flags |= FAULT_FLAG_TRIED;
+	return ret;
+}
+
+static bool iopf_is_answered(struct iopf_grp *grp)
+{
+	return READ_ONCE(grp->state) == IOPF_ANSWERED;
+}
+
+static enum iommu_page_response_code
+iopf_fault_page(struct iopf_grp *grp, const struct iommu_fault *fault)
+{
+	struct iopf_access access = iopf_access(grp, fault);
+	vm_fault_t ret;
+
+	ret = iopf_try_vma_lock(&access);
+	while (ret & VM_FAULT_RETRY) {
+		/* Woken because nobody waits for this fault any more. */
+		if (iopf_is_answered(grp))
+			return IOMMU_PAGE_RESP_INVALID;
+		cond_resched();
+		ret = iopf_try_mmap_lock(&access);
+	}
+
+	/* Out of memory is the device's answer: nobody here is to be killed. */
+	if (ret & VM_FAULT_OOM)
+		mem_cgroup_oom_synchronize(false);
+	return ret & VM_FAULT_ERROR ? IOMMU_PAGE_RESP_INVALID :
+				      IOMMU_PAGE_RESP_SUCCESS;
+}
+
+/*
+ * Fault in the pages of a group, in the order that they were asked for. The
+ * group has one answer, so the first failure decides it. Gives up when somebody
+ * else has answered the group.
+ */
+enum iommu_page_response_code iopf_fault_group(struct iopf_grp *grp)
+{
+	enum iommu_page_response_code code = IOMMU_PAGE_RESP_SUCCESS;
+	struct iopf_fault *request;
+
+	list_for_each_entry(request, &grp->pub.faults, list) {
+		if (iopf_is_answered(grp))
+			break;
+		code = iopf_fault_page(grp, &request->fault);
+		if (code != IOMMU_PAGE_RESP_SUCCESS)
+			break;
+	}
+	return code;
+}

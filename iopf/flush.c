@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: groups that end before their time
+ *
+ * Flushing, discarding and removing never wait for the mm. They answer the
+ * groups themselves, tell the workers to give up, and wait only for answers
+ * that are on their way.
+ */
+#include <linux/export.h>
+
+#include "iopf.h"
+
+/* How long iopf_queue_flush_dev() lets groups end by themselves. */
+#define IOPF_FLUSH_GRACE_MS	100
+
+void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node) {
+		iopf_claim(lane->idev, grp);
+		list_add_tail(&grp->pub.pending_node, claimed);
+	}
+}
+
+/* A claimed group that this library was to handle need not be handled. */
+static void iopf_disown(struct iopf_grp *grp)
+{
+	if (list_empty(&grp->pub.node)) {
+		iopf_worker_disturb(grp);
+		return;
+	}
+	list_del_init(&grp->pub.node);
+	grp->lane->nr_queued--;
+	/* The lane's reference; the library's is still there. */
+	refcount_dec(&grp->users);
+}
+
+/* Groups up to number @seq, either all of them or those without a handler. */
+void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
+			struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
+		if (grp->seq > seq)
+			break;
+		if (!grp->mm && !all)
+			continue;
+		iopf_claim(lane->idev, grp);
+		list_add_tail(&grp->pub.pending_node, claimed);
+		if (grp->mm)
+			iopf_disown(grp);
+	}
+}
+
+static bool iopf_lane_quiet(struct iopf_lane *lane, int phase)
+{
+	struct iopf_dev *idev = lane->idev;
+	bool quiet;
+
+	spin_lock(&idev->lock);
+	quiet = !lane->answering[phase];
+	spin_unlock(&idev->lock);
+	return quiet;
+}
+
+/*
+ * Wait until the answers that are on their way are out. Later ones count for the
+ * other phase and cannot make this longer.
+ */
+static void iopf_lane_wait_answers(struct iopf_lane *lane)
+{
+	struct iopf_dev *idev = lane->idev;
+	int old;
+
+	mutex_lock(&idev->flush_lock);
+	/* Only a flush turns the phase, so these can but become fewer. */
+	wait_event(idev->flushed, iopf_lane_quiet(lane, !lane->phase));
+	spin_lock(&idev->lock);
+	old = lane->phase;
+	lane->phase = !old;
+	spin_unlock(&idev->lock);
+	wait_event(idev->flushed, iopf_lane_quiet(lane, old));
+	mutex_unlock(&idev->flush_lock);
+}
+
+/* The same for all lanes that have answers on their way now. */
+void iopf_wait_answers(struct iopf_dev *idev)
+{
+	struct iopf_lane *lane;
+	unsigned long index;
+
+	spin_lock(&idev->lock);
+	idev->nr_flushing++;
+	xa_for_each(&idev->lanes, index, lane) {
+		if (!lane->answering[0] && !lane->answering[1])
+			continue;
+		iopf_lane_use(lane);
+		spin_unlock(&idev->lock);
+		iopf_lane_wait_answers(lane);
+		spin_lock(&idev->lock);
+		iopf_lane_unuse(lane);
+	}
+	idev->nr_flushing--;
+	spin_unlock(&idev->lock);
+}
+
+static bool iopf_handled_up_to(struct iopf_dev *idev, u64 seq)
+{
+	struct iopf_lane *lane;
+	struct iopf_grp *grp;
+	unsigned long index;
+	bool handled = true;
+
+	spin_lock(&idev->lock);
+	xa_for_each(&idev->lanes, index, lane) {
+		list_for_each_entry(grp, &lane->pending, pub.pending_node) {
+			if (grp->seq > seq)
+				break;
+			if (grp->mm) {
+				handled = false;
+				break;
+			}
+		}
+	}
+	spin_unlock(&idev->lock);
+	return handled;
+}
+
+/**
+ * iopf_queue_flush_dev() - Get the page requests of a device done
+ * @dev: the device
+ *
+ * Waits for the groups of SVA domains that were complete when it was called, a
+ * tenth of a second at most: those that take longer, because they wait for disk,
+ * for a lock or for user space, are answered with Success, which makes a device
+ * that still wants the page ask again, and are not touched any more. On return
+ * all answers of these groups have been sent. Groups that a domain's handler has
+ * taken over stay with the handler.
+ *
+ * This ends groups of all PASIDs of the device, as a driver cannot say here which
+ * PASID goes away. Drivers that can, should call iopf_queue_flush_pasid().
+ *
+ * Context: Process context, may sleep. The driver holds no lock that its
+ * page_response takes.
+ * Return: 0, or %-ENODEV if the device is on no fault queue.
+ */
+int iopf_queue_flush_dev(struct device *dev)
+{
+	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_lane *lane;
+	unsigned long index;
+	LIST_HEAD(claimed);
+	u64 seq;
+
+	if (WARN_ON_ONCE(!idev))
+		return -ENODEV;
+
+	spin_lock(&idev->lock);
+	idev->nr_flushing++;
+	seq = idev->seq;
+	spin_unlock(&idev->lock);
+
+	wait_event_timeout(idev->flushed, iopf_handled_up_to(idev, seq),
+			   msecs_to_jiffies(IOPF_FLUSH_GRACE_MS));
+
+	spin_lock(&idev->lock);
+	idev->nr_flushing--;
+	xa_for_each(&idev->lanes, index, lane)
+		iopf_claim_pending(lane, seq, false, &claimed);
+	spin_unlock(&idev->lock);
+
+	iopf_send_list(&claimed, IOMMU_PAGE_RESP_SUCCESS);
+	iopf_wait_answers(idev);
+	iopf_dev_put(idev);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
+
+/**
+ * iopf_queue_flush_pasid() - End the page requests of one PASID
+ * @dev: the device
+ * @pasid: the PASID that goes away, %IOMMU_NO_PASID for requests without one
+ *
+ * Answers all groups of @pasid with Invalid Request at once, those of a domain's
+ * handler and unfinished ones, too, and waits until these answers have been
+ * sent. Does not wait for faults in progress, which hold nothing of the caller:
+ * the address space stays valid for them, and their late result is dropped.
+ * Other PASIDs are not affected and do not make it slower.
+ *
+ * The driver stops the PASID and drains its hardware queue first, so that all
+ * its requests have been reported.
+ *
+ * Context: Process context, may sleep. The driver holds no lock that its
+ * page_response takes.
+ * Return: 0, or %-ENODEV if the device is on no fault queue.
+ */
+int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
+{
+	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_key key = {
+		.pasid_valid = pasid != IOMMU_NO_PASID,
+		.pasid = pasid,
+	};
+	struct iopf_lane *lane;
+	LIST_HEAD(claimed);
+
+	if (!idev)
+		return -ENODEV;
+
+	spin_lock(&idev->lock);
+	lane = iopf_lane_find(idev, &key);
+	if (lane) {
+		iopf_lane_use(lane);
+		idev->nr_flushing++;
+		iopf_claim_partial(lane, &claimed);
+		iopf_claim_pending(lane, U64_MAX, true, &claimed);
+	}
+	spin_unlock(&idev->lock);
+
+	if (lane) {
+		iopf_send_list(&claimed, IOMMU_PAGE_RESP_INVALID);
+		iopf_lane_wait_answers(lane);
+		spin_lock(&idev->lock);
+		idev->nr_flushing--;
+		iopf_lane_unuse(lane);
+		spin_unlock(&idev->lock);
+	}
+	iopf_dev_put(idev);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
+
+/**
+ * iopf_queue_discard_partial() - End the groups that wait for a request
+ * @queue: the fault queue
+ *
+ * For drivers whose hardware queue has overflowed: requests were lost, last ones
+ * among them, and nobody knows which. Groups that have not got their last
+ * request are answered with Success, so that the device asks again for what it
+ * still needs.
+ *
+ * Context: Process context, may sleep. No requests of the queue's devices are
+ * reported at the same time. The driver holds no lock that its page_response
+ * takes.
+ * Return: 0, or %-EINVAL without a @queue.
+ */
+int iopf_queue_discard_partial(struct iopf_queue *queue)
+{
+	struct iommu_fault_param *param;
+	LIST_HEAD(claimed);
+
+	if (!queue)
+		return -EINVAL;
+
+	mutex_lock(&queue->lock);
+	list_for_each_entry(param, &queue->devices, queue_list) {
+		struct iopf_dev *idev = to_iopf_dev(param);
+		struct iopf_lane *lane;
+		unsigned long index;
+
+		spin_lock(&idev->lock);
+		xa_for_each(&idev->lanes, index, lane)
+			iopf_claim_partial(lane, &claimed);
+		spin_unlock(&idev->lock);
+	}
+	mutex_unlock(&queue->lock);
+
+	/* A device that is removed now waits until these are out. */
+	iopf_send_list(&claimed, IOMMU_PAGE_RESP_SUCCESS);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iopf_queue_discard_partial);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: lanes
+ *
+ * A lane holds the groups of one PASID on one device, and the work items that
+ * handle them: what one PASID does to its lane, the lanes of others do not see.
+ * Lanes are made when a PASID first sends something. Idle ones are kept for a
+ * while, but not many: a guest that chooses its PASIDs could make a million.
+ */
+#include <linux/slab.h>
+
+#include "iopf.h"
+
+/* A request without PASID has a lane, too, beyond all PASIDs. */
+static unsigned long iopf_lane_index(const struct iopf_key *key)
+{
+	return key->pasid_valid ? key->pasid : ULONG_MAX;
+}
+
+struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
+				 const struct iopf_key *key)
+{
+	lockdep_assert_held(&idev->lock);
+	return xa_load(&idev->lanes, iopf_lane_index(key));
+}
+
+/* As long as it has a user, a lane stays. */
+void iopf_lane_use(struct iopf_lane *lane)
+{
+	if (!lane->nr_users++ && !list_empty(&lane->idle_node)) {
+		list_del_init(&lane->idle_node);
+		lane->idev->nr_idle--;
+	}
+}
+
+static void iopf_lane_erase(struct iopf_lane *lane)
+{
+	struct iopf_dev *idev = lane->idev;
+	struct iopf_key key = {
+		.pasid_valid = lane->pasid_valid,
+		.pasid = lane->pasid,
+	};
+
+	xa_erase(&idev->lanes, iopf_lane_index(&key));
+	list_del(&lane->idle_node);
+	idev->nr_lanes--;
+	idev->nr_idle--;
+	kfree(lane);
+}
+
+/* The caller's use of the lane ends, and maybe the lane with it. */
+void iopf_lane_unuse(struct iopf_lane *lane)
+{
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
+	if (--lane->nr_users)
+		return;
+	list_add_tail(&lane->idle_node, &idev->idle);
+	if (++idev->nr_idle > IOPF_IDLE_LANES)
+		iopf_lane_erase(list_first_entry(&idev->idle, struct iopf_lane,
+						 idle_node));
+}
+
+static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
+					 const struct iopf_key *key)
+{
+	struct iopf_lane *lane;
+
+	lane = kzalloc(sizeof(*lane), GFP_NOWAIT | __GFP_NOWARN);
+	if (!lane)
+		return NULL;
+	lane->idev = idev;
+	lane->pasid_valid = key->pasid_valid;
+	lane->pasid = key->pasid;
+	INIT_LIST_HEAD(&lane->partial);
+	INIT_LIST_HEAD(&lane->pending);
+	INIT_LIST_HEAD(&lane->queue);
+	INIT_LIST_HEAD(&lane->idle_node);
+	iopf_workers_init(lane);
+	return lane;
+}
+
+static int iopf_lane_insert(struct iopf_dev *idev, struct iopf_lane *lane,
+			    const struct iopf_key *key)
+{
+	int ret;
+
+	if (idev->nr_lanes >= idev->max_lanes) {
+		idev->stats.limited++;
+		return -ENOSPC;
+	}
+	ret = xa_insert(&idev->lanes, iopf_lane_index(key), lane,
+			GFP_NOWAIT | __GFP_NOWARN);
+	if (!ret)
+		idev->nr_lanes++;
+	return ret;
+}
+
+/*
+ * The lane of @key, made if there is none, and used for the caller. NULL without
+ * memory or beyond the device's limit.
+ */
+struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
+				const struct iopf_key *key)
+{
+	struct iopf_lane *new = NULL;
+	struct iopf_lane *lane;
+
+	spin_lock(&idev->lock);
+	lane = iopf_lane_find(idev, key);
+	if (!lane) {
+		spin_unlock(&idev->lock);
+		new = iopf_lane_alloc(idev, key);
+		spin_lock(&idev->lock);
+		lane = iopf_lane_find(idev, key);
+		if (!lane && new && !iopf_lane_insert(idev, new, key)) {
+			lane = new;
+			new = NULL;
+		}
+	}
+	if (lane)
+		iopf_lane_use(lane);
+	spin_unlock(&idev->lock);
+	kfree(new);
+	return lane;
+}
+
+/*
+ * A group has become the lane's to handle. Returns a worker to be queued when
+ * the lane needs one.
+ */
+struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	list_add_tail(&grp->pub.node, &lane->queue);
+	lane->nr_queued++;
+	return iopf_worker_wanted(lane);
+}
+
+/* The next group that nobody handles. Its holder is the caller now. */
+struct iopf_grp *iopf_lane_pop(struct iopf_lane *lane)
+{
+	struct iopf_grp *grp;
+
+	lockdep_assert_held(&lane->idev->lock);
+	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
+	if (grp) {
+		list_del_init(&grp->pub.node);
+		lane->nr_queued--;
+	}
+	return grp;
+}
+
+/* All references to the device are gone, so all lanes are idle. */
+void iopf_lanes_destroy(struct iopf_dev *idev)
+{
+	struct iopf_lane *lane;
+	unsigned long index;
+
+	xa_for_each(&idev->lanes, index, lane)
+		kfree(lane);
+	xa_destroy(&idev->lanes);
+}

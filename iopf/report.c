@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: page requests come in
+ *
+ * The entry for IOMMU drivers. Nothing here sleeps, save what a handler of
+ * another domain does: reporters are real-time threads that hold locks of
+ * their driver.
+ */
+#include <linux/export.h>
+#include <linux/sched/mm.h>
+
+#include "iopf.h"
+
+static struct iopf_key iopf_key(const struct iommu_fault *fault)
+{
+	bool valid = fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+
+	return (struct iopf_key){
+		.pasid_valid = valid,
+		.pasid = valid ? fault->prm.pasid : 0,
+		.grpid = fault->prm.grpid,
+	};
+}
+
+/*
+ * PCIe 6.0, 10.4.1.2.1: L = 1, W = R = 0 with a PASID is a Stop Marker. All
+ * requests of that PASID have been sent before it, and it wants no response.
+ */
+static bool iopf_is_stop_marker(const struct iommu_fault *fault)
+{
+	return iopf_is_last(fault) && iopf_key(fault).pasid_valid &&
+	       !(fault->prm.perm & (IOMMU_FAULT_PERM_READ |
+				    IOMMU_FAULT_PERM_WRITE |
+				    IOMMU_FAULT_PERM_EXEC));
+}
+
+/*
+ * What no device asks of a process's address space. Other domains have an
+ * owner who knows his own rules.
+ */
+static bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
+			      const struct iommu_fault *fault)
+{
+	u32 perm = fault->prm.perm;
+
+	if (!(perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE |
+		      IOMMU_FAULT_PERM_EXEC)))
+		return true;
+	/* An instruction fetch does not write. */
+	if ((perm & IOMMU_FAULT_PERM_EXEC) && (perm & IOMMU_FAULT_PERM_WRITE))
+		return true;
+	if (fault->prm.pasid >= dev->iommu->max_pasids)
+		return true;
+	return fault->prm.addr >= mm->task_size;
+}
+
+/*
+ * The handle stays valid as long as the driver keeps its side: what detaches a
+ * PASID waits for reports of that PASID. Drivers that fail to do so are the
+ * reason for looking at an SVA domain inside one RCU read section only.
+ */
+static struct iommu_attach_handle *
+iopf_find_handle(struct device *dev, const struct iommu_fault *fault)
+{
+	struct iopf_key key = iopf_key(fault);
+	struct iommu_attach_handle *handle;
+
+	handle = iommu_attach_handle_get(dev->iommu_group,
+					 key.pasid_valid ? key.pasid :
+							   IOMMU_NO_PASID, 0);
+	/* A PASID table in user space: the domain of the device has them all. */
+	if (IS_ERR(handle) && key.pasid_valid &&
+	    dev_iommu_ops(dev)->user_pasid_table)
+		handle = iommu_attach_handle_get(dev->iommu_group,
+						 IOMMU_NO_PASID,
+						 IOMMU_DOMAIN_NESTED);
+	if (IS_ERR(handle) || !handle->domain->iopf_handler)
+		return NULL;
+	return handle;
+}
+
+/* Answer a request that has no group. Only the last one of a group is owed. */
+static void iopf_refuse(struct device *dev, struct iopf_fault *evt)
+{
+	struct iommu_page_response resp = {
+		.pasid = evt->fault.prm.pasid,
+		.grpid = evt->fault.prm.grpid,
+		.code = IOMMU_PAGE_RESP_INVALID,
+	};
+
+	if (iopf_is_last(&evt->fault))
+		dev_iommu_ops(dev)->page_response(dev, evt, &resp);
+}
+
+/* The device does not wait for what a Stop Marker leaves behind. */
+static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
+{
+	struct iopf_lane *lane;
+	LIST_HEAD(claimed);
+
+	spin_lock(&idev->lock);
+	lane = idev->dead ? NULL : iopf_lane_find(idev, key);
+	if (lane)
+		iopf_claim_partial(lane, &claimed);
+	spin_unlock(&idev->lock);
+	iopf_forget_list(&claimed);
+}
+
+/*
+ * A group for the first request of its key, not in the table yet: all that
+ * costs time or may fail happens without the lock.
+ */
+static struct iopf_grp *iopf_make_group(struct iopf_dev *idev,
+					struct device *dev,
+					const struct iopf_key *key,
+					const struct iommu_fault *fault)
+{
+	struct iommu_attach_handle *handle;
+	struct iopf_grp *grp;
+
+	grp = iopf_grp_alloc(idev, key, fault);
+	if (!grp)
+		return NULL;
+
+	grp->lane = iopf_lane_get(idev, key);
+	if (!grp->lane) {
+		iopf_grp_put(grp);
+		return NULL;
+	}
+
+	handle = iopf_find_handle(dev, fault);
+	if (handle && handle->domain->type == IOMMU_DOMAIN_SVA) {
+		/* From here on the process may unbind, and it may exit. */
+		grp->mm = handle->domain->mm;
+		mmgrab(grp->mm);
+	}
+	return grp;
+}
+
+/* Add a request to its group. Returns a worker to be queued, if any. */
+static struct iopf_worker *iopf_join(struct iopf_dev *idev, struct device *dev,
+				     struct iopf_grp *grp,
+				     const struct iommu_fault *fault)
+{
+	lockdep_assert_held(&idev->lock);
+
+	if (grp->mm && iopf_is_malformed(dev, grp->mm, fault)) {
+		idev->stats.malformed++;
+		iopf_grp_reject(idev, grp);
+	}
+	if (!iopf_is_last(fault)) {
+		iopf_grp_add_partial(idev, grp, fault);
+		return NULL;
+	}
+	iopf_grp_complete(idev, grp, fault);
+	if (!grp->mm || grp->rejected)
+		return NULL;
+	return iopf_lane_push(grp->lane, grp);
+}
+
+/*
+ * Take a request in. On success @complete is the group that it completed, if
+ * the caller has to see to it: nobody handles it in the background.
+ *
+ * -EEXIST: the index is still in use, an answer is on its way and this request
+ * is owed none. Other errors: an answer is owed if this is a last request.
+ */
+static int iopf_take_request(struct iopf_dev *idev, struct device *dev,
+			     const struct iommu_fault *fault,
+			     struct iopf_grp **complete)
+{
+	struct iopf_key key = iopf_key(fault);
+	struct iopf_worker *worker = NULL;
+	struct iopf_grp *new = NULL;
+	struct iopf_grp *grp;
+	int ret = 0;
+
+	spin_lock(&idev->lock);
+	idev->stats.requests++;
+	grp = iopf_grp_find(idev, &key);
+	if (!grp && iopf_grp_room(idev, fault)) {
+		spin_unlock(&idev->lock);
+		new = iopf_make_group(idev, dev, &key, fault);
+		spin_lock(&idev->lock);
+		/* The lock was dropped: somebody else may have made it. */
+		grp = iopf_grp_find(idev, &key);
+		if (!grp && !new)
+			idev->stats.nomem++;
+	}
+	if (!grp) {
+		ret = iopf_grp_insert(idev, new);
+		if (!ret) {
+			grp = new;
+			new = NULL;
+		}
+	} else if (grp->state != IOPF_PARTIAL) {
+		idev->stats.malformed++;
+		ret = -EEXIST;
+	}
+	if (!ret) {
+		worker = iopf_join(idev, dev, grp, fault);
+		if (iopf_is_last(fault) && (!grp->mm || grp->rejected))
+			*complete = grp;
+	}
+	spin_unlock(&idev->lock);
+
+	if (worker)
+		iopf_worker_queue(worker);
+	if (new)
+		iopf_grp_cancel(new);
+	return ret;
+}
+
+/* A complete group that is no SVA domain's, or that must not be handled. */
+static int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
+{
+	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iommu_attach_handle *handle = NULL;
+	int ret = -EINVAL;
+
+	if (!grp->rejected) {
+		handle = iopf_find_handle(dev, &grp->pub.last_fault.fault);
+		if (!handle || handle->domain->type == IOMMU_DOMAIN_SVA) {
+			spin_lock(&idev->lock);
+			idev->stats.unhandled++;
+			spin_unlock(&idev->lock);
+			handle = NULL;
+		}
+	}
+	if (handle) {
+		grp->pub.attach_handle = handle;
+		/*
+		 * On success the group is the handler's, who may have answered
+		 * and freed it already.
+		 */
+		ret = handle->domain->iopf_handler(&grp->pub);
+		if (!ret)
+			return 0;
+	}
+
+	dev_warn_ratelimited(dev, "page request group %u of PASID %u refused\n",
+			     grp->key.grpid, grp->key.pasid);
+	iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
+	iopf_grp_put(grp);
+	return ret;
+}
+
+/**
+ * iommu_report_device_fault() - Report a page request of a device
+ * @dev: the device
+ * @evt: the page request; copied, the caller keeps it
+ *
+ * Joins the request to its group (PCIe 6.0, 10.4: requests with the same PASID
+ * and Page Request Group Index, up to the one marked as the last). With the
+ * last request the group goes to the SVA fault handling of this library, which
+ * works in the background, or to the iopf_handler of the PASID's domain, which
+ * is called from here.
+ *
+ * A group is answered exactly once by iommu_ops.page_response, in any case: by
+ * its handler, by this function if nobody handles it, or when the device, the
+ * PASID or the queue goes away. A request that is not the last one of its group
+ * is never answered by itself.
+ *
+ * PASID Stop Markers may be reported: they end the unfinished groups of their
+ * PASID and get no response.
+ *
+ * The caller makes sure that a PASID is detached only after the reports of its
+ * requests have returned.
+ *
+ * Context: Process context, under any lock of the driver that page_response
+ * does not take. Does not sleep, unless a domain's own handler does.
+ * Return: 0 if the request was taken, otherwise an error, and no further answer
+ * is needed from the caller:
+ * * %-EINVAL - malformed, or nobody handles faults of this PASID
+ * * %-ENODEV - the device is on no fault queue
+ * * %-ENOMEM - no memory, not even the queue's reserve, or beyond a limit of
+ *   the device
+ * * %-EEXIST - the group is being handled already; this request is dropped
+ * * other - what the domain's handler returned
+ */
+int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
+{
+	struct iopf_grp *complete = NULL;
+	struct iopf_dev *idev;
+	int ret = -ENODEV;
+
+	if (evt->fault.type != IOMMU_FAULT_PAGE_REQ)
+		return -EINVAL;
+
+	rcu_read_lock();
+	idev = iopf_dev_rcu(dev);
+	if (idev && iopf_is_stop_marker(&evt->fault)) {
+		struct iopf_key key = iopf_key(&evt->fault);
+
+		iopf_stop_pasid(idev, &key);
+		ret = 0;
+	} else if (idev) {
+		ret = iopf_take_request(idev, dev, &evt->fault, &complete);
+	}
+	rcu_read_unlock();
+
+	if (complete)
+		return iopf_hand_over(dev, complete);
+	if (ret && ret != -EEXIST)
+		iopf_refuse(dev, evt);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(iommu_report_device_fault);
