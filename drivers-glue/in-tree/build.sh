@@ -1,0 +1,193 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh kernel|kdir|source: builds the kernel that the variables name and
+# says where it is, prints its build directory, or prints its source tree.
+#
+#   KERNEL  7.3 or 6.12: a series of Debian's linux-source packages
+#   KSRC    the user's own tree instead; it is copied, never written to
+#   IMPL    iopf or upstream: whose fault queue
+#   CONFIG  release or debug
+#
+# One source tree serves every IMPL and CONFIG: CONFIG_IOPF_QUEUE chooses.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+: "${KERNEL:=7.3}" "${IMPL:=iopf}" "${CONFIG:=release}" "${KSRC:=}"
+GLUE=$TOP/drivers-glue/in-tree
+CONFIGS=$TOP/tests/configs
+
+check_variables()
+{
+	case $IMPL in
+	iopf|upstream) ;;
+	*) die "IMPL=$IMPL is unknown" "IMPL=iopf or IMPL=upstream" ;;
+	esac
+	case $CONFIG in
+	release|debug) ;;
+	*) die "CONFIG=$CONFIG is unknown" "CONFIG=release or CONFIG=debug" ;;
+	esac
+	if [ -n "$KSRC" ]; then
+		[ -f "$KSRC/Makefile" ] || die "KSRC=$KSRC is no kernel tree"
+		KSRC=$(cd "$KSRC" && pwd)
+		name=user-$(printf %s "$KSRC" | sha1sum | cut -c 1-8)
+		return
+	fi
+	case $KERNEL in
+	6.12|7.3) name=$KERNEL ;;
+	*) die "KERNEL=$KERNEL is unknown" "KERNEL=7.3 or KERNEL=6.12, or KSRC=DIR for your own tree" ;;
+	esac
+}
+
+# A copy that shares what is never written with the pristine source.
+copy_cached()
+{
+	rm -rf "$2" "$2.tmp"
+	cp -al "$1" "$2.tmp"
+	rm -rf "$2.tmp/drivers/iommu" "$2.tmp/include"
+	cp -a "$1/drivers/iommu" "$2.tmp/drivers/iommu"
+	cp -a "$1/include" "$2.tmp/include"
+	echo "$1" >"$2.tmp/.iopf-source"
+	mv "$2.tmp" "$2"
+}
+
+# A user's tree may change and may hold a build of its own; neither its objects
+# nor its configuration come along.
+copy_user()
+{
+	rsync -a --delete --exclude .git --exclude '*.o' --exclude '.*.cmd' \
+		--exclude /.config --exclude /include/config \
+		--exclude /include/generated --exclude '/arch/*/include/generated' \
+		--exclude /drivers/iommu/iopf --exclude '/include/*/iopf.h' \
+		--exclude '/include/*/*/iopf.h' "$1/" "$2/"
+}
+
+# 6.12 refuses SVA on x86, where device TLBs may keep stale kernel mappings. Our
+# guests have no such device: their kernels, and only they, lift the refusal.
+# See Documentation/kernels.rst.
+lift_sva_refusal()
+{
+	local file=$tree/drivers/iommu/iommu-sva.c
+
+	grep -q 'IS_ENABLED(CONFIG_X86)' "$file" || return 0
+	awk '/if \(IS_ENABLED\(CONFIG_X86\)\)/ { skip = 2 }
+	     skip > 0 { skip--; next }
+	     { print }' "$file" >"$file.new"
+	mv "$file.new" "$file"
+}
+
+prepare_tree()
+{
+	local source
+
+	if [ -n "$KSRC" ]; then
+		need_packages rsync
+		mkdir -p "$tree"
+		run_logged "$IOPF_CACHE/log/copy-$name.log" "copying $KSRC" \
+			copy_user "$KSRC" "$tree"
+	else
+		source=$("$GLUE/fetch.sh" "$KERNEL")
+		if [ "$(cat "$tree/.iopf-source" 2>/dev/null)" != "$source" ]; then
+			mkdir -p "$(dirname "$tree")"
+			run_logged "$IOPF_CACHE/log/copy-$name.log" \
+				"copying ${source##*/} to build in" \
+				copy_cached "$source" "$tree"
+		fi
+	fi
+	"$GLUE/tree.sh" apply "$tree"
+	lift_sva_refusal
+}
+
+fragments()
+{
+	local major
+
+	major=$(awk '/^VERSION = /{ print $3 }' "$tree/Makefile")
+	ls "$CONFIGS/base.config" "$CONFIGS/base-$major.config" \
+		"$CONFIGS/$CONFIG.config" "$CONFIGS/$IMPL.config" \
+		"$CONFIGS/$IMPL-$CONFIG.config" 2>/dev/null || true
+}
+
+# What the result depends on; equal stamps mean there is nothing to build.
+stamp()
+{
+	{
+		gcc --version | head -n 1
+		cat "$tree/Makefile" "$0"
+		fragments | xargs cat
+		(cd "$tree" && xargs sha1sum <drivers/iommu/iopf/.placed)
+		sha1sum <"$tree/drivers/iommu/iommu-sva.c"
+		[ -z "$KSRC" ] || find "$tree" -type f -newer "$build/.stamp" 2>/dev/null
+	} | sha1sum
+}
+
+# kconfig drops what its dependencies do not allow without a word; we do not.
+configure()
+{
+	local all=$build/fragments.config missing
+
+	fragments | xargs cat >"$all"
+	make -C "$tree" O="$build" KCONFIG_ALLCONFIG="$all" allnoconfig
+	missing=$(grep -hE '^(CONFIG_|# CONFIG_.* is not set)' "$all" | while read -r line; do
+		case $line in
+		\#*)
+			line=${line#\# }
+			! grep -q "^${line%% *}=" "$build/.config" || echo "$line"
+			;;
+		*)
+			grep -qxF "$line" "$build/.config" || echo "$line"
+			;;
+		esac
+	done)
+	[ -z "$missing" ] || { echo "kconfig dropped: $missing"; return 1; }
+}
+
+# The other implementation's objects are ours too, save those that look at
+# CONFIG_IOPF_QUEUE: kbuild finds them.
+seed()
+{
+	local other
+
+	for other in "$IOPF_CACHE/build/$name"-{iopf,upstream}-"$CONFIG"; do
+		if [ -e "$other/.stamp" ] && [ "$other" != "$build" ]; then
+			rm -rf "$build"
+			cp -a "$other" "$build"
+			rm -f "$build/.stamp"
+			return
+		fi
+	done
+	mkdir -p "$build"
+}
+
+compile()
+{
+	make -C "$tree" O="$build" -j"$(nproc)" bzImage modules
+	ln -sf arch/x86/boot/bzImage "$build/bzImage"
+}
+
+kernel()
+{
+	need_packages gcc make flex bison bc libelf-dev libssl-dev kmod cpio perl python3
+	with_lock "build-$name"
+	prepare_tree
+	if [ "$(cat "$build/.stamp" 2>/dev/null)" = "$(stamp)" ]; then
+		say "kernel $name $IMPL $CONFIG is up to date"
+		return
+	fi
+	[ -d "$build" ] || seed
+	run_logged "$build.config.log" "configuring kernel $name $IMPL $CONFIG" configure
+	run_logged "$build.log" "building kernel $name $IMPL $CONFIG (first time: 5 to 10 minutes)" compile
+	stamp >"$build/.stamp.new"
+	mv "$build/.stamp.new" "$build/.stamp"
+	say "kernel $name $IMPL $CONFIG: $build/bzImage"
+}
+
+check_variables
+tree=$IOPF_CACHE/tree/$name
+build=$IOPF_CACHE/build/$name-$IMPL-$CONFIG
+case ${1:-} in
+kernel) kernel ;;
+kdir) echo "$build" ;;
+source) echo "$tree" ;;
+*) die "usage: $0 kernel|kdir|source" ;;
+esac

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Debian packages of other suites, without touching the system: a second apt
+# root in the cache, fed from the mirrors that the system itself uses, its
+# indexes checked with the Debian archive keyring. Sourced after lib.sh.
+
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# The archive's and the security archive's addresses, as the system knows them.
+# stable-security lists as "bookworm-security" or (oldstable) by suite name.
+debian_mirrors()
+{
+	apt-get indextargets --format '$(REPO_URI) $(SUITE)' \
+		'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+	awk '$2 ~ /-security$/ { security = $1; next }
+	     $2 !~ /-backports/ && !main { main = $1 }
+	     END { print main, security }'
+}
+
+debian_apt()
+{
+	local root=$IOPF_CACHE/apt verb=$1
+
+	shift
+	"apt-$verb" -q -o "Dir::Etc::SourceList=$root/sources.list" \
+		-o Dir::Etc::SourceParts=/dev/null \
+		-o "Dir::State::Lists=$root/lists" \
+		-o "Dir::Cache=$root" \
+		-o "Dir::State::status=$root/status" \
+		-o APT::Sandbox::User= \
+		-o APT::Install-Recommends=false "$@"
+}
+
+# debian_update: makes the second apt root and reads the indexes, once a day.
+debian_update()
+{
+	local root=$IOPF_CACHE/apt main security suite
+
+	[ -r "$KEYRING" ] || need_packages debian-archive-keyring
+	if [ -n "$(find "$root/updated" -mmin -1440 2>/dev/null)" ]; then
+		return
+	fi
+	read -r main security < <(debian_mirrors)
+	if [ -z "$main" ]; then
+		run_logged "$IOPF_CACHE/log/apt-update.log" \
+			"reading the system's package lists" apt-get -q update
+		read -r main security < <(debian_mirrors)
+	fi
+	[ -n "$main" ] ||
+		die "apt knows no Debian mirror" \
+		    "add one to /etc/apt/sources.list, or give KSRC=DIR (and QEMU=PROGRAM)"
+
+	mkdir -p "$root/lists/partial" "$root/archives/partial"
+	: >"$root/status"
+	for suite in trixie trixie-backports; do
+		echo "deb [signed-by=$KEYRING] $main $suite main"
+	done >"$root/sources.list"
+	if [ -n "$security" ]; then
+		for suite in trixie-security bookworm-security; do
+			echo "deb [signed-by=$KEYRING] $security $suite main"
+		done >>"$root/sources.list"
+	fi
+	run_logged "$IOPF_CACHE/log/apt-update.log" \
+		"reading package lists of trixie, its backports and security" \
+		debian_apt get update
+	touch "$root/updated"
+}
+
+# debian_newest PACKAGE: the newest version that any of the suites has.
+debian_newest()
+{
+	debian_apt cache madison "$1" | awk -F ' *[|] *' '{ print $2 }' | sort -uV | tail -n 1
+}
+
+# debian_download PACKAGE VERSION DIR: the .deb, checked by apt, into DIR.
+debian_download()
+{
+	mkdir -p "$3"
+	(cd "$3" && debian_apt get download "$1=$2")
+}
