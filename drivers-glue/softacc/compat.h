@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * softacc: the differences between the kernels that it is built for
+ */
+#ifndef __SOFTACC_COMPAT_H
+#define __SOFTACC_COMPAT_H
+
+#include <linux/iommu.h>
+#include <linux/version.h>
+
+#if IS_ENABLED(CONFIG_IOPF_QUEUE)
+#include <linux/iopf.h>
+#define SOFTACC_IMPLEMENTATION	"iopf"
+#else
+#define SOFTACC_IMPLEMENTATION	"upstream"
+static inline int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
+{
+	return iopf_queue_flush_dev(dev);
+}
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+static inline int softacc_attach_dev(struct iommu_domain *domain,
+				     struct device *dev,
+				     struct iommu_domain *old)
+{
+	return 0;
+}
+
+#define SOFTACC_VERSION_OPS
+#else
+static inline int softacc_attach_dev(struct iommu_domain *domain,
+				     struct device *dev)
+{
+	return 0;
+}
+
+static inline int softacc_feature(struct device *dev,
+				  enum iommu_dev_features feature)
+{
+	return 0;
+}
+
+/* PASIDs are detached by an operation of their own, features are switched on. */
+#define SOFTACC_VERSION_OPS				\
+	.remove_dev_pasid = softacc_remove_dev_pasid,	\
+	.dev_enable_feat = softacc_feature,		\
+	.dev_disable_feat = softacc_feature,
+#endif
+
+#endif /* __SOFTACC_COMPAT_H */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * softacc: structures
+ *
+ *	iommu.c     the software IOMMU: domains, PASIDs, answers
+ *	ring.c      its page request ring and interrupt thread
+ *	device.c    a device's outstanding groups and counters
+ *	access.c    how the engine touches memory
+ *	engine.c    its threads, which work on jobs
+ *	queue.c     files and jobs: what UACCE and user space see
+ *	main.c      devices come and go
+ *
+ * Locks: softacc_dev.lock and softacc_queue.lock are not nested in each other;
+ * the lock of the ring nests in neither.
+ */
+#ifndef __SOFTACC_CORE_H
+#define __SOFTACC_CORE_H
+
+#include <linux/bitmap.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/uacce.h>
+#include <linux/wait.h>
+
+#include "compat.h"
+#include "softacc.h"
+
+#define SOFTACC_MAX_DEVICES	16
+#define SOFTACC_MAX_PASID_BITS	20
+#define SOFTACC_PRG_BITS	9
+#define SOFTACC_NR_PRG		(1 << SOFTACC_PRG_BITS)
+
+struct softacc_dev;
+struct softacc_queue;
+struct softacc_chunk;
+
+/**
+ * struct softacc_prq - a page request, as it stands in the ring
+ * @dev: who asks
+ * @addr: page address
+ * @pasid: PASID
+ * @grpid: page request group index
+ * @perm: IOMMU_FAULT_PERM_* values
+ * @flags: IOMMU_FAULT_PAGE_REQUEST_* values
+ */
+struct softacc_prq {
+	struct softacc_dev *dev;
+	u64 addr;
+	u32 pasid;
+	u32 grpid;
+	u32 perm;
+	u32 flags;
+};
+
+/**
+ * struct softacc_group - a group that waits for its answer
+ * @thread: whose it is, NULL once nobody waits for it any more
+ * @chunk: what waits for it
+ * @pasid: PASID
+ * @posted: when it was sent, ktime in ns
+ */
+struct softacc_group {
+	struct softacc_thread *thread;
+	struct softacc_chunk *chunk;
+	u32 pasid;
+	u64 posted;
+};
+
+/**
+ * struct softacc_dev - an accelerator
+ * @dev: its device
+ * @uacce: its character device
+ * @lock: guards all that follows
+ * @queues: open files
+ * @busy: indices of groups without an answer
+ * @groups: these groups
+ * @injected: injected groups, answered or not
+ * @stats: counters of the device
+ */
+struct softacc_dev {
+	struct device *dev;
+	struct uacce_device *uacce;
+
+	spinlock_t lock;
+	struct list_head queues;
+	DECLARE_BITMAP(busy, SOFTACC_NR_PRG);
+	struct softacc_group groups[SOFTACC_NR_PRG];
+	struct list_head injected;
+	struct softacc_stats stats;
+};
+
+/**
+ * struct softacc_work - a queued job
+ * @node: in softacc_queue.jobs or .done
+ * @job: as submitted
+ * @end: the completion to be
+ * @submitted: when, ktime in ns
+ * @next: where the next chunk begins
+ * @chunks: chunks being worked on
+ */
+struct softacc_work {
+	struct list_head node;
+	struct softacc_job job;
+	struct softacc_completion end;
+	u64 submitted;
+	u64 next;
+	unsigned int chunks;
+};
+
+enum softacc_chunk_state {
+	SOFTACC_FREE,
+	SOFTACC_READY,
+	SOFTACC_WAITING,
+};
+
+/**
+ * struct softacc_chunk - a part of a job, on one engine thread
+ * @state: touched by the thread only
+ * @work: the job
+ * @begin: first byte of the job that is the chunk's
+ * @pos: next byte to work on
+ * @end: end of the chunk
+ * @result: what CHECKSUM has summed up
+ * @retries: failed accesses since the last progress
+ * @grpid: while waiting, the index of the group
+ * @first: the first page that was asked for
+ * @answered: the response has come; written after @code
+ * @code: the response
+ */
+struct softacc_chunk {
+	enum softacc_chunk_state state;
+	struct softacc_work *work;
+	u64 begin;
+	u64 pos;
+	u64 end;
+	u64 result;
+	u32 retries;
+	u32 grpid;
+	u64 first;
+	bool answered;
+	u32 code;
+};
+
+/**
+ * struct softacc_thread - an engine thread
+ * @queue: the file that it works for
+ * @task: the thread
+ * @wait: where it waits for answers and jobs
+ * @nr_chunks: chunks that it may have under way
+ * @src: a page's worth of what it reads
+ * @dst: and of what it writes or compares with
+ * @chunks: the chunks
+ */
+struct softacc_thread {
+	struct softacc_queue *queue;
+	struct task_struct *task;
+	wait_queue_head_t wait;
+	unsigned int nr_chunks;
+	u64 *src;
+	u64 *dst;
+	struct softacc_chunk chunks[] __counted_by(nr_chunks);
+};
+
+/**
+ * struct softacc_queue - an open file
+ * @dev: the device
+ * @uq: what UACCE has of it; UACCE's mutex serialises all calls from there
+ * @node: in softacc_dev.queues
+ * @mm: the address space, referenced by mm_count
+ * @pasid: its PASID
+ * @config: as set
+ * @threads: the engine, started with the first job
+ * @nr_threads: its size
+ * @stopped: the PASID goes away: nothing is sent any more. Guarded by
+ *	softacc_dev.lock
+ * @stats: counters, guarded by softacc_dev.lock
+ * @lock: guards all that follows
+ * @jobs: jobs to do; the engine works on the first
+ * @done: jobs to be reaped
+ * @nr_jobs: in both
+ * @last_id: the youngest job
+ */
+struct softacc_queue {
+	struct softacc_dev *dev;
+	struct uacce_queue *uq;
+	struct list_head node;
+	struct mm_struct *mm;
+	u32 pasid;
+	struct softacc_config config;
+	struct softacc_thread *threads[SOFTACC_MAX_THREADS];
+	unsigned int nr_threads;
+	bool stopped;
+	struct softacc_stats stats;
+
+	spinlock_t lock;
+	struct list_head jobs;
+	struct list_head done;
+	unsigned int nr_jobs;
+	u32 last_id;
+};
+
+/**
+ * struct softacc_miss - what an access found missing
+ * @addr: the page
+ * @end: end of the area that is accessed
+ * @perm: IOMMU_FAULT_PERM_* value that is needed
+ */
+struct softacc_miss {
+	u64 addr;
+	u64 end;
+	u32 perm;
+};
+
+/* ring.c */
+int softacc_ring_init(unsigned int entries);
+void softacc_ring_exit(void);
+unsigned int softacc_ring_entries(void);
+bool softacc_ring_post(const struct softacc_prq *first, unsigned int count);
+void softacc_ring_drain(void);
+
+/* iommu.c */
+extern bool softacc_no_drain;
+
+int softacc_iommu_init(void);
+void softacc_iommu_exit(void);
+int softacc_iommu_add(struct device *dev);
+void softacc_iommu_remove(struct device *dev);
+
+/* device.c */
+int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
+		 const struct softacc_miss *miss);
+void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk);
+void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
+		    u32 grpid, u32 code);
+void softacc_stop_pasid(struct softacc_dev *sdev, u32 pasid);
+void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid);
+void softacc_read_stats(struct softacc_dev *sdev,
+			const struct softacc_stats *from,
+			struct softacc_stats *to);
+
+/* inject.c */
+int softacc_inject(struct softacc_queue *queue,
+		   const struct softacc_inject *request);
+int softacc_reap_response(struct softacc_queue *queue,
+			  struct softacc_response *response);
+bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
+			     u32 pasid, u32 grpid, u32 code);
+void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid);
+void softacc_disown_injected(struct softacc_queue *queue);
+
+/* access.c */
+int softacc_access(struct softacc_thread *thread, struct softacc_chunk *chunk,
+		   struct softacc_miss *miss);
+
+/* engine.c */
+int softacc_engine_start(struct softacc_queue *queue);
+void softacc_engine_stop(struct softacc_queue *queue);
+void softacc_engine_wake(struct softacc_queue *queue);
+
+/* queue.c */
+extern const struct uacce_ops softacc_uacce_ops;
+
+#endif /* __SOFTACC_CORE_H */

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * softacc: the engine
+ *
+ * A job is cut into chunks of as many pages as a group may have. A thread keeps
+ * several of them under way: while one waits for its answer the next is tried.
+ */
+#include <linux/kthread.h>
+#include <linux/mmu_context.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+#define SOFTACC_RETRY_LIMIT	1000
+
+enum softacc_step {
+	SOFTACC_IDLE,		/* nothing to do for this chunk */
+	SOFTACC_PROGRESS,
+	SOFTACC_BLOCKED,	/* no index or no room in the ring */
+};
+
+/* The job that the engine works on, if it has something left to begin. */
+static struct softacc_work *softacc_open_job(struct softacc_queue *queue)
+{
+	struct softacc_work *work;
+
+	lockdep_assert_held(&queue->lock);
+	work = list_first_entry_or_null(&queue->jobs, struct softacc_work,
+					node);
+	if (work && !work->end.status && work->next < work->job.len)
+		return work;
+	return NULL;
+}
+
+static bool softacc_take_chunk(struct softacc_queue *queue,
+			       struct softacc_chunk *chunk)
+{
+	u64 len = (u64)queue->config.pages_per_group << PAGE_SHIFT;
+	struct softacc_work *work;
+
+	spin_lock(&queue->lock);
+	work = softacc_open_job(queue);
+	if (work) {
+		*chunk = (struct softacc_chunk){
+			.state = SOFTACC_READY,
+			.work = work,
+			.begin = work->next,
+			.pos = work->next,
+			.end = min(work->next + len, work->job.len),
+		};
+		work->next = chunk->end;
+		work->chunks++;
+	}
+	spin_unlock(&queue->lock);
+	return work;
+}
+
+static void softacc_finish_job(struct softacc_queue *queue,
+			       struct softacc_work *work)
+{
+	lockdep_assert_held(&queue->lock);
+	work->end.ns = ktime_get_ns() - work->submitted;
+	list_move_tail(&work->node, &queue->done);
+	wake_up_interruptible(&queue->uq->wait);
+}
+
+/* @chunk is done, or its job has failed. */
+static void softacc_finish_chunk(struct softacc_queue *queue,
+				 struct softacc_chunk *chunk)
+{
+	struct softacc_work *work = chunk->work;
+	bool finished;
+
+	spin_lock(&queue->lock);
+	work->end.bytes += chunk->pos - chunk->begin;
+	if (!work->end.status)
+		work->end.result += chunk->result;
+	finished = !--work->chunks &&
+		   (work->end.status || work->next == work->job.len);
+	if (finished)
+		softacc_finish_job(queue, work);
+	spin_unlock(&queue->lock);
+
+	chunk->state = SOFTACC_FREE;
+	if (finished)
+		softacc_engine_wake(queue);
+}
+
+/* The first failure is the job's; of differences the one with least offset. */
+static void softacc_fail_job(struct softacc_queue *queue,
+			     struct softacc_chunk *chunk, int status, u64 addr)
+{
+	struct softacc_completion *end = &chunk->work->end;
+
+	spin_lock(&queue->lock);
+	if (status == -EILSEQ && (!end->status || end->status == status)) {
+		end->result = end->status ? min(end->result, chunk->result) :
+					    chunk->result;
+		end->status = status;
+	} else if (!end->status) {
+		end->status = status;
+		end->result = 0;
+		end->fault_addr = addr;
+		end->fault_code = status == -EFAULT ? chunk->code : 0;
+	}
+	spin_unlock(&queue->lock);
+}
+
+static enum softacc_step softacc_end_chunk(struct softacc_queue *queue,
+					   struct softacc_chunk *chunk,
+					   int status, u64 addr)
+{
+	if (status)
+		softacc_fail_job(queue, chunk, status, addr);
+	softacc_finish_chunk(queue, chunk);
+	return SOFTACC_PROGRESS;
+}
+
+static void softacc_count_post(struct softacc_queue *queue,
+			       struct softacc_chunk *chunk,
+			       const struct softacc_miss *miss)
+{
+	struct softacc_completion *end = &chunk->work->end;
+
+	spin_lock(&queue->lock);
+	end->groups++;
+	end->requests += min_t(u64, queue->config.pages_per_group,
+			       (PAGE_ALIGN(miss->end) - miss->addr) >> PAGE_SHIFT);
+	if (chunk->retries > 1)
+		end->retries++;
+	spin_unlock(&queue->lock);
+}
+
+static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
+					    struct softacc_chunk *chunk)
+{
+	struct softacc_queue *queue = thread->queue;
+	struct softacc_miss miss;
+	int ret;
+
+	ret = softacc_access(thread, chunk, &miss);
+	if (ret != -EFAULT)
+		return softacc_end_chunk(queue, chunk, ret, 0);
+	if (chunk->retries >= queue->config.retry_limit)
+		return softacc_end_chunk(queue, chunk, -ELOOP, miss.addr);
+
+	ret = softacc_post(thread, chunk, &miss);
+	if (ret == -EBUSY)
+		return SOFTACC_BLOCKED;
+	if (ret)
+		return softacc_end_chunk(queue, chunk, ret, miss.addr);
+	chunk->retries++;
+	softacc_count_post(queue, chunk, &miss);
+	chunk->state = SOFTACC_WAITING;
+	return SOFTACC_PROGRESS;
+}
+
+static enum softacc_step softacc_step_waiting(struct softacc_thread *thread,
+					      struct softacc_chunk *chunk)
+{
+	/* Pairs with smp_store_release() in softacc_tell(). */
+	if (!smp_load_acquire(&chunk->answered))
+		return SOFTACC_IDLE;
+	if (chunk->code != IOMMU_PAGE_RESP_SUCCESS)
+		return softacc_end_chunk(thread->queue, chunk,
+					 READ_ONCE(thread->queue->stopped) ?
+					 -ECANCELED : -EFAULT, chunk->first);
+	chunk->state = SOFTACC_READY;
+	return SOFTACC_PROGRESS;
+}
+
+static enum softacc_step softacc_step(struct softacc_thread *thread,
+				      struct softacc_chunk *chunk)
+{
+	if (chunk->state == SOFTACC_FREE &&
+	    !softacc_take_chunk(thread->queue, chunk))
+		return SOFTACC_IDLE;
+	if (READ_ONCE(chunk->work->end.status)) {
+		if (chunk->state == SOFTACC_WAITING)
+			softacc_abandon(thread, chunk);
+		return softacc_end_chunk(thread->queue, chunk, 0, 0);
+	}
+	return chunk->state == SOFTACC_READY ?
+	       softacc_step_ready(thread, chunk) :
+	       softacc_step_waiting(thread, chunk);
+}
+
+/* Is there a reason to look at the chunks again? */
+static bool softacc_has_work(struct softacc_thread *thread)
+{
+	struct softacc_queue *queue = thread->queue;
+	bool free = false;
+	unsigned int i;
+
+	for (i = 0; i < thread->nr_chunks; i++) {
+		struct softacc_chunk *chunk = &thread->chunks[i];
+
+		if (chunk->state == SOFTACC_FREE)
+			free = true;
+		else if (chunk->state == SOFTACC_READY ||
+			 READ_ONCE(chunk->answered) ||
+			 READ_ONCE(chunk->work->end.status))
+			return true;
+	}
+	if (free) {
+		spin_lock(&queue->lock);
+		free = softacc_open_job(queue);
+		spin_unlock(&queue->lock);
+	}
+	return free;
+}
+
+static int softacc_engine_thread(void *data)
+{
+	struct softacc_thread *thread = data;
+	unsigned int i;
+
+	kthread_use_mm(thread->queue->mm);
+	while (!kthread_should_stop()) {
+		bool blocked = false;
+		bool progress = false;
+
+		for (i = 0; i < thread->nr_chunks; i++) {
+			switch (softacc_step(thread, &thread->chunks[i])) {
+			case SOFTACC_PROGRESS:
+				progress = true;
+				break;
+			case SOFTACC_BLOCKED:
+				blocked = true;
+				break;
+			case SOFTACC_IDLE:
+				break;
+			}
+		}
+		if (progress)
+			cond_resched();
+		else if (blocked)
+			/* Whoever has what we lack does not know of us. */
+			schedule_timeout_interruptible(1);
+		else
+			wait_event_interruptible(thread->wait,
+						 kthread_should_stop() ||
+						 softacc_has_work(thread));
+	}
+	for (i = 0; i < thread->nr_chunks; i++)
+		if (thread->chunks[i].state == SOFTACC_WAITING)
+			softacc_abandon(thread, &thread->chunks[i]);
+	kthread_unuse_mm(thread->queue->mm);
+	return 0;
+}
+
+void softacc_engine_wake(struct softacc_queue *queue)
+{
+	unsigned int i;
+
+	for (i = 0; i < queue->nr_threads; i++)
+		wake_up(&queue->threads[i]->wait);
+}
+
+static void softacc_thread_free(struct softacc_thread *thread)
+{
+	kfree(thread->src);
+	kfree(thread->dst);
+	kfree(thread);
+}
+
+static struct softacc_thread *softacc_thread_alloc(struct softacc_queue *queue)
+{
+	unsigned int nr_chunks = max(queue->config.outstanding /
+				     queue->config.threads, 1U);
+	struct softacc_thread *thread;
+
+	thread = kzalloc(struct_size(thread, chunks, nr_chunks), GFP_KERNEL);
+	if (!thread)
+		return NULL;
+	thread->queue = queue;
+	thread->nr_chunks = nr_chunks;
+	init_waitqueue_head(&thread->wait);
+	thread->src = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	thread->dst = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (thread->src && thread->dst)
+		return thread;
+	softacc_thread_free(thread);
+	return NULL;
+}
+
+/* Stops at once: threads never wait for the mm. Unfinished jobs stay queued. */
+void softacc_engine_stop(struct softacc_queue *queue)
+{
+	unsigned int i;
+
+	for (i = 0; i < queue->nr_threads; i++)
+		kthread_stop(queue->threads[i]->task);
+	for (i = 0; i < queue->nr_threads; i++) {
+		put_task_struct(queue->threads[i]->task);
+		softacc_thread_free(queue->threads[i]);
+	}
+	queue->nr_threads = 0;
+}
+
+/* Serialised by UACCE's mutex. Jobs are queued only after this. */
+int softacc_engine_start(struct softacc_queue *queue)
+{
+	struct softacc_thread *thread;
+	unsigned int i;
+
+	if (queue->nr_threads)
+		return 0;
+	if (!queue->config.retry_limit)
+		queue->config.retry_limit = SOFTACC_RETRY_LIMIT;
+	for (i = 0; i < queue->config.threads; i++) {
+		thread = softacc_thread_alloc(queue);
+		if (!thread)
+			goto err_stop;
+		thread->task = kthread_create(softacc_engine_thread, thread,
+					      "softacc/%u.%u", queue->pasid, i);
+		if (IS_ERR(thread->task)) {
+			softacc_thread_free(thread);
+			goto err_stop;
+		}
+		get_task_struct(thread->task);
+		queue->threads[queue->nr_threads++] = thread;
+	}
+	for (i = 0; i < queue->nr_threads; i++)
+		wake_up_process(queue->threads[i]->task);
+	return 0;
+
+err_stop:
+	softacc_engine_stop(queue);
+	return -ENOMEM;
+}

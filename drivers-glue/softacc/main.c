@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * softacc: a software accelerator behind a software IOMMU
+ *
+ * For trying out and testing shared virtual addressing without hardware. What it
+ * asks of the kernel is what a real accelerator asks: a PASID for a process,
+ * page requests, and their answers.
+ */
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+static unsigned int softacc_devices = 1;
+module_param_named(devices, softacc_devices, uint, 0444);
+MODULE_PARM_DESC(devices, "Number of devices, 1 to 16 (default 1)");
+
+static unsigned int softacc_entries = 1024;
+module_param_named(ring_entries, softacc_entries, uint, 0444);
+MODULE_PARM_DESC(ring_entries,
+		 "Size of the page request ring, a power of two (default 1024)");
+
+bool softacc_no_drain;
+module_param_named(no_drain, softacc_no_drain, bool, 0644);
+MODULE_PARM_DESC(no_drain,
+		 "Misbehave: detach PASIDs without draining their page requests");
+
+static struct softacc_dev *softacc_table[SOFTACC_MAX_DEVICES];
+static DEFINE_MUTEX(softacc_table_lock);
+
+static const struct property_entry softacc_properties[] = {
+	PROPERTY_ENTRY_U32("pasid-num-bits", SOFTACC_MAX_PASID_BITS),
+	{ }
+};
+
+static int softacc_add_uacce(struct softacc_dev *sdev)
+{
+	struct uacce_interface interface = {
+		.name = "softacc",
+		.flags = UACCE_DEV_SVA,
+		.ops = &softacc_uacce_ops,
+	};
+	int ret;
+
+	sdev->uacce = uacce_alloc(sdev->dev, &interface);
+	if (IS_ERR(sdev->uacce))
+		return PTR_ERR(sdev->uacce);
+	sdev->uacce->priv = sdev;
+	sdev->uacce->algs = "fill\ncopy\ncompare\nchecksum\n";
+	sdev->uacce->api_ver = "softacc_v1";
+	ret = sdev->uacce->flags & UACCE_DEV_SVA ? 0 : -EOPNOTSUPP;
+	if (!ret)
+		ret = uacce_register(sdev->uacce);
+	if (ret)
+		uacce_remove(sdev->uacce);
+	return ret;
+}
+
+static struct softacc_dev *softacc_add(int id)
+{
+	struct platform_device_info info = {
+		.name = "softacc",
+		.id = id,
+		.properties = softacc_properties,
+	};
+	struct platform_device *pdev;
+	struct softacc_dev *sdev;
+	int ret;
+
+	sdev = kvzalloc(sizeof(*sdev), GFP_KERNEL);
+	if (!sdev)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&sdev->lock);
+	INIT_LIST_HEAD(&sdev->queues);
+	INIT_LIST_HEAD(&sdev->injected);
+
+	pdev = platform_device_register_full(&info);
+	if (IS_ERR(pdev)) {
+		ret = PTR_ERR(pdev);
+		goto err_free;
+	}
+	sdev->dev = &pdev->dev;
+	platform_set_drvdata(pdev, sdev);
+	ret = softacc_iommu_add(sdev->dev);
+	if (ret)
+		goto err_device;
+	ret = softacc_add_uacce(sdev);
+	if (ret)
+		goto err_iommu;
+	return sdev;
+
+err_iommu:
+	softacc_iommu_remove(sdev->dev);
+err_device:
+	platform_device_unregister(pdev);
+err_free:
+	kvfree(sdev);
+	return ERR_PTR(ret);
+}
+
+/* Files may be open: UACCE ends their queues and unbinds them first. */
+static void softacc_remove(struct softacc_dev *sdev)
+{
+	uacce_remove(sdev->uacce);
+	softacc_iommu_remove(sdev->dev);
+	platform_device_unregister(to_platform_device(sdev->dev));
+	WARN_ON(!bitmap_empty(sdev->busy, SOFTACC_NR_PRG) && !softacc_no_drain);
+	kvfree(sdev);
+}
+
+static void softacc_remove_all(void)
+{
+	int i;
+
+	mutex_lock(&softacc_table_lock);
+	for (i = 0; i < SOFTACC_MAX_DEVICES; i++) {
+		if (softacc_table[i])
+			softacc_remove(softacc_table[i]);
+		softacc_table[i] = NULL;
+	}
+	mutex_unlock(&softacc_table_lock);
+}
+
+static int softacc_add_all(void)
+{
+	struct softacc_dev *sdev;
+	int ret = 0;
+	int i;
+
+	mutex_lock(&softacc_table_lock);
+	for (i = 0; i < softacc_devices && !ret; i++) {
+		sdev = softacc_add(i);
+		if (IS_ERR(sdev))
+			ret = PTR_ERR(sdev);
+		else
+			softacc_table[i] = sdev;
+	}
+	mutex_unlock(&softacc_table_lock);
+	return ret;
+}
+
+/*
+ * A device pins the driver of its IOMMU, which is this module: the devices have
+ * to go before rmmod can work.
+ */
+static int softacc_set_remove(const char *value, const struct kernel_param *kp)
+{
+	softacc_remove_all();
+	return 0;
+}
+
+static const struct kernel_param_ops softacc_remove_ops = {
+	.set = softacc_set_remove,
+};
+
+module_param_cb(remove, &softacc_remove_ops, NULL, 0200);
+MODULE_PARM_DESC(remove, "Write anything: remove all devices, so that the module can be unloaded");
+
+static int __init softacc_init(void)
+{
+	int ret;
+
+	if (!softacc_devices || softacc_devices > SOFTACC_MAX_DEVICES) {
+		pr_err("softacc: devices=%u is not between 1 and %d\n",
+		       softacc_devices, SOFTACC_MAX_DEVICES);
+		return -EINVAL;
+	}
+	if (!is_power_of_2(softacc_entries) || softacc_entries > 1 << 20) {
+		pr_err("softacc: ring_entries=%u is no power of two up to 2^20\n",
+		       softacc_entries);
+		return -EINVAL;
+	}
+	ret = softacc_ring_init(softacc_entries);
+	if (ret)
+		return ret;
+	ret = softacc_iommu_init();
+	if (ret)
+		goto err_ring;
+	ret = softacc_add_all();
+	if (ret)
+		goto err_iommu;
+	return 0;
+
+err_iommu:
+	softacc_remove_all();
+	softacc_iommu_exit();
+err_ring:
+	softacc_ring_exit();
+	return ret;
+}
+module_init(softacc_init);
+
+static void __exit softacc_exit(void)
+{
+	softacc_remove_all();
+	softacc_iommu_exit();
+	softacc_ring_exit();
+}
+module_exit(softacc_exit);
+
+MODULE_DESCRIPTION("Software accelerator with shared virtual addressing");
+MODULE_LICENSE("GPL");

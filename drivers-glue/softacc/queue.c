@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * softacc: files and jobs
+ *
+ * UACCE calls all this under its mutex, ioctls included: nothing here waits for
+ * a job. put_queue comes when the file is closed, which for a killed process is
+ * after its memory is gone.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+
+static int softacc_get_queue(struct uacce_device *uacce, unsigned long pasid,
+			     struct uacce_queue *uq)
+{
+	struct softacc_dev *sdev = uacce->priv;
+	struct softacc_queue *queue;
+
+	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	if (!queue)
+		return -ENOMEM;
+	queue->dev = sdev;
+	queue->uq = uq;
+	queue->pasid = pasid;
+	queue->mm = current->mm;
+	mmgrab(queue->mm);
+	queue->config.pages_per_group = 8;
+	queue->config.outstanding = 16;
+	queue->config.threads = 1;
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->jobs);
+	INIT_LIST_HEAD(&queue->done);
+	uq->priv = queue;
+
+	spin_lock(&sdev->lock);
+	list_add_tail(&queue->node, &sdev->queues);
+	spin_unlock(&sdev->lock);
+	return 0;
+}
+
+static void softacc_free_jobs(struct list_head *jobs)
+{
+	struct softacc_work *work;
+	struct softacc_work *next;
+
+	list_for_each_entry_safe(work, next, jobs, node)
+		kfree(work);
+}
+
+static void softacc_put_queue(struct uacce_queue *uq)
+{
+	struct softacc_queue *queue = uq->priv;
+	struct softacc_dev *sdev = queue->dev;
+
+	softacc_engine_stop(queue);
+	spin_lock(&sdev->lock);
+	list_del(&queue->node);
+	softacc_disown_injected(queue);
+	spin_unlock(&sdev->lock);
+	softacc_free_jobs(&queue->jobs);
+	softacc_free_jobs(&queue->done);
+	mmdrop(queue->mm);
+	kfree(queue);
+}
+
+static int softacc_is_updated(struct uacce_queue *uq)
+{
+	struct softacc_queue *queue = uq->priv;
+
+	return !list_empty_careful(&queue->done);
+}
+
+static long softacc_ioc_info(struct softacc_queue *queue, void __user *arg)
+{
+	struct softacc_info info = {
+		.abi_version = SOFTACC_ABI_VERSION,
+		.pasid = queue->pasid,
+		.prg_indices = SOFTACC_NR_PRG,
+		.ring_entries = softacc_ring_entries(),
+		.implementation = SOFTACC_IMPLEMENTATION,
+	};
+
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long softacc_ioc_config(struct softacc_queue *queue, void __user *arg)
+{
+	struct softacc_config config;
+
+	if (copy_from_user(&config, arg, sizeof(config)))
+		return -EFAULT;
+	if (!config.pages_per_group ||
+	    config.pages_per_group > SOFTACC_MAX_PAGES_PER_GROUP ||
+	    config.pages_per_group > softacc_ring_entries() ||
+	    !config.outstanding || config.outstanding > SOFTACC_MAX_OUTSTANDING ||
+	    !config.threads || config.threads > SOFTACC_MAX_THREADS ||
+	    config.reserved[0] || config.reserved[1])
+		return -EINVAL;
+	if (!list_empty_careful(&queue->jobs))
+		return -EBUSY;
+	softacc_engine_stop(queue);
+	queue->config = config;
+	return 0;
+}
+
+static bool softacc_bad_area(u64 addr, u64 len)
+{
+	return !addr || addr % 8 || !access_ok(u64_to_user_ptr(addr), len);
+}
+
+static bool softacc_bad_job(const struct softacc_job *job)
+{
+	bool reads = job->op != SOFTACC_OP_FILL;
+	bool writes = job->op != SOFTACC_OP_CHECKSUM;
+
+	return job->op < SOFTACC_OP_FILL || job->op > SOFTACC_OP_CHECKSUM ||
+	       job->flags || job->reserved || job->id ||
+	       !job->len || job->len % 8 ||
+	       (reads ? softacc_bad_area(job->src, job->len) : job->src) ||
+	       (writes ? softacc_bad_area(job->dst, job->len) : job->dst);
+}
+
+static long softacc_ioc_submit(struct softacc_queue *queue, void __user *arg)
+{
+	struct softacc_work *work;
+	int ret;
+
+	work = kzalloc(sizeof(*work), GFP_KERNEL_ACCOUNT);
+	if (!work)
+		return -ENOMEM;
+	ret = -EFAULT;
+	if (copy_from_user(&work->job, arg, sizeof(work->job)))
+		goto err_free;
+	ret = -EINVAL;
+	if (softacc_bad_job(&work->job))
+		goto err_free;
+	ret = softacc_engine_start(queue);
+	if (ret)
+		goto err_free;
+	ret = -EAGAIN;
+	if (queue->nr_jobs >= SOFTACC_MAX_JOBS)
+		goto err_free;
+
+	work->job.id = queue->last_id + 1;
+	work->end.id = work->job.id;
+	work->end.tag = work->job.tag;
+	ret = -EFAULT;
+	if (copy_to_user(arg, &work->job, sizeof(work->job)))
+		goto err_free;
+
+	work->submitted = ktime_get_ns();
+	spin_lock(&queue->lock);
+	queue->last_id++;
+	queue->nr_jobs++;
+	list_add_tail(&work->node, &queue->jobs);
+	spin_unlock(&queue->lock);
+	softacc_engine_wake(queue);
+	return 0;
+
+err_free:
+	kfree(work);
+	return ret;
+}
+
+static long softacc_ioc_reap(struct softacc_queue *queue, void __user *arg)
+{
+	struct softacc_work *work;
+
+	spin_lock(&queue->lock);
+	work = list_first_entry_or_null(&queue->done, struct softacc_work,
+					node);
+	spin_unlock(&queue->lock);
+	if (!work)
+		return -EAGAIN;
+	/* UACCE's mutex keeps others from reaping it; the engine is done. */
+	if (copy_to_user(arg, &work->end, sizeof(work->end)))
+		return -EFAULT;
+	spin_lock(&queue->lock);
+	list_del(&work->node);
+	queue->nr_jobs--;
+	spin_unlock(&queue->lock);
+	kfree(work);
+	return 0;
+}
+
+/* Ends all jobs that are not done, without waiting for their answers. */
+static long softacc_ioc_cancel(struct softacc_queue *queue)
+{
+	struct softacc_work *work;
+	struct softacc_work *next;
+
+	spin_lock(&queue->lock);
+	list_for_each_entry_safe(work, next, &queue->jobs, node) {
+		if (!work->end.status)
+			work->end.status = -ECANCELED;
+		if (work->chunks)
+			continue;
+		work->end.ns = ktime_get_ns() - work->submitted;
+		list_move_tail(&work->node, &queue->done);
+	}
+	spin_unlock(&queue->lock);
+	softacc_engine_wake(queue);
+	wake_up_interruptible(&queue->uq->wait);
+	return 0;
+}
+
+static long softacc_ioc_stats(struct softacc_queue *queue,
+			      const struct softacc_stats *from,
+			      void __user *arg)
+{
+	struct softacc_stats *stats;
+	long ret;
+
+	stats = kmalloc(sizeof(*stats), GFP_KERNEL);
+	if (!stats)
+		return -ENOMEM;
+	softacc_read_stats(queue->dev, from, stats);
+	ret = copy_to_user(arg, stats, sizeof(*stats)) ? -EFAULT : 0;
+	kfree(stats);
+	return ret;
+}
+
+static long softacc_ioc_inject(struct softacc_queue *queue, void __user *arg)
+{
+	struct softacc_inject request;
+
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	return softacc_inject(queue, &request);
+}
+
+static long softacc_ioc_response(struct softacc_queue *queue, void __user *arg)
+{
+	struct softacc_response response;
+	int ret;
+
+	ret = softacc_reap_response(queue, &response);
+	if (!ret && copy_to_user(arg, &response, sizeof(response)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static long softacc_ioctl(struct uacce_queue *uq, unsigned int cmd,
+			  unsigned long arg)
+{
+	struct softacc_queue *queue = uq->priv;
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case SOFTACC_IOC_INFO:
+		return softacc_ioc_info(queue, user);
+	case SOFTACC_IOC_CONFIG:
+		return softacc_ioc_config(queue, user);
+	case SOFTACC_IOC_SUBMIT:
+		return softacc_ioc_submit(queue, user);
+	case SOFTACC_IOC_REAP:
+		return softacc_ioc_reap(queue, user);
+	case SOFTACC_IOC_CANCEL:
+		return arg ? -EINVAL : softacc_ioc_cancel(queue);
+	case SOFTACC_IOC_STATS:
+		return softacc_ioc_stats(queue, &queue->stats, user);
+	case SOFTACC_IOC_DEV_STATS:
+		return softacc_ioc_stats(queue, &queue->dev->stats, user);
+	case SOFTACC_IOC_INJECT:
+		return softacc_ioc_inject(queue, user);
+	case SOFTACC_IOC_RESPONSE:
+		return softacc_ioc_response(queue, user);
+	default:
+		return -ENOTTY;
+	}
+}
+
+const struct uacce_ops softacc_uacce_ops = {
+	.get_queue = softacc_get_queue,
+	.put_queue = softacc_put_queue,
+	.is_q_updated = softacc_is_updated,
+	.ioctl = softacc_ioctl,
+};
