@@ -22,13 +22,13 @@ const struct rhashtable_params iopf_table_params = {
 	.automatic_shrinking = true,
 };
 
+/* Early: IOMMU drivers allocate their queues from subsys_initcall() on. */
 static int __init iopf_group_init(void)
 {
 	iopf_grp_cache = KMEM_CACHE(iopf_grp, SLAB_PANIC);
 	iopf_request_cache = KMEM_CACHE(iopf_fault, SLAB_PANIC);
 	return 0;
 }
-/* IOMMU drivers allocate their queues from subsys_initcall() on. */
 core_initcall(iopf_group_init);
 
 int iopf_reserve_init(struct iopf_q *q)

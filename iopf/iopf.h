@@ -141,7 +141,7 @@ struct iopf_dev {
 	struct iopf_q *q;
 	const struct iommu_ops *ops;
 
-	spinlock_t lock;
+	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
 	struct rhashtable table;
 	struct xarray lanes;
@@ -155,7 +155,7 @@ struct iopf_dev {
 	unsigned int max_pending;
 	unsigned int max_lanes;
 	u64 seq;
-	struct mutex flush_lock;
+	struct mutex flush_lock; /* the phases of lanes */
 	unsigned int nr_flushing;
 	wait_queue_head_t flushed;
 	struct iopf_stats stats;

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh kernel|kdir|source: builds the kernel that the variables name and
-# says where it is, prints its build directory, or prints its source tree.
+# build.sh kernel|tree|kdir|source: builds the kernel that the variables name and
+# says where it is, only puts its source tree in place, prints the build
+# directory, or prints the source tree.
 #
 #   KERNEL  7.3 or 6.12: a series of Debian's linux-source packages
 #   KSRC    the user's own tree instead; it is copied, never written to
@@ -153,6 +154,9 @@ seed()
 			rm -rf "$build"
 			cp -a "$other" "$build"
 			rm -f "$build/.stamp"
+			# The tools know their folder; rebuilt tools rebuild all.
+			grep -rlZ --include='*.cmd' --include='*.d' "$other" \
+				"$build/tools" | xargs -0r sed -i "s|$other|$build|g"
 			return
 		fi
 	done
@@ -187,7 +191,11 @@ tree=$IOPF_CACHE/tree/$name
 build=$IOPF_CACHE/build/$name-$IMPL-$CONFIG
 case ${1:-} in
 kernel) kernel ;;
+tree)
+	with_lock "build-$name"
+	prepare_tree
+	;;
 kdir) echo "$build" ;;
 source) echo "$tree" ;;
-*) die "usage: $0 kernel|kdir|source" ;;
+*) die "usage: $0 kernel|tree|kdir|source" ;;
 esac

@@ -31,7 +31,9 @@ run_logged()
 	shift 2
 	mkdir -p "$(dirname "$log")"
 	say "$what (log: $log)"
-	if ! "$@" >"$log" 2>&1 </dev/null; then
+	# In the background, for "if" would switch off errexit inside functions.
+	"$@" >"$log" 2>&1 </dev/null &
+	if ! wait $!; then
 		tail -n 30 "$log" >&2
 		die "$what failed after $((SECONDS - start)) s" "the whole log: $log"
 	fi

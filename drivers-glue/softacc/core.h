@@ -29,7 +29,7 @@
 #define SOFTACC_MAX_DEVICES	16
 #define SOFTACC_MAX_PASID_BITS	20
 #define SOFTACC_PRG_BITS	9
-#define SOFTACC_NR_PRG		(1 << SOFTACC_PRG_BITS)
+#define SOFTACC_NR_PRG		BIT(SOFTACC_PRG_BITS)
 
 struct softacc_dev;
 struct softacc_queue;
@@ -82,7 +82,7 @@ struct softacc_dev {
 	struct device *dev;
 	struct uacce_device *uacce;
 
-	spinlock_t lock;
+	spinlock_t lock; /* all that follows */
 	struct list_head queues;
 	DECLARE_BITMAP(busy, SOFTACC_NR_PRG);
 	struct softacc_group groups[SOFTACC_NR_PRG];
@@ -193,7 +193,7 @@ struct softacc_queue {
 	bool stopped;
 	struct softacc_stats stats;
 
-	spinlock_t lock;
+	spinlock_t lock; /* all that follows */
 	struct list_head jobs;
 	struct list_head done;
 	unsigned int nr_jobs;

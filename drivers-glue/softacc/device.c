@@ -9,12 +9,17 @@
 
 #include "core.h"
 
-#define softacc_count(sdev, queue, counter, n)		\
-do {							\
-	(sdev)->stats.counter += (n);			\
-	if (queue)					\
-		(queue)->stats.counter += (n);		\
-} while (0)
+#define SOFTACC_STAT(name)	offsetof(struct softacc_stats, name)
+
+/* Add to a counter of the device, and of the file if there is one. */
+static void softacc_count(struct softacc_dev *sdev, struct softacc_queue *queue,
+			  size_t counter, s64 n)
+{
+	lockdep_assert_held(&sdev->lock);
+	*(u64 *)((char *)&sdev->stats + counter) += n;
+	if (queue)
+		*(u64 *)((char *)&queue->stats + counter) += n;
+}
 
 static unsigned int softacc_lat_bucket(u64 ns)
 {
@@ -45,7 +50,7 @@ static void softacc_end_group(struct softacc_dev *sdev, u32 grpid)
 	lockdep_assert_held(&sdev->lock);
 	__clear_bit(grpid, sdev->busy);
 	softacc_count(sdev, softacc_group_queue(&sdev->groups[grpid]),
-		      outstanding, -1);
+		      SOFTACC_STAT(outstanding), -1);
 }
 
 /* An index for a group of @chunk, or a negative errno. */
@@ -67,7 +72,7 @@ static int softacc_begin_group(struct softacc_thread *thread,
 			.pasid = queue->pasid,
 			.posted = ktime_get_ns(),
 		};
-		softacc_count(sdev, queue, outstanding, 1);
+		softacc_count(sdev, queue, SOFTACC_STAT(outstanding), 1);
 	}
 	spin_unlock(&sdev->lock);
 	if (grpid < SOFTACC_NR_PRG)
@@ -109,10 +114,10 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 
 	spin_lock(&sdev->lock);
 	if (posted) {
-		softacc_count(sdev, queue, groups, 1);
-		softacc_count(sdev, queue, requests, count);
+		softacc_count(sdev, queue, SOFTACC_STAT(groups), 1);
+		softacc_count(sdev, queue, SOFTACC_STAT(requests), count);
 	} else {
-		softacc_count(sdev, queue, ring_full, 1);
+		softacc_count(sdev, queue, SOFTACC_STAT(ring_full), 1);
 		softacc_end_group(sdev, grpid);
 	}
 	spin_unlock(&sdev->lock);
@@ -128,7 +133,7 @@ void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk)
 
 	spin_lock(&sdev->lock);
 	if (!chunk->answered) {
-		softacc_count(sdev, queue, abandoned, 1);
+		softacc_count(sdev, queue, SOFTACC_STAT(abandoned), 1);
 		queue->stats.outstanding--;
 		group->thread = NULL;
 	}
@@ -164,7 +169,8 @@ static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 	softacc_count_latency(&sdev->stats, ns);
 	if (queue)
 		softacc_count_latency(&queue->stats, ns);
-	softacc_count(sdev, queue, responses[min(code, 2U)], 1);
+	softacc_count(sdev, queue,
+		      SOFTACC_STAT(responses) + min(code, 2U) * sizeof(u64), 1);
 	softacc_end_group(sdev, grpid);
 	softacc_tell(group, code);
 	return true;
@@ -204,7 +210,8 @@ void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid)
 
 		if (group->pasid != pasid)
 			continue;
-		softacc_count(sdev, softacc_group_queue(group), forgotten, 1);
+		softacc_count(sdev, softacc_group_queue(group),
+			      SOFTACC_STAT(forgotten), 1);
 		softacc_end_group(sdev, grpid);
 		softacc_tell(group, IOMMU_PAGE_RESP_INVALID);
 	}

@@ -19,7 +19,7 @@
  * has been reported; these never go back, so a drain waits for numbers.
  */
 static struct {
-	spinlock_t lock;
+	spinlock_t lock; /* entries, head, tail */
 	struct softacc_prq *entries;
 	unsigned int size;
 	u64 head;
