@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What programs that use softacc have in common: opening it, running a job, and
+ * reading its figures. For programs in the guest.
+ */
+#ifndef ACC_H
+#define ACC_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "softacc.h"
+
+#define ACC_DEVICE	"/dev/softacc-0"
+
+/* A file of the accelerator, or -1. */
+static inline int acc_open(unsigned int pages_per_group,
+			   unsigned int outstanding, unsigned int threads)
+{
+	struct softacc_config config = {
+		.pages_per_group = pages_per_group,
+		.outstanding = outstanding,
+		.threads = threads,
+	};
+	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+static inline uint32_t acc_pasid(int fd)
+{
+	struct softacc_info info;
+
+	return ioctl(fd, SOFTACC_IOC_INFO, &info) ? 0 : info.pasid;
+}
+
+static inline int acc_submit(int fd, uint32_t op, const void *src, void *dst,
+			     uint64_t len, uint64_t seed)
+{
+	struct softacc_job job = {
+		.op = op,
+		.src = (uintptr_t)src,
+		.dst = (uintptr_t)dst,
+		.len = len,
+		.seed = seed,
+	};
+
+	return ioctl(fd, SOFTACC_IOC_SUBMIT, &job);
+}
+
+/* The next completion, within @ms milliseconds; otherwise -1 with ETIMEDOUT. */
+static inline int acc_reap(int fd, struct softacc_completion *end, int ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	int ret;
+
+	while (ioctl(fd, SOFTACC_IOC_REAP, end)) {
+		if (errno != EAGAIN)
+			return -1;
+		ret = poll(&poll_fd, 1, ms);
+		if (ret > 0)
+			continue;
+		if (!ret)
+			errno = ETIMEDOUT;
+		return -1;
+	}
+	return 0;
+}
+
+/* A job from beginning to end: its status, or that of the call that failed. */
+static inline int acc_run(int fd, uint32_t op, const void *src, void *dst,
+			  uint64_t len, uint64_t seed,
+			  struct softacc_completion *end)
+{
+	memset(end, 0, sizeof(*end));
+	if (acc_submit(fd, op, src, dst, len, seed) || acc_reap(fd, end, 60000))
+		return -errno;
+	return end->status;
+}
+
+/* The offset of the first wrong byte that FILL should have written, or -1. */
+static inline int64_t acc_verify(const void *area, uint64_t len, uint64_t seed)
+{
+	const uint64_t *word = area;
+	uint64_t i;
+
+	for (i = 0; i < len / 8; i++)
+		if (word[i] != softacc_pattern(seed, i * 8))
+			return i * 8;
+	return -1;
+}
+
+/* The latency in ns that @percent of the requests stayed under, roughly. */
+static inline double acc_percentile(const struct softacc_stats *stats,
+				    double percent)
+{
+	double wanted = stats->lat_count * percent / 100;
+	double sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < SOFTACC_LAT_BUCKETS; i++) {
+		double low = softacc_lat_floor(i);
+		double high = softacc_lat_floor(i + 1);
+
+		if (sum + stats->lat[i] >= wanted && stats->lat[i])
+			return low + (high - low) * (wanted - sum) / stats->lat[i];
+		sum += stats->lat[i];
+	}
+	return stats->lat_max;
+}
+
+#endif /* ACC_H */

@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest-tests.sh: in the guest, all tests that this kernel can run. Their TAP
+# comes one after the other; guest-setup.sh has to have run.
+failed=0
+
+# A test program ends with 1 when a test has failed, and has said so.
+run()
+{
+	echo "# $*"
+	"$@"
+	status=$?
+	[ $status -eq 0 ] || failed=1
+	[ $status -le 1 ] || echo "not ok - $1 ended with status $status"
+}
+
+run test-groups
+run test-sva
+# The cases with page requests; whether a kernel has all of them is its affair.
+for case in alloc_hwpt_nested viommu_alloc_nested_iopf pasid_attach; do
+	if iommufd -l 2>&1 | grep -q " $case\$"; then
+		run iommufd -t "$case"
+	else
+		echo "# this kernel's iommufd selftest has no $case"
+	fi
+done
+[ ! -e /sys/kernel/debug/kunit ] || run kunit-results.sh
+run test-removal.sh
+exit $failed

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the fault queue puts groups together and answers them, seen from a device
+ * that sends exactly the requests it is told to.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <linux/userfaultfd.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "acc.h"
+#include "kselftest_harness.h"
+
+#define PAGE		4096UL
+#define GRPID		SOFTACC_INJECT_GRPID
+
+#define PERM_READ	(1 << 0)
+#define PERM_WRITE	(1 << 1)
+#define PERM_EXEC	(1 << 2)
+
+#define RESP_SUCCESS	0
+#define RESP_INVALID	1
+
+static int inject_perm(int fd, uint32_t grpid, const void *addr, uint32_t flags,
+		       uint32_t perm)
+{
+	struct softacc_inject request = {
+		.flags = flags,
+		.grpid = grpid,
+		.perm = perm,
+		.addr = (uintptr_t)addr,
+	};
+
+	return ioctl(fd, SOFTACC_IOC_INJECT, &request);
+}
+
+static int inject(int fd, uint32_t grpid, const void *addr, uint32_t flags)
+{
+	return inject_perm(fd, grpid, addr, flags, PERM_WRITE);
+}
+
+/* The next answer within @ms milliseconds, or -1. */
+static int answer(int fd, struct softacc_response *response, int ms)
+{
+	for (; ms > 0; ms--) {
+		if (!ioctl(fd, SOFTACC_IOC_RESPONSE, response))
+			return 0;
+		usleep(1000);
+	}
+	return -1;
+}
+
+static bool is_present(const void *addr)
+{
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (pread(fd, &entry, 8, (uintptr_t)addr / PAGE * 8) != 8)
+		entry = 0;
+	close(fd);
+	return entry >> 63;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static uint64_t spurious(int fd)
+{
+	struct softacc_stats stats;
+
+	return ioctl(fd, SOFTACC_IOC_DEV_STATS, &stats) ? ~0ULL :
+							  stats.spurious;
+}
+
+FIXTURE(groups)
+{
+	int fd;
+	char *area;
+	uint64_t spurious;
+	struct softacc_response response;
+};
+
+FIXTURE_SETUP(groups)
+{
+	self->fd = acc_open(8, 16, 1);
+	ASSERT_LE(0, self->fd)
+		TH_LOG("%s: %s", ACC_DEVICE, strerror(errno));
+	self->area = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->area);
+	madvise(self->area, 16 * PAGE, MADV_NOHUGEPAGE);
+	self->spurious = spurious(self->fd);
+}
+
+FIXTURE_TEARDOWN(groups)
+{
+	EXPECT_EQ(self->spurious, spurious(self->fd));
+	EXPECT_EQ(-1, answer(self->fd, &self->response, 20))
+		TH_LOG("one more answer: index %x", self->response.grpid);
+	close(self->fd);
+}
+
+#define expect_answer(index, expected) do {				\
+	ASSERT_EQ(0, answer(self->fd, &self->response, 5000))		\
+		TH_LOG("no answer for index %x", index);		\
+	EXPECT_EQ(index, self->response.grpid);				\
+	EXPECT_EQ(expected, self->response.code);			\
+	EXPECT_EQ(1, self->response.count);				\
+} while (0)
+
+TEST_F(groups, one_answer_for_all)
+{
+	int i;
+
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, inject(self->fd, GRPID, self->area + i * PAGE,
+				    i == 7 ? SOFTACC_INJECT_LAST : 0));
+	expect_answer(GRPID, RESP_SUCCESS);
+	for (i = 0; i < 8; i++)
+		EXPECT_TRUE(is_present(self->area + i * PAGE));
+	EXPECT_FALSE(is_present(self->area + 8 * PAGE));
+}
+
+/* Groups whose requests come mixed stay apart. */
+TEST_F(groups, interleaved)
+{
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, 0));
+	ASSERT_EQ(0, inject(self->fd, GRPID + 1, self->area + PAGE, 0));
+	ASSERT_EQ(0, inject(self->fd, GRPID + 1, self->area + 2 * PAGE,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID + 1, RESP_SUCCESS);
+	EXPECT_FALSE(is_present(self->area));
+	EXPECT_TRUE(is_present(self->area + PAGE));
+	EXPECT_TRUE(is_present(self->area + 2 * PAGE));
+
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + 3 * PAGE,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_SUCCESS);
+	EXPECT_TRUE(is_present(self->area));
+	EXPECT_TRUE(is_present(self->area + 3 * PAGE));
+}
+
+/*
+ * Two processes use the same index at the same time. The kernel's own queue
+ * gives the first one's page to the second: there this test has to fail.
+ */
+TEST_F(groups, two_pasids_one_index)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, 0));
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct softacc_response response;
+		int fd = acc_open(8, 16, 1);
+		char *page;
+
+		/* What the parent has asked for is no memory of the child. */
+		munmap(self->area, 16 * PAGE);
+		page = mmap(self->area - (1UL << 40), PAGE,
+			    PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (fd < 0 || inject(fd, GRPID, page, SOFTACC_INJECT_LAST))
+			_exit(2);
+		if (answer(fd, &response, 5000))
+			_exit(3);
+		if (response.code != RESP_SUCCESS || response.count != 1)
+			_exit(4);
+		_exit(is_present(page) ? 0 : 5);
+	}
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, status)
+		TH_LOG("the other process: status %x", status);
+
+	EXPECT_FALSE(is_present(self->area));
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_SUCCESS);
+	EXPECT_TRUE(is_present(self->area));
+	EXPECT_TRUE(is_present(self->area + PAGE));
+}
+
+/* Refused as a whole, by one answer. The kernel's own queue sends eight. */
+TEST_F(groups, pasid_not_bound)
+{
+	struct softacc_inject request = {
+		.flags = SOFTACC_INJECT_OTHER_PASID,
+		.grpid = GRPID,
+		.perm = PERM_WRITE,
+		.pasid = 0xffffe,
+		.addr = (uintptr_t)self->area,
+	};
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		if (i == 7)
+			request.flags |= SOFTACC_INJECT_LAST;
+		ASSERT_EQ(0, ioctl(self->fd, SOFTACC_IOC_INJECT, &request));
+	}
+	usleep(50000);
+	expect_answer(GRPID, RESP_INVALID);
+	EXPECT_EQ(0xffffe, self->response.pasid);
+}
+
+TEST_F(groups, without_pasid)
+{
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area,
+			    SOFTACC_INJECT_LAST | SOFTACC_INJECT_NO_PASID));
+	expect_answer(GRPID, RESP_INVALID);
+}
+
+/* One bad page, one answer for the group. */
+TEST_F(groups, unmapped_page)
+{
+	int i;
+
+	munmap(self->area + 3 * PAGE, PAGE);
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, inject(self->fd, GRPID, self->area + i * PAGE,
+				    i == 7 ? SOFTACC_INJECT_LAST : 0));
+	expect_answer(GRPID, RESP_INVALID);
+}
+
+TEST_F(groups, malformed)
+{
+	/* A fetch does not write. */
+	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area,
+				 SOFTACC_INJECT_LAST, PERM_EXEC | PERM_WRITE));
+	expect_answer(GRPID, RESP_INVALID);
+	/* Not canonical. */
+	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0x8000000000000000UL,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_INVALID);
+	/* The kernel's half. */
+	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0xffff888000000000UL,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_INVALID);
+	/* A bad one spoils its group, and the index is good again after it. */
+	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area, 0, 0));
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_INVALID);
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_SUCCESS);
+	/* Raw addresses are not refused for their alignment. */
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE + 1234,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_SUCCESS);
+	EXPECT_TRUE(is_present(self->area + PAGE));
+}
+
+/* It ends the unfinished groups of its PASID and gets no answer. */
+TEST_F(groups, stop_marker)
+{
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, 0));
+	ASSERT_EQ(0, inject_perm(self->fd, GRPID + 1, NULL,
+				 SOFTACC_INJECT_LAST, 0));
+	EXPECT_EQ(-1, answer(self->fd, &self->response, 50));
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE,
+			    SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_SUCCESS);
+	EXPECT_FALSE(is_present(self->area));
+	EXPECT_TRUE(is_present(self->area + PAGE));
+}
+
+/* Missing pages of @area are the caller's to provide, through the file. */
+static int watch(void *area, size_t len)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { (uintptr_t)area, len },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
+			ioctl(fd, UFFDIO_REGISTER, &range))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int provide(int uffd, void *page)
+{
+	struct uffdio_zeropage zero = {
+		.range = { (uintptr_t)page, PAGE },
+	};
+
+	return ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
+}
+
+/* A fault that user space provides for, late. */
+TEST_F(groups, userfaultfd)
+{
+	int uffd = watch(self->area, 16 * PAGE);
+
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	EXPECT_EQ(-1, answer(self->fd, &self->response, 100));
+	ASSERT_EQ(0, provide(uffd, self->area));
+	expect_answer(GRPID, RESP_SUCCESS);
+	EXPECT_TRUE(is_present(self->area));
+	close(uffd);
+}
+
+/* The index is in use: the second group is a mistake and gets no answer. */
+TEST_F(groups, index_used_twice)
+{
+	int uffd = watch(self->area, PAGE);
+
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	usleep(20000);
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE,
+			    SOFTACC_INJECT_LAST));
+	EXPECT_EQ(-1, answer(self->fd, &self->response, 50));
+	ASSERT_EQ(0, provide(uffd, self->area));
+	expect_answer(GRPID, RESP_SUCCESS);
+	close(uffd);
+}
+
+/* Sleeping faults are few per PASID, and other PASIDs do not notice. */
+TEST_F(groups, asleep)
+{
+	struct softacc_completion end;
+	int uffd = watch(self->area, 16 * PAGE);
+	pid_t pid;
+	int status;
+	int i;
+
+	ASSERT_LE(0, uffd);
+	for (i = 0; i < 512; i++)
+		ASSERT_EQ(0, inject(self->fd, GRPID + i,
+				    self->area + i % 16 * PAGE,
+				    SOFTACC_INJECT_LAST));
+	usleep(50000);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		int fd = acc_open(8, 16, 1);
+		char *area = mmap(NULL, 1UL << 20, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		_exit(fd >= 0 && !acc_run(fd, SOFTACC_OP_FILL, NULL, area,
+					  1UL << 20, 7, &end) ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, status);
+	for (i = 0; i < 16; i++)
+		provide(uffd, self->area + i * PAGE);
+	for (i = 0; i < 512; i++) {
+		ASSERT_EQ(0, answer(self->fd, &self->response, 5000));
+		ASSERT_EQ(RESP_SUCCESS, self->response.code);
+		ASSERT_EQ(1, self->response.count);
+	}
+	close(uffd);
+}
+
+/*
+ * A process that is killed while its faults wait for somebody who never comes
+ * is gone within a second.
+ */
+TEST_F(groups, killed_asleep)
+{
+	int uffd_pipe[2];
+	double start;
+	int status;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(uffd_pipe));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		int fd = acc_open(8, 16, 1);
+		int uffd = watch(self->area, 16 * PAGE);
+		int i;
+
+		for (i = 0; i < 64; i++)
+			if (inject(fd, GRPID + i, self->area,
+				   SOFTACC_INJECT_LAST))
+				_exit(1);
+		usleep(20000);
+		if (uffd < 0 || write(uffd_pipe[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(uffd_pipe[1]);
+	ASSERT_EQ(1, read(uffd_pipe[0], &c, 1));
+	start = seconds();
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	EXPECT_GT(1.0, seconds() - start)
+		TH_LOG("%.1f s", seconds() - start);
+}
+
+TEST_HARNESS_MAIN

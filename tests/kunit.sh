@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kunit.sh: the KUnit suites on a user-mode kernel, by the tree's own kunit.py.
+# Its TAP goes to stdout.
+set -euo pipefail
+. "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+
+need_packages python3 gcc make flex bison bc libelf-dev
+tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
+"$TOP/drivers-glue/in-tree/build.sh" tree
+build=$IOPF_CACHE/kunit/$(basename "$tree")
+mkdir -p "$build"
+with_lock "kunit-$(basename "$tree")"
+kunit()
+{
+	(cd "$tree" && timeout 900 ./tools/testing/kunit/kunit.py "$@" \
+		--kunitconfig=drivers/iommu/iopf/tests/.kunitconfig \
+		--build_dir="$build")
+}
+run_logged "$build.config.log" "configuring a user-mode kernel for KUnit" kunit config
+run_logged "$build.log" "building it (first time: 2 minutes)" kunit build --jobs "$(nproc)"
+say "running the KUnit suites"
+(cd "$tree" && timeout 300 ./tools/testing/kunit/kunit.py exec 'iopf*' \
+	--build_dir="$build" --timeout 240 --raw_output=kunit)

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which answer a group gets, and that it is one
+ */
+#include <linux/mm.h>
+#include <linux/mman.h>
+
+#include "fake.h"
+
+static void wire_codes(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, 0x0,
+			iopf_pri_response_code(IOMMU_PAGE_RESP_SUCCESS));
+	KUNIT_EXPECT_EQ(test, 0x1,
+			iopf_pri_response_code(IOMMU_PAGE_RESP_INVALID));
+	KUNIT_EXPECT_EQ(test, 0xf,
+			iopf_pri_response_code(IOMMU_PAGE_RESP_FAILURE));
+	KUNIT_EXPECT_EQ(test, 0x1, iopf_pri_response_code(42));
+}
+
+static void handler_answers_twice(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_INVALID);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.late);
+}
+
+static void handler_fails(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	fake->handler_error = -ENOSPC;
+	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, fake_last(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&fake_idev(fake)->table.nelems));
+}
+
+/* One request for an address space, and the answer that it gets. */
+static u32 sva_answer(struct kunit *test, u32 perm, u64 addr)
+{
+	struct fake *fake = test->priv;
+	unsigned int before = fake->answers;
+
+	fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+		    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, FAKE_SVA_PASID, 1,
+		    perm, addr);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, before + 1));
+	return fake->log[before].code;
+}
+
+static void sva_populates(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 16 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	long before = get_mm_counter(current->mm, MM_ANONPAGES);
+	int i;
+
+	for (i = 0; i < 11; i++)
+		fake_partial(fake, FAKE_SVA_PASID, 2, addr + i * PAGE_SIZE);
+	fake_last(fake, FAKE_SVA_PASID, 2, addr + i * PAGE_SIZE);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, before + 12,
+			get_mm_counter(current->mm, MM_ANONPAGES));
+	/* Addresses need not be aligned, and a page may be asked for again. */
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr + 123));
+}
+
+static void sva_permissions(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ);
+
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_READ |
+				   IOMMU_FAULT_PERM_WRITE, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_EXEC, addr));
+}
+
+static void sva_unmapped(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ);
+
+	KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+}
+
+static void sva_malformed(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_EXEC |
+				   IOMMU_FAULT_PERM_WRITE, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_READ, TASK_SIZE));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_READ, 1ULL << 63));
+	KUNIT_EXPECT_EQ(test, 3, fake_idev(fake)->stats.malformed);
+	/* One bad request spoils the group, not the next one. */
+	KUNIT_EXPECT_EQ(test, 0, fake_report(fake,
+					     IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
+					     FAKE_SVA_PASID, 1, 0, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(wire_codes),
+	KUNIT_CASE(handler_answers_twice),
+	KUNIT_CASE(handler_fails),
+	KUNIT_CASE(sva_populates),
+	KUNIT_CASE(sva_permissions),
+	KUNIT_CASE(sva_unmapped),
+	KUNIT_CASE(sva_malformed),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-answers",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

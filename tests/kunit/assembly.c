@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which requests make a group
+ */
+#include "fake.h"
+
+static struct iopf_group *expect_taken(struct kunit *test, size_t fault_count)
+{
+	struct fake *fake = test->priv;
+	struct iopf_group *group;
+
+	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
+	group = fake->taken[0];
+	fake->nr_taken = 0;
+	KUNIT_EXPECT_EQ(test, fault_count, group->fault_count);
+	KUNIT_EXPECT_EQ(test, fault_count, list_count_nodes(&group->faults));
+	return group;
+}
+
+static void answer(struct iopf_group *group)
+{
+	iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(group);
+}
+
+/* @count requests come to the handler as one group, in their order. */
+static void check_group(struct kunit *test, unsigned int count)
+{
+	struct fake *fake = test->priv;
+	struct iopf_group *group;
+	struct iopf_fault *request;
+	unsigned int i;
+
+	for (i = 0; i < count - 1; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1,
+						      i * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, i * PAGE_SIZE));
+	group = expect_taken(test, count);
+	i = 0;
+	list_for_each_entry(request, &group->faults, list)
+		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
+	KUNIT_EXPECT_PTR_EQ(test, &fake->handle, group->attach_handle);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	answer(group);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+}
+
+static void single_request(struct kunit *test)
+{
+	check_group(test, 1);
+}
+
+static void inline_requests(struct kunit *test)
+{
+	check_group(test, IOPF_INLINE_REQUESTS + 1);
+}
+
+static void many_requests(struct kunit *test)
+{
+	check_group(test, 512);
+}
+
+static void two_pasids_one_index(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_group *group;
+
+	/* Another PASID, which nobody handles, uses the same index. */
+	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 1, 0x9000));
+	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0x1000));
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0x2000));
+	group = expect_taken(test, 2);
+	KUNIT_EXPECT_EQ(test, 0x1000,
+			list_first_entry(&group->faults, struct iopf_fault,
+					 list)->fault.prm.addr);
+	answer(group);
+	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 1, 0xa000));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, 99, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
+}
+
+/* PASID 0 and no PASID are two things. */
+static void no_pasid(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 0, 1, 0x1000));
+	KUNIT_EXPECT_EQ(test, 0,
+			fake_report(fake, 0, 0, 1, IOMMU_FAULT_PERM_READ, 0));
+	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 2, atomic_read(&fake_idev(fake)->table.nelems));
+}
+
+static void one_answer_without_handler(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	int i;
+
+	for (i = 0; i < 7; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 3, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 3, 0));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.unhandled);
+}
+
+static void unknown_type(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_fault evt = { .fault.type = 77 };
+
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iommu_report_device_fault(fake_dev(fake), &evt));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+}
+
+static void stop_marker(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0,
+			fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+				    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
+				    FAKE_PASID, 2, 0, 0));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
+}
+
+/* The index is in use until the answer is out. */
+static void index_in_use(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_group *group;
+
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, -EEXIST, fake_last(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, -EEXIST, fake_partial(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	group = expect_taken(test, 1);
+	answer(group);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
+	answer(expect_taken(test, 1));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(single_request),
+	KUNIT_CASE(inline_requests),
+	KUNIT_CASE(many_requests),
+	KUNIT_CASE(two_pasids_one_index),
+	KUNIT_CASE(no_pasid),
+	KUNIT_CASE(one_answer_without_handler),
+	KUNIT_CASE(unknown_type),
+	KUNIT_CASE(stop_marker),
+	KUNIT_CASE(index_in_use),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-assembly",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

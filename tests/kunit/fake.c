@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/delay.h>
+#include <linux/mman.h>
+#include <linux/version.h>
+
+#include "fake.h"
+
+static struct fake *the_fake;
+
+static bool fake_is_ours(struct device *dev)
+{
+	return dev_is_platform(dev) &&
+	       !strcmp(to_platform_device(dev)->name, "iopf-kunit");
+}
+
+static struct iommu_device *fake_probe_device(struct device *dev)
+{
+	return fake_is_ours(dev) ? &the_fake->iommu : ERR_PTR(-ENODEV);
+}
+
+static int fake_def_domain_type(struct device *dev)
+{
+	return IOMMU_DOMAIN_IDENTITY;
+}
+
+static void fake_page_response(struct device *dev, struct iopf_fault *evt,
+			       struct iommu_page_response *resp)
+{
+	struct fake *fake = the_fake;
+
+	if (fake->block_pasid && resp->pasid == fake->block_pasid) {
+		complete(&fake->blocked);
+		wait_for_completion(&fake->unblock);
+	}
+	spin_lock(&fake->lock);
+	if (fake->answers < FAKE_LOG)
+		fake->log[fake->answers] = *resp;
+	fake->answers++;
+	spin_unlock(&fake->lock);
+}
+
+static int fake_handler(struct iopf_group *group)
+{
+	struct fake *fake = the_fake;
+
+	if (fake->handler_error)
+		return fake->handler_error;
+	iopf_group_dequeue(group);
+	spin_lock(&fake->lock);
+	fake->taken[fake->nr_taken++ % FAKE_LOG] = group;
+	spin_unlock(&fake->lock);
+	return 0;
+}
+
+/* The library handles SVA domains by itself. */
+static int fake_sva_handler(struct iopf_group *group)
+{
+	WARN_ON(1);
+	return -EINVAL;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+static int fake_attach_dev(struct iommu_domain *domain, struct device *dev,
+			   struct iommu_domain *old)
+{
+	return 0;
+}
+#else
+static int fake_attach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	return 0;
+}
+
+static void fake_remove_dev_pasid(struct device *dev, ioasid_t pasid,
+				  struct iommu_domain *domain)
+{
+}
+#endif
+
+static int fake_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
+			      ioasid_t pasid, struct iommu_domain *old)
+{
+	return 0;
+}
+
+static const struct iommu_domain_ops fake_domain_ops = {
+	.attach_dev = fake_attach_dev,
+	.set_dev_pasid = fake_set_dev_pasid,
+};
+
+static struct iommu_domain fake_identity = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &fake_domain_ops,
+};
+
+static struct iommu_domain fake_blocked = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &fake_domain_ops,
+};
+
+static const struct iommu_ops fake_ops = {
+	.identity_domain = &fake_identity,
+	.blocked_domain = &fake_blocked,
+	.probe_device = fake_probe_device,
+	.device_group = generic_device_group,
+	.def_domain_type = fake_def_domain_type,
+	.page_response = fake_page_response,
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+	.remove_dev_pasid = fake_remove_dev_pasid,
+#endif
+};
+
+static const struct property_entry fake_properties[] = {
+	PROPERTY_ENTRY_U32("pasid-num-bits", 20),
+	{ }
+};
+
+void fake_add_device(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iopf_queue_add_device(fake->queue, fake_dev(fake)));
+}
+
+void fake_remove_device(struct fake *fake)
+{
+	iopf_queue_remove_device(fake->queue, fake_dev(fake));
+}
+
+/* Attach a domain that is handled by this file, or by the library. */
+static void fake_attach(struct kunit *test, struct iommu_domain *domain,
+			u32 pasid, struct iommu_attach_handle *handle)
+{
+	struct fake *fake = test->priv;
+
+	domain->ops = &fake_domain_ops;
+	domain->owner = &fake_ops;
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_attach_device_pasid(domain, fake_dev(fake),
+						  pasid, handle));
+}
+
+int fake_init(struct kunit *test)
+{
+	struct platform_device_info info = {
+		.name = "iopf-kunit",
+		.id = PLATFORM_DEVID_NONE,
+		.properties = fake_properties,
+	};
+	struct fake *fake;
+
+	fake = kzalloc(sizeof(*fake), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	the_fake = fake;
+	test->priv = fake;
+	spin_lock_init(&fake->lock);
+	init_completion(&fake->unblock);
+	init_completion(&fake->blocked);
+	fake->iommu.max_pasids = 1 << 20;
+
+	KUNIT_ASSERT_EQ(test, 0, iommu_device_sysfs_add(&fake->iommu, NULL,
+							NULL, "iopf-kunit"));
+	KUNIT_ASSERT_EQ(test, 0, iommu_device_register(&fake->iommu, &fake_ops,
+						       NULL));
+	fake->pdev = platform_device_register_full(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fake->pdev);
+	KUNIT_ASSERT_NOT_NULL(test, fake_dev(fake)->iommu);
+	fake->queue = iopf_queue_alloc("kunit");
+	KUNIT_ASSERT_NOT_NULL(test, fake->queue);
+	fake_add_device(test);
+
+	fake->domain.type = IOMMU_DOMAIN_UNMANAGED;
+	fake->domain.iopf_handler = fake_handler;
+	fake_attach(test, &fake->domain, FAKE_PASID, &fake->handle);
+	return 0;
+}
+
+void fake_exit(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	if (!fake)
+		return;
+	iopf_queue_free(fake->queue);
+	iommu_detach_device_pasid(&fake->domain, fake_dev(fake), FAKE_PASID);
+	if (fake->sva.mm) {
+		iommu_detach_device_pasid(&fake->sva, fake_dev(fake),
+					  FAKE_SVA_PASID);
+		mmdrop(fake->sva.mm);
+	}
+	platform_device_unregister(fake->pdev);
+	iommu_device_unregister(&fake->iommu);
+	iommu_device_sysfs_remove(&fake->iommu);
+	kfree(fake);
+}
+
+/* Memory that nobody has touched, at %FAKE_SVA_PASID. */
+unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot)
+{
+	struct fake *fake = test->priv;
+	unsigned long addr;
+
+	addr = kunit_vm_mmap(test, NULL, 0, len, prot,
+			     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	if (!fake->sva.mm) {
+		mmgrab(current->mm);
+		fake->sva.mm = current->mm;
+		fake->sva.type = IOMMU_DOMAIN_SVA;
+		fake->sva.iopf_handler = fake_sva_handler;
+		fake_attach(test, &fake->sva, FAKE_SVA_PASID,
+			    &fake->sva_handle);
+	}
+	return addr;
+}
+
+int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
+		u64 addr)
+{
+	struct iopf_fault evt = {
+		.fault = {
+			.type = IOMMU_FAULT_PAGE_REQ,
+			.prm = {
+				.flags = flags,
+				.pasid = pasid,
+				.grpid = grpid,
+				.perm = perm,
+				.addr = addr,
+			},
+		},
+	};
+
+	return iommu_report_device_fault(fake_dev(fake), &evt);
+}
+
+static unsigned int fake_answers(struct fake *fake)
+{
+	unsigned int answers;
+
+	spin_lock(&fake->lock);
+	answers = fake->answers;
+	spin_unlock(&fake->lock);
+	return answers;
+}
+
+/* True when there are exactly @count answers, soon, and still a moment later. */
+bool fake_wait_answers(struct fake *fake, unsigned int count)
+{
+	int i;
+
+	for (i = 0; i < 5000 && fake_answers(fake) < count; i++)
+		usleep_range(1000, 2000);
+	usleep_range(2000, 3000);
+	return fake_answers(fake) == count;
+}
+
+unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid)
+{
+	unsigned int count = 0;
+	unsigned int i;
+
+	spin_lock(&fake->lock);
+	for (i = 0; i < min(fake->answers, FAKE_LOG); i++)
+		count += fake->log[i].pasid == pasid &&
+			 fake->log[i].grpid == grpid;
+	spin_unlock(&fake->lock);
+	return count;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For the KUnit tests: an IOMMU and a device that do what a test says
+ */
+#ifndef __IOPF_TESTS_FAKE_H
+#define __IOPF_TESTS_FAKE_H
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/iommu.h>
+#include <linux/platform_device.h>
+
+#include "../iopf.h"
+
+#define FAKE_LOG	4096
+
+/* A PASID with a domain of a test, and one with an address space. */
+#define FAKE_PASID	5
+#define FAKE_SVA_PASID	7
+
+/**
+ * struct fake - an IOMMU with one device on a fault queue
+ * @iommu: the IOMMU
+ * @pdev: the device
+ * @queue: its fault queue
+ * @lock: guards @log, @answers and @taken
+ * @log: the answers that page_response was called with
+ * @answers: length of @log
+ * @block_pasid: page_response for it waits for @unblock
+ * @unblock: see there
+ * @blocked: completed when a page_response begins to wait
+ * @domain: handled by the test: groups are kept, or an error is returned
+ * @handle: attaches @domain to %FAKE_PASID
+ * @handler_error: what the handler returns, if not 0
+ * @taken: groups that the handler keeps
+ * @nr_taken: length of @taken
+ * @sva: the SVA domain of the test's own address space
+ * @sva_handle: attaches @sva to %FAKE_SVA_PASID
+ */
+struct fake {
+	struct iommu_device iommu;
+	struct platform_device *pdev;
+	struct iopf_queue *queue;
+	spinlock_t lock; /* log, answers, taken */
+	struct iommu_page_response log[FAKE_LOG];
+	unsigned int answers;
+	u32 block_pasid;
+	struct completion unblock;
+	struct completion blocked;
+	struct iommu_domain domain;
+	struct iommu_attach_handle handle;
+	int handler_error;
+	struct iopf_group *taken[FAKE_LOG];
+	unsigned int nr_taken;
+	struct iommu_domain sva;
+	struct iommu_attach_handle sva_handle;
+};
+
+int fake_init(struct kunit *test);
+void fake_exit(struct kunit *test);
+
+unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot);
+int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
+		u64 addr);
+bool fake_wait_answers(struct fake *fake, unsigned int count);
+unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid);
+void fake_remove_device(struct fake *fake);
+void fake_add_device(struct kunit *test);
+
+static inline struct device *fake_dev(struct fake *fake)
+{
+	return &fake->pdev->dev;
+}
+
+/* A write request with a PASID, the usual one. */
+static inline int fake_partial(struct fake *fake, u32 pasid, u32 grpid,
+			       u64 addr)
+{
+	return fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID, pasid,
+			   grpid, IOMMU_FAULT_PERM_WRITE, addr);
+}
+
+static inline int fake_last(struct fake *fake, u32 pasid, u32 grpid, u64 addr)
+{
+	return fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+			   IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, pasid, grpid,
+			   IOMMU_FAULT_PERM_WRITE, addr);
+}
+
+/* The library's own view of the device, as long as it is on the queue. */
+static inline struct iopf_dev *fake_idev(struct fake *fake)
+{
+	struct iommu_fault_param *param;
+
+	param = rcu_dereference_raw(fake_dev(fake)->iommu->fault_param);
+	return to_iopf_dev(param);
+}
+
+#endif /* __IOPF_TESTS_FAKE_H */

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Flush, removal and exit at bad moments: one answer, no wait, nothing kept
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+
+#include "fake.h"
+
+/* Removing the device answers what a handler holds, and does not free it. */
+static void remove_with_handler(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	fake_last(fake, FAKE_PASID, 1, 0);
+	fake_remove_device(fake);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	iopf_free_group(fake->taken[0]);
+	fake_add_device(test);
+	fake->nr_taken = 0;
+	/* The same index works for the device's next life. */
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+}
+
+static void remove_answers_partial(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	fake_partial(fake, FAKE_PASID, 1, 0);
+	fake_partial(fake, FAKE_PASID, 1, 0);
+	fake_partial(fake, 99, 1, 0);
+	fake_remove_device(fake);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, -ENODEV, fake_last(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	fake_add_device(test);
+}
+
+static void discard_partial(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	fake_partial(fake, FAKE_PASID, 1, 0);
+	fake_partial(fake, FAKE_PASID, 2, 0);
+	fake_last(fake, FAKE_PASID, 3, 0);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_discard_partial(fake->queue));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 0, fake_answers_for(fake, FAKE_PASID, 3));
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, -EINVAL, iopf_queue_discard_partial(NULL));
+}
+
+static void flush_one_pasid(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	fake_partial(fake, 99, 1, 0);
+	fake_partial(fake, FAKE_PASID, 1, 0);
+	fake_last(fake, FAKE_PASID, 2, 0);
+	KUNIT_EXPECT_EQ(test, 0,
+			iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
+	KUNIT_EXPECT_EQ(test, 0, fake_answers_for(fake, 99, 1));
+	/* The handler is late. */
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+}
+
+static int flush_sva_pasid(void *data)
+{
+	struct fake *fake = data;
+
+	return iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
+}
+
+/*
+ * A flush waits for the answers of its PASID that are on their way, and not for
+ * those of another.
+ */
+static void flush_waits_for_answers(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct task_struct *task;
+
+	fake->block_pasid = FAKE_SVA_PASID;
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&fake->blocked, HZ));
+
+	KUNIT_EXPECT_EQ(test, 0,
+			iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+
+	task = kthread_create(flush_sva_pasid, fake, "iopf-kunit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->nr_flushing);
+	fake->block_pasid = 0;
+	complete(&fake->unblock);
+	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+}
+
+/* A fault that waits for mmap_lock: nobody waits for the fault. */
+static void flush_asleep(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	unsigned long start;
+
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	start = jiffies;
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + HZ));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 1, idev->stats.disowned);
+	/* The device asks again, and again nobody waits. */
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
+							FAKE_SVA_PASID));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+}
+
+/* What does not sleep ends by itself when the device is flushed. */
+static void flush_lets_finish(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 64 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	long before = get_mm_counter(current->mm, MM_ANONPAGES);
+	int i;
+
+	for (i = 0; i < 64; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 64, fake->answers);
+	KUNIT_EXPECT_EQ(test, before + 64,
+			get_mm_counter(current->mm, MM_ANONPAGES));
+}
+
+/* Removal and freeing while a worker is asleep; it wakes to an empty house. */
+static void remove_asleep(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	int i;
+
+	mmap_write_lock(current->mm);
+	for (i = 0; i < 100; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	msleep(20);
+	fake_remove_device(fake);
+	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	iopf_queue_free(fake->queue);
+	fake->queue = NULL;
+	mmap_write_unlock(current->mm);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+}
+
+/* A lane's faults may sleep, as many as it has workers; the rest waits. */
+static void bounded_sleepers(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_key key = { true, FAKE_SVA_PASID };
+	struct iopf_lane *lane;
+	int i;
+
+	mmap_write_lock(current->mm);
+	for (i = 0; i < 100; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	msleep(50);
+	spin_lock(&idev->lock);
+	lane = iopf_lane_find(idev, &key);
+	KUNIT_EXPECT_EQ(test, IOPF_LANE_WORKERS, lane->nr_scheduled);
+	KUNIT_EXPECT_EQ(test, 100 - IOPF_LANE_WORKERS, lane->nr_queued);
+	spin_unlock(&idev->lock);
+	/* Another PASID is served as if nothing were. */
+	fake_last(fake, FAKE_PASID, 1, 0);
+	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 101));
+}
+
+struct reporter {
+	struct fake *fake;
+	unsigned long addr;
+	int id;
+};
+
+static int report_storm(void *data)
+{
+	struct reporter *reporter = data;
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		u32 grpid = reporter->id * 1000 + i;
+
+		fake_partial(reporter->fake, FAKE_SVA_PASID, grpid,
+			     reporter->addr);
+		fake_last(reporter->fake, FAKE_SVA_PASID, grpid,
+			  reporter->addr + PAGE_SIZE);
+		if (i % 64 == 0)
+			cond_resched();
+	}
+	return 0;
+}
+
+/* Four reporters, flushes beside them: every group has one answer. */
+static void storm(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct reporter reporters[4];
+	struct task_struct *tasks[4];
+	unsigned int wrong = 0;
+	int i;
+	int j;
+
+	for (i = 0; i < 4; i++) {
+		reporters[i] = (struct reporter){ fake, addr, i };
+		tasks[i] = kthread_create(report_storm, &reporters[i],
+					  "iopf-kunit/%d", i);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(tasks[i]));
+		get_task_struct(tasks[i]);
+		wake_up_process(tasks[i]);
+	}
+	for (i = 0; i < 10; i++) {
+		iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
+		iopf_queue_flush_dev(fake_dev(fake));
+		usleep_range(100, 2000);
+	}
+	for (i = 0; i < 4; i++)
+		kthread_stop_put(tasks[i]);
+	/* A flush between its two requests makes two groups of one. */
+	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
+	for (i = 0; i < 4; i++) {
+		for (j = 0; j < 500; j++) {
+			unsigned int n = fake_answers_for(fake, FAKE_SVA_PASID,
+							  i * 1000 + j);
+
+			wrong += n < 1 || n > 2;
+		}
+	}
+	KUNIT_EXPECT_EQ(test, 0, wrong);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&fake_idev(fake)->table.nelems));
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_LE(test, 2000, fake->answers);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(remove_with_handler),
+	KUNIT_CASE(remove_answers_partial),
+	KUNIT_CASE(discard_partial),
+	KUNIT_CASE(flush_one_pasid),
+	KUNIT_CASE(flush_waits_for_answers),
+	KUNIT_CASE(flush_asleep),
+	KUNIT_CASE(flush_lets_finish),
+	KUNIT_CASE(remove_asleep),
+	KUNIT_CASE(bounded_sleepers),
+	KUNIT_CASE(storm),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-lifetimes",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a device may make the library remember is limited
+ */
+#include "fake.h"
+
+/* More than may wait: the group is refused when its last request comes. */
+static void partial_requests(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	idev->max_partial = 16;
+	for (i = 0; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
+	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, idev->nr_rejected);
+	fake_last(fake, FAKE_PASID, 1, 0);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_rejected);
+}
+
+/* Groups without end, and none has a last request. */
+static void partial_groups(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_group *group;
+	int i;
+
+	idev->max_partial = 16;
+	for (i = 0; i < 1000; i++)
+		fake_partial(fake, FAKE_PASID, i, 0);
+	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 16, idev->nr_rejected);
+	KUNIT_EXPECT_EQ(test, 32, atomic_read(&idev->table.nelems));
+	KUNIT_EXPECT_EQ(test, 1000 - 16, idev->stats.limited);
+	/* A group that did not get past the limit, and one that is none of it. */
+	fake_last(fake, FAKE_PASID, 20, 0);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 20));
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 5000, 0));
+	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
+	group = fake->taken[0];
+	iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(group);
+}
+
+static void pending_groups(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	idev->max_pending = 16;
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, i, 0));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, i, 0));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	/* One whose first request was taken before the limit was reached. */
+	fake_partial(fake, FAKE_PASID, 100, 0);
+	fake_last(fake, FAKE_PASID, 100, 0);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	for (i = 0; i < 16; i++) {
+		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(fake->taken[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 18, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
+}
+
+/* Idle lanes go when there are many; lanes in use stay. */
+static void idle_lanes(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	fake_partial(fake, 50000, 1, 0);
+	for (i = 0; i < 1000; i++)
+		fake_last(fake, 1000 + i, 1, 0);
+	KUNIT_EXPECT_EQ(test, 1000, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES, idev->nr_idle);
+	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES + 1, idev->nr_lanes);
+	KUNIT_EXPECT_EQ(test, 1, idev->nr_partial);
+}
+
+static void lanes_in_use(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	idev->max_lanes = 16;
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 1000 + i, 1, 0));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_partial(fake, 1000 + i, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, 1000 + i, 1, 0));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(partial_requests),
+	KUNIT_CASE(partial_groups),
+	KUNIT_CASE(pending_groups),
+	KUNIT_CASE(idle_lanes),
+	KUNIT_CASE(lanes_in_use),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-limits",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
