@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
+# sparse and W=1, kernel-doc, shellcheck. Any finding fails.
+set -euo pipefail
+. "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+
+LOGS=$IOPF_CACHE/log/check
+# Sparse does not know the newest keyword of GCC that kernels use; types differ
+# by their qualifiers only.
+SPARSE='sparse -D__typeof_unqual__=__typeof__'
+USER_SPACE='^tests/guest/|^drivers-glue/softacc/softacc.h'
+number=0
+failed=0
+
+sources()
+{
+	cd "$TOP"
+	git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null |
+		grep . || find iopf include drivers-glue tests -name '*.[ch]'
+}
+
+scripts()
+{
+	cd "$TOP"
+	find . -name '*.sh' -not -path './.git/*'
+	echo tests/guest/init
+	echo .ci/run
+}
+
+# check NAME COMMAND...: passes if it succeeds and prints nothing.
+check()
+{
+	local name=$1 log
+
+	log=$LOGS/${name// /-}.log
+	shift
+	number=$((number + 1))
+	if "$@" >"$log" 2>&1 </dev/null && [ ! -s "$log" ]; then
+		echo "ok $number $name"
+		return
+	fi
+	echo "not ok $number $name"
+	sed 's/^/# /' "$log" | head -n 60
+	failed=1
+}
+
+# Not asked for: 6.12 has no kzalloc_obj(), both kernels want to be compared with,
+# and programs of user space have the types and macros of user space. Its licence
+# check wants a git tree of the kernel, hence the GIT_DIR.
+checkpatch()
+{
+	local ignore=FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON
+	local user=BIT_MACRO,PREFER_KERNEL_TYPES,ARRAY_SIZE,MACRO_ARG_REUSE
+
+	ignore=$ignore,ALLOC_WITH_SIZEOF,ALLOC_WITH_MULTIPLY
+	sources | grep -vE "$USER_SPACE" | run_checkpatch "$ignore"
+	sources | grep -E "$USER_SPACE" | run_checkpatch "$ignore,$user"
+}
+
+run_checkpatch()
+{
+	GIT_DIR=/none xargs perl "$tree/scripts/checkpatch.pl" --root="$tree" \
+		--strict --no-summary --terse --show-types --file --ignore "$1"
+}
+
+# The compiler's and sparse's warnings, and nothing else that make says.
+warnings_of_library()
+{
+	local log=$LOGS/make-library.log
+
+	make -C "$tree" O="$kdir" W=1 C=2 CHECK="$SPARSE" drivers/iommu/iopf/ \
+		>"$log" 2>&1 || cat "$log"
+	grep -E 'drivers/iommu/iopf/.*(warning|error):' "$log" || true
+}
+
+warnings_of_softacc()
+{
+	local module log=$LOGS/make-softacc.log
+
+	module=$(dirname "$("$TOP/drivers-glue/softacc/build.sh" 2>/dev/null)")
+	make -C "$kdir" M="$module" W=1 C=2 CHECK="$SPARSE" modules \
+		>"$log" 2>&1 || cat "$log"
+	grep -E '(warning|error):' "$log" || true
+}
+
+kernel_doc()
+{
+	cd "$TOP"
+	sources | grep -E '^(\./)?(iopf|include|drivers-glue|tests/kunit)/' |
+		xargs python3 "$tree/scripts/kernel-doc" -none -Wall
+}
+
+# Functions are called through others, and awk programs are quoted. The guest's
+# shell is busybox's, which is an ash.
+shell_check()
+{
+	cd "$TOP"
+	scripts | xargs grep -lx '#!/bin/sh' | xargs shellcheck -s dash -e SC2317
+	scripts | xargs grep -Lx '#!/bin/sh' |
+		xargs shellcheck -s bash -x -P SCRIPTDIR -e SC2016,SC2317
+}
+
+need_packages gcc make perl sparse shellcheck
+export CONFIG=debug IMPL=iopf
+"$TOP/drivers-glue/in-tree/build.sh" kernel
+tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
+kdir=$("$TOP/drivers-glue/in-tree/build.sh" kdir)
+mkdir -p "$LOGS"
+
+echo "TAP version 13"
+echo "1..5"
+check "checkpatch --strict" checkpatch
+check "sparse and W=1 on the library" warnings_of_library
+check "sparse and W=1 on softacc" warnings_of_softacc
+check "kernel-doc" kernel_doc
+check "shellcheck" shell_check
+exit $failed

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# run-all.sh: all tests. Each part prints TAP, which is kept in the cache and
+# counted here; a part that ends without its plan fulfilled counts as failed.
+set -euo pipefail
+. "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+
+RESULTS=$IOPF_CACHE/results
+passed=0
+failed=0
+skipped=0
+
+# part NAME COMMAND...: runs it and counts what its TAP says.
+part()
+{
+	local name=$1 out ok not_ok skip status=0 start=$SECONDS
+
+	out=$RESULTS/${name// /-}.tap
+	shift
+	say "$name ..."
+	"$@" >"$out" 2>"$out.err" </dev/null || status=$?
+	skip=$(grep -cE '^ *ok .*# SKIP' "$out" || true)
+	ok=$(($(grep -cE '^ *ok ' "$out" || true) - skip))
+	not_ok=$(grep -cE '^ *not ok ' "$out" || true)
+	# A crash leaves no "not ok" behind, nor does a part that never began.
+	if { [ $status -ne 0 ] && [ "$not_ok" -eq 0 ]; } || [ $((ok + skip + not_ok)) -eq 0 ]; then
+		not_ok=$((not_ok + 1))
+		tail -n 40 "$out.err" >&2
+	fi
+	[ "$not_ok" -eq 0 ] || grep -E -B 12 '^ *not ok ' "$out" | tail -n 120 >&2 || true
+	passed=$((passed + ok))
+	failed=$((failed + not_ok))
+	skipped=$((skipped + skip))
+	say "$name: $ok passed, $not_ok failed, $skip skipped in $((SECONDS - start)) s ($out)"
+}
+
+# kernel KERNEL IMPL CONFIG: the kernel and the modules and programs for it.
+kernel()
+{
+	export KERNEL=$1 IMPL=$2 CONFIG=$3
+	"$TOP/drivers-glue/in-tree/build.sh" kernel
+	MODULES=$("$TOP/drivers-glue/softacc/build.sh")
+	programs=$("$TOP/tests/guest/build.sh")
+	export MODULES
+}
+
+guest()
+{
+	local guest=$TOP/tests/guest
+
+	FILES="$programs/test-sva $programs/test-groups $programs/iommufd $guest/*.sh" \
+		MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900} "$guest/run.sh" "$@"
+}
+
+# expect_failure TEST: on the kernel's own fault queue a test of groups has to
+# fail, or it proves nothing.
+expect_failure()
+{
+	local status=0
+
+	echo "1..1"
+	guest "test-groups -r $1" | sed 's/^/# /' || status=$?
+	if [ $status = 1 ]; then
+		echo "ok 1 $1 fails on the kernel's own fault queue"
+	else
+		echo "not ok 1 $1 fails on the kernel's own fault queue (status $status)"
+	fi
+	[ $status = 1 ]
+}
+
+rm -rf "$RESULTS"
+mkdir -p "$RESULTS"
+start=$SECONDS
+
+KERNEL=7.3 part "kunit 7.3" "$TOP/tests/kunit.sh"
+for config in "7.3 release" "6.12 release" "7.3 debug"; do
+	# shellcheck disable=SC2086
+	kernel ${config% *} iopf ${config#* }
+	part "guest $config" guest HUGE_PAGES=512 guest-setup.sh guest-tests.sh
+done
+kernel 7.3 upstream release
+for test in two_pasids_one_index pasid_not_bound; do
+	part "upstream $test" expect_failure "$test"
+done
+unset KERNEL IMPL CONFIG MODULES
+part "apply" "$TOP/tests/apply-test.sh"
+part "check" "$TOP/tests/check.sh"
+
+say "all parts took $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
+if [ $failed -eq 0 ]; then
+	say "All tests passed."
+else
+	say "There are failures: see above, and $RESULTS"
+fi
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
+[ $failed -eq 0 ]
