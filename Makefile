@@ -22,7 +22,7 @@ export $(foreach v,$(VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kunit apply unapply kernel kdir shell guest clean
+.PHONY: help demo test check kunit docs apply unapply kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
@@ -58,6 +58,9 @@ check: ## checkpatch, sparse, W=1, kernel-doc and shellcheck over our files
 
 kunit: ## the KUnit suites alone
 	@tests/kunit.sh
+
+docs: ## the documentation as HTML, with the API from the sources
+	@Documentation/build.sh
 
 apply: ## put the library into the kernel tree KSRC
 	@$(TREE)/tree.sh apply "$(KSRC)"

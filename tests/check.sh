@@ -78,7 +78,7 @@ warnings()
 
 	make "$@" >"$log" 2>&1 || cat "$log"
 	grep -E '(warning|error):' "$log" |
-		awk '/iopf|softacc/ || !/(arch|include|scripts|tools)\//' || true
+		awk '/iommu\/iopf|linux\/iopf|softacc/ || !/(arch|include|scripts|tools)\//' || true
 }
 
 warnings_of_library()

@@ -174,6 +174,7 @@ unapply()
 }
 
 [ $# -eq 2 ] || usage
+[ -n "$2" ] || usage
 DIR=${2%/}
 case $1 in
 apply|unapply) ;;

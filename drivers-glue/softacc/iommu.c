@@ -6,19 +6,13 @@
  * the CPU. What it does have is PASIDs that are attached and detached, page
  * requests, and their answers.
  */
-#include <linux/platform_device.h>
+#include <linux/property.h>
 #include <linux/slab.h>
 
 #include "core.h"
 
 static struct iommu_device softacc_iommu;
 static struct iopf_queue *softacc_iopf_queue;
-
-static bool softacc_is_ours(struct device *dev)
-{
-	return dev_is_platform(dev) &&
-	       !strcmp(to_platform_device(dev)->name, "softacc");
-}
 
 /*
  * No more requests of this PASID: the engine stops, what is in the ring is
@@ -101,7 +95,7 @@ static struct iommu_domain *softacc_domain_alloc_sva(struct device *dev,
 
 static struct iommu_device *softacc_probe_device(struct device *dev)
 {
-	return softacc_is_ours(dev) ? &softacc_iommu : ERR_PTR(-ENODEV);
+	return &softacc_iommu;
 }
 
 static int softacc_def_domain_type(struct device *dev)
@@ -131,12 +125,37 @@ static const struct iommu_ops softacc_iommu_ops = {
 	SOFTACC_VERSION_OPS
 };
 
-/* Devices without a firmware node go to the first IOMMU that has none either. */
+/*
+ * Say that @dev, which nobody knows yet, is behind this IOMMU. This is what
+ * iommu_fwspec_init() does for firmware, under a lock that modules cannot take
+ * and that a device nobody knows does not need. The IOMMU core frees all this
+ * with the device.
+ */
+int softacc_iommu_prepare(struct device *dev)
+{
+	struct iommu_fwspec *fwspec;
+	struct dev_iommu *iommu;
+
+	fwspec = kzalloc(struct_size(fwspec, ids, 1), GFP_KERNEL);
+	iommu = kzalloc(sizeof(*iommu), GFP_KERNEL);
+	if (!fwspec || !iommu) {
+		kfree(fwspec);
+		kfree(iommu);
+		return -ENOMEM;
+	}
+	mutex_init(&iommu->lock);
+	fwspec->iommu_fwnode = fwnode_handle_get(softacc_iommu.fwnode);
+	dev->iommu = iommu;
+	dev_iommu_fwspec_set(dev, fwspec);
+	return 0;
+}
+
 int softacc_iommu_add(struct device *dev)
 {
+	/* The IOMMU core does not tell why it did not probe a device. */
 	if (!dev->iommu || dev->iommu->iommu_dev != &softacc_iommu) {
-		dev_err(dev, "another IOMMU driver has taken this device: softacc works only without a hardware IOMMU, try intel_iommu=off amd_iommu=off\n");
-		return -EBUSY;
+		dev_err(dev, "the IOMMU core has not taken this device\n");
+		return -ENODEV;
 	}
 	return iopf_queue_add_device(softacc_iopf_queue, dev);
 }
@@ -147,18 +166,20 @@ void softacc_iommu_remove(struct device *dev)
 	iopf_queue_remove_device(softacc_iopf_queue, dev);
 }
 
-/*
- * Registering without a device of its own makes the IOMMU core offer us all
- * platform devices that have no firmware node, which saves a fwspec and its lock
- * that modules cannot take.
- */
 int softacc_iommu_init(void)
 {
+	struct fwnode_handle *fwnode;
 	int ret;
 
+	/* A node of its own keeps it apart from all other IOMMUs. */
+	fwnode = fwnode_create_software_node(NULL, NULL);
+	if (IS_ERR(fwnode))
+		return PTR_ERR(fwnode);
+	softacc_iommu.fwnode = fwnode;
+	ret = -ENOMEM;
 	softacc_iopf_queue = iopf_queue_alloc("softacc");
 	if (!softacc_iopf_queue)
-		return -ENOMEM;
+		goto err_node;
 	softacc_iommu.max_pasids = 1 << SOFTACC_MAX_PASID_BITS;
 	ret = iommu_device_sysfs_add(&softacc_iommu, NULL, NULL, "softacc");
 	if (ret)
@@ -172,6 +193,8 @@ err_sysfs:
 	iommu_device_sysfs_remove(&softacc_iommu);
 err_queue:
 	iopf_queue_free(softacc_iopf_queue);
+err_node:
+	fwnode_remove_software_node(fwnode);
 	return ret;
 }
 
@@ -180,4 +203,5 @@ void softacc_iommu_exit(void)
 	iommu_device_unregister(&softacc_iommu);
 	iommu_device_sysfs_remove(&softacc_iommu);
 	iopf_queue_free(softacc_iopf_queue);
+	fwnode_remove_software_node(softacc_iommu.fwnode);
 }

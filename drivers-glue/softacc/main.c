@@ -58,13 +58,29 @@ static int softacc_add_uacce(struct softacc_dev *sdev)
 	return ret;
 }
 
+/* The IOMMU probes the device when it is added, so all is told before. */
+static struct platform_device *softacc_add_platform(int id)
+{
+	struct platform_device *pdev;
+	int ret;
+
+	pdev = platform_device_alloc("softacc", id);
+	if (!pdev)
+		return ERR_PTR(-ENOMEM);
+	ret = device_create_managed_software_node(&pdev->dev,
+						  softacc_properties, NULL);
+	if (!ret)
+		ret = softacc_iommu_prepare(&pdev->dev);
+	if (!ret)
+		ret = platform_device_add(pdev);
+	if (!ret)
+		return pdev;
+	platform_device_put(pdev);
+	return ERR_PTR(ret);
+}
+
 static struct softacc_dev *softacc_add(int id)
 {
-	struct platform_device_info info = {
-		.name = "softacc",
-		.id = id,
-		.properties = softacc_properties,
-	};
 	struct platform_device *pdev;
 	struct softacc_dev *sdev;
 	int ret;
@@ -76,7 +92,7 @@ static struct softacc_dev *softacc_add(int id)
 	INIT_LIST_HEAD(&sdev->queues);
 	INIT_LIST_HEAD(&sdev->injected);
 
-	pdev = platform_device_register_full(&info);
+	pdev = softacc_add_platform(id);
 	if (IS_ERR(pdev)) {
 		ret = PTR_ERR(pdev);
 		goto err_free;

@@ -16,7 +16,8 @@ for source in "$TOP"/tests/guest/*.c; do
 	stamp=$(cat "$source" "$TOP"/tests/guest/*.h "$TOP/drivers-glue/softacc/softacc.h" | sha1sum)
 	[ "$(cat "$program.stamp" 2>/dev/null)" != "$stamp" ] || continue
 	run_logged "$program.log" "building ${program##*/}" \
-		gcc -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -static -pthread \
+		gcc -O2 -Wall -Wextra -Werror -Wno-unused-parameter \
+		-Wno-sign-compare -Wno-clobbered -static -pthread \
 		-I "$TOP/tests/guest" -I "$TOP/drivers-glue/softacc" \
 		-I "$tree/tools/testing/selftests" \
 		-I "$tree/tools/testing/selftests/kselftest" \
@@ -24,11 +25,22 @@ for source in "$TOP"/tests/guest/*.c; do
 	echo "$stamp" >"$program.stamp"
 done
 
+# 6.12.117 has a selftest that is newer than its headers. Its cases with page
+# requests do not use the new names, the others are not run.
+missing_names()
+{
+	grep -q IOMMU_HW_INFO_TYPE_DEFAULT "$tree/include/uapi/linux/iommufd.h" ||
+		echo -Din_data_type=out_data_type -DIOMMU_HW_INFO_TYPE_DEFAULT=0 \
+		     -DIOMMU_HW_INFO_FLAG_INPUT_TYPE=1 \
+		     -DMOCK_FLAGS_DEVICE_PASID=0 -DMOCK_PASID_WIDTH=20
+}
+
 build_iommufd()
 {
 	make -C "$tree" O="$build/headers" headers
+	# shellcheck disable=SC2046
 	gcc -O2 -Wall -Wno-unused-function -D_GNU_SOURCE= -static \
-		-isystem "$build/headers/usr/include" \
+		$(missing_names) -isystem "$build/headers/usr/include" \
 		-I "$tree/tools/testing/selftests" \
 		-o "$build/iommufd" "$tree/tools/testing/selftests/iommu/iommufd.c" -lcap
 }
