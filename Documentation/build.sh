@@ -22,7 +22,7 @@ build()
 	rm -rf "$OUT/source"
 	mkdir -p "$OUT"
 	cp -r "$TOP/Documentation" "$OUT/source"
-	api >"$OUT/source/api-generated.rst"
+	api >"$OUT/source/api-generated.inc"
 	/usr/bin/sphinx-build -q -W --keep-going -b html "$OUT/source" "$OUT/html"
 }
 

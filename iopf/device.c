@@ -71,6 +71,7 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	idev->max_lanes = IOPF_MAX_LANES;
 	mutex_init(&idev->flush_lock);
 	init_waitqueue_head(&idev->flushed);
+	iopf_watch_init(idev);
 	return idev;
 }
 
@@ -82,7 +83,8 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
  * From here on page requests of @dev may be reported.
  *
  * Context: Process context, may sleep.
- * Return: 0, or
+ * Return:
+ * * %0 - the device is on the queue
  * * %-ENODEV - the device's IOMMU driver cannot send page responses
  * * %-EBUSY - the device is on a queue already
  * * %-ENOMEM - no memory
@@ -108,6 +110,7 @@ int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
 		goto unlock;
 	}
 	list_add_tail(&idev->pub.queue_list, &queue->devices);
+	iopf_debugfs_add_device(idev);
 	/* Pairs with rcu_dereference() in iopf_dev_rcu(). */
 	rcu_assign_pointer(iommu->fault_param, &idev->pub);
 unlock:
@@ -166,6 +169,7 @@ void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 	if (WARN_ON(!idev))
 		return;
 
+	iopf_debugfs_remove_device(idev);
 	spin_lock(&idev->lock);
 	/* Reporters that found the device before look at this under the lock. */
 	idev->dead = true;
@@ -176,6 +180,7 @@ void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 	spin_unlock(&idev->lock);
 
 	iopf_send_list(&claimed, IOMMU_PAGE_RESP_INVALID);
+	iopf_watch_stop(idev);
 	iopf_wait_answers(idev);
 	/* Empty, and nobody looks into the table of a dead device. */
 	rhashtable_destroy(&idev->table);

@@ -25,7 +25,7 @@ void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed)
 }
 
 /* A claimed group that this library was to handle need not be handled. */
-static void iopf_disown(struct iopf_grp *grp)
+void iopf_disown(struct iopf_grp *grp)
 {
 	if (list_empty(&grp->pub.node)) {
 		iopf_worker_disturb(grp);

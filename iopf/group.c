@@ -6,9 +6,11 @@
  * until it is answered. Its objects come from slab caches with a reserve per
  * queue, so that a machine without free memory can still fault pages in.
  */
+#include <linux/jiffies.h>
 #include <linux/rhashtable.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <trace/events/iopf.h>
 
 #include "iopf.h"
 
@@ -166,6 +168,8 @@ int iopf_grp_insert(struct iopf_dev *idev, struct iopf_grp *grp)
 		return -ENOMEM;
 	}
 	list_add_tail(&grp->pub.pending_node, &grp->lane->partial);
+	grp->since = jiffies;
+	iopf_watch(idev);
 	return 0;
 }
 
@@ -252,4 +256,7 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 	WRITE_ONCE(grp->state, IOPF_PENDING);
 	refcount_inc(&grp->users);
 	list_move_tail(&grp->pub.pending_node, &grp->lane->pending);
+	grp->since = jiffies;
+	trace_iopf_complete(idev->pub.dev, grp->key.pasid, grp->key.grpid,
+			    grp->pub.fault_count);
 }

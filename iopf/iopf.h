@@ -12,7 +12,7 @@
  *	respond.c   sends the one answer of the group
  *
  * queue.c and device.c make and remove what these work on, flush.c ends groups
- * before their time.
+ * before their time and deadline.c those whose time is over.
  *
  * Locks
  * =====
@@ -22,8 +22,8 @@
  *	    iopf_dev.lock (spinlock)	everything else that can change
  *
  * taken in this order. iopf_dev.lock nests inside any lock of the callers, of
- * the kernel only the locks of rhashtable, xarray, slab, workqueue, wait queue
- * and scheduler nest inside it. No lock of the library is held when it calls
+ * the kernel only the locks of rhashtable, xarray, slab, workqueue, timer, wait
+ * queue and scheduler nest inside it. No lock of the library is held when it calls
  * iommu_ops.page_response, an iopf_handler or the mm. Workers never take
  * iommu_sva_lock, which unbinding holds while it waits for flush.c.
  *
@@ -33,7 +33,7 @@
  *	iopf_grp    one from the library until the group is answered, one from
  *	            its holder: the lane or worker, or the owner of the handler
  *	iopf_dev    one from the queue, one per group, one per scheduled worker,
- *	            one per flush
+ *	            one per flush, one from its watch
  *	iopf_q      one from the driver, one per device
  *	iopf_lane   none: lives as long as its iopf_dev unless it is idle, that
  *	            is, has no group, no scheduled worker and no answer on the way
@@ -74,6 +74,9 @@
  * @users: see References above
  * @groups: reserve of &struct iopf_grp
  * @requests: reserve of &struct iopf_fault beyond a group's own
+ * @timeout_ms: for its groups, in milliseconds; 0: none, negative: the one of
+ *	the module
+ * @debugfs: its folder
  * @release: destroys the queue, away from the workers that may drop the last
  *	reference
  */
@@ -82,6 +85,8 @@ struct iopf_q {
 	refcount_t users;
 	mempool_t groups;
 	mempool_t requests;
+	int timeout_ms;
+	struct dentry *debugfs;
 	struct work_struct release;
 };
 
@@ -97,6 +102,7 @@ struct iopf_q {
  * @nomem: requests dropped because even the reserve was empty
  * @discarded: groups that never got their last request
  * @disowned: groups answered while their fault was still being handled
+ * @overdue: groups answered because their time was over
  */
 struct iopf_stats {
 	u64 requests;
@@ -109,6 +115,7 @@ struct iopf_stats {
 	u64 nomem;
 	u64 discarded;
 	u64 disowned;
+	u64 overdue;
 };
 
 /**
@@ -116,6 +123,7 @@ struct iopf_stats {
  * @pub: what <linux/iommu.h> shows of it; @pub.users counts references
  * @q: the queue, referenced
  * @ops: the device's iommu_ops
+ * @debugfs: its folder
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
  * @table: all groups that are not answered, by &struct iopf_key
@@ -131,6 +139,8 @@ struct iopf_stats {
  * @max_pending: limit for @nr_pending
  * @max_lanes: limit for @nr_lanes
  * @seq: number of the youngest complete group
+ * @watch: looks for groups whose time is over
+ * @watching: @watch is on its way
  * @flush_lock: one flush at a time may turn the lanes' phases (outside @lock)
  * @nr_flushing: those that sleep on @flushed
  * @flushed: woken, if anybody waits, when an answer has been sent
@@ -140,6 +150,7 @@ struct iopf_dev {
 	struct iommu_fault_param pub;
 	struct iopf_q *q;
 	const struct iommu_ops *ops;
+	struct dentry *debugfs;
 
 	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
@@ -155,6 +166,8 @@ struct iopf_dev {
 	unsigned int max_pending;
 	unsigned int max_lanes;
 	u64 seq;
+	struct delayed_work watch;
+	bool watching;
 	struct mutex flush_lock; /* the phases of lanes */
 	unsigned int nr_flushing;
 	wait_queue_head_t flushed;
@@ -204,6 +217,7 @@ enum iopf_state {
  * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
  * @phase: the phase of its lane that it is answered in
  * @seq: place in the order of complete groups
+ * @since: jiffies when it came to the list that it is on
  * @nr_inline: slots used in @requests; guarded by iopf_dev.lock
  * @requests: room for the first requests
  */
@@ -218,6 +232,7 @@ struct iopf_grp {
 	bool rejected;
 	u8 phase;
 	u64 seq;
+	unsigned long since;
 	unsigned int nr_inline;
 	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
 };
@@ -374,10 +389,40 @@ void iopf_send_list(struct list_head *claimed,
 void iopf_forget_list(struct list_head *claimed);
 bool iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
 
+/* debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void iopf_debugfs_add_queue(struct iopf_q *q, const char *name);
+void iopf_debugfs_remove_queue(struct iopf_q *q);
+void iopf_debugfs_add_device(struct iopf_dev *idev);
+void iopf_debugfs_remove_device(struct iopf_dev *idev);
+#else
+static inline void iopf_debugfs_add_queue(struct iopf_q *q, const char *name)
+{
+}
+
+static inline void iopf_debugfs_remove_queue(struct iopf_q *q)
+{
+}
+
+static inline void iopf_debugfs_add_device(struct iopf_dev *idev)
+{
+}
+
+static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
+{
+}
+#endif
+
+/* deadline.c */
+void iopf_watch_init(struct iopf_dev *idev);
+void iopf_watch(struct iopf_dev *idev);
+void iopf_watch_stop(struct iopf_dev *idev);
+
 /* flush.c */
 void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 			struct list_head *claimed);
+void iopf_disown(struct iopf_grp *grp);
 void iopf_wait_answers(struct iopf_dev *idev);
 
 #endif /* __IOPF_H */

@@ -49,9 +49,11 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 		goto err_reserve;
 
 	refcount_set(&q->users, 1);
+	q->timeout_ms = -1;
 	INIT_WORK(&q->release, iopf_q_release);
 	INIT_LIST_HEAD(&q->pub.devices);
 	mutex_init(&q->pub.lock);
+	iopf_debugfs_add_queue(q, name);
 	return &q->pub;
 
 err_reserve:
@@ -84,6 +86,7 @@ void iopf_queue_free(struct iopf_queue *queue)
 						 struct iommu_fault_param,
 						 queue_list)))
 		iopf_queue_remove_device(queue, param->dev);
+	iopf_debugfs_remove_queue(to_iopf_q(queue));
 	iopf_q_put(to_iopf_q(queue));
 }
 EXPORT_SYMBOL_GPL(iopf_queue_free);

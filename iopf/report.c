@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 #include <linux/sched/mm.h>
+#include <trace/events/iopf.h>
 
 #include "iopf.h"
 
@@ -269,12 +270,13 @@ static int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
  *
  * Context: Process context, under any lock of the driver that page_response
  * does not take. Does not sleep, unless a domain's own handler does.
- * Return: 0 if the request was taken, otherwise an error, and no further answer
- * is needed from the caller:
+ * Return: whatever it is, the caller need not answer:
+ *
+ * * %0 - the request was taken
  * * %-EINVAL - malformed, or nobody handles faults of this PASID
  * * %-ENODEV - the device is on no fault queue
- * * %-ENOMEM - no memory, not even the queue's reserve, or beyond a limit of
- *   the device
+ * * %-ENOMEM - no memory, not even the queue's reserve, or a limit of the device
+ *   is reached
  * * %-EEXIST - the group is being handled already; this request is dropped
  * * other - what the domain's handler returned
  */
@@ -287,6 +289,7 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 	if (evt->fault.type != IOMMU_FAULT_PAGE_REQ)
 		return -EINVAL;
 
+	trace_iopf_report(dev, &evt->fault);
 	rcu_read_lock();
 	idev = iopf_dev_rcu(dev);
 	if (idev && iopf_is_stop_marker(&evt->fault)) {

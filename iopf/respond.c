@@ -7,6 +7,8 @@
  * counted and does nothing.
  */
 #include <linux/export.h>
+#include <linux/jiffies.h>
+#include <trace/events/iopf.h>
 
 #include "iopf.h"
 
@@ -45,6 +47,8 @@ static void iopf_page_response(struct iopf_grp *grp,
 		.code = code,
 	};
 
+	trace_iopf_respond(idev->pub.dev, grp->key.pasid, grp->key.grpid, code,
+			   jiffies_to_msecs(jiffies - grp->since));
 	idev->ops->page_response(idev->pub.dev, &grp->pub.last_fault, &resp);
 }
 
@@ -84,6 +88,8 @@ void iopf_forget_list(struct list_head *claimed)
 		struct iopf_dev *idev = iopf_grp_dev(grp);
 
 		list_del_init(&grp->pub.pending_node);
+		trace_iopf_discard(idev->pub.dev, grp->key.pasid,
+				   grp->key.grpid, grp->pub.fault_count);
 		spin_lock(&idev->lock);
 		idev->stats.discarded++;
 		iopf_end_answer(idev, grp);

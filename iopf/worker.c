@@ -15,6 +15,7 @@
 #include <linux/cpumask.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
+#include <trace/events/iopf.h>
 
 #include "iopf.h"
 
@@ -84,6 +85,9 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 	if (grp) {
 		worker->grp = grp;
 		worker->task = current;
+		if (grp->state == IOPF_PENDING)
+			trace_iopf_handle(idev->pub.dev, grp->key.pasid,
+					  grp->key.grpid, grp->pub.fault_count);
 		next = iopf_worker_wanted(lane);
 	}
 	spin_unlock(&idev->lock);

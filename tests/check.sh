@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 
 LOGS=$IOPF_CACHE/log/check
+TRACE='^include/trace/'
 USER_SPACE='^tests/guest/|^drivers-glue/softacc/softacc.h'
 number=0
 failed=0
@@ -44,15 +45,19 @@ check()
 }
 
 # Not asked for: 6.12 has no kzalloc_obj(), both kernels want to be compared with,
-# and programs of user space have the types and macros of user space. Its licence
-# check wants a git tree of the kernel, hence the GIT_DIR.
+# programs of user space have the types and macros of user space, and trace events
+# are macros of their own shape. Its licence check wants a git tree of the kernel,
+# hence the GIT_DIR.
 checkpatch()
 {
 	local ignore=FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON
 	local user=BIT_MACRO,PREFER_KERNEL_TYPES,ARRAY_SIZE,MACRO_ARG_REUSE
 
+	local trace=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
+
 	ignore=$ignore,ALLOC_WITH_SIZEOF,ALLOC_WITH_MULTIPLY
-	sources | grep -vE "$USER_SPACE" | run_checkpatch "$ignore"
+	sources | grep -vE "$USER_SPACE|$TRACE" | run_checkpatch "$ignore"
+	sources | grep -E "$TRACE" | run_checkpatch "$ignore,$trace"
 	sources | grep -E "$USER_SPACE" | run_checkpatch "$ignore,$user"
 }
 

@@ -22,5 +22,15 @@ run_logged "$build.config.log" "configuring a user-mode kernel for KUnit" kunit 
 run_logged "$build.log" "building it (first time: 2 minutes)" kunit build --jobs "$(nproc)"
 say "running the KUnit suites"
 (cd "$tree" && timeout 300 ./tools/testing/kunit/kunit.py exec 'iopf*' \
-	--build_dir="$build" --timeout 240 --raw_output=kunit) |
-	sed -n '/^    \(not \)\{0,1\}ok /s/^ *//p'
+	--build_dir="$build" --timeout 240 --raw_output=kunit) >"$build.tap"
+sed -n '/^    \(not \)\{0,1\}ok /s/^ *//p' "$build.tap"
+
+# A crash ends the output, and kunit.py does not mind.
+cases=$(cat "$TOP"/tests/kunit/*.c | grep -c 'KUNIT_CASE(')
+results=$(grep -cE '^    (not )?ok ' "$build.tap" || true)
+if [ "$results" != "$cases" ]; then
+	echo "not ok - only $results of $cases cases have a result"
+	tail -n 40 "$build.tap" >&2
+	exit 1
+fi
+! grep -q '^    not ok' "$build.tap"

@@ -71,6 +71,7 @@ expect_failure()
 	[ $status = 1 ]
 }
 
+cases=$(cat "$TOP"/tests/kunit/*.c | grep -c 'KUNIT_CASE(')
 rm -rf "$RESULTS"
 mkdir -p "$RESULTS"
 start=$SECONDS
@@ -79,7 +80,8 @@ KERNEL=7.3 part "kunit 7.3" "$TOP/tests/kunit.sh"
 for config in "7.3 release" "6.12 release" "7.3 debug"; do
 	# shellcheck disable=SC2086
 	kernel ${config% *} iopf ${config#* } || continue
-	part "guest $config" guest HUGE_PAGES=512 guest-setup.sh guest-tests.sh
+	part "guest $config" guest HUGE_PAGES=512 "KUNIT_CASES=$cases" \
+		guest-setup.sh guest-tests.sh
 done
 if kernel 7.3 upstream release; then
 	for test in two_pasids_one_index pasid_not_bound; do

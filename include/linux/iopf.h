@@ -38,6 +38,7 @@ static inline u8 iopf_pri_response_code(enum iommu_page_response_code code)
 
 #ifdef CONFIG_IOPF_QUEUE
 int iopf_queue_flush_pasid(struct device *dev, u32 pasid);
+int iopf_queue_set_timeout(struct iopf_queue *queue, int ms);
 
 /* Older <linux/iommu.h> lack the declaration; a second one does no harm. */
 void iopf_group_dequeue(struct iopf_group *group);

@@ -316,6 +316,33 @@ TEST_F(groups, userfaultfd)
 	close(uffd);
 }
 
+/* User space never comes: the device is answered when the time is over. */
+TEST_F(groups, deadline)
+{
+	const char *parameter = "/sys/module/iopf/parameters/prq_timeout";
+	int uffd = watch(self->area, 16 * PAGE);
+	int fd = open(parameter, O_WRONLY | O_CLOEXEC);
+	double start;
+
+	ASSERT_LE(0, fd)
+		TH_LOG("%s: %s", parameter, strerror(errno));
+	EXPECT_EQ(-1, write(fd, "101", 3));
+	ASSERT_EQ(1, write(fd, "1", 1));
+	ASSERT_LE(0, uffd);
+	start = seconds();
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_INVALID);
+	EXPECT_LE(0.9, seconds() - start);
+	EXPECT_GT(2.5, seconds() - start);
+	ASSERT_EQ(2, write(fd, "10", 2));
+	close(fd);
+	/* Too late for that group; the next one finds the page. */
+	ASSERT_EQ(0, provide(uffd, self->area));
+	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	expect_answer(GRPID, RESP_SUCCESS);
+	close(uffd);
+}
+
 /* The index is in use: the second group is a mistake and gets no answer. */
 TEST_F(groups, index_used_twice)
 {

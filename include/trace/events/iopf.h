@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM iopf
+
+#if !defined(_TRACE_IOPF_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_IOPF_H
+
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/tracepoint.h>
+
+/* A page request comes in. */
+TRACE_EVENT(iopf_report,
+	TP_PROTO(struct device *dev, const struct iommu_fault *fault),
+	TP_ARGS(dev, fault),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(dev))
+		__field(u64, addr)
+		__field(u32, pasid)
+		__field(u32, grpid)
+		__field(u32, perm)
+		__field(u32, flags)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->addr = fault->prm.addr;
+		__entry->pasid = fault->prm.pasid;
+		__entry->grpid = fault->prm.grpid;
+		__entry->perm = fault->prm.perm;
+		__entry->flags = fault->prm.flags;
+	),
+	TP_printk("%s pasid=%u grpid=%u addr=0x%llx perm=%c%c%c%c%s%s",
+		  __get_str(dev), __entry->pasid, __entry->grpid,
+		  __entry->addr,
+		  __entry->perm & IOMMU_FAULT_PERM_READ ? 'r' : '-',
+		  __entry->perm & IOMMU_FAULT_PERM_WRITE ? 'w' : '-',
+		  __entry->perm & IOMMU_FAULT_PERM_EXEC ? 'x' : '-',
+		  __entry->perm & IOMMU_FAULT_PERM_PRIV ? 'p' : '-',
+		  __entry->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID ?
+		  "" : " no-pasid",
+		  __entry->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE ?
+		  " last" : "")
+);
+
+DECLARE_EVENT_CLASS(iopf_group,
+	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
+	TP_ARGS(dev, pasid, grpid, requests),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(dev))
+		__field(u32, pasid)
+		__field(u32, grpid)
+		__field(size_t, requests)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->pasid = pasid;
+		__entry->grpid = grpid;
+		__entry->requests = requests;
+	),
+	TP_printk("%s pasid=%u grpid=%u requests=%zu", __get_str(dev),
+		  __entry->pasid, __entry->grpid, __entry->requests)
+);
+
+/* The last request of a group has come. */
+DEFINE_EVENT(iopf_group, iopf_complete,
+	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
+	TP_ARGS(dev, pasid, grpid, requests)
+);
+
+/* A worker begins with a group. */
+DEFINE_EVENT(iopf_group, iopf_handle,
+	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
+	TP_ARGS(dev, pasid, grpid, requests)
+);
+
+/* The time of a group is over. */
+DEFINE_EVENT(iopf_group, iopf_timeout,
+	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
+	TP_ARGS(dev, pasid, grpid, requests)
+);
+
+/* A group is dropped that never got its last request. */
+DEFINE_EVENT(iopf_group, iopf_discard,
+	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
+	TP_ARGS(dev, pasid, grpid, requests)
+);
+
+/* The answer of a group goes out. */
+TRACE_EVENT(iopf_respond,
+	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, u32 code,
+		 unsigned int age),
+	TP_ARGS(dev, pasid, grpid, code, age),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(dev))
+		__field(u32, pasid)
+		__field(u32, grpid)
+		__field(u32, code)
+		__field(unsigned int, age)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->pasid = pasid;
+		__entry->grpid = grpid;
+		__entry->code = code;
+		__entry->age = age;
+	),
+	TP_printk("%s pasid=%u grpid=%u code=%s age=%u ms", __get_str(dev),
+		  __entry->pasid, __entry->grpid,
+		  __print_symbolic(__entry->code,
+				   { IOMMU_PAGE_RESP_SUCCESS, "success" },
+				   { IOMMU_PAGE_RESP_INVALID, "invalid" },
+				   { IOMMU_PAGE_RESP_FAILURE, "failure" }),
+		  __entry->age)
+);
+
+#endif /* _TRACE_IOPF_H */
+
+#include <trace/define_trace.h>

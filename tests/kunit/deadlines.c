@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Groups have a time, and when it is over they are answered
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+
+#include "fake.h"
+
+#define TIMEOUT_MS	100
+
+static void overdue_handler(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	unsigned long start = jiffies;
+
+	KUNIT_EXPECT_EQ(test, 0,
+			iopf_queue_set_timeout(fake->queue, TIMEOUT_MS));
+	fake_last(fake, FAKE_PASID, 1, 0);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, start +
+					      msecs_to_jiffies(TIMEOUT_MS)));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.overdue);
+
+	/* The index may be used again, and the late answer is not for that. */
+	fake_last(fake, FAKE_PASID, 1, 0);
+	KUNIT_ASSERT_EQ(test, 2, fake->nr_taken);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	iopf_group_response(fake->taken[1], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[1]);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
+}
+
+/* A fault that waits for mmap_lock is answered, too, and its worker is late. */
+static void overdue_worker(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	int i;
+
+	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	mmap_write_lock(current->mm);
+	for (i = 0; i < 100; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 100));
+	KUNIT_EXPECT_EQ(test, 100, fake_idev(fake)->stats.overdue);
+	mmap_write_unlock(current->mm);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+}
+
+/* Requests that wait for the last one of their group do not wait for ever. */
+static void overdue_partial(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	int i;
+
+	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	for (i = 0; i < 20; i++)
+		fake_partial(fake, FAKE_PASID, i, 0);
+	msleep(2 * TIMEOUT_MS);
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 20, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+}
+
+static void no_deadline(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	fake_last(fake, FAKE_PASID, 1, 0);
+	msleep(3 * TIMEOUT_MS);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+}
+
+static void bad_timeout(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iopf_queue_set_timeout(fake->queue, 100001));
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_set_timeout(fake->queue, 100000));
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_set_timeout(fake->queue, -1));
+}
+
+/* The watch ends with the device, and begins again with its next life. */
+static void removed_while_watched(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	int i;
+
+	iopf_queue_set_timeout(fake->queue, 10);
+	for (i = 0; i < 50; i++) {
+		fake_partial(fake, FAKE_PASID, i, 0);
+		usleep_range(500, 2000);
+		fake_remove_device(fake);
+		fake_add_device(test);
+	}
+	KUNIT_EXPECT_GE(test, 50, fake->answers);
+	fake_last(fake, FAKE_PASID, 100, 0);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, fake->answers + 1));
+	iopf_free_group(fake->taken[0]);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(overdue_handler),
+	KUNIT_CASE(overdue_worker),
+	KUNIT_CASE(overdue_partial),
+	KUNIT_CASE(no_deadline),
+	KUNIT_CASE(bad_timeout),
+	KUNIT_CASE(removed_while_watched),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-deadlines",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
