@@ -66,9 +66,7 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	spin_lock_init(&idev->lock);
 	xa_init(&idev->lanes);
 	INIT_LIST_HEAD(&idev->idle);
-	idev->max_partial = IOPF_MAX_PARTIAL;
-	idev->max_pending = IOPF_MAX_PENDING;
-	idev->max_lanes = IOPF_MAX_LANES;
+	iopf_limits_init(idev);
 	mutex_init(&idev->flush_lock);
 	init_waitqueue_head(&idev->flushed);
 	iopf_watch_init(idev);

@@ -143,12 +143,12 @@ struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 bool iopf_grp_room(struct iopf_dev *idev, const struct iommu_fault *fault)
 {
 	lockdep_assert_held(&idev->lock);
-	if (iopf_is_last(fault) ?
-	    idev->nr_pending < idev->max_pending :
-	    idev->nr_rejected < idev->max_partial)
-		return true;
-	idev->stats.limited++;
-	return false;
+	if (iopf_is_last(fault) ? iopf_over_pending(idev) :
+				  iopf_over_partial(idev, idev->nr_rejected)) {
+		idev->stats.limited++;
+		return false;
+	}
+	return true;
 }
 
 /*
@@ -220,7 +220,7 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 	lockdep_assert_held(&idev->lock);
 	if (grp->rejected)
 		return;
-	if (idev->nr_partial >= idev->max_partial) {
+	if (iopf_over_partial(idev, idev->nr_partial)) {
 		idev->stats.limited++;
 		iopf_grp_reject(idev, grp);
 		return;
@@ -243,7 +243,7 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 {
 	lockdep_assert_held(&idev->lock);
 	idev->nr_rejected -= grp->rejected;
-	if (idev->nr_pending >= idev->max_pending) {
+	if (iopf_over_pending(idev)) {
 		idev->stats.limited++;
 		grp->rejected = true;
 	}

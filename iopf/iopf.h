@@ -60,10 +60,8 @@
 #define IOPF_LANE_WORKERS	16
 /* Lanes that a device keeps for PASIDs without a group. */
 #define IOPF_IDLE_LANES		64
-/* Limits of a device, see iopf_dev. */
-#define IOPF_MAX_PARTIAL	4096
-#define IOPF_MAX_PENDING	4096
-#define IOPF_MAX_LANES		4096
+/* What a device may have of everything unless it is told otherwise. */
+#define IOPF_DEFAULT_LIMIT	4096
 /* Objects that a queue holds back for times without memory. */
 #define IOPF_RESERVE_GROUPS	64
 #define IOPF_RESERVE_REQUESTS	256
@@ -135,9 +133,9 @@ struct iopf_stats {
  * @nr_rejected: groups that exist only to be refused when their last request
  *	comes
  * @nr_pending: complete groups that are not answered
- * @max_partial: limit for @nr_partial and, apart from it, @nr_rejected
- * @max_pending: limit for @nr_pending
- * @max_lanes: limit for @nr_lanes
+ * @limits: for @nr_partial and, apart from it, @nr_rejected; for @nr_pending; for
+ *	@nr_lanes
+ * @pri_limits: @limits have been compared with what PRI grants
  * @seq: number of the youngest complete group
  * @watch: looks for groups whose time is over
  * @watching: @watch is on its way
@@ -162,9 +160,8 @@ struct iopf_dev {
 	unsigned int nr_partial;
 	unsigned int nr_rejected;
 	unsigned int nr_pending;
-	unsigned int max_partial;
-	unsigned int max_pending;
-	unsigned int max_lanes;
+	struct iopf_limits limits;
+	bool pri_limits;
 	u64 seq;
 	struct delayed_work watch;
 	bool watching;
@@ -412,6 +409,11 @@ static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
 {
 }
 #endif
+
+/* limits.c */
+void iopf_limits_init(struct iopf_dev *idev);
+bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr);
+bool iopf_over_pending(struct iopf_dev *idev);
 
 /* deadline.c */
 void iopf_watch_init(struct iopf_dev *idev);

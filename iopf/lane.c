@@ -86,7 +86,7 @@ static int iopf_lane_insert(struct iopf_dev *idev, struct iopf_lane *lane,
 {
 	int ret;
 
-	if (idev->nr_lanes >= idev->max_lanes) {
+	if (idev->nr_lanes >= idev->limits.lanes) {
 		idev->stats.limited++;
 		return -ENOSPC;
 	}

@@ -93,6 +93,19 @@ static void iopf_refuse(struct device *dev, struct iopf_fault *evt)
 		dev_iommu_ops(dev)->page_response(dev, evt, &resp);
 }
 
+/* An index that the device does not have is no index of a group. */
+static bool iopf_is_too_wide(struct iopf_dev *idev,
+			     const struct iommu_fault *fault)
+{
+	if (likely(!((u64)fault->prm.grpid >>
+		     READ_ONCE(idev->limits.grpid_bits))))
+		return false;
+	spin_lock(&idev->lock);
+	idev->stats.malformed++;
+	spin_unlock(&idev->lock);
+	return true;
+}
+
 /* The device does not wait for what a Stop Marker leaves behind. */
 static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
 {
@@ -297,6 +310,8 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 
 		iopf_stop_pasid(idev, &key);
 		ret = 0;
+	} else if (idev && iopf_is_too_wide(idev, &evt->fault)) {
+		ret = -EINVAL;
 	} else if (idev) {
 		ret = iopf_take_request(idev, dev, &evt->fault, &complete);
 	}

@@ -36,7 +36,29 @@ static inline u8 iopf_pri_response_code(enum iommu_page_response_code code)
 	}
 }
 
+/**
+ * struct iopf_limits - what the library remembers for a device
+ * @partial: requests that wait for the last one of their group
+ * @pending: complete groups without an answer
+ * @lanes: PASIDs at the same time
+ * @grpid_bits: width of the device's page request group index, 1 to 32; wider
+ *	ones are malformed
+ *
+ * 0 means the default: 4096 each, or as many requests and groups as PRI has
+ * granted the device if that is more; no limit for groups of a device that is no
+ * PCI device, as it stalls and cannot have more than its IOMMU can hold; indices
+ * are not checked. %UINT_MAX means no limit.
+ */
+struct iopf_limits {
+	unsigned int partial;
+	unsigned int pending;
+	unsigned int lanes;
+	unsigned int grpid_bits;
+};
+
 #ifdef CONFIG_IOPF_QUEUE
+int iopf_device_set_limits(struct device *dev,
+			   const struct iopf_limits *limits);
 int iopf_queue_flush_pasid(struct device *dev, u32 pasid);
 int iopf_queue_set_timeout(struct iopf_queue *queue, int ms);
 

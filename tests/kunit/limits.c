@@ -4,6 +4,21 @@
  */
 #include "fake.h"
 
+static void set_limits(struct kunit *test, unsigned int partial,
+		       unsigned int pending, unsigned int lanes)
+{
+	struct iopf_limits limits = {
+		.partial = partial,
+		.pending = pending,
+		.lanes = lanes,
+		.grpid_bits = 16,
+	};
+	struct fake *fake = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iopf_device_set_limits(fake_dev(fake), &limits));
+}
+
 /* More than may wait: the group is refused when its last request comes. */
 static void partial_requests(struct kunit *test)
 {
@@ -11,7 +26,7 @@ static void partial_requests(struct kunit *test)
 	struct iopf_dev *idev = fake_idev(fake);
 	int i;
 
-	idev->max_partial = 16;
+	set_limits(test, 16, 0, 0);
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
@@ -31,7 +46,7 @@ static void partial_groups(struct kunit *test)
 	struct iopf_group *group;
 	int i;
 
-	idev->max_partial = 16;
+	set_limits(test, 16, 0, 0);
 	for (i = 0; i < 1000; i++)
 		fake_partial(fake, FAKE_PASID, i, 0);
 	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
@@ -54,7 +69,7 @@ static void pending_groups(struct kunit *test)
 	struct iopf_dev *idev = fake_idev(fake);
 	int i;
 
-	idev->max_pending = 16;
+	set_limits(test, 0, 16, 0);
 	for (i = 0; i < 16; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, i, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, i, 0));
@@ -90,10 +105,9 @@ static void idle_lanes(struct kunit *test)
 static void lanes_in_use(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
 	int i;
 
-	idev->max_lanes = 16;
+	set_limits(test, 0, 0, 16);
 	for (i = 0; i < 16; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 1000 + i, 1, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_partial(fake, 1000 + i, 1, 0));
@@ -102,12 +116,46 @@ static void lanes_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 }
 
+/* An index that the device does not have, and limits that make no sense. */
+static void index_width(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_limits limits = { .grpid_bits = 33 };
+
+	set_limits(test, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			fake_partial(fake, FAKE_PASID, 1 << 16, 0));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_PASID, 1 << 16, 0));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->stats.malformed);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iopf_device_set_limits(fake_dev(fake), &limits));
+}
+
+/* The limits are the defaults again when the driver says so. */
+static void default_limits(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_limits limits = {};
+
+	set_limits(test, 1, 1, 1);
+	KUNIT_EXPECT_EQ(test, 0,
+			iopf_device_set_limits(fake_dev(fake), &limits));
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT,
+			fake_idev(fake)->limits.partial);
+	KUNIT_EXPECT_EQ(test, UINT_MAX, fake_idev(fake)->limits.pending);
+	KUNIT_EXPECT_EQ(test, 32, fake_idev(fake)->limits.grpid_bits);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(partial_requests),
 	KUNIT_CASE(partial_groups),
 	KUNIT_CASE(pending_groups),
 	KUNIT_CASE(idle_lanes),
 	KUNIT_CASE(lanes_in_use),
+	KUNIT_CASE(index_width),
+	KUNIT_CASE(default_limits),
 	{ }
 };
 

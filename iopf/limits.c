@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: limits of a device
+ */
+#include <linux/export.h>
+#include <linux/pci.h>
+
+#include "iopf.h"
+
+void iopf_limits_init(struct iopf_dev *idev)
+{
+	idev->limits = (struct iopf_limits){
+		.partial = IOPF_DEFAULT_LIMIT,
+		/* Stalled transactions are kept by the IOMMU, and are few. */
+		.pending = dev_is_pci(idev->pub.dev) ? IOPF_DEFAULT_LIMIT :
+						       UINT_MAX,
+		.lanes = IOPF_DEFAULT_LIMIT,
+		.grpid_bits = 32,
+	};
+}
+
+/* Requests that PRI lets the device have under way; its VFs share them. */
+static unsigned int iopf_pri_allocation(struct device *dev)
+{
+#ifdef CONFIG_PCI_PRI
+	if (dev_is_pci(dev))
+		return pci_physfn(to_pci_dev(dev))->pri_reqs_alloc;
+#endif
+	return 0;
+}
+
+/*
+ * A limit is reached. PRI may be enabled after the device was put on its queue, so
+ * this is the time to look what it grants; but only once, it does not change.
+ */
+static void iopf_compare_with_pri(struct iopf_dev *idev)
+{
+	unsigned int granted;
+
+	if (idev->pri_limits)
+		return;
+	idev->pri_limits = true;
+	granted = iopf_pri_allocation(idev->pub.dev);
+	idev->limits.partial = max(idev->limits.partial, granted);
+	idev->limits.pending = max(idev->limits.pending, granted);
+}
+
+/* May @nr, which counts partial requests or what stands for them, not grow? */
+bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr)
+{
+	lockdep_assert_held(&idev->lock);
+	if (likely(nr < idev->limits.partial))
+		return false;
+	iopf_compare_with_pri(idev);
+	return nr >= idev->limits.partial;
+}
+
+bool iopf_over_pending(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	if (likely(idev->nr_pending < idev->limits.pending))
+		return false;
+	iopf_compare_with_pri(idev);
+	return idev->nr_pending >= idev->limits.pending;
+}
+
+/**
+ * iopf_device_set_limits() - Set what the library remembers for a device
+ * @dev: the device
+ * @limits: the limits; 0 for what is to be the default
+ *
+ * A group that loses a request to a limit is answered with Invalid Request when its
+ * last request comes. What is beyond a limit already when it is set stays.
+ *
+ * Context: Process context.
+ * Return: 0, %-EINVAL if the index is wider than 32 bits, or %-ENODEV if the device
+ * is on no fault queue.
+ */
+int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
+{
+	struct iopf_dev *idev;
+
+	if (limits->grpid_bits > 32)
+		return -EINVAL;
+	idev = iopf_dev_get(dev);
+	if (!idev)
+		return -ENODEV;
+
+	spin_lock(&idev->lock);
+	iopf_limits_init(idev);
+	idev->limits.partial = limits->partial ?: idev->limits.partial;
+	idev->limits.pending = limits->pending ?: idev->limits.pending;
+	idev->limits.lanes = limits->lanes ?: idev->limits.lanes;
+	idev->limits.grpid_bits = limits->grpid_bits ?: idev->limits.grpid_bits;
+	/* What the driver says counts, whatever PRI grants. */
+	idev->pri_limits = limits->partial || limits->pending;
+	spin_unlock(&idev->lock);
+	iopf_dev_put(idev);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iopf_device_set_limits);
