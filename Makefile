@@ -22,7 +22,7 @@ export $(foreach v,$(VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kunit docs apply unapply kernel kdir shell guest clean
+.PHONY: help demo test check kunit mutants docs apply unapply kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
@@ -58,6 +58,9 @@ check: ## checkpatch, sparse, W=1, kernel-doc and shellcheck over our files
 
 kunit: ## the KUnit suites alone
 	@tests/kunit.sh
+
+mutants: ## break the library on purpose and see the KUnit suites fail
+	@tests/mutants.sh
 
 docs: ## the documentation as HTML, with the API from the sources
 	@Documentation/build.sh

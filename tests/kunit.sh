@@ -1,14 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit.sh: the KUnit suites on a user-mode kernel, by the tree's own kunit.py.
+# kunit.sh [TREE]: the KUnit suites on a user-mode kernel, by the tree's own kunit.py.
+# TREE has the library already; without it the one of KERNEL or KSRC is used.
 # The cases go to stdout as TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 
 need_packages python3 gcc make flex bison bc libelf-dev
-tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
-"$TOP/drivers-glue/in-tree/build.sh" tree
+tree=${1:-}
+if [ -z "$tree" ]; then
+	"$TOP/drivers-glue/in-tree/build.sh" tree
+	tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
+fi
 build=$IOPF_CACHE/kunit/$(basename "$tree")
 mkdir -p "$build"
 with_lock "kunit-$(basename "$tree")"
