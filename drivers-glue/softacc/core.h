@@ -11,7 +11,8 @@
  *	main.c      devices come and go
  *
  * Locks: softacc_dev.lock and softacc_queue.lock are not nested in each other;
- * the lock of the ring nests in neither.
+ * the lock of the ring nests in neither. Answers come in any context, so
+ * softacc_dev.lock is taken with interrupts off.
  */
 #ifndef __SOFTACC_CORE_H
 #define __SOFTACC_CORE_H
@@ -28,8 +29,7 @@
 
 #define SOFTACC_MAX_DEVICES	16
 #define SOFTACC_MAX_PASID_BITS	20
-#define SOFTACC_PRG_BITS	9
-#define SOFTACC_NR_PRG		BIT(SOFTACC_PRG_BITS)
+#define SOFTACC_MAX_PRG_BITS	16
 
 struct softacc_dev;
 struct softacc_queue;
@@ -57,7 +57,7 @@ struct softacc_prq {
  * struct softacc_group - a group that waits for its answer
  * @thread: whose it is, NULL once nobody waits for it any more
  * @chunk: what waits for it
- * @pasid: PASID
+ * @pasid: PASID; with the answer it stays, to know a second one
  * @posted: when it was sent, ktime in ns
  */
 struct softacc_group {
@@ -68,13 +68,36 @@ struct softacc_group {
 };
 
 /**
+ * struct softacc_indices - the page request group indices of a device or, with
+ *	prg_per_pasid, of one PASID on it
+ * @node: in softacc_dev.indices
+ * @pasid: the PASID, unused if the indices are the device's
+ * @queues: files that use them
+ * @nr: number of indices
+ * @next: where to look for a free one: an index rests as long as possible before
+ *	it is used again, so that a second answer is seen to be one
+ * @busy: indices of groups without an answer
+ * @groups: the groups, by index
+ *
+ * All guarded by softacc_dev.lock.
+ */
+struct softacc_indices {
+	struct list_head node;
+	u32 pasid;
+	unsigned int queues;
+	unsigned int nr;
+	unsigned int next;
+	unsigned long *busy;
+	struct softacc_group groups[] __counted_by(nr);
+};
+
+/**
  * struct softacc_dev - an accelerator
  * @dev: its device
  * @uacce: its character device
  * @lock: guards all that follows
  * @queues: open files
- * @busy: indices of groups without an answer
- * @groups: these groups
+ * @indices: page request group indices in use
  * @injected: injected groups, answered or not
  * @stats: counters of the device
  */
@@ -84,8 +107,7 @@ struct softacc_dev {
 
 	spinlock_t lock; /* all that follows */
 	struct list_head queues;
-	DECLARE_BITMAP(busy, SOFTACC_NR_PRG);
-	struct softacc_group groups[SOFTACC_NR_PRG];
+	struct list_head indices;
 	struct list_head injected;
 	struct softacc_stats stats;
 };
@@ -123,7 +145,7 @@ enum softacc_chunk_state {
  * @end: end of the chunk
  * @result: what CHECKSUM has summed up
  * @retries: failed accesses since the last progress
- * @grpid: while waiting, the index of the group
+ * @group: while waiting, the group
  * @first: the first page that was asked for
  * @answered: the response has come; written after @code
  * @code: the response
@@ -136,7 +158,7 @@ struct softacc_chunk {
 	u64 end;
 	u64 result;
 	u32 retries;
-	u32 grpid;
+	struct softacc_group *group;
 	u64 first;
 	bool answered;
 	u32 code;
@@ -169,6 +191,7 @@ struct softacc_thread {
  * @node: in softacc_dev.queues
  * @mm: the address space, referenced by mm_count
  * @pasid: its PASID
+ * @indices: where its groups get theirs
  * @config: as set
  * @threads: the engine, started with the first job
  * @nr_threads: its size
@@ -187,6 +210,7 @@ struct softacc_queue {
 	struct list_head node;
 	struct mm_struct *mm;
 	u32 pasid;
+	struct softacc_indices *indices;
 	struct softacc_config config;
 	struct softacc_thread *threads[SOFTACC_MAX_THREADS];
 	unsigned int nr_threads;
@@ -229,6 +253,12 @@ int softacc_iommu_add(struct device *dev);
 void softacc_iommu_remove(struct device *dev);
 
 /* device.c */
+extern unsigned int softacc_prg_bits;
+extern bool softacc_prg_per_pasid;
+
+int softacc_get_indices(struct softacc_queue *queue);
+void softacc_put_indices(struct softacc_queue *queue);
+void softacc_free_indices(struct softacc_dev *sdev);
 int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss);
 void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk);

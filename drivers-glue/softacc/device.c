@@ -6,6 +6,8 @@
  * job, until the answer comes or the PASID has been drained.
  */
 #include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
 
 #include "core.h"
 
@@ -45,39 +47,158 @@ static struct softacc_queue *softacc_group_queue(struct softacc_group *group)
 	return group->thread ? group->thread->queue : NULL;
 }
 
-static void softacc_end_group(struct softacc_dev *sdev, u32 grpid)
+static struct softacc_indices *softacc_find_indices(struct softacc_dev *sdev,
+						    u32 pasid)
+{
+	struct softacc_indices *indices;
+
+	lockdep_assert_held(&sdev->lock);
+	list_for_each_entry(indices, &sdev->indices, node)
+		if (!softacc_prg_per_pasid || indices->pasid == pasid)
+			return indices;
+	return NULL;
+}
+
+/* Those of a PASID that nobody uses any more, every index answered. */
+static struct softacc_indices *softacc_idle_indices(struct softacc_dev *sdev)
+{
+	struct softacc_indices *indices;
+
+	list_for_each_entry(indices, &sdev->indices, node)
+		if (!indices->queues && bitmap_empty(indices->busy, indices->nr))
+			return indices;
+	return NULL;
+}
+
+static void softacc_free_one(struct softacc_indices *indices)
+{
+	if (!indices)
+		return;
+	bitmap_free(indices->busy);
+	kvfree(indices);
+}
+
+static struct softacc_indices *softacc_alloc_indices(void)
+{
+	unsigned int nr = 1 << softacc_prg_bits;
+	struct softacc_indices *indices;
+
+	indices = kvzalloc(struct_size(indices, groups, nr), GFP_KERNEL);
+	if (!indices)
+		return NULL;
+	indices->nr = nr;
+	indices->busy = bitmap_zalloc(nr, GFP_KERNEL);
+	if (indices->busy)
+		return indices;
+	softacc_free_one(indices);
+	return NULL;
+}
+
+/* Before the first request of @queue. UACCE's mutex keeps it from running twice. */
+int softacc_get_indices(struct softacc_queue *queue)
+{
+	struct softacc_dev *sdev = queue->dev;
+	struct softacc_indices *indices;
+	struct softacc_indices *new = NULL;
+
+	spin_lock_irq(&sdev->lock);
+	indices = softacc_find_indices(sdev, queue->pasid);
+	if (!indices)
+		indices = softacc_idle_indices(sdev);
+	spin_unlock_irq(&sdev->lock);
+	if (!indices) {
+		new = softacc_alloc_indices();
+		if (!new)
+			return -ENOMEM;
+		indices = new;
+	}
+
+	spin_lock_irq(&sdev->lock);
+	if (new)
+		list_add_tail(&new->node, &sdev->indices);
+	indices->pasid = queue->pasid;
+	indices->queues++;
+	queue->indices = indices;
+	spin_unlock_irq(&sdev->lock);
+	return 0;
+}
+
+/* They stay: groups may have no answer yet. */
+void softacc_put_indices(struct softacc_queue *queue)
+{
+	lockdep_assert_held(&queue->dev->lock);
+	queue->indices->queues--;
+}
+
+/* The device goes away. */
+void softacc_free_indices(struct softacc_dev *sdev)
+{
+	struct softacc_indices *indices;
+	struct softacc_indices *next;
+
+	list_for_each_entry_safe(indices, next, &sdev->indices, node) {
+		WARN_ON(!bitmap_empty(indices->busy, indices->nr) &&
+			!softacc_no_drain);
+		softacc_free_one(indices);
+	}
+}
+
+static void softacc_end_group(struct softacc_dev *sdev,
+			      struct softacc_indices *indices,
+			      struct softacc_group *group)
 {
 	lockdep_assert_held(&sdev->lock);
-	__clear_bit(grpid, sdev->busy);
-	softacc_count(sdev, softacc_group_queue(&sdev->groups[grpid]),
+	__clear_bit(group - indices->groups, indices->busy);
+	softacc_count(sdev, softacc_group_queue(group),
 		      SOFTACC_STAT(outstanding), -1);
 }
 
-/* An index for a group of @chunk, or a negative errno. */
+/* A free index, or @indices->nr. */
+static u32 softacc_take_index(struct softacc_indices *indices)
+{
+	u32 grpid = find_next_zero_bit(indices->busy, indices->nr,
+				       indices->next);
+
+	if (grpid >= indices->nr)
+		grpid = find_first_zero_bit(indices->busy, indices->nr);
+	if (grpid < indices->nr) {
+		__set_bit(grpid, indices->busy);
+		indices->next = grpid + 1;
+	}
+	return grpid;
+}
+
+/* A group of @chunk: 0 or a negative errno. */
 static int softacc_begin_group(struct softacc_thread *thread,
 			       struct softacc_chunk *chunk)
 {
 	struct softacc_queue *queue = thread->queue;
+	struct softacc_indices *indices = queue->indices;
 	struct softacc_dev *sdev = queue->dev;
-	u32 grpid = SOFTACC_NR_PRG;
+	u32 grpid;
+	int ret = 0;
 
-	spin_lock(&sdev->lock);
-	if (!queue->stopped)
-		grpid = find_first_zero_bit(sdev->busy, SOFTACC_NR_PRG);
-	if (grpid < SOFTACC_NR_PRG) {
-		__set_bit(grpid, sdev->busy);
-		sdev->groups[grpid] = (struct softacc_group){
-			.thread = thread,
-			.chunk = chunk,
-			.pasid = queue->pasid,
-			.posted = ktime_get_ns(),
-		};
-		softacc_count(sdev, queue, SOFTACC_STAT(outstanding), 1);
+	spin_lock_irq(&sdev->lock);
+	if (queue->stopped) {
+		ret = -ECANCELED;
+		goto out;
 	}
-	spin_unlock(&sdev->lock);
-	if (grpid < SOFTACC_NR_PRG)
-		return grpid;
-	return READ_ONCE(queue->stopped) ? -ECANCELED : -EBUSY;
+	grpid = softacc_take_index(indices);
+	if (grpid == indices->nr) {
+		ret = -EBUSY;
+		goto out;
+	}
+	chunk->group = &indices->groups[grpid];
+	*chunk->group = (struct softacc_group){
+		.thread = thread,
+		.chunk = chunk,
+		.pasid = queue->pasid,
+		.posted = ktime_get_ns(),
+	};
+	softacc_count(sdev, queue, SOFTACC_STAT(outstanding), 1);
+out:
+	spin_unlock_irq(&sdev->lock);
+	return ret;
 }
 
 /*
@@ -100,27 +221,29 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	};
 	u32 count = min_t(u64, queue->config.pages_per_group,
 			  (PAGE_ALIGN(miss->end) - miss->addr) >> PAGE_SHIFT);
-	int grpid = softacc_begin_group(thread, chunk);
 	bool posted;
+	int ret;
 
-	if (grpid < 0)
-		return grpid;
-
-	prq.grpid = grpid;
-	chunk->grpid = grpid;
 	chunk->first = miss->addr;
 	chunk->answered = false;
+	ret = softacc_begin_group(thread, chunk);
+	if (ret)
+		return ret;
+
+	prq.grpid = chunk->group - queue->indices->groups;
 	posted = softacc_ring_post(&prq, count);
 
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	if (posted) {
 		softacc_count(sdev, queue, SOFTACC_STAT(groups), 1);
 		softacc_count(sdev, queue, SOFTACC_STAT(requests), count);
 	} else {
 		softacc_count(sdev, queue, SOFTACC_STAT(ring_full), 1);
-		softacc_end_group(sdev, grpid);
+		softacc_end_group(sdev, queue->indices, chunk->group);
+		/* Nobody has seen it, so there is no second answer to it. */
+		chunk->group->posted = 0;
 	}
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 	return posted ? 0 : -EBUSY;
 }
 
@@ -129,15 +252,14 @@ void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk)
 {
 	struct softacc_queue *queue = thread->queue;
 	struct softacc_dev *sdev = queue->dev;
-	struct softacc_group *group = &sdev->groups[chunk->grpid];
 
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	if (!chunk->answered) {
 		softacc_count(sdev, queue, SOFTACC_STAT(abandoned), 1);
 		queue->stats.outstanding--;
-		group->thread = NULL;
+		chunk->group->thread = NULL;
 	}
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 }
 
 static void softacc_tell(struct softacc_group *group, u32 code)
@@ -155,14 +277,21 @@ static void softacc_tell(struct softacc_group *group, u32 code)
 static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 				  u32 grpid, u32 code)
 {
-	struct softacc_group *group = &sdev->groups[grpid];
+	struct softacc_indices *indices = softacc_find_indices(sdev, pasid);
+	struct softacc_group *group;
 	struct softacc_queue *queue;
 	u64 ns;
 
-	lockdep_assert_held(&sdev->lock);
-	if (grpid >= SOFTACC_NR_PRG || !test_bit(grpid, sdev->busy) ||
-	    group->pasid != pasid)
+	if (!indices || grpid >= indices->nr)
 		return false;
+	group = &indices->groups[grpid];
+	if (group->pasid != pasid || !group->posted)
+		return false;
+	if (!test_bit(grpid, indices->busy)) {
+		sdev->stats.spurious++;
+		sdev->stats.duplicate++;
+		return true;
+	}
 
 	queue = softacc_group_queue(group);
 	ns = ktime_get_ns() - group->posted;
@@ -171,20 +300,22 @@ static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 		softacc_count_latency(&queue->stats, ns);
 	softacc_count(sdev, queue,
 		      SOFTACC_STAT(responses) + min(code, 2U) * sizeof(u64), 1);
-	softacc_end_group(sdev, grpid);
+	softacc_end_group(sdev, indices, group);
 	softacc_tell(group, code);
 	return true;
 }
 
-/* An answer comes in. Nothing here sleeps. */
+/* An answer comes in, in any context. */
 void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 		    u32 grpid, u32 code)
 {
-	spin_lock(&sdev->lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&sdev->lock, flags);
 	if (!(pasid_valid && softacc_answer_engine(sdev, pasid, grpid, code)) &&
 	    !softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code))
 		sdev->stats.spurious++;
-	spin_unlock(&sdev->lock);
+	spin_unlock_irqrestore(&sdev->lock, flags);
 }
 
 /* From here on no request of @pasid is sent. */
@@ -192,38 +323,40 @@ void softacc_stop_pasid(struct softacc_dev *sdev, u32 pasid)
 {
 	struct softacc_queue *queue;
 
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	list_for_each_entry(queue, &sdev->queues, node)
 		if (queue->pasid == pasid)
 			queue->stopped = true;
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 }
 
 /* No answer for @pasid comes any more. Whoever waits for one is told so. */
 void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid)
 {
+	struct softacc_indices *indices;
 	unsigned long grpid;
 
-	spin_lock(&sdev->lock);
-	for_each_set_bit(grpid, sdev->busy, SOFTACC_NR_PRG) {
-		struct softacc_group *group = &sdev->groups[grpid];
+	spin_lock_irq(&sdev->lock);
+	indices = softacc_find_indices(sdev, pasid);
+	for (grpid = 0; indices && grpid < indices->nr; grpid++) {
+		struct softacc_group *group = &indices->groups[grpid];
 
-		if (group->pasid != pasid)
+		if (!test_bit(grpid, indices->busy) || group->pasid != pasid)
 			continue;
 		softacc_count(sdev, softacc_group_queue(group),
 			      SOFTACC_STAT(forgotten), 1);
-		softacc_end_group(sdev, grpid);
+		softacc_end_group(sdev, indices, group);
 		softacc_tell(group, IOMMU_PAGE_RESP_INVALID);
 	}
 	softacc_forget_injected(sdev, pasid);
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 }
 
 void softacc_read_stats(struct softacc_dev *sdev,
 			const struct softacc_stats *from,
 			struct softacc_stats *to)
 {
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	*to = *from;
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 }

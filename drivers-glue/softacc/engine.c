@@ -292,6 +292,12 @@ void softacc_engine_stop(struct softacc_queue *queue)
 
 	for (i = 0; i < queue->nr_threads; i++)
 		kthread_stop(queue->threads[i]->task);
+	/*
+	 * An answer that a thread has seen may still be about to wake it:
+	 * softacc_tell() does both under this lock.
+	 */
+	spin_lock_irq(&queue->dev->lock);
+	spin_unlock_irq(&queue->dev->lock);
 	for (i = 0; i < queue->nr_threads; i++) {
 		put_task_struct(queue->threads[i]->task);
 		softacc_thread_free(queue->threads[i]);

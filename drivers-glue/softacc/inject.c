@@ -133,13 +133,13 @@ int softacc_inject(struct softacc_queue *queue,
 	injected->answer.pasid = prq.pasid;
 	injected->answer.grpid = prq.grpid;
 
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	if (softacc_find(sdev, pasid_valid, prq.pasid, prq.grpid, false))
 		kfree(injected);
 	else
 		list_add_tail(&injected->node, &sdev->injected);
 	sdev->stats.requests++;
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 
 	return softacc_ring_post(&prq, 1) ? 0 : -EAGAIN;
 }
@@ -151,7 +151,7 @@ int softacc_reap_response(struct softacc_queue *queue,
 	struct softacc_injected *injected;
 	int ret = -EAGAIN;
 
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	list_for_each_entry(injected, &sdev->injected, node) {
 		if (injected->queue != queue || !injected->answer.count)
 			continue;
@@ -160,6 +160,6 @@ int softacc_reap_response(struct softacc_queue *queue,
 		ret = 0;
 		break;
 	}
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 	return ret;
 }

@@ -22,6 +22,16 @@ module_param_named(ring_entries, softacc_entries, uint, 0444);
 MODULE_PARM_DESC(ring_entries,
 		 "Size of the page request ring, a power of two (default 1024)");
 
+unsigned int softacc_prg_bits = 9;
+module_param_named(prg_bits, softacc_prg_bits, uint, 0444);
+MODULE_PARM_DESC(prg_bits,
+		 "Width of a page request group index, 1 to 16 (default 9, as PCI)");
+
+bool softacc_prg_per_pasid;
+module_param_named(prg_per_pasid, softacc_prg_per_pasid, bool, 0444);
+MODULE_PARM_DESC(prg_per_pasid,
+		 "Each PASID counts its group indices from 0, so that PASIDs use the same ones");
+
 bool softacc_no_drain;
 module_param_named(no_drain, softacc_no_drain, bool, 0644);
 MODULE_PARM_DESC(no_drain,
@@ -90,6 +100,7 @@ static struct softacc_dev *softacc_add(int id)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&sdev->lock);
 	INIT_LIST_HEAD(&sdev->queues);
+	INIT_LIST_HEAD(&sdev->indices);
 	INIT_LIST_HEAD(&sdev->injected);
 
 	pdev = softacc_add_platform(id);
@@ -122,7 +133,7 @@ static void softacc_remove(struct softacc_dev *sdev)
 	uacce_remove(sdev->uacce);
 	softacc_iommu_remove(sdev->dev);
 	platform_device_unregister(to_platform_device(sdev->dev));
-	WARN_ON(!bitmap_empty(sdev->busy, SOFTACC_NR_PRG) && !softacc_no_drain);
+	softacc_free_indices(sdev);
 	kvfree(sdev);
 }
 
@@ -186,6 +197,11 @@ static int __init softacc_init(void)
 	if (!is_power_of_2(softacc_entries) || softacc_entries > 1 << 20) {
 		pr_err("softacc: ring_entries=%u is no power of two up to 2^20\n",
 		       softacc_entries);
+		return -EINVAL;
+	}
+	if (!softacc_prg_bits || softacc_prg_bits > SOFTACC_MAX_PRG_BITS) {
+		pr_err("softacc: prg_bits=%u is not between 1 and %d\n",
+		       softacc_prg_bits, SOFTACC_MAX_PRG_BITS);
 		return -EINVAL;
 	}
 	ret = softacc_ring_init(softacc_entries);

@@ -17,6 +17,7 @@ static int softacc_get_queue(struct uacce_device *uacce, unsigned long pasid,
 {
 	struct softacc_dev *sdev = uacce->priv;
 	struct softacc_queue *queue;
+	int ret;
 
 	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
 	if (!queue)
@@ -24,6 +25,11 @@ static int softacc_get_queue(struct uacce_device *uacce, unsigned long pasid,
 	queue->dev = sdev;
 	queue->uq = uq;
 	queue->pasid = pasid;
+	ret = softacc_get_indices(queue);
+	if (ret) {
+		kfree(queue);
+		return ret;
+	}
 	queue->mm = current->mm;
 	mmgrab(queue->mm);
 	queue->config.pages_per_group = 8;
@@ -34,9 +40,9 @@ static int softacc_get_queue(struct uacce_device *uacce, unsigned long pasid,
 	INIT_LIST_HEAD(&queue->done);
 	uq->priv = queue;
 
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	list_add_tail(&queue->node, &sdev->queues);
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 	return 0;
 }
 
@@ -55,10 +61,11 @@ static void softacc_put_queue(struct uacce_queue *uq)
 	struct softacc_dev *sdev = queue->dev;
 
 	softacc_engine_stop(queue);
-	spin_lock(&sdev->lock);
+	spin_lock_irq(&sdev->lock);
 	list_del(&queue->node);
+	softacc_put_indices(queue);
 	softacc_disown_injected(queue);
-	spin_unlock(&sdev->lock);
+	spin_unlock_irq(&sdev->lock);
 	softacc_free_jobs(&queue->jobs);
 	softacc_free_jobs(&queue->done);
 	mmdrop(queue->mm);
@@ -77,7 +84,7 @@ static long softacc_ioc_info(struct softacc_queue *queue, void __user *arg)
 	struct softacc_info info = {
 		.abi_version = SOFTACC_ABI_VERSION,
 		.pasid = queue->pasid,
-		.prg_indices = SOFTACC_NR_PRG,
+		.prg_indices = queue->indices->nr,
 		.ring_entries = softacc_ring_entries(),
 		.implementation = SOFTACC_IMPLEMENTATION,
 	};

@@ -26,7 +26,8 @@
  * struct softacc_info - what one has opened
  * @abi_version: %SOFTACC_ABI_VERSION
  * @pasid: PASID of the process on this device
- * @prg_indices: groups that the device can have outstanding
+ * @prg_indices: groups that can be outstanding, of the device or, if the module
+ *	was loaded with prg_per_pasid, of each PASID
  * @ring_entries: size of the page request ring
  * @implementation: whose fault queue the kernel has, "iopf" or "upstream"
  */
@@ -129,6 +130,7 @@ struct softacc_completion {
  * @groups: groups sent
  * @responses: answers received, by response code
  * @spurious: answers for a group that was not outstanding
+ * @duplicate: those of them that were a second answer
  * @forgotten: groups that had no answer when their PASID was drained
  * @abandoned: groups whose job did not wait for the answer
  * @outstanding: groups without an answer now
@@ -145,6 +147,7 @@ struct softacc_stats {
 	__u64 groups;
 	__u64 responses[3];
 	__u64 spurious;
+	__u64 duplicate;
 	__u64 forgotten;
 	__u64 abandoned;
 	__u64 outstanding;
