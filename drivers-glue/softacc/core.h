@@ -18,6 +18,7 @@
 #define __SOFTACC_CORE_H
 
 #include <linux/bitmap.h>
+#include <linux/hashtable.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
@@ -98,7 +99,7 @@ struct softacc_indices {
  * @lock: guards all that follows
  * @queues: open files
  * @indices: page request group indices in use
- * @injected: injected groups, answered or not
+ * @injected: injected groups that are not answered, or answered and not yet read
  * @stats: counters of the device
  */
 struct softacc_dev {
@@ -108,7 +109,7 @@ struct softacc_dev {
 	spinlock_t lock; /* all that follows */
 	struct list_head queues;
 	struct list_head indices;
-	struct list_head injected;
+	DECLARE_HASHTABLE(injected, 10);
 	struct softacc_stats stats;
 };
 
@@ -197,7 +198,11 @@ struct softacc_thread {
  * @nr_threads: its size
  * @stopped: the PASID goes away: nothing is sent any more. Guarded by
  *	softacc_dev.lock
- * @stats: counters, guarded by softacc_dev.lock
+ * @injected: groups that it has injected, answered or not. Guarded by
+ *	softacc_dev.lock, as are the next three
+ * @responses: those of them that have an answer to be read
+ * @nr_injected: in both
+ * @stats: counters
  * @lock: guards all that follows
  * @jobs: jobs to do; the engine works on the first
  * @done: jobs to be reaped
@@ -215,6 +220,9 @@ struct softacc_queue {
 	struct softacc_thread *threads[SOFTACC_MAX_THREADS];
 	unsigned int nr_threads;
 	bool stopped;
+	struct list_head injected;
+	struct list_head responses;
+	unsigned int nr_injected;
 	struct softacc_stats stats;
 
 	spinlock_t lock; /* all that follows */
@@ -279,6 +287,7 @@ bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
 			     u32 pasid, u32 grpid, u32 code);
 void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid);
 void softacc_disown_injected(struct softacc_queue *queue);
+void softacc_free_all_injected(struct softacc_dev *sdev);
 
 /* access.c */
 int softacc_access(struct softacc_thread *thread, struct softacc_chunk *chunk,

@@ -7,23 +7,34 @@
  * would send.
  */
 #include <linux/capability.h>
+#include <linux/hash.h>
+#include <linux/ktime.h>
 #include <linux/slab.h>
 
 #include "core.h"
 
 /**
  * struct softacc_injected - a group that was injected
- * @node: in softacc_dev.injected
+ * @hash: in softacc_dev.injected
+ * @node: in softacc_queue.injected or, once answered, .responses
  * @queue: who sent it, NULL if he is gone
  * @pasid_valid: sent with a PASID
+ * @posted: when it was sent, ktime in ns
  * @answer: the key, and the answer; no answer yet if its count is 0
  */
 struct softacc_injected {
+	struct hlist_node hash;
 	struct list_head node;
 	struct softacc_queue *queue;
 	bool pasid_valid;
+	u64 posted;
 	struct softacc_response answer;
 };
+
+static u64 softacc_key(u32 pasid, u32 grpid)
+{
+	return (u64)pasid << 32 | grpid;
+}
 
 static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 					     bool pasid_valid, u32 pasid,
@@ -32,7 +43,8 @@ static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 	struct softacc_injected *injected;
 
 	lockdep_assert_held(&sdev->lock);
-	list_for_each_entry(injected, &sdev->injected, node)
+	hash_for_each_possible(sdev->injected, injected, hash,
+			       softacc_key(pasid, grpid))
 		if (injected->pasid_valid == pasid_valid &&
 		    injected->answer.pasid == pasid &&
 		    injected->answer.grpid == grpid &&
@@ -43,7 +55,11 @@ static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 
 static void softacc_free_injected(struct softacc_injected *injected)
 {
-	list_del(&injected->node);
+	hash_del(&injected->hash);
+	if (injected->queue) {
+		list_del(&injected->node);
+		injected->queue->nr_injected--;
+	}
 	kfree(injected);
 }
 
@@ -54,24 +70,37 @@ bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
 	struct softacc_injected *injected;
 
 	injected = softacc_find(sdev, pasid_valid, pasid, grpid, false);
-	if (!injected)
+	if (!injected) {
 		injected = softacc_find(sdev, pasid_valid, pasid, grpid, true);
-	if (!injected)
-		return false;
+		if (!injected)
+			return false;
+		injected->answer.count++;
+		sdev->stats.spurious++;
+		sdev->stats.duplicate++;
+		return true;
+	}
 	injected->answer.code = code;
-	injected->answer.count++;
+	injected->answer.count = 1;
+	injected->answer.ns = ktime_get_ns() - injected->posted;
+	sdev->stats.groups++;
 	sdev->stats.responses[min(code, 2U)]++;
-	if (!injected->queue)
+	if (injected->queue) {
+		list_move_tail(&injected->node, &injected->queue->responses);
+		wake_up_interruptible(&injected->queue->uq->wait);
+	} else {
 		softacc_free_injected(injected);
+	}
 	return true;
 }
 
 void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid)
 {
 	struct softacc_injected *injected;
-	struct softacc_injected *next;
+	struct hlist_node *next;
+	int bucket;
 
-	list_for_each_entry_safe(injected, next, &sdev->injected, node)
+	lockdep_assert_held(&sdev->lock);
+	hash_for_each_safe(sdev->injected, bucket, next, injected, hash)
 		if (injected->pasid_valid && injected->answer.pasid == pasid &&
 		    !injected->answer.count)
 			softacc_free_injected(injected);
@@ -84,21 +113,87 @@ void softacc_disown_injected(struct softacc_queue *queue)
 	struct softacc_injected *next;
 
 	lockdep_assert_held(&queue->dev->lock);
-	list_for_each_entry_safe(injected, next, &queue->dev->injected, node) {
-		if (injected->queue != queue)
-			continue;
+	list_for_each_entry_safe(injected, next, &queue->responses, node)
+		softacc_free_injected(injected);
+	list_for_each_entry_safe(injected, next, &queue->injected, node) {
+		list_del(&injected->node);
 		injected->queue = NULL;
-		if (injected->answer.count)
-			softacc_free_injected(injected);
 	}
+}
+
+/* The device goes away. */
+void softacc_free_all_injected(struct softacc_dev *sdev)
+{
+	struct softacc_injected *injected;
+	struct hlist_node *next;
+	int bucket;
+
+	hash_for_each_safe(sdev->injected, bucket, next, injected, hash)
+		softacc_free_injected(injected);
+}
+
+/*
+ * The last request of a group: from now on the device waits for an answer. If the
+ * index is in use already, a mistake on purpose, one answer is due for both.
+ */
+static int softacc_expect(struct softacc_queue *queue,
+			  const struct softacc_prq *prq)
+{
+	bool pasid_valid = prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+	struct softacc_dev *sdev = queue->dev;
+	struct softacc_injected *injected;
+	int ret = 0;
+
+	injected = kzalloc(sizeof(*injected), GFP_KERNEL_ACCOUNT);
+	if (!injected)
+		return -ENOMEM;
+	injected->queue = queue;
+	injected->pasid_valid = pasid_valid;
+	injected->posted = ktime_get_ns();
+	injected->answer.pasid = prq->pasid;
+	injected->answer.grpid = prq->grpid;
+
+	spin_lock_irq(&sdev->lock);
+	if (queue->nr_injected >= SOFTACC_MAX_INJECTED)
+		ret = -EAGAIN;
+	else if (softacc_find(sdev, pasid_valid, prq->pasid, prq->grpid, false))
+		ret = -EEXIST;
+	if (!ret) {
+		hash_add(sdev->injected, &injected->hash,
+			 softacc_key(prq->pasid, prq->grpid));
+		list_add_tail(&injected->node, &queue->injected);
+		queue->nr_injected++;
+	}
+	spin_unlock_irq(&sdev->lock);
+	if (ret)
+		kfree(injected);
+	return ret;
+}
+
+/*
+ * It has not been sent, so there is no answer either; unless its PASID has just
+ * been detached, which ends it, or somebody answers what was never asked.
+ */
+static void softacc_unexpect(struct softacc_queue *queue,
+			     const struct softacc_prq *prq)
+{
+	struct softacc_dev *sdev = queue->dev;
+	struct softacc_injected *injected;
+
+	spin_lock_irq(&sdev->lock);
+	injected = softacc_find(sdev, prq->flags &
+				IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
+				prq->pasid, prq->grpid, false);
+	if (injected && injected->queue == queue)
+		softacc_free_injected(injected);
+	spin_unlock_irq(&sdev->lock);
 }
 
 int softacc_inject(struct softacc_queue *queue,
 		   const struct softacc_inject *request)
 {
-	bool pasid_valid = !(request->flags & SOFTACC_INJECT_NO_PASID);
 	struct softacc_dev *sdev = queue->dev;
-	struct softacc_injected *injected;
+	bool expected = false;
 	struct softacc_prq prq = {
 		.dev = sdev,
 		.addr = request->addr,
@@ -106,6 +201,7 @@ int softacc_inject(struct softacc_queue *queue,
 		.grpid = request->grpid,
 		.perm = request->perm,
 	};
+	int ret;
 
 	if (request->flags & ~(SOFTACC_INJECT_LAST | SOFTACC_INJECT_NO_PASID |
 			       SOFTACC_INJECT_OTHER_PASID) || request->reserved)
@@ -117,31 +213,27 @@ int softacc_inject(struct softacc_queue *queue,
 	} else if (request->pasid) {
 		return -EINVAL;
 	}
-	if (pasid_valid)
+	if (!(request->flags & SOFTACC_INJECT_NO_PASID))
 		prq.flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 			    IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID;
 	else
 		prq.pasid = 0;
-	if (request->flags & SOFTACC_INJECT_LAST)
+	if (request->flags & SOFTACC_INJECT_LAST) {
 		prq.flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-
-	injected = kzalloc(sizeof(*injected), GFP_KERNEL);
-	if (!injected)
-		return -ENOMEM;
-	injected->queue = queue;
-	injected->pasid_valid = pasid_valid;
-	injected->answer.pasid = prq.pasid;
-	injected->answer.grpid = prq.grpid;
-
+		ret = softacc_expect(queue, &prq);
+		if (ret && ret != -EEXIST)
+			return ret;
+		expected = !ret;
+	}
+	if (!softacc_ring_post(&prq, 1)) {
+		if (expected)
+			softacc_unexpect(queue, &prq);
+		return -EAGAIN;
+	}
 	spin_lock_irq(&sdev->lock);
-	if (softacc_find(sdev, pasid_valid, prq.pasid, prq.grpid, false))
-		kfree(injected);
-	else
-		list_add_tail(&injected->node, &sdev->injected);
 	sdev->stats.requests++;
 	spin_unlock_irq(&sdev->lock);
-
-	return softacc_ring_post(&prq, 1) ? 0 : -EAGAIN;
+	return 0;
 }
 
 int softacc_reap_response(struct softacc_queue *queue,
@@ -149,17 +241,14 @@ int softacc_reap_response(struct softacc_queue *queue,
 {
 	struct softacc_dev *sdev = queue->dev;
 	struct softacc_injected *injected;
-	int ret = -EAGAIN;
 
 	spin_lock_irq(&sdev->lock);
-	list_for_each_entry(injected, &sdev->injected, node) {
-		if (injected->queue != queue || !injected->answer.count)
-			continue;
+	injected = list_first_entry_or_null(&queue->responses,
+					    struct softacc_injected, node);
+	if (injected) {
 		*response = injected->answer;
 		softacc_free_injected(injected);
-		ret = 0;
-		break;
 	}
 	spin_unlock_irq(&sdev->lock);
-	return ret;
+	return injected ? 0 : -EAGAIN;
 }

@@ -101,7 +101,7 @@ static struct softacc_dev *softacc_add(int id)
 	spin_lock_init(&sdev->lock);
 	INIT_LIST_HEAD(&sdev->queues);
 	INIT_LIST_HEAD(&sdev->indices);
-	INIT_LIST_HEAD(&sdev->injected);
+	hash_init(sdev->injected);
 
 	pdev = softacc_add_platform(id);
 	if (IS_ERR(pdev)) {
@@ -134,6 +134,7 @@ static void softacc_remove(struct softacc_dev *sdev)
 	softacc_iommu_remove(sdev->dev);
 	platform_device_unregister(to_platform_device(sdev->dev));
 	softacc_free_indices(sdev);
+	softacc_free_all_injected(sdev);
 	kvfree(sdev);
 }
 

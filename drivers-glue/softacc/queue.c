@@ -38,6 +38,8 @@ static int softacc_get_queue(struct uacce_device *uacce, unsigned long pasid,
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->jobs);
 	INIT_LIST_HEAD(&queue->done);
+	INIT_LIST_HEAD(&queue->injected);
+	INIT_LIST_HEAD(&queue->responses);
 	uq->priv = queue;
 
 	spin_lock_irq(&sdev->lock);
@@ -76,7 +78,8 @@ static int softacc_is_updated(struct uacce_queue *uq)
 {
 	struct softacc_queue *queue = uq->priv;
 
-	return !list_empty_careful(&queue->done);
+	return !list_empty_careful(&queue->done) ||
+	       !list_empty_careful(&queue->responses);
 }
 
 static long softacc_ioc_info(struct softacc_queue *queue, void __user *arg)

@@ -5,7 +5,8 @@
  * Opening /dev/softacc-N binds the opener's address space to the device. Jobs
  * work on virtual addresses of that process; whatever is not present the device
  * asks for with page requests. No call blocks: poll() tells when there is a
- * completion to be reaped.
+ * completion to be reaped. (When the device is removed, calls fail with ENXIO, but
+ * UACCE leaves a poll() that waits asleep: give it a timeout.)
  *
  * All reserved fields have to be zero.
  */
@@ -126,8 +127,8 @@ struct softacc_completion {
 
 /**
  * struct softacc_stats - counters
- * @requests: page requests sent
- * @groups: groups sent
+ * @requests: page requests sent; those of the device include injected ones
+ * @groups: groups sent; injected ones count, for the device, with their answer
  * @responses: answers received, by response code
  * @spurious: answers for a group that was not outstanding
  * @duplicate: those of them that were a second answer
@@ -169,8 +170,10 @@ struct softacc_stats {
  * @addr: address
  * @reserved: zero
  *
- * Answers of injected groups are read by %SOFTACC_IOC_RESPONSE. Use a @grpid of
- * %SOFTACC_INJECT_GRPID or more to keep clear of the engine's.
+ * The last request makes a group that waits for an answer, which is read by
+ * %SOFTACC_IOC_RESPONSE; poll() tells when there is one. EAGAIN: no room in the
+ * ring, or %SOFTACC_MAX_INJECTED groups without an answer that has been read. Use
+ * a @grpid of %SOFTACC_INJECT_GRPID or more to keep clear of the engine's.
  */
 struct softacc_inject {
 	__u32 flags;
@@ -187,18 +190,22 @@ struct softacc_inject {
 
 #define SOFTACC_INJECT_GRPID		(1 << 16)
 
+#define SOFTACC_MAX_INJECTED		65536
+
 /**
  * struct softacc_response - the answer of an injected group
  * @pasid: PASID
  * @grpid: page request group index
  * @code: response code
  * @count: answers that this group got: more than one is a bug
+ * @ns: from the request to the first answer
  */
 struct softacc_response {
 	__u32 pasid;
 	__u32 grpid;
 	__u32 code;
 	__u32 count;
+	__u64 ns;
 };
 
 /* Those of UACCE count from 0. */
