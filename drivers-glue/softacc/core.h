@@ -120,6 +120,8 @@ struct softacc_dev {
  * @end: the completion to be
  * @submitted: when, ktime in ns
  * @next: where the next chunk begins
+ * @limit: the job ends here: its length, or where it has failed first. Chunks
+ *	before it go on, so that of several failures the first one counts
  * @chunks: chunks being worked on
  */
 struct softacc_work {
@@ -128,6 +130,7 @@ struct softacc_work {
 	struct softacc_completion end;
 	u64 submitted;
 	u64 next;
+	u64 limit;
 	unsigned int chunks;
 };
 
@@ -148,6 +151,8 @@ enum softacc_chunk_state {
  * @retries: failed accesses since the last progress
  * @group: while waiting, the group
  * @first: the first page that was asked for
+ * @after: the one after the last
+ * @refused: the answer was no: the first of them that is missing ends the job
  * @answered: the response has come; written after @code
  * @code: the response
  */
@@ -161,6 +166,8 @@ struct softacc_chunk {
 	u32 retries;
 	struct softacc_group *group;
 	u64 first;
+	u64 after;
+	bool refused;
 	bool answered;
 	u32 code;
 };

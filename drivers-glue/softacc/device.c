@@ -225,6 +225,8 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	int ret;
 
 	chunk->first = miss->addr;
+	chunk->after = miss->addr + ((u64)count << PAGE_SHIFT);
+	chunk->refused = false;
 	chunk->answered = false;
 	ret = softacc_begin_group(thread, chunk);
 	if (ret)

@@ -28,15 +28,25 @@ static struct softacc_work *softacc_open_job(struct softacc_queue *queue)
 	lockdep_assert_held(&queue->lock);
 	work = list_first_entry_or_null(&queue->jobs, struct softacc_work,
 					node);
-	if (work && !work->end.status && work->next < work->job.len)
+	if (work && work->next < work->limit)
 		return work;
 	return NULL;
+}
+
+/* Chunks begin with a page of the area that is written, or else read. */
+static u64 softacc_chunk_end(struct softacc_queue *queue,
+			     struct softacc_work *work)
+{
+	u64 base = work->job.dst ?: work->job.src;
+	u64 end = ((base + work->next) & PAGE_MASK) - base +
+		  ((u64)queue->config.pages_per_group << PAGE_SHIFT);
+
+	return min(end, work->job.len);
 }
 
 static bool softacc_take_chunk(struct softacc_queue *queue,
 			       struct softacc_chunk *chunk)
 {
-	u64 len = (u64)queue->config.pages_per_group << PAGE_SHIFT;
 	struct softacc_work *work;
 
 	spin_lock(&queue->lock);
@@ -47,7 +57,7 @@ static bool softacc_take_chunk(struct softacc_queue *queue,
 			.work = work,
 			.begin = work->next,
 			.pos = work->next,
-			.end = min(work->next + len, work->job.len),
+			.end = softacc_chunk_end(queue, work),
 		};
 		work->next = chunk->end;
 		work->chunks++;
@@ -76,8 +86,7 @@ static void softacc_finish_chunk(struct softacc_queue *queue,
 	work->end.bytes += chunk->pos - chunk->begin;
 	if (!work->end.status)
 		work->end.result += chunk->result;
-	finished = !--work->chunks &&
-		   (work->end.status || work->next == work->job.len);
+	finished = !--work->chunks && work->next >= work->limit;
 	if (finished)
 		softacc_finish_job(queue, work);
 	spin_unlock(&queue->lock);
@@ -87,20 +96,20 @@ static void softacc_finish_chunk(struct softacc_queue *queue,
 		softacc_engine_wake(queue);
 }
 
-/* The first failure is the job's; of differences the one with least offset. */
+/* Of several failures the one with the least offset is the job's. */
 static void softacc_fail_job(struct softacc_queue *queue,
 			     struct softacc_chunk *chunk, int status, u64 addr)
 {
-	struct softacc_completion *end = &chunk->work->end;
+	struct softacc_work *work = chunk->work;
+	struct softacc_completion *end = &work->end;
+	/* Without a process there is nothing that others could finish. */
+	u64 offset = status == -ESRCH || status == -ECANCELED ? 0 : chunk->pos;
 
 	spin_lock(&queue->lock);
-	if (status == -EILSEQ && (!end->status || end->status == status)) {
-		end->result = end->status ? min(end->result, chunk->result) :
-					    chunk->result;
+	if (offset < work->limit) {
+		WRITE_ONCE(work->limit, offset);
 		end->status = status;
-	} else if (!end->status) {
-		end->status = status;
-		end->result = 0;
+		end->result = status == -EILSEQ ? chunk->result : 0;
 		end->fault_addr = addr;
 		end->fault_code = status == -EFAULT ? chunk->code : 0;
 	}
@@ -142,6 +151,9 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 	ret = softacc_access(thread, chunk, &miss);
 	if (ret != -EFAULT)
 		return softacc_end_chunk(queue, chunk, ret, 0);
+	if (chunk->refused && miss.addr >= chunk->first &&
+	    miss.addr < chunk->after)
+		return softacc_end_chunk(queue, chunk, -EFAULT, miss.addr);
 	if (chunk->retries >= queue->config.retry_limit)
 		return softacc_end_chunk(queue, chunk, -ELOOP, miss.addr);
 
@@ -162,10 +174,10 @@ static enum softacc_step softacc_step_waiting(struct softacc_thread *thread,
 	/* Pairs with smp_store_release() in softacc_tell(). */
 	if (!smp_load_acquire(&chunk->answered))
 		return SOFTACC_IDLE;
-	if (chunk->code != IOMMU_PAGE_RESP_SUCCESS)
-		return softacc_end_chunk(thread->queue, chunk,
-					 READ_ONCE(thread->queue->stopped) ?
-					 -ECANCELED : -EFAULT, chunk->first);
+	if (READ_ONCE(thread->queue->stopped))
+		return softacc_end_chunk(thread->queue, chunk, -ECANCELED, 0);
+	/* Some of the pages may be there; the job ends with the one that is not. */
+	chunk->refused = chunk->code != IOMMU_PAGE_RESP_SUCCESS;
 	chunk->state = SOFTACC_READY;
 	return SOFTACC_PROGRESS;
 }
@@ -176,7 +188,7 @@ static enum softacc_step softacc_step(struct softacc_thread *thread,
 	if (chunk->state == SOFTACC_FREE &&
 	    !softacc_take_chunk(thread->queue, chunk))
 		return SOFTACC_IDLE;
-	if (READ_ONCE(chunk->work->end.status)) {
+	if (chunk->pos >= READ_ONCE(chunk->work->limit)) {
 		if (chunk->state == SOFTACC_WAITING)
 			softacc_abandon(thread, chunk);
 		return softacc_end_chunk(thread->queue, chunk, 0, 0);
@@ -200,7 +212,7 @@ static bool softacc_has_work(struct softacc_thread *thread)
 			free = true;
 		else if (chunk->state == SOFTACC_READY ||
 			 READ_ONCE(chunk->answered) ||
-			 READ_ONCE(chunk->work->end.status))
+			 chunk->pos >= READ_ONCE(chunk->work->limit))
 			return true;
 	}
 	if (free) {

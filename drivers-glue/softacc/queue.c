@@ -154,6 +154,7 @@ static long softacc_ioc_submit(struct softacc_queue *queue, void __user *arg)
 		goto err_free;
 
 	work->job.id = queue->last_id + 1;
+	work->limit = work->job.len;
 	work->end.id = work->job.id;
 	work->end.tag = work->job.tag;
 	ret = -EFAULT;
@@ -203,8 +204,11 @@ static long softacc_ioc_cancel(struct softacc_queue *queue)
 
 	spin_lock(&queue->lock);
 	list_for_each_entry_safe(work, next, &queue->jobs, node) {
-		if (!work->end.status)
-			work->end.status = -ECANCELED;
+		WRITE_ONCE(work->limit, 0);
+		work->end.status = -ECANCELED;
+		work->end.result = 0;
+		work->end.fault_addr = 0;
+		work->end.fault_code = 0;
 		if (work->chunks)
 			continue;
 		work->end.ns = ktime_get_ns() - work->submitted;

@@ -97,7 +97,7 @@ struct softacc_job {
  *	-ESRCH the process is gone, -ECANCELED, -ELOOP retried too often,
  *	-EILSEQ COMPARE found a difference
  * @tag: the job's
- * @fault_addr: for -EFAULT and -ELOOP the page
+ * @fault_addr: for -EFAULT and -ELOOP the first page that was still missing
  * @fault_code: for -EFAULT the response code (enum iommu_page_response_code)
  * @reserved: zero
  * @result: the checksum, or the offset of the first difference
