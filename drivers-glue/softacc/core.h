@@ -93,8 +93,24 @@ struct softacc_indices {
 };
 
 /**
+ * struct softacc_port - how page requests leave a device
+ * @post: send the requests of a group: @first, and @count - 1 for the pages after
+ *	it. The flag for the last one, if @first has it, belongs to the last one.
+ *	False without room for all; nothing has been sent then. Does not sleep.
+ * @capacity: most requests that post can have room for
+ *
+ * In the other direction a port calls softacc_answer() for what comes back, and
+ * softacc_stop_pasid() and softacc_forget_pasid() if it knows of detached PASIDs.
+ */
+struct softacc_port {
+	bool (*post)(const struct softacc_prq *first, unsigned int count);
+	unsigned int (*capacity)(void);
+};
+
+/**
  * struct softacc_dev - an accelerator
  * @dev: its device
+ * @port: where its requests go
  * @uacce: its character device
  * @lock: guards all that follows
  * @queues: open files
@@ -104,6 +120,7 @@ struct softacc_indices {
  */
 struct softacc_dev {
 	struct device *dev;
+	const struct softacc_port *port;
 	struct uacce_device *uacce;
 
 	spinlock_t lock; /* all that follows */
@@ -254,9 +271,9 @@ struct softacc_miss {
 /* ring.c */
 int softacc_ring_init(unsigned int entries);
 void softacc_ring_exit(void);
-unsigned int softacc_ring_entries(void);
-bool softacc_ring_post(const struct softacc_prq *first, unsigned int count);
 void softacc_ring_drain(void);
+
+extern const struct softacc_port softacc_ring_port;
 
 /* iommu.c */
 extern bool softacc_no_drain;

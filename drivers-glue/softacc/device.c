@@ -233,7 +233,7 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		return ret;
 
 	prq.grpid = chunk->group - queue->indices->groups;
-	posted = softacc_ring_post(&prq, count);
+	posted = sdev->port->post(&prq, count);
 
 	spin_lock_irq(&sdev->lock);
 	if (posted) {

@@ -225,7 +225,7 @@ int softacc_inject(struct softacc_queue *queue,
 			return ret;
 		expected = !ret;
 	}
-	if (!softacc_ring_post(&prq, 1)) {
+	if (!sdev->port->post(&prq, 1)) {
 		if (expected)
 			softacc_unexpect(queue, &prq);
 		return -EAGAIN;

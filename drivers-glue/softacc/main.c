@@ -109,6 +109,7 @@ static struct softacc_dev *softacc_add(int id)
 		goto err_free;
 	}
 	sdev->dev = &pdev->dev;
+	sdev->port = &softacc_ring_port;
 	platform_set_drvdata(pdev, sdev);
 	ret = softacc_iommu_add(sdev->dev);
 	if (ret)

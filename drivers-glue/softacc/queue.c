@@ -88,7 +88,7 @@ static long softacc_ioc_info(struct softacc_queue *queue, void __user *arg)
 		.abi_version = SOFTACC_ABI_VERSION,
 		.pasid = queue->pasid,
 		.prg_indices = queue->indices->nr,
-		.ring_entries = softacc_ring_entries(),
+		.ring_entries = queue->dev->port->capacity(),
 		.implementation = SOFTACC_IMPLEMENTATION,
 	};
 
@@ -103,7 +103,7 @@ static long softacc_ioc_config(struct softacc_queue *queue, void __user *arg)
 		return -EFAULT;
 	if (!config.pages_per_group ||
 	    config.pages_per_group > SOFTACC_MAX_PAGES_PER_GROUP ||
-	    config.pages_per_group > softacc_ring_entries() ||
+	    config.pages_per_group > queue->dev->port->capacity() ||
 	    !config.outstanding || config.outstanding > SOFTACC_MAX_OUTSTANDING ||
 	    !config.threads || config.threads > SOFTACC_MAX_THREADS ||
 	    config.reserved[0] || config.reserved[1])

@@ -30,11 +30,6 @@ static struct {
 	wait_queue_head_t progress;
 } ring;
 
-unsigned int softacc_ring_entries(void)
-{
-	return ring.size;
-}
-
 static unsigned int softacc_ring_take(struct softacc_prq *batch)
 {
 	unsigned int count = 0;
@@ -88,12 +83,8 @@ static int softacc_irq_thread(void *unused)
 	return 0;
 }
 
-/*
- * Post requests of one group: @first is the first, the others are for the pages
- * after it. The flag for the last one, if @first has it, goes to the last one.
- * False without room for all.
- */
-bool softacc_ring_post(const struct softacc_prq *first, unsigned int count)
+static bool softacc_ring_post(const struct softacc_prq *first,
+			      unsigned int count)
 {
 	struct softacc_prq prq = *first;
 	u32 last = first->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
@@ -114,6 +105,16 @@ bool softacc_ring_post(const struct softacc_prq *first, unsigned int count)
 		wake_up(&ring.not_empty);
 	return room;
 }
+
+static unsigned int softacc_ring_capacity(void)
+{
+	return ring.size;
+}
+
+const struct softacc_port softacc_ring_port = {
+	.post = softacc_ring_post,
+	.capacity = softacc_ring_capacity,
+};
 
 /* Wait until all that is in the ring now has been reported. */
 void softacc_ring_drain(void)
