@@ -24,10 +24,11 @@ static void softacc_detach_pasid(struct device *dev, ioasid_t pasid)
 	struct softacc_dev *sdev = dev_get_drvdata(dev);
 
 	softacc_stop_pasid(sdev, pasid);
-	if (!softacc_no_drain) {
-		softacc_ring_drain();
-		iopf_queue_flush_pasid(dev, pasid);
-	}
+	/* Without a drain answers still come, and are waited for. */
+	if (softacc_no_drain)
+		return;
+	softacc_ring_drain();
+	iopf_queue_flush_pasid(dev, pasid);
 	softacc_forget_pasid(sdev, pasid);
 }
 
