@@ -281,6 +281,7 @@ extern bool softacc_no_drain;
 int softacc_iommu_init(void);
 void softacc_iommu_exit(void);
 int softacc_iommu_prepare(struct device *dev);
+void softacc_iommu_unprepare(struct device *dev);
 int softacc_iommu_add(struct device *dev);
 void softacc_iommu_remove(struct device *dev);
 

@@ -151,6 +151,20 @@ int softacc_iommu_prepare(struct device *dev)
 	return 0;
 }
 
+/* The same for a device that could not be added, and that nobody frees. */
+void softacc_iommu_unprepare(struct device *dev)
+{
+	struct dev_iommu *iommu = dev->iommu;
+
+	if (!iommu)
+		return;
+	dev->iommu = NULL;
+	if (iommu->fwspec)
+		fwnode_handle_put(iommu->fwspec->iommu_fwnode);
+	kfree(iommu->fwspec);
+	kfree(iommu);
+}
+
 int softacc_iommu_add(struct device *dev)
 {
 	/* The IOMMU core does not tell why it did not probe a device. */

@@ -85,6 +85,7 @@ static struct platform_device *softacc_add_platform(int id)
 		ret = platform_device_add(pdev);
 	if (!ret)
 		return pdev;
+	softacc_iommu_unprepare(&pdev->dev);
 	platform_device_put(pdev);
 	return ERR_PTR(ret);
 }
