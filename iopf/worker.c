@@ -33,7 +33,8 @@ static int iopf_worker_cpu(struct iopf_lane *lane)
 	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
 	unsigned int cpu = raw_smp_processor_id();
 
-	if (lane->nr_queued > IOPF_WORKER_BACKLOG * lane->nr_scheduled ||
+	if ((lane->nr_scheduled &&
+	     lane->nr_queued > IOPF_WORKER_BACKLOG * lane->nr_scheduled) ||
 	    !cpumask_test_cpu(cpu, allowed))
 		cpu = cpumask_any_and_distribute(allowed, cpu_online_mask);
 	return cpu < nr_cpu_ids ? cpu : WORK_CPU_UNBOUND;
