@@ -84,19 +84,15 @@ static void iopf_claim_overdue(struct iopf_lane *lane, unsigned long timeout,
 	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
 		if (!iopf_is_overdue(grp, timeout))
 			break;
-		iopf_claim(idev, grp);
-		list_add_tail(&grp->pub.pending_node, pending);
 		idev->stats.overdue++;
 		trace_iopf_timeout(idev->pub.dev, grp->key.pasid,
 				   grp->key.grpid, grp->pub.fault_count);
-		if (grp->mm)
-			iopf_disown(grp);
+		iopf_claim_early(grp, pending);
 	}
 	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node) {
 		if (!iopf_is_overdue(grp, timeout))
 			break;
-		iopf_claim(idev, grp);
-		list_add_tail(&grp->pub.pending_node, partial);
+		iopf_claim_early(grp, partial);
 	}
 }
 

@@ -13,19 +13,8 @@
 /* How long iopf_queue_flush_dev() lets groups end by themselves. */
 #define IOPF_FLUSH_GRACE_MS	100
 
-void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed)
-{
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
-
-	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node) {
-		iopf_claim(lane->idev, grp);
-		list_add_tail(&grp->pub.pending_node, claimed);
-	}
-}
-
 /* A claimed group that this library was to handle need not be handled. */
-void iopf_disown(struct iopf_grp *grp)
+static void iopf_disown(struct iopf_grp *grp)
 {
 	if (list_empty(&grp->pub.node)) {
 		iopf_worker_disturb(grp);
@@ -35,6 +24,26 @@ void iopf_disown(struct iopf_grp *grp)
 	grp->lane->nr_queued--;
 	/* The lane's reference; the library's is still there. */
 	refcount_dec(&grp->users);
+}
+
+/* Take a group away from whoever has it. The caller will answer it. */
+void iopf_claim_early(struct iopf_grp *grp, struct list_head *claimed)
+{
+	bool handled = grp->mm && grp->state == IOPF_PENDING;
+
+	iopf_claim(iopf_grp_dev(grp), grp);
+	list_add_tail(&grp->pub.pending_node, claimed);
+	if (handled)
+		iopf_disown(grp);
+}
+
+void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node)
+		iopf_claim_early(grp, claimed);
 }
 
 /* Groups up to number @seq, either all of them or those without a handler. */
@@ -47,12 +56,8 @@ void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
 		if (grp->seq > seq)
 			break;
-		if (!grp->mm && !all)
-			continue;
-		iopf_claim(lane->idev, grp);
-		list_add_tail(&grp->pub.pending_node, claimed);
-		if (grp->mm)
-			iopf_disown(grp);
+		if (grp->mm || all)
+			iopf_claim_early(grp, claimed);
 	}
 }
 

@@ -424,7 +424,7 @@ void iopf_watch_stop(struct iopf_dev *idev);
 void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 			struct list_head *claimed);
-void iopf_disown(struct iopf_grp *grp);
+void iopf_claim_early(struct iopf_grp *grp, struct list_head *claimed);
 void iopf_wait_answers(struct iopf_dev *idev);
 
 #endif /* __IOPF_H */
