@@ -61,7 +61,7 @@ static void sva_populates(struct kunit *test)
 	unsigned long addr = fake_map(test, 16 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	long before = get_mm_counter(current->mm, MM_ANONPAGES);
+	s64 before = fake_anon_pages();
 	int i;
 
 	for (i = 0; i < 11; i++)
@@ -69,8 +69,7 @@ static void sva_populates(struct kunit *test)
 	fake_last(fake, FAKE_SVA_PASID, 2, addr + i * PAGE_SIZE);
 	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, before + 12,
-			get_mm_counter(current->mm, MM_ANONPAGES));
+	KUNIT_EXPECT_EQ(test, before + 12, fake_anon_pages());
 	/* Addresses need not be aligned, and a page may be asked for again. */
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
 			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr + 123));

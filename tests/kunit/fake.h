@@ -8,6 +8,8 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/iommu.h>
+#include <linux/mm_types.h>
+#include <linux/percpu_counter.h>
 #include <linux/platform_device.h>
 
 #include "../iopf.h"
@@ -85,6 +87,12 @@ static inline int fake_last(struct fake *fake, u32 pasid, u32 grpid, u64 addr)
 	return fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 			   IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, pasid, grpid,
 			   IOMMU_FAULT_PERM_WRITE, addr);
+}
+
+/* Anonymous pages of the test's address space, exactly. */
+static inline s64 fake_anon_pages(void)
+{
+	return percpu_counter_sum(&current->mm->rss_stat[MM_ANONPAGES]);
 }
 
 /* The library's own view of the device, as long as it is on the queue. */

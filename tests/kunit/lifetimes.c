@@ -151,15 +151,14 @@ static void flush_lets_finish(struct kunit *test)
 	unsigned long addr = fake_map(test, 64 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	long before = get_mm_counter(current->mm, MM_ANONPAGES);
+	s64 before = fake_anon_pages();
 	int i;
 
 	for (i = 0; i < 64; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 64, fake->answers);
-	KUNIT_EXPECT_EQ(test, before + 64,
-			get_mm_counter(current->mm, MM_ANONPAGES));
+	KUNIT_EXPECT_EQ(test, before + 64, fake_anon_pages());
 }
 
 /* Removal and freeing while a worker is asleep; it wakes to an empty house. */
