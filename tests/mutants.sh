@@ -48,7 +48,7 @@ mutant "double answer" respond.c 's/if (grp->state == IOPF_ANSWERED)/if (0)/'
 mutant "PASID ignored" report.c 's/\.pasid = valid ? fault->prm.pasid : 0,/.pasid = 0,/'
 mutant "no limit" group.c 's/if (iopf_over_partial(idev, idev->nr_partial))/if (0)/'
 mutant "flush returns early" flush.c 's/^\t\tiopf_lane_wait_answers(lane);$/\t\t;/'
-mutant "groups lost by a flush" flush.c 's/if (grp->mm || all)/if ((grp->mm || all) && grp->seq % 16)/'
+mutant "groups lost by a flush" flush.c 's/if (grp->mm || all)/if ((grp->mm || all) \&\& grp->seq % 16)/'
 mutant "no deadline" deadline.c 's/return time_after_eq(jiffies, .*/return false;/'
 mutant "missing reference" group.c 's/^\trefcount_inc(&grp->users);$/\t;/'
 exit $failed
