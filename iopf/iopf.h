@@ -384,7 +384,7 @@ void iopf_send(struct iopf_grp *grp, enum iommu_page_response_code code);
 void iopf_send_list(struct list_head *claimed,
 		    enum iommu_page_response_code code);
 void iopf_forget_list(struct list_head *claimed);
-bool iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
+void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
 
 /* debugfs.c */
 #ifdef CONFIG_DEBUG_FS

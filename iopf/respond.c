@@ -99,7 +99,7 @@ void iopf_forget_list(struct list_head *claimed)
 }
 
 /* Answer a group unless somebody else does. The caller has a reference. */
-bool iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code)
+void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
 	bool claimed;
@@ -111,7 +111,6 @@ bool iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code)
 	spin_unlock(&idev->lock);
 	if (claimed)
 		iopf_send(grp, code);
-	return claimed;
 }
 
 /**
