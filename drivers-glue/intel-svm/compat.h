@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * VT-d page requests on the I/O page fault queue: the differences between the
+ * kernels that it is built for
+ */
+#ifndef __IOPF_INTEL_COMPAT_H
+#define __IOPF_INTEL_COMPAT_H
+
+#include <linux/version.h>
+
+#include "../../intel/iommu.h"
+#include "../../intel/pasid.h"
+#include "../../intel/trace.h"
+#include "../../iommu-pages.h"
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+static inline void *prq_alloc_ring(struct intel_iommu *iommu)
+{
+	return iommu_alloc_pages_node_sz(iommu->node, GFP_KERNEL, PRQ_SIZE);
+}
+
+static inline void prq_free_ring(void *ring)
+{
+	iommu_free_pages(ring);
+}
+
+/* Devices are on the fault queue as long as a domain needs it. */
+static inline bool prq_is_on_queue(struct device_domain_info *info)
+{
+	return info->iopf_refcount;
+}
+#else
+static inline void *prq_alloc_ring(struct intel_iommu *iommu)
+{
+	return iommu_alloc_pages_node(iommu->node, GFP_KERNEL, PRQ_ORDER);
+}
+
+static inline void prq_free_ring(void *ring)
+{
+	iommu_free_pages(ring, PRQ_ORDER);
+}
+
+static inline bool prq_is_on_queue(struct device_domain_info *info)
+{
+	return info->pri_enabled;
+}
+
+static inline void qi_desc_piotlb_all(u16 did, u32 pasid, struct qi_desc *desc)
+{
+	qi_desc_piotlb(did, pasid, 0, -1, 0, desc);
+}
+#endif
+
+/* Which responses this kernel takes its hardware for: with the LPIG bit or without. */
+#ifdef QI_PGRP_LPIG
+#define PRQ_FORMAT	IOPF_PRQ_REV3
+#else
+#define PRQ_FORMAT	IOPF_PRQ_REV4
+#endif
+
+#endif /* __IOPF_INTEL_COMPAT_H */

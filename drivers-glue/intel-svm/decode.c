@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VT-d page requests on the I/O page fault queue: page request descriptors
+ *
+ * Three revisions of the specification have three layouts. What a request asks for
+ * is checked here as far as it can be without knowing whom it belongs to.
+ */
+#include <linux/bitfield.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "prq.h"
+
+/* VT-d 2.5, 7.4.1.1. First quadword ... */
+#define REV2_SRR		BIT_ULL(0)
+#define REV2_PASID_PRESENT	BIT_ULL(2)
+#define REV2_LPIG		BIT_ULL(3)
+#define REV2_PASID		GENMASK_ULL(23, 4)
+#define REV2_BUS		GENMASK_ULL(31, 24)
+#define REV2_PRIVATE		GENMASK_ULL(54, 32)
+#define REV2_INDEX		GENMASK_ULL(63, 55)
+/* ... and second. */
+#define REV2_READ		BIT_ULL(0)
+#define REV2_WRITE		BIT_ULL(1)
+#define REV2_EXECUTE		BIT_ULL(2)
+#define REV2_PRIVILEGED		BIT_ULL(3)
+#define REV2_DEVFN		GENMASK_ULL(11, 4)
+
+/* VT-d 3.4 and 4.1, 7.4.1.1. First quadword ... */
+#define REV3_PASID_PRESENT	BIT_ULL(8)
+#define REV3_PRIVATE_PRESENT	BIT_ULL(9)
+#define REV3_RID		GENMASK_ULL(31, 16)
+#define REV3_PASID		GENMASK_ULL(51, 32)
+#define REV3_EXECUTE		BIT_ULL(52)
+#define REV3_PRIVILEGED		BIT_ULL(53)
+/* ... and second. */
+#define REV3_READ		BIT_ULL(0)
+#define REV3_WRITE		BIT_ULL(1)
+#define REV3_LPIG		BIT_ULL(2)
+#define REV3_INDEX		GENMASK_ULL(11, 3)
+
+#define PRQ_ADDRESS		GENMASK_ULL(63, 12)
+
+static void decode_flags(struct iommu_fault_page_request *prm, bool pasid,
+			 bool last)
+{
+	if (pasid)
+		prm->flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+			      IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID;
+	if (last)
+		prm->flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+}
+
+static u32 decode_perm(bool read, bool write, bool execute, bool privileged)
+{
+	return (read ? IOMMU_FAULT_PERM_READ : 0) |
+	       (write ? IOMMU_FAULT_PERM_WRITE : 0) |
+	       (execute ? IOMMU_FAULT_PERM_EXEC : 0) |
+	       (privileged ? IOMMU_FAULT_PERM_PRIV : 0);
+}
+
+static void decode_rev2(const u64 *qw, struct iopf_prq_event *event)
+{
+	struct iopf_request *request = &event->request;
+	struct iommu_fault_page_request *prm = &request->fault.prm;
+	bool last = qw[0] & REV2_LPIG;
+
+	event->rid = FIELD_GET(REV2_BUS, qw[0]) << 8 | FIELD_GET(REV2_DEVFN, qw[1]);
+	decode_flags(prm, qw[0] & REV2_PASID_PRESENT, last);
+	prm->pasid = FIELD_GET(REV2_PASID, qw[0]);
+	prm->grpid = FIELD_GET(REV2_INDEX, qw[0]);
+	prm->perm = decode_perm(qw[1] & REV2_READ, qw[1] & REV2_WRITE,
+				qw[1] & REV2_EXECUTE, qw[1] & REV2_PRIVILEGED);
+	/* A group's own response takes precedence over that of a stream. */
+	if (qw[0] & REV2_SRR && !last)
+		request->marks |= IOPF_REQUEST_STREAMING;
+	request->private_data[0] = FIELD_GET(REV2_PRIVATE, qw[0]);
+}
+
+static void decode_rev3(const u64 *qw, bool private_data,
+			struct iopf_prq_event *event)
+{
+	struct iopf_request *request = &event->request;
+	struct iommu_fault_page_request *prm = &request->fault.prm;
+
+	event->rid = FIELD_GET(REV3_RID, qw[0]);
+	decode_flags(prm, qw[0] & REV3_PASID_PRESENT, qw[1] & REV3_LPIG);
+	prm->pasid = FIELD_GET(REV3_PASID, qw[0]);
+	prm->grpid = FIELD_GET(REV3_INDEX, qw[1]);
+	prm->perm = decode_perm(qw[1] & REV3_READ, qw[1] & REV3_WRITE,
+				qw[0] & REV3_EXECUTE, qw[0] & REV3_PRIVILEGED);
+	if (private_data && qw[0] & REV3_PRIVATE_PRESENT) {
+		request->marks |= IOPF_REQUEST_PRIVATE_DATA;
+		request->private_data[0] = qw[2];
+		request->private_data[1] = qw[3];
+	}
+}
+
+static bool is_canonical(u64 addr)
+{
+	/* As many bits as the widest page table that there may be. */
+	s64 above = (s64)addr >> 56;
+
+	return !above || above == -1;
+}
+
+/* What no translation of intel-iommu could ever allow. */
+static const char *find_fault(const struct iommu_fault_page_request *prm)
+{
+	u32 access = prm->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE);
+
+	if (!is_canonical(prm->addr))
+		return "address is not canonical";
+	if (prm->perm & IOMMU_FAULT_PERM_PRIV && access)
+		return "privileged access";
+	if (prm->perm & IOMMU_FAULT_PERM_EXEC && access)
+		return "execute access";
+	return NULL;
+}
+
+/* @desc is no longer than its format wants, and stays as it is. */
+void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
+		     struct iopf_prq_event *event)
+{
+	memset(event, 0, sizeof(*event));
+	event->request.fault.type = IOMMU_FAULT_PAGE_REQ;
+	if (format == IOPF_PRQ_REV2)
+		decode_rev2(desc, event);
+	else
+		decode_rev3(desc, format == IOPF_PRQ_REV3, event);
+	event->request.fault.prm.addr = desc[1] & PRQ_ADDRESS;
+	event->bad = find_fault(&event->request.fault.prm);
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VT-d page requests on the I/O page fault queue: registers, interrupt, draining
+ *
+ * Has the interface of drivers/iommu/intel/prq.c, in whose place it is built with
+ * CONFIG_IOPF_INTEL_PRQ.
+ */
+#include <linux/interrupt.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "prq.h"
+
+/**
+ * struct intel_prq - the page request queue of a VT-d unit
+ * @prq: the part that does not know VT-d's registers
+ * @iommu: the unit
+ */
+struct intel_prq {
+	struct iopf_prq prq;
+	struct intel_iommu *iommu;
+};
+
+/* By sequence number of the unit, as struct intel_iommu has no room for it. */
+static DEFINE_XARRAY(intel_prqs);
+
+static struct intel_prq *to_intel_prq(struct iopf_prq *prq)
+{
+	return container_of(prq, struct intel_prq, prq);
+}
+
+static struct iopf_prq *prq_of(struct intel_iommu *iommu)
+{
+	struct intel_prq *iprq = xa_load(&intel_prqs, iommu->seq_id);
+
+	return iprq ? &iprq->prq : NULL;
+}
+
+static unsigned int read_tail(struct iopf_prq *prq)
+{
+	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
+
+	return (readq(iommu->reg + DMAR_PQT_REG) & PRQ_RING_MASK) / 32;
+}
+
+static void write_head(struct iopf_prq *prq, unsigned int head)
+{
+	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
+
+	writeq((u64)head * 32, iommu->reg + DMAR_PQH_REG);
+}
+
+static u32 read_status(struct iopf_prq *prq)
+{
+	return readl(to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
+}
+
+static void clear_status(struct iopf_prq *prq, u32 bits)
+{
+	writel(bits, to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
+}
+
+/* A device is not released between these two. */
+static void begin(struct iopf_prq *prq)
+{
+	mutex_lock(&to_intel_prq(prq)->iommu->iopf_lock);
+}
+
+static void end(struct iopf_prq *prq)
+{
+	mutex_unlock(&to_intel_prq(prq)->iommu->iopf_lock);
+}
+
+static void trace_request(struct intel_iommu *iommu, struct device *dev,
+			  const struct iopf_request *request)
+{
+	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+
+	/* What is copied out is decoded: put together what the event shows. */
+	trace_prq_report(iommu, dev,
+			 (u64)prm->pasid << 32 |
+			 (u64)to_pci_dev(dev)->devfn << 16 |
+			 (u64)to_pci_dev(dev)->bus->number << 24,
+			 prm->addr | (u64)prm->grpid << 3 | (u64)last << 2 |
+			 (prm->perm & (IOMMU_FAULT_PERM_READ |
+				       IOMMU_FAULT_PERM_WRITE)),
+			 request->private_data[0], request->private_data[1],
+			 iommu->prq_seq_number++);
+}
+
+static int report(struct iopf_prq *prq, u16 rid,
+		  const struct iopf_request *requests, unsigned int count)
+{
+	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
+	struct device *dev = device_rbtree_find(iommu, rid);
+	unsigned int i;
+
+	if (!dev)
+		return -ENODEV;
+	if (trace_prq_report_enabled())
+		for (i = 0; i < count; i++)
+			trace_request(iommu, dev, &requests[i]);
+	/* Errors have been answered. */
+	iopf_report_requests(dev, requests, count);
+	return 0;
+}
+
+static int refuse(struct iopf_prq *prq, u16 rid, const struct iommu_fault *fault)
+{
+	struct device *dev = device_rbtree_find(to_intel_prq(prq)->iommu, rid);
+
+	if (!dev)
+		return -ENODEV;
+	iopf_refuse_request(dev, fault);
+	return 0;
+}
+
+static void submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+		   unsigned int count)
+{
+	BUILD_BUG_ON(sizeof(struct iopf_prq_desc) != sizeof(struct qi_desc));
+	BUILD_BUG_ON(IOPF_MAX_RESPONSES + 2 > QI_LENGTH / 2);
+	qi_submit_sync(to_intel_prq(prq)->iommu, (struct qi_desc *)descs, count,
+		       0);
+}
+
+static void kick(struct iopf_prq *prq)
+{
+	struct intel_prq *iprq = to_intel_prq(prq);
+
+	irq_wake_thread(iprq->iommu->pr_irq, iprq);
+}
+
+static const struct iopf_prq_ops intel_prq_ops = {
+	.read_tail = read_tail,
+	.write_head = write_head,
+	.read_status = read_status,
+	.clear_status = clear_status,
+	.begin = begin,
+	.end = end,
+	.report = report,
+	.refuse = refuse,
+	.submit = submit,
+	.kick = kick,
+};
+
+static irqreturn_t intel_prq_thread(int irq, void *data)
+{
+	struct intel_prq *iprq = data;
+
+	return IRQ_RETVAL(iopf_prq_run(&iprq->prq));
+}
+
+static void page_responses(struct device *dev,
+			   const struct iopf_response *responses,
+			   unsigned int count)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+
+	iopf_prq_respond(prq_of(info->iommu), PCI_DEVID(info->bus, info->devfn),
+			 responses, count);
+}
+
+static const struct iopf_queue_ops intel_queue_ops = {
+	.page_responses = page_responses,
+};
+
+/* For callers that do not know of page_responses. */
+void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
+			       struct iommu_page_response *msg)
+{
+	struct iopf_response response = {
+		.fault = evt->fault,
+		.msg = *msg,
+	};
+
+	page_responses(dev, &response, 1);
+}
+
+/*
+ * VT-d 4.1, 7.10: the wait descriptor is fenced and drains page requests; behind it
+ * the translations of the PASID are invalidated once more.
+ */
+static void drain_hardware(struct device *dev, u32 pasid)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct intel_iommu *iommu = info->iommu;
+	u16 sid = PCI_DEVID(info->bus, info->devfn);
+	struct qi_desc desc[3] = { };
+	u16 did = info->domain ? domain_id_iommu(info->domain, iommu) :
+				 FLPT_DEFAULT_DID;
+
+	desc[0].qw0 = QI_IWD_STATUS_DATA(QI_DONE) | QI_IWD_FENCE | QI_IWD_TYPE;
+	if (pasid == IOMMU_NO_PASID) {
+		qi_desc_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH, &desc[1]);
+		qi_desc_dev_iotlb(sid, info->pfsid, info->ats_qdep, 0,
+				  MAX_AGAW_PFN_WIDTH, &desc[2]);
+	} else {
+		qi_desc_piotlb_all(did, pasid, &desc[1]);
+		qi_desc_dev_iotlb_pasid(sid, info->pfsid, pasid, info->ats_qdep,
+					0, MAX_AGAW_PFN_WIDTH, &desc[2]);
+	}
+	qi_submit_sync(iommu, desc, ARRAY_SIZE(desc), QI_OPT_WAIT_DRAIN);
+}
+
+/**
+ * intel_iommu_drain_pasid_prq() - End the page requests of a PASID
+ * @dev: the device
+ * @pasid: the PASID, %IOMMU_NO_PASID for requests without one
+ *
+ * VT-d 4.1, 7.10: what is in the ring, or was copied out of it, is reported; the
+ * groups of @pasid are answered, those of other PASIDs are not waited for; then
+ * hardware is drained, which may bring a few requests more, and once more if it
+ * has dropped some meanwhile.
+ *
+ * Context: Process context, may sleep. The device has stopped to use @pasid, its
+ * PASID entry is cleared, and IOTLB and device TLB are invalidated.
+ */
+void intel_iommu_drain_pasid_prq(struct device *dev, u32 pasid)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct iopf_prq *prq = prq_of(info->iommu);
+
+	if (!prq || !prq_is_on_queue(info))
+		return;
+	iopf_prq_wait(prq);
+	iopf_queue_flush_pasid(dev, pasid);
+	drain_hardware(dev, pasid);
+	while (read_status(prq) & IOPF_PRQ_OVERFLOW) {
+		iopf_prq_wait_overflow(prq);
+		drain_hardware(dev, pasid);
+	}
+	iopf_prq_wait(prq);
+	iopf_queue_flush_pasid(dev, pasid);
+}
+
+/* struct intel_iommu has places for what others look at. */
+static int prq_set_up(struct intel_prq *iprq)
+{
+	struct intel_iommu *iommu = iprq->iommu;
+	struct iopf_prq *prq = &iprq->prq;
+	int irq;
+
+	snprintf(iommu->iopfq_name, sizeof(iommu->iopfq_name), "dmar%d-iopfq",
+		 iommu->seq_id);
+	snprintf(iommu->prq_name, sizeof(iommu->prq_name), "dmar%d-prq",
+		 iommu->seq_id);
+	init_completion(&iommu->prq_complete);
+	iopf_prq_init(prq);
+	prq->ops = &intel_prq_ops;
+	prq->name = iommu->prq_name;
+	prq->format = PRQ_FORMAT;
+	prq->size = PRQ_DEPTH;
+
+	prq->ring = prq_alloc_ring(iommu);
+	iommu->prq = prq->ring;
+	if (!prq->ring)
+		return -ENOMEM;
+	prq->queue = iopf_queue_alloc(iommu->iopfq_name);
+	iommu->iopf_queue = prq->queue;
+	if (!prq->queue)
+		return -ENOMEM;
+	iopf_queue_set_ops(prq->queue, &intel_queue_ops);
+
+	irq = dmar_alloc_hwirq(IOMMU_IRQ_ID_OFFSET_PRQ + iommu->seq_id,
+			       iommu->node, iommu);
+	if (irq <= 0)
+		return -EINVAL;
+	iommu->pr_irq = irq;
+	return xa_err(xa_store(&intel_prqs, iommu->seq_id, iprq, GFP_KERNEL));
+}
+
+/* Also of what was set up in part. */
+static void prq_tear_down(struct intel_prq *iprq)
+{
+	struct intel_iommu *iommu = iprq->iommu;
+
+	if (iommu->pr_irq)
+		dmar_free_hwirq(iommu->pr_irq);
+	iommu->pr_irq = 0;
+	iopf_queue_free(iommu->iopf_queue);
+	iommu->iopf_queue = NULL;
+	xa_erase(&intel_prqs, iommu->seq_id);
+	if (iommu->prq)
+		prq_free_ring(iommu->prq);
+	iommu->prq = NULL;
+	kfree(iprq);
+}
+
+/**
+ * intel_iommu_enable_prq() - Let a VT-d unit take page requests
+ * @iommu: the unit
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int intel_iommu_enable_prq(struct intel_iommu *iommu)
+{
+	struct intel_prq *iprq;
+	int ret;
+
+	iprq = kzalloc(sizeof(*iprq), GFP_KERNEL);
+	if (!iprq)
+		return -ENOMEM;
+	iprq->iommu = iommu;
+	ret = prq_set_up(iprq);
+	if (!ret)
+		ret = request_threaded_irq(iommu->pr_irq, NULL, intel_prq_thread,
+					   IRQF_ONESHOT, iommu->prq_name, iprq);
+	if (ret) {
+		pr_err("%s: no page requests, error %d\n", iommu->name, ret);
+		prq_tear_down(iprq);
+		return ret;
+	}
+	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
+	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
+	writeq(virt_to_phys(iommu->prq) | PRQ_ORDER, iommu->reg + DMAR_PQA_REG);
+	return 0;
+}
+
+/**
+ * intel_iommu_finish_prq() - Take no more page requests
+ * @iommu: the unit
+ *
+ * Context: Process context, may sleep. No device is on the unit's fault queue.
+ * Return: 0.
+ */
+int intel_iommu_finish_prq(struct intel_iommu *iommu)
+{
+	struct iopf_prq *prq = prq_of(iommu);
+
+	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
+	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
+	writeq(0ULL, iommu->reg + DMAR_PQA_REG);
+	if (!prq)
+		return 0;
+	free_irq(iommu->pr_irq, to_intel_prq(prq));
+	prq_tear_down(to_intel_prq(prq));
+	return 0;
+}

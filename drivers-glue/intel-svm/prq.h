@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * VT-d page requests on the I/O page fault queue: private structures
+ *
+ *	decode.c    a page request descriptor and what it asks for
+ *	ring.c      the ring: taking requests out, overflow, draining
+ *	respond.c   response descriptors
+ *	driver.c    the registers, the interrupt, and the rest of intel-iommu
+ *
+ * All but the last one know the hardware by &struct iopf_prq_ops only, so that KUnit
+ * can put a model in its place.
+ *
+ * One thread, the interrupt's, takes requests from the ring. It copies a batch out,
+ * moves the head, and only then reports: the slots are free while faults are
+ * handled. Whoever drains waits for numbers: requests are counted when they are
+ * copied and again when they have been reported.
+ */
+#ifndef __IOPF_INTEL_PRQ_H
+#define __IOPF_INTEL_PRQ_H
+
+#include <linux/iommu.h>
+#include <linux/iopf.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+/* Requests that are copied out of the ring at once. */
+#define IOPF_PRQ_BATCH		64
+
+/* Status bits of PRS (VT-d 4.1, 11.4.11.4). */
+#define IOPF_PRQ_PENDING	BIT(0)
+#define IOPF_PRQ_OVERFLOW	BIT(1)
+
+struct iopf_prq;
+
+/**
+ * struct iopf_prq_desc - a descriptor, of a request or of a response
+ * @qw: its quadwords; those of revision 2 have two
+ */
+struct iopf_prq_desc {
+	u64 qw[4];
+};
+
+/**
+ * enum iopf_prq_format - descriptors by the revision of the VT-d specification
+ * @IOPF_PRQ_REV2: 16 bytes, requests may be streaming
+ * @IOPF_PRQ_REV3: 32 bytes, may have private data, responses repeat LPIG
+ * @IOPF_PRQ_REV4: 32 bytes
+ */
+enum iopf_prq_format {
+	IOPF_PRQ_REV2,
+	IOPF_PRQ_REV3,
+	IOPF_PRQ_REV4,
+};
+
+/**
+ * struct iopf_prq_event - a page request descriptor, understood
+ * @rid: requester ID
+ * @bad: why it is refused, or NULL
+ * @request: what is reported
+ */
+struct iopf_prq_event {
+	u16 rid;
+	const char *bad;
+	struct iopf_request request;
+};
+
+/**
+ * struct iopf_prq_ops - the hardware
+ * @read_tail: the slot that is written next, by number
+ * @write_head: the slot that is read next, by number: what is before it is free
+ * @read_status: PRS
+ * @clear_status: clear bits of PRS
+ * @begin: devices stay what they are from here on
+ * @end: up to here
+ * @report: report requests of one requester, in their order; %-ENODEV if there is no
+ *	such device
+ * @refuse: have the group of a request refused; %-ENODEV as above
+ * @submit: put response descriptors into the invalidation queue
+ * @kick: see to it that iopf_prq_run() runs
+ */
+struct iopf_prq_ops {
+	unsigned int (*read_tail)(struct iopf_prq *prq);
+	void (*write_head)(struct iopf_prq *prq, unsigned int head);
+	u32 (*read_status)(struct iopf_prq *prq);
+	void (*clear_status)(struct iopf_prq *prq, u32 bits);
+	void (*begin)(struct iopf_prq *prq);
+	void (*end)(struct iopf_prq *prq);
+	int (*report)(struct iopf_prq *prq, u16 rid,
+		      const struct iopf_request *requests, unsigned int count);
+	int (*refuse)(struct iopf_prq *prq, u16 rid,
+		      const struct iommu_fault *fault);
+	void (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+		       unsigned int count);
+	void (*kick)(struct iopf_prq *prq);
+};
+
+/**
+ * struct iopf_prq - the page request queue of an IOMMU
+ * @ops: the hardware
+ * @name: for messages
+ * @queue: the fault queue
+ * @format: how descriptors look
+ * @ring: the ring
+ * @size: its slots, a power of two
+ * @lock: guards @head and @copied, as one
+ * @head: the slot that is read next
+ * @copied: requests copied out of the ring, ever
+ * @reported: of these, reported; never goes back
+ * @progress: woken when @reported has grown, and after an overflow
+ * @nr_bad: requests refused here; the thread's, as all that follows
+ * @nr_overflows: overflows
+ * @batch: requests being reported
+ * @requests: those of one requester
+ */
+struct iopf_prq {
+	const struct iopf_prq_ops *ops;
+	const char *name;
+	struct iopf_queue *queue;
+	enum iopf_prq_format format;
+	void *ring;
+	unsigned int size;
+
+	spinlock_t lock; /* head, copied */
+	unsigned int head;
+	u64 copied;
+	u64 reported;
+	wait_queue_head_t progress;
+
+	u64 nr_bad;
+	u64 nr_overflows;
+	struct iopf_prq_event batch[IOPF_PRQ_BATCH];
+	struct iopf_request requests[IOPF_PRQ_BATCH];
+};
+
+/* decode.c */
+void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
+		     struct iopf_prq_event *event);
+
+/* ring.c */
+void iopf_prq_init(struct iopf_prq *prq);
+bool iopf_prq_run(struct iopf_prq *prq);
+void iopf_prq_wait(struct iopf_prq *prq);
+void iopf_prq_wait_overflow(struct iopf_prq *prq);
+
+/* respond.c */
+void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
+		     const struct iopf_response *response,
+		     struct iopf_prq_desc *desc);
+void iopf_prq_respond(struct iopf_prq *prq, u16 rid,
+		      const struct iopf_response *responses,
+		      unsigned int count);
+
+#endif /* __IOPF_INTEL_PRQ_H */

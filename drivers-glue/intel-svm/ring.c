@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VT-d page requests on the I/O page fault queue: the ring
+ */
+#include <linux/bitmap.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <trace/events/iopf.h>
+
+#include "prq.h"
+
+static size_t desc_size(struct iopf_prq *prq)
+{
+	return prq->format == IOPF_PRQ_REV2 ? 16 : 32;
+}
+
+static unsigned int used(struct iopf_prq *prq)
+{
+	lockdep_assert_held(&prq->lock);
+	return (prq->ops->read_tail(prq) - prq->head) & (prq->size - 1);
+}
+
+/*
+ * Copy requests out of the ring and give their slots back. Whoever drains sees a
+ * request either in the ring or as one that is copied and not reported.
+ */
+static unsigned int take(struct iopf_prq *prq)
+{
+	unsigned int count;
+	unsigned int i;
+
+	spin_lock(&prq->lock);
+	count = min_t(unsigned int, used(prq), IOPF_PRQ_BATCH);
+	/* The tail was read before what it stands for. */
+	dma_rmb();
+	for (i = 0; i < count; i++) {
+		iopf_prq_decode(prq->format,
+				prq->ring + prq->head * desc_size(prq),
+				&prq->batch[i]);
+		prq->head = (prq->head + 1) & (prq->size - 1);
+	}
+	prq->copied += count;
+	if (count)
+		prq->ops->write_head(prq, prq->head);
+	spin_unlock(&prq->lock);
+	return count;
+}
+
+static void complain(struct iopf_prq *prq, const struct iopf_prq_event *event,
+		     const char *why)
+{
+	const struct iommu_fault_page_request *prm = &event->request.fault.prm;
+
+	prq->nr_bad++;
+	pr_err_ratelimited("%s: page request of %02x:%02x.%u, PASID %u, index %u: %s\n",
+			   prq->name, event->rid >> 8, event->rid >> 3 & 0x1f,
+			   event->rid & 7, prm->pasid, prm->grpid, why);
+}
+
+/*
+ * Answer a request that belongs to no group. PRI owes an answer to the last request
+ * of a group, to one with private data, and to one of a stream; none to a stop
+ * marker.
+ */
+static void answer(struct iopf_prq *prq, u16 rid,
+		   const struct iopf_request *request)
+{
+	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	struct iopf_response response = {
+		.fault = request->fault,
+		.msg = {
+			.pasid = prm->pasid,
+			.grpid = prm->grpid,
+			.code = IOMMU_PAGE_RESP_INVALID,
+		},
+		.marks = request->marks,
+		.private_data = {
+			request->private_data[0], request->private_data[1],
+		},
+	};
+	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+	bool marker = last && !(prm->perm & ~IOMMU_FAULT_PERM_PRIV);
+
+	if ((last && !marker) || request->marks)
+		iopf_prq_respond(prq, rid, &response, 1);
+}
+
+/* One that is refused; the group that it belongs to is refused as a whole. */
+static void refuse(struct iopf_prq *prq, const struct iopf_prq_event *event)
+{
+	const struct iopf_request *request = &event->request;
+	u32 flags = request->fault.prm.flags;
+
+	complain(prq, event, event->bad);
+	if (request->marks && !(flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
+		answer(prq, event->rid, request);
+	else if (prq->ops->refuse(prq, event->rid, &request->fault) == -ENODEV)
+		answer(prq, event->rid, request);
+}
+
+/* Report @count requests of one device, collected in prq->requests. */
+static void report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
+{
+	unsigned int i;
+
+	if (!count || prq->ops->report(prq, rid, prq->requests, count) != -ENODEV)
+		return;
+	for (i = 0; i < count; i++) {
+		struct iopf_prq_event event = {
+			.rid = rid,
+			.request = prq->requests[i],
+		};
+
+		complain(prq, &event, "unknown requester");
+		answer(prq, rid, &event.request);
+	}
+}
+
+/* Report those of the batch that have the requester of number @first. */
+static void report_requester(struct iopf_prq *prq, unsigned int first,
+			     unsigned int count, unsigned long *done)
+{
+	u16 rid = prq->batch[first].rid;
+	unsigned int n = 0;
+	unsigned int i;
+
+	for (i = first; i < count; i++) {
+		struct iopf_prq_event *event = &prq->batch[i];
+
+		if (event->rid != rid)
+			continue;
+		__set_bit(i, done);
+		if (!event->bad) {
+			prq->requests[n++] = event->request;
+			continue;
+		}
+		/* In their order: what came before it may be its group. */
+		report_requests(prq, rid, n);
+		n = 0;
+		refuse(prq, event);
+	}
+	report_requests(prq, rid, n);
+}
+
+static void report(struct iopf_prq *prq, unsigned int count)
+{
+	DECLARE_BITMAP(done, IOPF_PRQ_BATCH) = { };
+	unsigned int first;
+
+	prq->ops->begin(prq);
+	while ((first = find_first_zero_bit(done, count)) < count)
+		report_requester(prq, first, count, done);
+	prq->ops->end(prq);
+}
+
+/*
+ * Requests were dropped, last ones among them, and nobody knows which. VT-d 4.1,
+ * 7.4.1: hardware answers those itself, with Success, and takes no more until the
+ * bit is cleared. What waits here for a last request that is gone is answered the
+ * same way, and the device asks again for what it still needs.
+ */
+static void handle_overflow(struct iopf_prq *prq)
+{
+	prq->nr_overflows++;
+	trace_iopf_overflow(prq->name, prq->nr_overflows);
+	pr_info_ratelimited("%s: page request queue overflow\n", prq->name);
+	iopf_queue_discard_partial(prq->queue);
+	prq->ops->clear_status(prq, IOPF_PRQ_OVERFLOW);
+}
+
+/* From the interrupt's thread: all that is in the ring. True if there was any. */
+bool iopf_prq_run(struct iopf_prq *prq)
+{
+	unsigned int count;
+	bool any = false;
+
+	/* Before the tail is read: later requests interrupt again. */
+	prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
+	while ((count = take(prq))) {
+		any = true;
+		report(prq, count);
+		/* Pairs with smp_load_acquire() in is_reported(). */
+		smp_store_release(&prq->reported, prq->reported + count);
+		wake_up_all(&prq->progress);
+	}
+	if (prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW) {
+		handle_overflow(prq);
+		wake_up_all(&prq->progress);
+	}
+	return any;
+}
+
+static bool is_reported(struct iopf_prq *prq, u64 until)
+{
+	/* Pairs with smp_store_release() in iopf_prq_run(). */
+	return smp_load_acquire(&prq->reported) >= until;
+}
+
+/* Wait until all that is in the ring now, or was copied out of it, is reported. */
+void iopf_prq_wait(struct iopf_prq *prq)
+{
+	u64 until;
+
+	spin_lock(&prq->lock);
+	until = prq->copied + used(prq);
+	spin_unlock(&prq->lock);
+	if (is_reported(prq, until))
+		return;
+	prq->ops->kick(prq);
+	wait_event(prq->progress, is_reported(prq, until));
+}
+
+/* Wait until hardware takes requests again, if it does not. */
+void iopf_prq_wait_overflow(struct iopf_prq *prq)
+{
+	prq->ops->kick(prq);
+	wait_event(prq->progress,
+		   !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW));
+}
+
+void iopf_prq_init(struct iopf_prq *prq)
+{
+	spin_lock_init(&prq->lock);
+	init_waitqueue_head(&prq->progress);
+}
