@@ -38,8 +38,9 @@ MODULE_PARM_DESC(prq_timeout,
 		 "Seconds until a page request group is answered in any case, 1 to 100, 0 for never (default 10)");
 
 /* The time of a group, in jiffies; 0 if it has all the time in the world. */
-static unsigned long iopf_timeout(struct iopf_dev *idev)
+unsigned long iopf_timeout(struct iopf_dev *idev)
 {
+	/* A number by itself: WRITE_ONCE() in iopf_queue_set_timeout(). */
 	int ms = READ_ONCE(idev->q->timeout_ms);
 
 	if (ms < 0)
@@ -74,8 +75,7 @@ static bool iopf_is_overdue(struct iopf_grp *grp, unsigned long timeout)
 
 /* The oldest groups come first on both lists of a lane. */
 static void iopf_claim_overdue(struct iopf_lane *lane, unsigned long timeout,
-			       struct list_head *pending,
-			       struct list_head *partial)
+			       struct list_head *claimed)
 {
 	struct iopf_dev *idev = lane->idev;
 	struct iopf_grp *grp;
@@ -87,13 +87,25 @@ static void iopf_claim_overdue(struct iopf_lane *lane, unsigned long timeout,
 		idev->stats.overdue++;
 		trace_iopf_timeout(idev->pub.dev, grp->key.pasid,
 				   grp->key.grpid, grp->pub.fault_count);
-		iopf_claim_early(grp, pending);
+		iopf_claim_early(grp, IOMMU_PAGE_RESP_INVALID, claimed);
 	}
 	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node) {
 		if (!iopf_is_overdue(grp, timeout))
 			break;
-		iopf_claim_early(grp, partial);
+		/* A group without its last request is owed no answer. */
+		iopf_claim_early(grp, IOPF_FORGET, claimed);
 	}
+}
+
+static void iopf_warn_overdue(struct iopf_dev *idev, struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+
+	list_for_each_entry(grp, claimed, pub.pending_node)
+		if (grp->code != IOPF_FORGET)
+			dev_warn_ratelimited(idev->pub.dev,
+					     "page request group %u of PASID %u not answered in time\n",
+					     grp->key.grpid, grp->key.pasid);
 }
 
 static void iopf_watch_fn(struct work_struct *work)
@@ -102,28 +114,23 @@ static void iopf_watch_fn(struct work_struct *work)
 	unsigned long timeout = iopf_timeout(idev);
 	struct iopf_lane *lane;
 	unsigned long index;
-	LIST_HEAD(pending);
-	LIST_HEAD(partial);
+	LIST_HEAD(claimed);
 	bool again;
 
 	spin_lock(&idev->lock);
 	if (timeout) {
 		xa_for_each(&idev->lanes, index, lane)
-			iopf_claim_overdue(lane, timeout, &pending, &partial);
+			iopf_claim_overdue(lane, timeout, &claimed);
 	}
-	again = !idev->dead && atomic_read(&idev->table.nelems);
+	again = !idev->dead && idev->table.nr_groups;
 	if (again)
 		iopf_schedule_watch(idev, timeout);
 	else
 		idev->watching = false;
 	spin_unlock(&idev->lock);
 
-	if (!list_empty(&pending))
-		dev_warn_ratelimited(idev->pub.dev,
-				     "page requests not answered in time\n");
-	iopf_send_list(&pending, IOMMU_PAGE_RESP_INVALID);
-	/* A group without its last request is owed no answer. */
-	iopf_forget_list(&partial);
+	iopf_warn_overdue(idev, &claimed);
+	iopf_send(&claimed);
 	if (!again)
 		iopf_dev_put(idev);
 }

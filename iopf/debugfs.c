@@ -2,8 +2,13 @@
 /*
  * I/O page fault queue: a look inside
  *
+ *	/sys/kernel/debug/iopf/QUEUE/stats		counters of all its devices
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/stats	counters
+ *	/sys/kernel/debug/iopf/QUEUE/DEVICE/pasids	counters of its lanes
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/groups	groups without an answer
+ *
+ * A device that has left its queue takes its counters along, an idle lane that
+ * makes room for another one likewise.
  */
 #include <linux/debugfs.h>
 #include <linux/jiffies.h>
@@ -13,49 +18,162 @@
 
 static struct dentry *iopf_debugfs_root;
 
-static int iopf_stats_show(struct seq_file *file, void *unused)
-{
-	struct iopf_dev *idev = file->private;
+/**
+ * struct iopf_sums - what a stats file shows
+ * @stats: counters
+ * @latency: answers by their latency
+ * @partial: requests that wait for the last one of their group
+ * @pending: complete groups that are not answered
+ * @handled: those of them that a registered handler has
+ * @lanes: lanes
+ */
+struct iopf_sums {
 	struct iopf_stats stats;
+	u64 latency[IOPF_LATENCY_BUCKETS];
 	unsigned int partial;
 	unsigned int pending;
+	unsigned int handled;
 	unsigned int lanes;
+};
 
+/* All counters are u64. */
+static void iopf_add_counters(u64 *sum, const u64 *counters, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size / sizeof(u64); i++)
+		sum[i] += counters[i];
+}
+
+static void iopf_add_sums(struct iopf_sums *sums, struct iopf_dev *idev)
+{
 	spin_lock(&idev->lock);
-	stats = idev->stats;
-	partial = idev->nr_partial;
-	pending = idev->nr_pending;
-	lanes = idev->nr_lanes;
+	iopf_add_counters((u64 *)&sums->stats, (u64 *)&idev->stats,
+			  sizeof(idev->stats));
+	iopf_add_counters(sums->latency, idev->latency, sizeof(idev->latency));
+	sums->partial += idev->nr_partial;
+	sums->pending += idev->nr_pending;
+	sums->handled += idev->nr_handled;
+	sums->lanes += idev->nr_lanes;
 	spin_unlock(&idev->lock);
+}
 
-	seq_printf(file, "requests %llu\n", stats.requests);
-	seq_printf(file, "groups %llu\n", stats.groups);
+static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
+{
+	const struct iopf_stats *stats = &sums->stats;
+	int i;
+
+	seq_printf(file, "requests %llu\n", stats->requests);
+	seq_printf(file, "groups %llu\n", stats->groups);
 	seq_printf(file, "success %llu\n",
-		   stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+		   stats->answers[IOMMU_PAGE_RESP_SUCCESS]);
 	seq_printf(file, "invalid %llu\n",
-		   stats.answers[IOMMU_PAGE_RESP_INVALID]);
+		   stats->answers[IOMMU_PAGE_RESP_INVALID]);
 	seq_printf(file, "failure %llu\n",
-		   stats.answers[IOMMU_PAGE_RESP_FAILURE]);
-	seq_printf(file, "late %llu\n", stats.late);
-	seq_printf(file, "malformed %llu\n", stats.malformed);
-	seq_printf(file, "unhandled %llu\n", stats.unhandled);
-	seq_printf(file, "limited %llu\n", stats.limited);
-	seq_printf(file, "nomem %llu\n", stats.nomem);
-	seq_printf(file, "discarded %llu\n", stats.discarded);
-	seq_printf(file, "disowned %llu\n", stats.disowned);
-	seq_printf(file, "overdue %llu\n", stats.overdue);
-	seq_printf(file, "partial_requests %u\n", partial);
-	seq_printf(file, "pending_groups %u\n", pending);
-	seq_printf(file, "lanes %u\n", lanes);
+		   stats->answers[IOMMU_PAGE_RESP_FAILURE]);
+	seq_printf(file, "late %llu\n", stats->late);
+	seq_printf(file, "malformed %llu\n", stats->malformed);
+	seq_printf(file, "unhandled %llu\n", stats->unhandled);
+	seq_printf(file, "limited %llu\n", stats->limited);
+	seq_printf(file, "nomem %llu\n", stats->nomem);
+	seq_printf(file, "discarded %llu\n", stats->discarded);
+	seq_printf(file, "disowned %llu\n", stats->disowned);
+	seq_printf(file, "overdue %llu\n", stats->overdue);
+	seq_printf(file, "prefaulted %llu\n", stats->prefaulted);
+	seq_printf(file, "quarantined %llu\n", stats->quarantined);
+	seq_printf(file, "partial_requests %u\n", sums->partial);
+	seq_printf(file, "pending_groups %u\n", sums->pending);
+	seq_printf(file, "handled_groups %u\n", sums->handled);
+	seq_printf(file, "lanes %u\n", sums->lanes);
+	/* Bucket n: less than 2^n us. */
+	seq_puts(file, "latency_log2_us");
+	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
+		seq_printf(file, " %llu", sums->latency[i]);
+	seq_putc(file, '\n');
+}
+
+static int iopf_stats_show(struct seq_file *file, void *unused)
+{
+	struct iopf_sums sums = {};
+
+	iopf_add_sums(&sums, file->private);
+	iopf_show_sums(file, &sums);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(iopf_stats);
+
+static int iopf_queue_stats_show(struct seq_file *file, void *unused)
+{
+	struct iopf_q *q = file->private;
+	struct iommu_fault_param *param;
+	struct iopf_sums sums = {};
+
+	mutex_lock(&q->pub.lock);
+	list_for_each_entry(param, &q->pub.devices, queue_list)
+		iopf_add_sums(&sums, to_iopf_dev(param));
+	mutex_unlock(&q->pub.lock);
+	iopf_show_sums(file, &sums);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(iopf_queue_stats);
+
+static unsigned int iopf_length(struct list_head *list)
+{
+	struct list_head *node;
+	unsigned int length = 0;
+
+	list_for_each(node, list)
+		length++;
+	return length;
+}
+
+static void iopf_show_pasid(struct seq_file *file, bool valid, u32 pasid)
+{
+	if (valid)
+		seq_printf(file, "%u", pasid);
+	else
+		seq_putc(file, '-');
+}
+
+static void iopf_show_lane(struct seq_file *file, struct iopf_lane *lane)
+{
+	int i;
+
+	iopf_show_pasid(file, lane->pasid_valid, lane->pasid);
+	seq_printf(file, " %llu %llu %llu %llu %llu %u %u %u %u",
+		   lane->requests, lane->groups,
+		   lane->answers[IOMMU_PAGE_RESP_SUCCESS],
+		   lane->answers[IOMMU_PAGE_RESP_INVALID],
+		   lane->answers[IOMMU_PAGE_RESP_FAILURE],
+		   iopf_length(&lane->partial), iopf_length(&lane->pending),
+		   lane->nr_queued, lane->nr_scheduled);
+	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
+		seq_printf(file, " %u", lane->latency[i]);
+	seq_putc(file, '\n');
+}
+
+static int iopf_pasids_show(struct seq_file *file, void *unused)
+{
+	struct iopf_dev *idev = file->private;
+	struct iopf_lane *lane;
+	unsigned long index;
+
+	seq_puts(file, "pasid requests groups success invalid failure partial pending queued workers latency_log2_us\n");
+	spin_lock(&idev->lock);
+	xa_for_each(&idev->lanes, index, lane)
+		iopf_show_lane(file, lane);
+	spin_unlock(&idev->lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(iopf_pasids);
 
 /* Who has the group now. */
 static const char *iopf_holder(struct iopf_grp *grp)
 {
 	if (grp->state == IOPF_PARTIAL)
 		return "partial";
+	if (grp->handled)
+		return "registered";
 	if (!grp->mm)
 		return "handler";
 	return list_empty(&grp->pub.node) ? "worker" : "queued";
@@ -66,10 +184,8 @@ static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 	struct iopf_grp *grp;
 
 	list_for_each_entry(grp, groups, pub.pending_node) {
-		if (grp->key.pasid_valid)
-			seq_printf(file, "%u", grp->key.pasid);
-		else
-			seq_puts(file, "-");
+		iopf_show_pasid(file, iopf_key_has_pasid(&grp->key),
+				grp->key.pasid);
 		seq_printf(file, " %u %zu %s %u\n", grp->key.grpid,
 			   grp->pub.fault_count, iopf_holder(grp),
 			   jiffies_to_msecs(jiffies - grp->since));
@@ -97,6 +213,8 @@ DEFINE_SHOW_ATTRIBUTE(iopf_groups);
 void iopf_debugfs_add_queue(struct iopf_q *q, const char *name)
 {
 	q->debugfs = debugfs_create_dir(name, iopf_debugfs_root);
+	debugfs_create_file("stats", 0444, q->debugfs, q,
+			    &iopf_queue_stats_fops);
 }
 
 void iopf_debugfs_remove_queue(struct iopf_q *q)
@@ -110,6 +228,8 @@ void iopf_debugfs_add_device(struct iopf_dev *idev)
 					   idev->q->debugfs);
 	debugfs_create_file("stats", 0444, idev->debugfs, idev,
 			    &iopf_stats_fops);
+	debugfs_create_file("pasids", 0444, idev->debugfs, idev,
+			    &iopf_pasids_fops);
 	debugfs_create_file("groups", 0444, idev->debugfs, idev,
 			    &iopf_groups_fops);
 }

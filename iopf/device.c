@@ -3,7 +3,6 @@
  * I/O page fault queue: devices on a queue
  */
 #include <linux/export.h>
-#include <linux/rhashtable.h>
 #include <linux/slab.h>
 
 #include "iopf.h"
@@ -13,6 +12,10 @@ struct iopf_dev *iopf_dev_rcu(struct device *dev)
 {
 	struct iommu_fault_param *param;
 
+	/*
+	 * Pairs with rcu_assign_pointer() in iopf_dev_install(). That the
+	 * device is being removed is seen by idev->dead, under the lock.
+	 */
 	param = rcu_dereference(dev->iommu->fault_param);
 	return param ? to_iopf_dev(param) : NULL;
 }
@@ -36,9 +39,22 @@ void iopf_dev_put(struct iopf_dev *idev)
 	if (!refcount_dec_and_test(&idev->pub.users))
 		return;
 	iopf_lanes_destroy(idev);
+	iopf_spare_free(idev);
+	iopf_table_exit(&idev->table);
 	iopf_q_put(idev->q);
 	/* Reporters may still find it, and find it dead. */
 	kfree_rcu(idev, pub.rcu);
+}
+
+/*
+ * Numbers of groups are cookies, so that a device that comes again must not count
+ * from the beginning: 2^40 groups for each time that one comes.
+ */
+static u64 iopf_first_seq(void)
+{
+	static atomic_t times;
+
+	return (u64)atomic_inc_return(&times) << 40;
 }
 
 static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
@@ -48,7 +64,8 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	idev = kzalloc(sizeof(*idev), GFP_KERNEL);
 	if (!idev)
 		return NULL;
-	if (rhashtable_init(&idev->table, &iopf_table_params)) {
+	iopf_limits_init(&idev->limits, dev);
+	if (iopf_table_init(&idev->table, &idev->limits)) {
 		kfree(idev);
 		return NULL;
 	}
@@ -63,42 +80,71 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	refcount_inc(&q->users);
 	idev->q = q;
 	idev->ops = dev_iommu_ops(dev);
+	init_llist_head(&idev->spare);
 	spin_lock_init(&idev->lock);
 	xa_init(&idev->lanes);
 	INIT_LIST_HEAD(&idev->idle);
-	iopf_limits_init(idev);
+	INIT_LIST_HEAD(&idev->ending);
+	idev->seq = iopf_first_seq();
+	RCU_INIT_POINTER(idev->handler, iopf_handler_of(dev));
 	mutex_init(&idev->flush_lock);
 	init_waitqueue_head(&idev->flushed);
 	iopf_watch_init(idev);
 	return idev;
 }
 
-/**
- * iopf_queue_add_device() - Put a device on a fault queue
- * @queue: the queue
- * @dev: the device
- *
- * From here on page requests of @dev may be reported.
- *
- * Context: Process context, may sleep.
- * Return:
- * * %0 - the device is on the queue
- * * %-ENODEV - the device's IOMMU driver cannot send page responses
- * * %-EBUSY - the device is on a queue already
- * * %-ENOMEM - no memory
+/*
+ * Nobody finds the device any more: claim what is still owed. Under
+ * iopf_handlers_lock, as its handler may leave after that.
  */
-int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
+static void iopf_dev_kill(struct iopf_dev *idev)
+{
+	struct iopf_lane *lane;
+	unsigned long index;
+
+	lockdep_assert_held(&iopf_handlers_lock);
+	spin_lock(&idev->lock);
+	/* Reporters that found the device before look at this under the lock. */
+	idev->dead = true;
+	xa_for_each(&idev->lanes, index, lane)
+		iopf_claim_all(lane, &idev->ending);
+	RCU_INIT_POINTER(idev->handler, NULL);
+	spin_unlock(&idev->lock);
+}
+
+/* Answer what was claimed, without locks, as always when answers are sent. */
+void iopf_dev_end(struct iopf_dev *idev)
+{
+	if (!idev)
+		return;
+	iopf_debugfs_remove_device(idev);
+	iopf_send(&idev->ending);
+	iopf_watch_stop(idev);
+	iopf_wait_answers(idev);
+	iopf_dev_put(idev);
+}
+
+/*
+ * Put a device on a queue, with the handler that it has. If it is at home, in the
+ * library's own queue, it leaves: @left is for the caller to end.
+ */
+int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
+		     struct iopf_dev **left)
 {
 	struct dev_iommu *iommu = dev->iommu;
+	struct iommu_fault_param *old;
 	struct iopf_dev *idev;
 	int ret = 0;
 
+	lockdep_assert_held(&iopf_handlers_lock);
 	if (!dev_iommu_ops(dev)->page_response)
 		return -ENODEV;
 
 	mutex_lock(&queue->lock);
 	mutex_lock(&iommu->lock);
-	if (rcu_access_pointer(iommu->fault_param)) {
+	old = rcu_dereference_protected(iommu->fault_param,
+					lockdep_is_held(&iommu->lock));
+	if (old && (queue == old->queue || !iopf_is_home(old->queue))) {
 		ret = -EBUSY;
 		goto unlock;
 	}
@@ -114,13 +160,50 @@ int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
 unlock:
 	mutex_unlock(&iommu->lock);
 	mutex_unlock(&queue->lock);
+	if (ret || !old)
+		return ret;
+
+	mutex_lock(&old->queue->lock);
+	list_del(&old->queue_list);
+	mutex_unlock(&old->queue->lock);
+	*left = to_iopf_dev(old);
+	iopf_dev_kill(*left);
+	return 0;
+}
+
+/**
+ * iopf_queue_add_device() - Put a device on a fault queue
+ * @queue: the queue
+ * @dev: the device
+ *
+ * From here on page requests of @dev may be reported. A handler that is registered
+ * for @dev stays, see iommu_register_device_fault_handler().
+ *
+ * Context: Process context, may sleep.
+ * Return:
+ * * %0 - the device is on the queue
+ * * %-ENODEV - the device's IOMMU driver cannot send page responses
+ * * %-EBUSY - the device is on a queue already
+ * * %-ENOMEM - no memory
+ */
+int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
+{
+	struct iopf_dev *left = NULL;
+	int ret;
+
+	mutex_lock(&iopf_handlers_lock);
+	ret = iopf_dev_install(queue, dev, &left);
+	mutex_unlock(&iopf_handlers_lock);
+	iopf_dev_end(left);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_add_device);
 
-/* Take the device off its queue: no reporter that comes now finds it. */
-static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue,
-					struct device *dev)
+/*
+ * Take the device off its queue: no reporter that comes now finds it. The caller
+ * has to end it. NULL if it is not on @queue.
+ */
+struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev)
 {
 	struct dev_iommu *iommu = dev->iommu;
 	struct iommu_fault_param *param;
@@ -137,7 +220,10 @@ static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue,
 	}
 	mutex_unlock(&iommu->lock);
 	mutex_unlock(&queue->lock);
-	return param ? to_iopf_dev(param) : NULL;
+	if (!param)
+		return NULL;
+	iopf_dev_kill(to_iopf_dev(param));
+	return to_iopf_dev(param);
 }
 
 /**
@@ -146,10 +232,12 @@ static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue,
  * @dev: the device
  *
  * Answers all groups of the device that were not answered with Invalid Request:
- * unfinished ones, those being handled, and those that a domain's handler has
- * taken over. On return all answers have been sent and page_response is not
- * called for @dev any more. What workers still do and handlers still hold is
- * their own; their later answers do nothing. Nobody waits for the mm here.
+ * unfinished ones, those being handled, and those that a domain's handler or a
+ * registered one has taken over. On return all answers have been sent and
+ * page_response is not called for what was reported before. What workers still do
+ * and handlers still hold is their own; their later answers do nothing. Nobody
+ * waits for the mm here. A handler that is registered for @dev stays, and sees
+ * what is reported afterwards.
  *
  * The driver stops page requests of @dev and drains its hardware queue first,
  * and disables PRI on the device after it.
@@ -159,29 +247,13 @@ static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue,
  */
 void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 {
-	struct iopf_dev *idev = iopf_dev_unlink(queue, dev);
-	struct iopf_lane *lane;
-	unsigned long index;
-	LIST_HEAD(claimed);
+	struct iopf_dev *idev;
 
-	if (WARN_ON(!idev))
-		return;
-
-	iopf_debugfs_remove_device(idev);
-	spin_lock(&idev->lock);
-	/* Reporters that found the device before look at this under the lock. */
-	idev->dead = true;
-	xa_for_each(&idev->lanes, index, lane) {
-		iopf_claim_partial(lane, &claimed);
-		iopf_claim_pending(lane, U64_MAX, true, &claimed);
-	}
-	spin_unlock(&idev->lock);
-
-	iopf_send_list(&claimed, IOMMU_PAGE_RESP_INVALID);
-	iopf_watch_stop(idev);
-	iopf_wait_answers(idev);
-	/* Empty, and nobody looks into the table of a dead device. */
-	rhashtable_destroy(&idev->table);
-	iopf_dev_put(idev);
+	mutex_lock(&iopf_handlers_lock);
+	idev = iopf_dev_unlink(queue, dev);
+	if (!WARN_ON(!idev))
+		iopf_go_home(dev);
+	mutex_unlock(&iopf_handlers_lock);
+	iopf_dev_end(idev);
 }
 EXPORT_SYMBOL_GPL(iopf_queue_remove_device);

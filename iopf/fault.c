@@ -4,9 +4,10 @@
  *
  * What a process could touch, its device can: faults are allowed to sleep and to
  * be retried, as the CPU's are, so userfaultfd, swap, file systems and the like
- * work. A fault takes the lock of its VMA, and mmap_lock only where that is not
- * enough. New pages and page tables are charged to the process's memory cgroup;
- * without a policy of the VMA they come from the NUMA node of the worker.
+ * work. A fault takes the lock of its VMA, which is kept for the next pages, and
+ * mmap_lock only where that is not enough. New pages and page tables are charged
+ * to the process's memory cgroup; without a policy of the VMA they come from the
+ * NUMA node of the worker.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -24,6 +25,9 @@ module_param_named(stack_growth, iopf_stack_growth, bool, 0644);
 MODULE_PARM_DESC(stack_growth,
 		 "Let device faults grow a stack within its owner's limits (default Y)");
 
+/* Pages in a row that the lock of a VMA is kept for. */
+#define IOPF_VMA_PAGES		64
+
 /*
  * Make @mm the one to work on. False if its process is gone. The pages of an
  * mm_users reference would outlive the process, so it is held for one run of a
@@ -39,13 +43,24 @@ bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm)
 	imm->mm = mm;
 	imm->memcg = get_mem_cgroup_from_mm(mm);
 	imm->old_memcg = set_active_memcg(imm->memcg);
+	iopf_account_begin(imm);
 	return true;
+}
+
+/* Let go of the VMA. Before anything that may sleep outside the mm. */
+void iopf_mm_unlock(struct iopf_mm *imm)
+{
+	if (imm->vma)
+		vma_end_read(imm->vma);
+	imm->vma = NULL;
 }
 
 void iopf_mm_leave(struct iopf_mm *imm)
 {
 	if (!imm->mm)
 		return;
+	iopf_mm_unlock(imm);
+	iopf_account_end(imm);
 	set_active_memcg(imm->old_memcg);
 	mem_cgroup_put(imm->memcg);
 	/* The last user of an mm must not tear it down here. */
@@ -53,25 +68,41 @@ void iopf_mm_leave(struct iopf_mm *imm)
 	imm->mm = NULL;
 }
 
+/*
+ * The VMA at @addr, locked, or NULL if only mmap_lock helps. The lock is kept from
+ * page to page, but not so long that a writer notices.
+ */
+static struct vm_area_struct *iopf_mm_lock_vma(struct iopf_mm *imm,
+					       unsigned long addr)
+{
+	struct vm_area_struct *vma = imm->vma;
+
+	if (vma && imm->vma_pages && addr >= vma->vm_start &&
+	    addr < vma->vm_end) {
+		imm->vma_pages--;
+		return vma;
+	}
+	iopf_mm_unlock(imm);
+	imm->vma = lock_vma_under_rcu(imm->mm, addr);
+	imm->vma_pages = IOPF_VMA_PAGES;
+	return imm->vma;
+}
+
 /**
  * struct iopf_access - one access to one page
- * @mm: where
  * @addr: address of the page
  * @vm_flags: VMA permissions that it needs
  * @flags: FAULT_FLAG_* values
  */
 struct iopf_access {
-	struct mm_struct *mm;
 	unsigned long addr;
 	vm_flags_t vm_flags;
 	unsigned int flags;
 };
 
-static struct iopf_access iopf_access(struct iopf_grp *grp,
-				      const struct iommu_fault *fault)
+static struct iopf_access iopf_access(const struct iommu_fault *fault)
 {
 	struct iopf_access access = {
-		.mm = grp->mm,
 		.addr = fault->prm.addr & PAGE_MASK,
 		.flags = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
 			 FAULT_FLAG_INTERRUPTIBLE,
@@ -103,22 +134,18 @@ static bool iopf_may_access(const struct iopf_access *access,
  * One attempt with the lock of the VMA alone. VM_FAULT_RETRY: go on under
  * mmap_lock, which also finds out what is wrong with the address.
  */
-static vm_fault_t iopf_try_vma_lock(struct iopf_access *access)
+static vm_fault_t iopf_try_vma_lock(struct iopf_mm *imm,
+				    struct iopf_access *access)
 {
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma = iopf_mm_lock_vma(imm, access->addr);
 	vm_fault_t ret;
 
-	vma = lock_vma_under_rcu(access->mm, access->addr);
-	if (!vma)
+	if (!vma || !iopf_may_access(access, vma))
 		return VM_FAULT_RETRY;
-	if (!iopf_may_access(access, vma)) {
-		vma_end_read(vma);
-		return VM_FAULT_RETRY;
-	}
 	ret = handle_mm_fault(vma, access->addr,
 			      access->flags | FAULT_FLAG_VMA_LOCK, NULL);
-	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
-		vma_end_read(vma);
+	if (ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
+		imm->vma = NULL;
 	if (ret & VM_FAULT_MAJOR)
 		access->flags |= FAULT_FLAG_TRIED;
 	return ret;
@@ -175,43 +202,53 @@ static struct vm_area_struct *iopf_lock_mm_and_find_vma(struct mm_struct *mm,
 	return NULL;
 }
 
-static vm_fault_t iopf_try_mmap_lock(struct iopf_access *access)
+static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
+				     struct iopf_access *access)
 {
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
 
-	vma = iopf_lock_mm_and_find_vma(access->mm, access->addr);
+	vma = iopf_lock_mm_and_find_vma(mm, access->addr);
 	if (!vma)
 		return VM_FAULT_SIGSEGV;
 	if (!iopf_may_access(access, vma)) {
-		mmap_read_unlock(access->mm);
+		mmap_read_unlock(mm);
 		return VM_FAULT_SIGSEGV;
 	}
 	ret = handle_mm_fault(vma, access->addr, access->flags, NULL);
 	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
-		mmap_read_unlock(access->mm);
+		mmap_read_unlock(mm);
 	access->flags |= FAULT_FLAG_TRIED;
 	return ret;
 }
 
+/*
+ * Pairs with iopf_claim(), which is followed by iopf_worker_disturb(): a worker that
+ * its wake-up reaches in its sleep sees the new state, for waking orders the two.
+ * One that has not slept yet may see the old one once more, tries again, finds the
+ * signal still pending and so comes back here.
+ */
 static bool iopf_is_answered(struct iopf_grp *grp)
 {
 	return READ_ONCE(grp->state) == IOPF_ANSWERED;
 }
 
 static enum iommu_page_response_code
-iopf_fault_page(struct iopf_grp *grp, const struct iommu_fault *fault)
+iopf_fault_page(struct iopf_mm *imm, struct iopf_grp *grp,
+		const struct iommu_fault *fault)
 {
-	struct iopf_access access = iopf_access(grp, fault);
+	struct iopf_access access = iopf_access(fault);
 	vm_fault_t ret;
 
-	ret = iopf_try_vma_lock(&access);
+	ret = iopf_try_vma_lock(imm, &access);
+	if (ret & VM_FAULT_RETRY)
+		iopf_mm_unlock(imm);
 	while (ret & VM_FAULT_RETRY) {
 		/* Woken because nobody waits for this fault any more. */
 		if (iopf_is_answered(grp))
 			return IOMMU_PAGE_RESP_INVALID;
 		cond_resched();
-		ret = iopf_try_mmap_lock(&access);
+		ret = iopf_try_mmap_lock(imm->mm, &access);
 	}
 
 	/* Out of memory is the device's answer: nobody here is to be killed. */
@@ -226,7 +263,8 @@ iopf_fault_page(struct iopf_grp *grp, const struct iommu_fault *fault)
  * group has one answer, so the first failure decides it. Gives up when somebody
  * else has answered the group.
  */
-enum iommu_page_response_code iopf_fault_group(struct iopf_grp *grp)
+enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
+					       struct iopf_grp *grp)
 {
 	enum iommu_page_response_code code = IOMMU_PAGE_RESP_SUCCESS;
 	struct iopf_fault *request;
@@ -234,9 +272,16 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_grp *grp)
 	list_for_each_entry(request, &grp->pub.faults, list) {
 		if (iopf_is_answered(grp))
 			break;
-		code = iopf_fault_page(grp, &request->fault);
+		code = iopf_fault_page(imm, grp, &request->fault);
 		if (code != IOMMU_PAGE_RESP_SUCCESS)
-			break;
+			return code;
+	}
+	if (unlikely(iopf_prefault_max(grp->lane)) && !iopf_is_answered(grp)) {
+		struct iopf_access access =
+			iopf_access(&grp->pub.last_fault.fault);
+
+		grp->prefaulted = iopf_prefault(imm, grp, access.flags |
+						FAULT_FLAG_VMA_LOCK);
 	}
 	return code;
 }

@@ -22,33 +22,36 @@ static void iopf_disown(struct iopf_grp *grp)
 	}
 	list_del_init(&grp->pub.node);
 	grp->lane->nr_queued--;
+	grp->lane->queued_pages -= grp->pub.fault_count;
 	/* The lane's reference; the library's is still there. */
 	refcount_dec(&grp->users);
 }
 
 /* Take a group away from whoever has it. The caller will answer it. */
-void iopf_claim_early(struct iopf_grp *grp, struct list_head *claimed)
+void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
 {
 	bool handled = grp->mm && grp->state == IOPF_PENDING;
 
-	iopf_claim(iopf_grp_dev(grp), grp);
-	list_add_tail(&grp->pub.pending_node, claimed);
+	if (grp->handled == IOPF_BY_PAIR)
+		iopf_expect_late(grp);
+	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
 	if (handled)
 		iopf_disown(grp);
 }
 
-void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed)
+void iopf_claim_partial(struct iopf_lane *lane, int code,
+			struct list_head *claimed)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 
 	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node)
-		iopf_claim_early(grp, claimed);
+		iopf_claim_early(grp, code, claimed);
 }
 
 /* Groups up to number @seq, either all of them or those without a handler. */
-void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
-			struct list_head *claimed)
+static void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
+			       int code, struct list_head *claimed)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
@@ -57,8 +60,16 @@ void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 		if (grp->seq > seq)
 			break;
 		if (grp->mm || all)
-			iopf_claim_early(grp, claimed);
+			iopf_claim_early(grp, code, claimed);
 	}
+}
+
+/* All groups of a lane that goes away, to be refused. */
+void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed)
+{
+	iopf_claim_partial(lane, IOMMU_PAGE_RESP_INVALID, claimed);
+	iopf_claim_pending(lane, U64_MAX, true, IOMMU_PAGE_RESP_INVALID,
+			   claimed);
 }
 
 static bool iopf_lane_quiet(struct iopf_lane *lane, int phase)
@@ -81,9 +92,8 @@ static void iopf_lane_wait_answers(struct iopf_lane *lane)
 	struct iopf_dev *idev = lane->idev;
 	int old;
 
+	/* The flush before has left the other phase without answers. */
 	mutex_lock(&idev->flush_lock);
-	/* Only a flush turns the phase, so these can but become fewer. */
-	wait_event(idev->flushed, iopf_lane_quiet(lane, !lane->phase));
 	spin_lock(&idev->lock);
 	old = lane->phase;
 	lane->phase = !old;
@@ -175,10 +185,11 @@ int iopf_queue_flush_dev(struct device *dev)
 	spin_lock(&idev->lock);
 	idev->nr_flushing--;
 	xa_for_each(&idev->lanes, index, lane)
-		iopf_claim_pending(lane, seq, false, &claimed);
+		iopf_claim_pending(lane, seq, false, IOMMU_PAGE_RESP_SUCCESS,
+				   &claimed);
 	spin_unlock(&idev->lock);
 
-	iopf_send_list(&claimed, IOMMU_PAGE_RESP_SUCCESS);
+	iopf_send(&claimed);
 	iopf_wait_answers(idev);
 	iopf_dev_put(idev);
 	return 0;
@@ -221,13 +232,13 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	if (lane) {
 		iopf_lane_use(lane);
 		idev->nr_flushing++;
-		iopf_claim_partial(lane, &claimed);
-		iopf_claim_pending(lane, U64_MAX, true, &claimed);
+		iopf_claim_all(lane, &claimed);
+		iopf_lane_set_prefault(lane, -1);
 	}
 	spin_unlock(&idev->lock);
 
 	if (lane) {
-		iopf_send_list(&claimed, IOMMU_PAGE_RESP_INVALID);
+		iopf_send(&claimed);
 		iopf_lane_wait_answers(lane);
 		spin_lock(&idev->lock);
 		idev->nr_flushing--;
@@ -269,13 +280,14 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 
 		spin_lock(&idev->lock);
 		xa_for_each(&idev->lanes, index, lane)
-			iopf_claim_partial(lane, &claimed);
+			iopf_claim_partial(lane, IOMMU_PAGE_RESP_SUCCESS,
+					   &claimed);
 		spin_unlock(&idev->lock);
 	}
 	mutex_unlock(&queue->lock);
 
 	/* A device that is removed now waits until these are out. */
-	iopf_send_list(&claimed, IOMMU_PAGE_RESP_SUCCESS);
+	iopf_send(&claimed);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_discard_partial);

@@ -3,106 +3,58 @@
  * I/O page fault queue: page request groups
  *
  * A group is found by its key in the device's table from its first request
- * until it is answered. Its objects come from slab caches with a reserve per
- * queue, so that a machine without free memory can still fault pages in.
+ * until it is answered.
  */
 #include <linux/jiffies.h>
-#include <linux/rhashtable.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include <trace/events/iopf.h>
 
 #include "iopf.h"
 
-static struct kmem_cache *iopf_grp_cache;
-static struct kmem_cache *iopf_request_cache;
-
-const struct rhashtable_params iopf_table_params = {
-	.key_len = sizeof(struct iopf_key),
-	.key_offset = offsetof(struct iopf_grp, key),
-	.head_offset = offsetof(struct iopf_grp, table_node),
-	.automatic_shrinking = true,
-};
-
-/* Early: IOMMU drivers allocate their queues from subsys_initcall() on. */
-static int __init iopf_group_init(void)
-{
-	iopf_grp_cache = KMEM_CACHE(iopf_grp, SLAB_PANIC);
-	iopf_request_cache = KMEM_CACHE(iopf_fault, SLAB_PANIC);
-	return 0;
-}
-core_initcall(iopf_group_init);
-
-int iopf_reserve_init(struct iopf_q *q)
-{
-	int ret;
-
-	ret = mempool_init_slab_pool(&q->groups, IOPF_RESERVE_GROUPS,
-				     iopf_grp_cache);
-	if (ret)
-		return ret;
-	ret = mempool_init_slab_pool(&q->requests, IOPF_RESERVE_REQUESTS,
-				     iopf_request_cache);
-	if (ret)
-		mempool_exit(&q->groups);
-	return ret;
-}
-
-void iopf_reserve_exit(struct iopf_q *q)
-{
-	mempool_exit(&q->requests);
-	mempool_exit(&q->groups);
-}
-
 /*
- * Returns NULL without memory or if the device is on its way out. The reporter
- * must not wait for reclaim, which may wait for this very device.
+ * The group of @key, of which @fault is the first request; the table takes the one
+ * reference that it is born with. NULL without memory.
  */
-struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev,
-				const struct iopf_key *key,
-				const struct iommu_fault *fault)
+struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
+			      const struct iommu_fault *fault)
 {
+	struct iopf_lane *lane;
 	struct iopf_grp *grp;
 
-	if (!refcount_inc_not_zero(&idev->pub.users))
+	lockdep_assert_held(&idev->lock);
+	lane = iopf_lane_get(idev, key);
+	if (!lane)
 		return NULL;
-	grp = mempool_alloc(&idev->q->groups, GFP_NOWAIT | __GFP_NOWARN);
+	grp = iopf_grp_alloc(idev);
 	if (!grp) {
-		iopf_dev_put(idev);
+		idev->stats.nomem++;
+		iopf_lane_unuse(lane);
 		return NULL;
 	}
 
-	memset(grp, 0, offsetof(struct iopf_grp, requests));
+	/* The queue has a reference as long as the device is not dead. */
+	refcount_inc(&idev->pub.users);
 	grp->pub.fault_param = &idev->pub;
 	grp->pub.last_fault.fault = *fault;
 	INIT_LIST_HEAD(&grp->pub.faults);
-	INIT_LIST_HEAD(&grp->pub.pending_node);
 	INIT_LIST_HEAD(&grp->pub.node);
 	refcount_set(&grp->users, 1);
 	grp->key = *key;
+	grp->lane = lane;
+	iopf_table_insert(&idev->table, grp);
+	list_add_tail(&grp->pub.pending_node, &lane->partial);
+	grp->since = jiffies;
+	iopf_watch(idev);
 	return grp;
 }
 
-static bool iopf_is_inline(struct iopf_grp *grp, struct iopf_fault *request)
-{
-	return request == &grp->pub.last_fault ||
-	       (request >= grp->requests &&
-		request < grp->requests + IOPF_INLINE_REQUESTS);
-}
-
-static void iopf_grp_free(struct iopf_grp *grp)
+static void iopf_grp_release(struct iopf_grp *grp)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
-	struct iopf_fault *request;
-	struct iopf_fault *next;
 
-	list_for_each_entry_safe(request, next, &grp->pub.faults, list) {
-		if (!iopf_is_inline(grp, request))
-			mempool_free(request, &idev->q->requests);
-	}
-	if (grp->mm)
-		mmdrop(grp->mm);
-	mempool_free(grp, &idev->q->groups);
+	if (grp->mm || grp->parked_mm)
+		mmdrop(grp->mm ?: grp->parked_mm);
+	iopf_grp_free(idev, grp);
 	iopf_dev_put(idev);
 }
 
@@ -110,18 +62,7 @@ static void iopf_grp_free(struct iopf_grp *grp)
 void iopf_grp_put(struct iopf_grp *grp)
 {
 	if (refcount_dec_and_test(&grp->users))
-		iopf_grp_free(grp);
-}
-
-/* Give back a group that never made it into the table. */
-void iopf_grp_cancel(struct iopf_grp *grp)
-{
-	struct iopf_dev *idev = iopf_grp_dev(grp);
-
-	spin_lock(&idev->lock);
-	iopf_lane_unuse(grp->lane);
-	spin_unlock(&idev->lock);
-	iopf_grp_put(grp);
+		iopf_grp_release(grp);
 }
 
 /* NULL if there is no such group, and always for a dead device. */
@@ -131,46 +72,24 @@ struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 	lockdep_assert_held(&idev->lock);
 	if (idev->dead)
 		return NULL;
-	return rhashtable_lookup_fast(&idev->table, key, iopf_table_params);
+	return iopf_table_find(&idev->table, key);
 }
 
 /*
- * May @fault begin a group? Beyond the limit for partial requests groups are
- * made only to remember that they are to be refused, and not without a limit
- * either. Then a request is dropped, and a device that sends the last one of
- * its group later will ask for the rest again.
+ * May a request begin a group, or be one by itself if it is @whole? Beyond the
+ * limit for partial requests groups are made only to remember that they are to be
+ * refused, and not without a limit either. Then a request is dropped, and a device
+ * that sends the last one of its group later will ask for the rest again.
  */
-bool iopf_grp_room(struct iopf_dev *idev, const struct iommu_fault *fault)
+bool iopf_grp_room(struct iopf_dev *idev, bool whole)
 {
 	lockdep_assert_held(&idev->lock);
-	if (iopf_is_last(fault) ? iopf_over_pending(idev) :
-				  iopf_over_partial(idev, idev->nr_rejected)) {
+	if (whole ? iopf_over_pending(idev) :
+		    iopf_over_partial(idev, idev->nr_rejected)) {
 		idev->stats.limited++;
 		return false;
 	}
 	return true;
-}
-
-/*
- * Make @grp, if there is one, the group of its key. The table takes the one
- * reference that it was born with.
- */
-int iopf_grp_insert(struct iopf_dev *idev, struct iopf_grp *grp)
-{
-	lockdep_assert_held(&idev->lock);
-	if (idev->dead)
-		return -ENODEV;
-	if (!grp)
-		return -ENOMEM;
-	if (rhashtable_insert_fast(&idev->table, &grp->table_node,
-				   iopf_table_params)) {
-		idev->stats.nomem++;
-		return -ENOMEM;
-	}
-	list_add_tail(&grp->pub.pending_node, &grp->lane->partial);
-	grp->since = jiffies;
-	iopf_watch(idev);
-	return 0;
 }
 
 /*
@@ -180,11 +99,11 @@ int iopf_grp_insert(struct iopf_dev *idev, struct iopf_grp *grp)
 void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 {
 	lockdep_assert_held(&idev->lock);
-	rhashtable_remove_fast(&idev->table, &grp->table_node,
-			       iopf_table_params);
+	iopf_table_remove(&idev->table, grp);
 	list_del_init(&grp->pub.pending_node);
 	if (grp->state == IOPF_PENDING) {
 		idev->nr_pending--;
+		idev->nr_handled -= grp->handled > IOPF_PARKED;
 	} else {
 		idev->nr_partial -= grp->pub.fault_count;
 		idev->nr_rejected -= grp->rejected;
@@ -198,14 +117,6 @@ void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp)
 	if (!grp->rejected)
 		idev->nr_rejected++;
 	grp->rejected = true;
-}
-
-static struct iopf_fault *iopf_request_slot(struct iopf_dev *idev,
-					    struct iopf_grp *grp)
-{
-	if (grp->nr_inline < IOPF_INLINE_REQUESTS)
-		return &grp->requests[grp->nr_inline++];
-	return mempool_alloc(&idev->q->requests, GFP_NOWAIT | __GFP_NOWARN);
 }
 
 /*
@@ -225,7 +136,7 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 		iopf_grp_reject(idev, grp);
 		return;
 	}
-	request = iopf_request_slot(idev, grp);
+	request = iopf_grp_slot(idev, grp);
 	if (!request) {
 		idev->stats.nomem++;
 		iopf_grp_reject(idev, grp);
@@ -252,11 +163,15 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 	idev->nr_partial -= grp->pub.fault_count++;
 	idev->nr_pending++;
 	idev->stats.groups++;
+	grp->lane->groups++;
+	grp->lane->requests += grp->pub.fault_count;
 	grp->seq = ++idev->seq;
+	/* Read without the lock by iopf_is_answered() only. */
 	WRITE_ONCE(grp->state, IOPF_PENDING);
 	refcount_inc(&grp->users);
 	list_move_tail(&grp->pub.pending_node, &grp->lane->pending);
 	grp->since = jiffies;
+	grp->completed = iopf_latency_enabled() ? ktime_get_ns() : 0;
 	trace_iopf_complete(idev->pub.dev, grp->key.pasid, grp->key.grpid,
 			    grp->pub.fault_count);
 }

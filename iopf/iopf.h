@@ -5,48 +5,64 @@
  * A page request walks the files in this order:
  *
  *	report.c    checks it and finds out whom its group belongs to
- *	group.c     joins it to its group
+ *	group.c     joins it to its group, which table.c finds
  *	lane.c      queues a complete group of an SVA domain on its PASID's lane
  *	worker.c    takes groups from lanes, on the workqueue
- *	fault.c     asks the mm for the pages
+ *	fault.c     asks the mm for the pages, prefault.c for those that may follow
  *	respond.c   sends the one answer of the group
  *
- * queue.c and device.c make and remove what these work on, flush.c ends groups
- * before their time and deadline.c those whose time is over.
+ * One that somebody has registered for, or that has a mark, comes by ask.c after
+ * report.c, and its answer by reply.c; handler.c knows who has registered, and
+ * quarantine.c which answers of theirs may be late. queue.c and device.c make and
+ * remove what these work on, memory.c has the memory of groups, limits.c says how
+ * many there may be. flush.c ends groups before their time and deadline.c those
+ * whose time is over; refuse.c takes requests that the driver itself refuses.
+ * stats.c and account.c count, debugfs.c shows.
  *
  * Locks
  * =====
  *
- *	iopf_queue.lock (mutex)		the queue's list of devices
- *	  dev_iommu.lock (mutex)	dev->iommu->fault_param
- *	    iopf_dev.lock (spinlock)	everything else that can change
+ *	iopf_handlers_lock (mutex)	who has registered; coming and going of
+ *					devices
+ *	  iopf_queue.lock (mutex)	the queue's list of devices
+ *	    dev_iommu.lock (mutex)	dev->iommu->fault_param
+ *	      iopf_dev.lock (spinlock)	everything else that can change
+ *	        iopf_handler.lock (spinlock)	the handler's quarantine
  *
  * taken in this order. iopf_dev.lock nests inside any lock of the callers, of
- * the kernel only the locks of rhashtable, xarray, slab, workqueue, timer, wait
- * queue and scheduler nest inside it. No lock of the library is held when it calls
- * iommu_ops.page_response, an iopf_handler or the mm. Workers never take
+ * the kernel only the locks of xarray (the PASIDs of the device's group, too), slab,
+ * mempool, workqueue, timer, wait queue and scheduler nest inside it. No lock of the
+ * library is held when it calls iommu_ops.page_response, an iopf_handler or the mm. A
+ * worker may take iopf_dev.lock with a VMA read-locked, but lets go of the VMA before
+ * it sends an answer. Workers never take
  * iommu_sva_lock, which unbinding holds while it waits for flush.c.
  *
  * References
  * ==========
  *
  *	iopf_grp    one from the library until the group is answered, one from
- *	            its holder: the lane or worker, or the owner of the handler
+ *	            its holder: the lane or worker, or the owner of the handler. A
+ *	            registered handler holds none: he knows only key and cookie
  *	iopf_dev    one from the queue, one per group, one per scheduled worker,
  *	            one per flush, one from its watch
  *	iopf_q      one from the driver, one per device
+ *	iopf_handler  one from its registration, one per call under way
  *	iopf_lane   none: lives as long as its iopf_dev unless it is idle, that
- *	            is, has no group, no scheduled worker and no answer on the way
+ *	            is, has no group, no scheduled worker, no answer on the way and
+ *	            no prefault setting of its own
  */
 #ifndef __IOPF_H
 #define __IOPF_H
 
+#include <linux/completion.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
+#include <linux/jump_label.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mempool.h>
 #include <linux/refcount.h>
-#include <linux/rhashtable-types.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -54,26 +70,38 @@
 
 #include "../iommu-priv.h"
 
+/* In place of a response code: the device does not wait for an answer. */
+#define IOPF_FORGET		(-1)
 /* Requests that a group holds without a further allocation. */
 #define IOPF_INLINE_REQUESTS	8
+/* Requests that are allocated together, beyond those. */
+#define IOPF_CHUNK_REQUESTS	16
 /* Faults of one PASID that may sleep at the same time. */
 #define IOPF_LANE_WORKERS	16
 /* Lanes that a device keeps for PASIDs without a group. */
 #define IOPF_IDLE_LANES		64
+/* In a key, beside a PASID being valid. */
+#define IOPF_KEY_SOLO		BIT(1)
 /* What a device may have of everything unless it is told otherwise. */
 #define IOPF_DEFAULT_LIMIT	4096
+/* Answers that a handler may be late with, see quarantine.c. */
+#define IOPF_QUARANTINE		256
+/* Powers of two of microseconds that latencies are told apart by. */
+#define IOPF_LATENCY_BUCKETS	24
 /* Objects that a queue holds back for times without memory. */
 #define IOPF_RESERVE_GROUPS	64
-#define IOPF_RESERVE_REQUESTS	256
+#define IOPF_RESERVE_CHUNKS	16
 
 /**
  * struct iopf_q - a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.lock guards @pub.devices
  * @users: see References above
  * @groups: reserve of &struct iopf_grp
- * @requests: reserve of &struct iopf_fault beyond a group's own
+ * @chunks: reserve of &struct iopf_chunk
+ * @ops: what its driver can do better, or NULL
  * @timeout_ms: for its groups, in milliseconds; 0: none, negative: the one of
  *	the module
+ * @prefault_max: pages to fault in ahead of its devices
  * @debugfs: its folder
  * @release: destroys the queue, away from the workers that may drop the last
  *	reference
@@ -82,8 +110,10 @@ struct iopf_q {
 	struct iopf_queue pub;
 	refcount_t users;
 	mempool_t groups;
-	mempool_t requests;
+	mempool_t chunks;
+	const struct iopf_queue_ops *ops;
 	int timeout_ms;
+	unsigned int prefault_max;
 	struct dentry *debugfs;
 	struct work_struct release;
 };
@@ -101,6 +131,8 @@ struct iopf_q {
  * @discarded: groups that never got their last request
  * @disowned: groups answered while their fault was still being handled
  * @overdue: groups answered because their time was over
+ * @prefaulted: pages that nobody had asked for
+ * @quarantined: groups refused because a late answer could be taken for theirs
  */
 struct iopf_stats {
 	u64 requests;
@@ -114,6 +146,22 @@ struct iopf_stats {
 	u64 discarded;
 	u64 disowned;
 	u64 overdue;
+	u64 prefaulted;
+	u64 quarantined;
+};
+
+/**
+ * struct iopf_table - groups by their &struct iopf_key
+ * @buckets: lists of groups
+ * @bits: log2 of their number
+ * @factor: makes the bucket's number of a key
+ * @nr_groups: in all buckets
+ */
+struct iopf_table {
+	struct hlist_head *buckets;
+	unsigned int bits;
+	u64 factor;
+	unsigned int nr_groups;
 };
 
 /**
@@ -122,44 +170,59 @@ struct iopf_stats {
  * @q: the queue, referenced
  * @ops: the device's iommu_ops
  * @debugfs: its folder
+ * @spare: groups to be used again; taken under @lock, given back without
+ * @nr_spare: length of @spare
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
- * @table: all groups that are not answered, by &struct iopf_key
+ * @table: all groups that are not answered
  * @lanes: the lanes, by iopf_lane_index()
+ * @recent: the lane that was found last, or NULL
  * @idle: idle lanes, the longest idle one first
+ * @ending: groups claimed by the device's removal, which sends their answers
  * @nr_lanes: lanes in @lanes
  * @nr_idle: lanes in @idle
  * @nr_partial: requests that wait for the last one of their group
  * @nr_rejected: groups that exist only to be refused when their last request
  *	comes
  * @nr_pending: complete groups that are not answered
+ * @nr_handled: those of them that a registered handler has
+ * @handler: who has registered; read under RCU, and under @lock by those who
+ *	count @nr_handled up
  * @limits: for @nr_partial and, apart from it, @nr_rejected; for @nr_pending; for
  *	@nr_lanes
  * @pri_limits: @limits have been compared with what PRI grants
- * @seq: number of the youngest complete group
+ * @seq: number of the youngest complete group; another device, or the same one
+ *	after it was removed, has other numbers
  * @watch: looks for groups whose time is over
  * @watching: @watch is on its way
  * @flush_lock: one flush at a time may turn the lanes' phases (outside @lock)
  * @nr_flushing: those that sleep on @flushed
  * @flushed: woken, if anybody waits, when an answer has been sent
  * @stats: counters
+ * @latency: answers by their latency, see iopf_count_answer()
  */
 struct iopf_dev {
 	struct iommu_fault_param pub;
 	struct iopf_q *q;
 	const struct iommu_ops *ops;
 	struct dentry *debugfs;
+	struct llist_head spare;
+	atomic_t nr_spare;
 
 	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
-	struct rhashtable table;
+	struct iopf_table table;
 	struct xarray lanes;
+	struct iopf_lane *recent;
 	struct list_head idle;
+	struct list_head ending;
 	unsigned int nr_lanes;
 	unsigned int nr_idle;
 	unsigned int nr_partial;
 	unsigned int nr_rejected;
 	unsigned int nr_pending;
+	unsigned int nr_handled;
+	struct iopf_handler __rcu *handler;
 	struct iopf_limits limits;
 	bool pri_limits;
 	u64 seq;
@@ -169,11 +232,14 @@ struct iopf_dev {
 	unsigned int nr_flushing;
 	wait_queue_head_t flushed;
 	struct iopf_stats stats;
+	u64 latency[IOPF_LATENCY_BUCKETS];
 };
 
 /**
  * struct iopf_key - what makes page requests a group, per device
- * @pasid_valid: a PASID came with the request
+ * @pasid_valid: a PASID came with the request; with %IOPF_KEY_SOLO, this is one
+ *	request that is answered by itself, and that none joins: there may be
+ *	several of a key
  * @pasid: the PASID, 0 without one
  * @grpid: Page Request Group Index
  */
@@ -199,38 +265,84 @@ enum iopf_state {
 };
 
 /**
+ * enum iopf_handled - a registered handler's hold on a group
+ * @IOPF_NOT_HANDLED: none
+ * @IOPF_PARKED: none, but it would be his turn; goes on at once
+ * @IOPF_BY_PAIR: he will answer by PASID and index
+ * @IOPF_BY_COOKIE: he will answer by the cookie, which he has taken
+ */
+enum iopf_handled {
+	IOPF_NOT_HANDLED,
+	IOPF_PARKED,
+	IOPF_BY_PAIR,
+	IOPF_BY_COOKIE,
+};
+
+/**
+ * struct iopf_chunk - room for further requests of a group
+ * @next: more of it
+ * @requests: requests, on the group's list
+ */
+struct iopf_chunk {
+	struct iopf_chunk *next;
+	struct iopf_fault requests[IOPF_CHUNK_REQUESTS];
+};
+
+/**
  * struct iopf_grp - a page request group
  * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's
- *	partial or pending list, @pub.node on its queue or, for other handlers,
+ *	partial, pending or claimed list, @pub.node on its queue or, for other handlers,
  *	on a list of theirs. Until the last request comes, @pub.last_fault holds
  *	the first one, for an early answer
  * @users: see References above
  * @key: its identity, constant
  * @table_node: in iopf_dev.table until it is answered
  * @lane: the lane of its PASID, valid until it is answered
- * @mm: for SVA domains, the address space, referenced by mm_count; constant
+ * @mm: for SVA domains, the address space, referenced by mm_count; constant, but
+ *	for what follows
+ * @parked_mm: @mm while a registered handler has the group, as nobody is to fault
+ *	on it; guarded by iopf_dev.lock
  * @state: guarded by iopf_dev.lock; readable without it where a stale
  *	@IOPF_PENDING does no harm
  * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
+ * @code: the answer, %IOPF_FORGET for none; set when it is claimed
+ * @prefaulted: pages beyond its own; set by its worker
+ * @age: see iopf_age(); set when it is answered
  * @phase: the phase of its lane that it is answered in
+ * @handled: &enum iopf_handled; guarded by iopf_dev.lock
  * @seq: place in the order of complete groups
  * @since: jiffies when it came to the list that it is on
- * @nr_inline: slots used in @requests; guarded by iopf_dev.lock
+ * @completed: when its last request came, ktime in ns; 0 if nobody wants to know
+ * @slot: room for the next request; guarded by iopf_dev.lock, as the next two
+ * @nr_slots: how many there are from there on
+ * @chunks: where @requests is not enough
+ * @spare_node: in iopf_dev.spare, when it is no group any more
+ * @marks: of the request that is answered; private data is in @pub.last_fault
  * @requests: room for the first requests
  */
 struct iopf_grp {
 	struct iopf_group pub;
 	refcount_t users;
 	struct iopf_key key;
-	struct rhash_head table_node;
+	struct hlist_node table_node;
 	struct iopf_lane *lane;
 	struct mm_struct *mm;
+	struct mm_struct *parked_mm;
 	enum iopf_state state;
 	bool rejected;
+	int code;
+	unsigned int prefaulted;
+	u64 age;
 	u8 phase;
+	u8 handled;
 	u64 seq;
 	unsigned long since;
-	unsigned int nr_inline;
+	u64 completed;
+	struct iopf_fault *slot;
+	unsigned int nr_slots;
+	struct iopf_chunk *chunks;
+	struct llist_node spare_node;
+	u32 marks;
 	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
 };
 
@@ -240,16 +352,20 @@ struct iopf_grp {
  * @lane: the lane
  * @scheduled: queued or running; guarded by iopf_dev.lock
  * @cpu: where to queue it; set by whoever set @scheduled
+ * @helps: on another CPU than the lane's; as @cpu
  * @task: the thread that handles @grp; guarded by iopf_dev.lock
  * @grp: the group being handled; guarded by iopf_dev.lock
+ * @code: what became of @grp, when it is through; the thread's own
  */
 struct iopf_worker {
 	struct work_struct work;
 	struct iopf_lane *lane;
 	bool scheduled;
-	int cpu;
+	unsigned int cpu;
+	bool helps;
 	struct task_struct *task;
 	struct iopf_grp *grp;
+	enum iommu_page_response_code code;
 };
 
 /**
@@ -260,15 +376,28 @@ struct iopf_worker {
  * @partial: groups that wait for their last request, in order of arrival
  * @pending: groups that are owed an answer, in order of completion
  * @queue: pending groups of an SVA domain that no worker has taken yet
+ * @claimed: groups that workers have handled and not yet answered
  * @idle_node: in iopf_dev.idle while the lane has no user
  * @nr_users: groups, scheduled workers and answers on their way
  * @nr_queued: length of @queue
+ * @queued_pages: requests of the groups in @queue
  * @nr_scheduled: workers queued or running
  * @nr_waiting: of these, queued and not yet running
+ * @nr_helpers: of these, on other CPUs than @cpu
+ * @cpu: the CPU of its workers, chosen with the first
+ * @prefault_max: pages to fault in ahead of the device, negative for those of the
+ *	queue; set by iopf_lane_set_prefault()
+ * @prefault_window: how many it would be next. Like @prefault_next a guess, without
+ *	the lock
+ * @prefault_next: where the device comes back if the guess was right
  * @phase: which of @answering counts new answers
  * @answering: answers on their way, by the phase they were begun in: a flush
  *	turns the phase and waits for the old one to run dry, which answers
  *	begun later cannot delay
+ * @requests: page requests of its groups
+ * @groups: groups completed by their last request
+ * @answers: answers sent, by response code
+ * @latency: answers by their latency, see iopf_count_answer()
  * @workers: its work items: as many of its faults may sleep
  */
 struct iopf_lane {
@@ -278,13 +407,24 @@ struct iopf_lane {
 	struct list_head partial;
 	struct list_head pending;
 	struct list_head queue;
+	struct list_head claimed;
 	struct list_head idle_node;
 	unsigned int nr_users;
 	unsigned int nr_queued;
+	unsigned int queued_pages;
 	unsigned int nr_scheduled;
 	unsigned int nr_waiting;
+	unsigned int nr_helpers;
+	unsigned int cpu;
+	int prefault_max;
+	unsigned int prefault_window;
+	u64 prefault_next;
 	u8 phase;
 	unsigned int answering[2];
+	u64 requests;
+	u64 groups;
+	u64 answers[3];
+	u32 latency[IOPF_LATENCY_BUCKETS];
 	struct iopf_worker workers[IOPF_LANE_WORKERS];
 };
 
@@ -312,25 +452,134 @@ static inline struct iopf_dev *iopf_grp_dev(struct iopf_grp *grp)
 /* queue.c */
 void iopf_q_put(struct iopf_q *q);
 
+/**
+ * struct iopf_overdue - an answer that may still come, to a group that has one
+ * @key: the group
+ * @until: jiffies until when it is expected
+ */
+struct iopf_overdue {
+	struct iopf_key key;
+	unsigned long until;
+};
+
+/**
+ * struct iopf_handler - who has registered for a device's faults
+ * @node: in the list of all of them: RCU, changed under iopf_handlers_lock
+ * @dev: the device
+ * @handler: whom to call
+ * @data: with what
+ * @users: see References above
+ * @idle: completed when the last user is gone
+ * @rcu: frees it
+ * @lock: guards all that follows
+ * @nr_overdue: entries in @overdue
+ * @full: an answer is expected that found no room: until @full_until none by
+ *	PASID and index can be trusted
+ * @full_until: see there, in jiffies
+ * @overdue: in no order
+ */
+struct iopf_handler {
+	struct list_head node;
+	struct device *dev;
+	iommu_dev_fault_handler_t handler;
+	void *data;
+	refcount_t users;
+	struct completion idle;
+	struct rcu_head rcu;
+
+	spinlock_t lock; /* all that follows */
+	unsigned int nr_overdue;
+	bool full;
+	unsigned long full_until;
+	struct iopf_overdue overdue[IOPF_QUARANTINE];
+};
+
+/* handler.c */
+DECLARE_STATIC_KEY_FALSE(iopf_handlers_exist);
+extern struct mutex iopf_handlers_lock;
+
+bool iopf_is_home(struct iopf_queue *queue);
+struct iopf_handler *iopf_handler_of(struct device *dev);
+struct iopf_handler *iopf_handler_get(struct iopf_dev *idev);
+void iopf_handler_put(struct iopf_handler *handler);
+int iopf_go_home(struct device *dev);
+
+/* quarantine.c */
+void iopf_expect_late(struct iopf_grp *grp);
+bool iopf_is_quarantined(struct iopf_handler *handler,
+			 const struct iopf_key *key);
+bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);
+
+/**
+ * struct iopf_event - a fault as a registered handler gets it: @request.fault
+ * @request: the fault, and what travels beside it
+ * @grp: the group that is owed an answer, NULL if none is owed
+ * @unrecoverable: what it is if it is no page request
+ */
+struct iopf_event {
+	struct iopf_request request;
+	struct iopf_grp *grp;
+	const struct iommu_fault_unrecoverable *unrecoverable;
+};
+
+/* ask.c */
+bool iopf_has_handler(struct device *dev);
+int iopf_ask(struct device *dev, const struct iopf_request *request);
+
+/* report.c */
+struct iopf_key iopf_key(const struct iommu_fault *fault);
+bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
+		       const struct iommu_fault *fault);
+bool iopf_is_stop_marker(const struct iommu_fault *fault);
+void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key);
+bool iopf_is_too_wide(struct iopf_dev *idev, const struct iommu_fault *fault);
+struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
+				  const struct iopf_key *key,
+				  const struct iommu_fault *fault, bool whole);
+int iopf_take_request(struct iopf_dev *idev, struct device *dev,
+		      const struct iommu_fault *fault,
+		      struct iopf_grp **complete);
+int iopf_hand_over(struct device *dev, struct iopf_grp *grp);
+
 /* device.c */
+int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
+		     struct iopf_dev **left);
+struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev);
+void iopf_dev_end(struct iopf_dev *idev);
 struct iopf_dev *iopf_dev_rcu(struct device *dev);
 struct iopf_dev *iopf_dev_get(struct device *dev);
 void iopf_dev_put(struct iopf_dev *idev);
 
-/* group.c */
-extern const struct rhashtable_params iopf_table_params;
+static inline bool iopf_key_has_pasid(const struct iopf_key *key)
+{
+	return key->pasid_valid & (u32)~IOPF_KEY_SOLO;
+}
 
+/* memory.c */
 int iopf_reserve_init(struct iopf_q *q);
 void iopf_reserve_exit(struct iopf_q *q);
-struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev,
-				const struct iopf_key *key,
-				const struct iommu_fault *fault);
+struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev);
+void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_spare_free(struct iopf_dev *idev);
+struct iopf_fault *iopf_grp_slot(struct iopf_dev *idev, struct iopf_grp *grp);
+
+/* table.c */
+int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits);
+void iopf_table_exit(struct iopf_table *table);
+void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
+struct iopf_grp *iopf_table_find(struct iopf_table *table,
+				 const struct iopf_key *key);
+struct iopf_grp *iopf_table_next(struct iopf_grp *grp);
+void iopf_table_insert(struct iopf_table *table, struct iopf_grp *grp);
+void iopf_table_remove(struct iopf_table *table, struct iopf_grp *grp);
+
+/* group.c */
+struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
+			      const struct iommu_fault *fault);
 void iopf_grp_put(struct iopf_grp *grp);
-void iopf_grp_cancel(struct iopf_grp *grp);
 struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key);
-bool iopf_grp_room(struct iopf_dev *idev, const struct iommu_fault *fault);
-int iopf_grp_insert(struct iopf_dev *idev, struct iopf_grp *grp);
+bool iopf_grp_room(struct iopf_dev *idev, bool whole);
 void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
@@ -365,25 +614,65 @@ void iopf_worker_disturb(struct iopf_grp *grp);
 /**
  * struct iopf_mm - the address space that a worker works on
  * @mm: referenced by mm_users, NULL when there is none
+ * @vma: read-locked, NULL when there is none
+ * @vma_pages: pages that may yet be faulted in before others have their turn
  * @memcg: charged while it is set
  * @old_memcg: what @memcg stands in for
+ * @min_flt: the worker's count of minor faults when it began
+ * @maj_flt: that of major ones
  */
 struct iopf_mm {
 	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	unsigned int vma_pages;
 	struct mem_cgroup *memcg;
 	struct mem_cgroup *old_memcg;
+	unsigned long min_flt;
+	unsigned long maj_flt;
 };
 
 bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm);
 void iopf_mm_leave(struct iopf_mm *imm);
-enum iommu_page_response_code iopf_fault_group(struct iopf_grp *grp);
+void iopf_mm_unlock(struct iopf_mm *imm);
+enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
+					       struct iopf_grp *grp);
+
+/* account.c */
+void iopf_account_begin(struct iopf_mm *imm);
+void iopf_account_end(struct iopf_mm *imm);
+
+/* stats.c */
+DECLARE_STATIC_KEY_FALSE(iopf_latency_key);
+
+static inline bool iopf_latency_enabled(void)
+{
+	return static_branch_unlikely(&iopf_latency_key);
+}
+
+u64 iopf_age(struct iopf_grp *grp);
+void iopf_count_answer(struct iopf_grp *grp);
+
+/* How many pages a worker of @lane may be ahead of the device. */
+static inline unsigned int iopf_prefault_max(const struct iopf_lane *lane)
+{
+	int pages = READ_ONCE(lane->prefault_max);
+
+	return pages < 0 ? READ_ONCE(lane->idev->q->prefault_max) : pages;
+}
+
+/* prefault.c */
+unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
+			   unsigned int flags);
+void iopf_lane_set_prefault(struct iopf_lane *lane, int pages);
 
 /* respond.c */
-bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp);
-void iopf_send(struct iopf_grp *grp, enum iommu_page_response_code code);
-void iopf_send_list(struct list_head *claimed,
-		    enum iommu_page_response_code code);
-void iopf_forget_list(struct list_head *claimed);
+void iopf_send_response(struct iopf_dev *idev, struct device *dev,
+			const struct iopf_response *response);
+void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
+		       const struct iopf_request *request);
+bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
+		struct list_head *claimed);
+void iopf_send(struct list_head *claimed);
 void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
 
 /* debugfs.c */
@@ -411,20 +700,22 @@ static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
 #endif
 
 /* limits.c */
-void iopf_limits_init(struct iopf_dev *idev);
+void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
 bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr);
 bool iopf_over_pending(struct iopf_dev *idev);
 
 /* deadline.c */
 void iopf_watch_init(struct iopf_dev *idev);
 void iopf_watch(struct iopf_dev *idev);
+unsigned long iopf_timeout(struct iopf_dev *idev);
 void iopf_watch_stop(struct iopf_dev *idev);
 
 /* flush.c */
-void iopf_claim_partial(struct iopf_lane *lane, struct list_head *claimed);
-void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
+void iopf_claim_partial(struct iopf_lane *lane, int code,
 			struct list_head *claimed);
-void iopf_claim_early(struct iopf_grp *grp, struct list_head *claimed);
+void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_claim_early(struct iopf_grp *grp, int code,
+		      struct list_head *claimed);
 void iopf_wait_answers(struct iopf_dev *idev);
 
 #endif /* __IOPF_H */

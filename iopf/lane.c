@@ -14,14 +14,21 @@
 /* A request without PASID has a lane, too, beyond all PASIDs. */
 static unsigned long iopf_lane_index(const struct iopf_key *key)
 {
-	return key->pasid_valid ? key->pasid : ULONG_MAX;
+	return iopf_key_has_pasid(key) ? key->pasid : ULONG_MAX;
 }
 
 struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
 				 const struct iopf_key *key)
 {
+	struct iopf_lane *lane = idev->recent;
+
 	lockdep_assert_held(&idev->lock);
-	return xa_load(&idev->lanes, iopf_lane_index(key));
+	if (!lane || lane->pasid != key->pasid ||
+	    lane->pasid_valid != iopf_key_has_pasid(key)) {
+		lane = xa_load(&idev->lanes, iopf_lane_index(key));
+		idev->recent = lane;
+	}
+	return lane;
 }
 
 /* As long as it has a user, a lane stays. */
@@ -41,6 +48,8 @@ static void iopf_lane_erase(struct iopf_lane *lane)
 		.pasid = lane->pasid,
 	};
 
+	if (idev->recent == lane)
+		idev->recent = NULL;
 	xa_erase(&idev->lanes, iopf_lane_index(&key));
 	list_del(&lane->idle_node);
 	idev->nr_lanes--;
@@ -71,30 +80,36 @@ static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
 	if (!lane)
 		return NULL;
 	lane->idev = idev;
-	lane->pasid_valid = key->pasid_valid;
+	lane->pasid_valid = iopf_key_has_pasid(key);
 	lane->pasid = key->pasid;
 	INIT_LIST_HEAD(&lane->partial);
 	INIT_LIST_HEAD(&lane->pending);
 	INIT_LIST_HEAD(&lane->queue);
+	INIT_LIST_HEAD(&lane->claimed);
 	INIT_LIST_HEAD(&lane->idle_node);
+	lane->prefault_max = -1;
 	iopf_workers_init(lane);
 	return lane;
 }
 
-static int iopf_lane_insert(struct iopf_dev *idev, struct iopf_lane *lane,
-			    const struct iopf_key *key)
+static struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
+				       const struct iopf_key *key)
 {
-	int ret;
+	struct iopf_lane *lane;
 
 	if (idev->nr_lanes >= idev->limits.lanes) {
 		idev->stats.limited++;
-		return -ENOSPC;
+		return NULL;
 	}
-	ret = xa_insert(&idev->lanes, iopf_lane_index(key), lane,
-			GFP_NOWAIT | __GFP_NOWARN);
-	if (!ret)
+	lane = iopf_lane_alloc(idev, key);
+	if (lane && !xa_insert(&idev->lanes, iopf_lane_index(key), lane,
+			       GFP_NOWAIT | __GFP_NOWARN)) {
 		idev->nr_lanes++;
-	return ret;
+		return lane;
+	}
+	idev->stats.nomem++;
+	kfree(lane);
+	return NULL;
 }
 
 /*
@@ -104,25 +119,12 @@ static int iopf_lane_insert(struct iopf_dev *idev, struct iopf_lane *lane,
 struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
 				const struct iopf_key *key)
 {
-	struct iopf_lane *new = NULL;
-	struct iopf_lane *lane;
+	struct iopf_lane *lane = iopf_lane_find(idev, key);
 
-	spin_lock(&idev->lock);
-	lane = iopf_lane_find(idev, key);
-	if (!lane) {
-		spin_unlock(&idev->lock);
-		new = iopf_lane_alloc(idev, key);
-		spin_lock(&idev->lock);
-		lane = iopf_lane_find(idev, key);
-		if (!lane && new && !iopf_lane_insert(idev, new, key)) {
-			lane = new;
-			new = NULL;
-		}
-	}
+	if (!lane)
+		lane = iopf_lane_new(idev, key);
 	if (lane)
 		iopf_lane_use(lane);
-	spin_unlock(&idev->lock);
-	kfree(new);
 	return lane;
 }
 
@@ -135,6 +137,7 @@ struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 	lockdep_assert_held(&lane->idev->lock);
 	list_add_tail(&grp->pub.node, &lane->queue);
 	lane->nr_queued++;
+	lane->queued_pages += grp->pub.fault_count;
 	return iopf_worker_wanted(lane);
 }
 
@@ -148,6 +151,7 @@ struct iopf_grp *iopf_lane_pop(struct iopf_lane *lane)
 	if (grp) {
 		list_del_init(&grp->pub.node);
 		lane->nr_queued--;
+		lane->queued_pages -= grp->pub.fault_count;
 	}
 	return grp;
 }

@@ -7,12 +7,12 @@
 
 #include "iopf.h"
 
-void iopf_limits_init(struct iopf_dev *idev)
+void iopf_limits_init(struct iopf_limits *limits, struct device *dev)
 {
-	idev->limits = (struct iopf_limits){
+	*limits = (struct iopf_limits){
 		.partial = IOPF_DEFAULT_LIMIT,
 		/* Stalled transactions are kept by the IOMMU, and are few. */
-		.pending = dev_is_pci(idev->pub.dev) ? IOPF_DEFAULT_LIMIT :
+		.pending = dev_is_pci(dev) ? IOPF_DEFAULT_LIMIT :
 						       UINT_MAX,
 		.lanes = IOPF_DEFAULT_LIMIT,
 		.grpid_bits = 32,
@@ -72,12 +72,14 @@ bool iopf_over_pending(struct iopf_dev *idev)
  * A group that loses a request to a limit is answered with Invalid Request when its
  * last request comes. What is beyond a limit already when it is set stays.
  *
- * Context: Process context.
- * Return: 0, %-EINVAL if the index is wider than 32 bits, or %-ENODEV if the device
- * is on no fault queue.
+ * Context: Process context, may sleep.
+ * Return: 0, %-EINVAL if the index is wider than 32 bits, %-ENODEV if the device is
+ * on no fault queue, or %-ENOMEM; then the old limits stay.
  */
 int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 {
+	struct iopf_table table;
+	struct iopf_limits new;
 	struct iopf_dev *idev;
 
 	if (limits->grpid_bits > 32)
@@ -86,15 +88,25 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 	if (!idev)
 		return -ENODEV;
 
+	iopf_limits_init(&new, dev);
+	new.partial = limits->partial ?: new.partial;
+	new.pending = limits->pending ?: new.pending;
+	new.lanes = limits->lanes ?: new.lanes;
+	new.grpid_bits = limits->grpid_bits ?: new.grpid_bits;
+	if (iopf_table_init(&table, &new)) {
+		iopf_dev_put(idev);
+		return -ENOMEM;
+	}
+
 	spin_lock(&idev->lock);
-	iopf_limits_init(idev);
-	idev->limits.partial = limits->partial ?: idev->limits.partial;
-	idev->limits.pending = limits->pending ?: idev->limits.pending;
-	idev->limits.lanes = limits->lanes ?: idev->limits.lanes;
-	idev->limits.grpid_bits = limits->grpid_bits ?: idev->limits.grpid_bits;
+	idev->limits = new;
 	/* What the driver says counts, whatever PRI grants. */
 	idev->pri_limits = limits->partial || limits->pending;
+	iopf_table_move(&table, &idev->table);
+	swap(table, idev->table);
 	spin_unlock(&idev->lock);
+
+	iopf_table_exit(&table);
 	iopf_dev_put(idev);
 	return 0;
 }

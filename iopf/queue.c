@@ -90,3 +90,18 @@ void iopf_queue_free(struct iopf_queue *queue)
 	iopf_q_put(to_iopf_q(queue));
 }
 EXPORT_SYMBOL_GPL(iopf_queue_free);
+
+/**
+ * iopf_queue_set_ops() - Say what the driver of a queue can do better
+ * @queue: the queue
+ * @ops: its operations, valid as long as the queue
+ *
+ * Context: Any, before the first device is added to @queue.
+ */
+void iopf_queue_set_ops(struct iopf_queue *queue,
+			const struct iopf_queue_ops *ops)
+{
+	WARN_ON(!list_empty(&queue->devices));
+	to_iopf_q(queue)->ops = ops;
+}
+EXPORT_SYMBOL_GPL(iopf_queue_set_ops);

@@ -12,7 +12,7 @@
 
 #include "iopf.h"
 
-static struct iopf_key iopf_key(const struct iommu_fault *fault)
+struct iopf_key iopf_key(const struct iommu_fault *fault)
 {
 	bool valid = fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 
@@ -27,7 +27,7 @@ static struct iopf_key iopf_key(const struct iommu_fault *fault)
  * PCIe 6.0, 10.4.1.2.1: L = 1, W = R = 0 with a PASID is a Stop Marker. All
  * requests of that PASID have been sent before it, and it wants no response.
  */
-static bool iopf_is_stop_marker(const struct iommu_fault *fault)
+bool iopf_is_stop_marker(const struct iommu_fault *fault)
 {
 	return iopf_is_last(fault) && iopf_key(fault).pasid_valid &&
 	       !(fault->prm.perm & (IOMMU_FAULT_PERM_READ |
@@ -39,8 +39,8 @@ static bool iopf_is_stop_marker(const struct iommu_fault *fault)
  * What no device asks of a process's address space. Other domains have an
  * owner who knows his own rules.
  */
-static bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
-			      const struct iommu_fault *fault)
+bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
+		       const struct iommu_fault *fault)
 {
 	u32 perm = fault->prm.perm;
 
@@ -80,22 +80,29 @@ iopf_find_handle(struct device *dev, const struct iommu_fault *fault)
 	return handle;
 }
 
-/* Answer a request that has no group. Only the last one of a group is owed. */
-static void iopf_refuse(struct device *dev, struct iopf_fault *evt)
+static void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid)
 {
-	struct iommu_page_response resp = {
-		.pasid = evt->fault.prm.pasid,
-		.grpid = evt->fault.prm.grpid,
-		.code = IOMMU_PAGE_RESP_INVALID,
-	};
+	dev_warn_ratelimited(dev, "page request group %u of PASID %u refused\n",
+			     grpid, pasid);
+}
 
-	if (iopf_is_last(&evt->fault))
-		dev_iommu_ops(dev)->page_response(dev, evt, &resp);
+/* Answer a request that has no group. Only the last one of a group is owed. */
+static void iopf_refuse(struct device *dev, const struct iommu_fault *fault)
+{
+	struct iopf_request request = { .fault = *fault };
+	struct iopf_dev *idev;
+
+	if (!iopf_is_last(fault))
+		return;
+	iopf_warn_refused(dev, fault->prm.pasid, fault->prm.grpid);
+	idev = iopf_dev_get(dev);
+	iopf_send_invalid(idev, dev, &request);
+	if (idev)
+		iopf_dev_put(idev);
 }
 
 /* An index that the device does not have is no index of a group. */
-static bool iopf_is_too_wide(struct iopf_dev *idev,
-			     const struct iommu_fault *fault)
+bool iopf_is_too_wide(struct iopf_dev *idev, const struct iommu_fault *fault)
 {
 	if (likely(!((u64)fault->prm.grpid >>
 		     READ_ONCE(idev->limits.grpid_bits))))
@@ -107,7 +114,7 @@ static bool iopf_is_too_wide(struct iopf_dev *idev,
 }
 
 /* The device does not wait for what a Stop Marker leaves behind. */
-static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
+void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
 {
 	struct iopf_lane *lane;
 	LIST_HEAD(claimed);
@@ -115,32 +122,29 @@ static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
 	spin_lock(&idev->lock);
 	lane = idev->dead ? NULL : iopf_lane_find(idev, key);
 	if (lane)
-		iopf_claim_partial(lane, &claimed);
+		iopf_claim_partial(lane, IOPF_FORGET, &claimed);
 	spin_unlock(&idev->lock);
-	iopf_forget_list(&claimed);
+	iopf_send(&claimed);
 }
 
 /*
- * A group for the first request of its key, not in the table yet: all that
- * costs time or may fail happens without the lock.
+ * The group of @key, begun by @fault, or an error; @whole: no other request will come.
+ * Sleeps no more than its caller.
  */
-static struct iopf_grp *iopf_make_group(struct iopf_dev *idev,
-					struct device *dev,
-					const struct iopf_key *key,
-					const struct iommu_fault *fault)
+struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
+				  const struct iopf_key *key,
+				  const struct iommu_fault *fault, bool whole)
 {
 	struct iommu_attach_handle *handle;
 	struct iopf_grp *grp;
 
-	grp = iopf_grp_alloc(idev, key, fault);
+	if (idev->dead)
+		return ERR_PTR(-ENODEV);
+	if (!iopf_grp_room(idev, whole))
+		return ERR_PTR(-ENOMEM);
+	grp = iopf_grp_new(idev, key, fault);
 	if (!grp)
-		return NULL;
-
-	grp->lane = iopf_lane_get(idev, key);
-	if (!grp->lane) {
-		iopf_grp_put(grp);
-		return NULL;
-	}
+		return ERR_PTR(-ENOMEM);
 
 	handle = iopf_find_handle(dev, fault);
 	if (handle && handle->domain->type == IOMMU_DOMAIN_SVA) {
@@ -179,39 +183,25 @@ static struct iopf_worker *iopf_join(struct iopf_dev *idev, struct device *dev,
  * -EEXIST: the index is still in use, an answer is on its way and this request
  * is owed none. Other errors: an answer is owed if this is a last request.
  */
-static int iopf_take_request(struct iopf_dev *idev, struct device *dev,
-			     const struct iommu_fault *fault,
-			     struct iopf_grp **complete)
+int iopf_take_request(struct iopf_dev *idev, struct device *dev,
+		      const struct iommu_fault *fault,
+		      struct iopf_grp **complete)
 {
 	struct iopf_key key = iopf_key(fault);
 	struct iopf_worker *worker = NULL;
-	struct iopf_grp *new = NULL;
 	struct iopf_grp *grp;
-	int ret = 0;
 
 	spin_lock(&idev->lock);
 	idev->stats.requests++;
 	grp = iopf_grp_find(idev, &key);
-	if (!grp && iopf_grp_room(idev, fault)) {
-		spin_unlock(&idev->lock);
-		new = iopf_make_group(idev, dev, &key, fault);
-		spin_lock(&idev->lock);
-		/* The lock was dropped: somebody else may have made it. */
-		grp = iopf_grp_find(idev, &key);
-		if (!grp && !new)
-			idev->stats.nomem++;
-	}
 	if (!grp) {
-		ret = iopf_grp_insert(idev, new);
-		if (!ret) {
-			grp = new;
-			new = NULL;
-		}
+		grp = iopf_begin_group(idev, dev, &key, fault,
+				       iopf_is_last(fault));
 	} else if (grp->state != IOPF_PARTIAL) {
 		idev->stats.malformed++;
-		ret = -EEXIST;
+		grp = ERR_PTR(-EEXIST);
 	}
-	if (!ret) {
+	if (!IS_ERR(grp)) {
 		worker = iopf_join(idev, dev, grp, fault);
 		if (iopf_is_last(fault) && (!grp->mm || grp->rejected))
 			*complete = grp;
@@ -220,13 +210,11 @@ static int iopf_take_request(struct iopf_dev *idev, struct device *dev,
 
 	if (worker)
 		iopf_worker_queue(worker);
-	if (new)
-		iopf_grp_cancel(new);
-	return ret;
+	return PTR_ERR_OR_ZERO(grp);
 }
 
 /* A complete group that is no SVA domain's, or that must not be handled. */
-static int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
+int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
 	struct iommu_attach_handle *handle = NULL;
@@ -252,8 +240,7 @@ static int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 			return 0;
 	}
 
-	dev_warn_ratelimited(dev, "page request group %u of PASID %u refused\n",
-			     grp->key.grpid, grp->key.pasid);
+	iopf_warn_refused(dev, grp->key.pasid, grp->key.grpid);
 	iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
 	iopf_grp_put(grp);
 	return ret;
@@ -268,7 +255,8 @@ static int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
  * and Page Request Group Index, up to the one marked as the last). With the
  * last request the group goes to the SVA fault handling of this library, which
  * works in the background, or to the iopf_handler of the PASID's domain, which
- * is called from here.
+ * is called from here. Somebody who has registered for faults of @dev is asked
+ * before both, see iommu_register_device_fault_handler().
  *
  * A group is answered exactly once by iommu_ops.page_response, in any case: by
  * its handler, by this function if nobody handles it, or when the device, the
@@ -291,7 +279,9 @@ static int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
  * * %-ENOMEM - no memory, not even the queue's reserve, or a limit of the device
  *   is reached
  * * %-EEXIST - the group is being handled already; this request is dropped
- * * other - what the domain's handler returned
+ * * %-EBUSY - a handler that answers by PASID and index may still be late with an
+ *   answer to an earlier group of this pair
+ * * other - what the domain's handler, or the registered one, returned
  */
 int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 {
@@ -302,6 +292,12 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 	if (evt->fault.type != IOMMU_FAULT_PAGE_REQ)
 		return -EINVAL;
 
+	if (static_branch_unlikely(&iopf_handlers_exist) &&
+	    iopf_has_handler(dev)) {
+		struct iopf_request request = { .fault = evt->fault };
+
+		return iopf_ask(dev, &request);
+	}
 	trace_iopf_report(dev, &evt->fault);
 	rcu_read_lock();
 	idev = iopf_dev_rcu(dev);
@@ -320,7 +316,42 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 	if (complete)
 		return iopf_hand_over(dev, complete);
 	if (ret && ret != -EEXIST)
-		iopf_refuse(dev, evt);
+		iopf_refuse(dev, &evt->fault);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_report_device_fault);
+
+/**
+ * iopf_report_requests() - Report page requests of a device
+ * @dev: the device
+ * @requests: the page requests, in the order that the device has sent them; copied,
+ *	the caller keeps them
+ * @count: how many
+ *
+ * As iommu_report_device_fault() for each of them, for drivers that read several
+ * from their hardware queue at once, or whose requests have marks, see
+ * &struct iopf_request.
+ *
+ * Context: As iommu_report_device_fault().
+ * Return: 0, or the first error; later requests were reported nevertheless.
+ */
+int iopf_report_requests(struct device *dev,
+			 const struct iopf_request *requests,
+			 unsigned int count)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < count; i++) {
+		struct iopf_fault evt = { .fault = requests[i].fault };
+		int err;
+
+		if (unlikely(requests[i].marks))
+			err = iopf_ask(dev, &requests[i]);
+		else
+			err = iommu_report_device_fault(dev, &evt);
+		ret = ret ?: err;
+	}
+	return ret;
+}
+EXPORT_SYMBOL_GPL(iopf_report_requests);

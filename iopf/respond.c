@@ -4,7 +4,7 @@
  *
  * Whoever moves a group to IOPF_ANSWERED, under the device's lock, has claimed
  * it and sends its answer, without the lock. All others come too late, which is
- * counted and does nothing.
+ * counted and does nothing. Claimed groups are collected and sent together.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -12,89 +12,203 @@
 
 #include "iopf.h"
 
-/* True if the caller has to send the answer, by iopf_send(). */
-bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp)
+/*
+ * Claim @grp for the answer @code, or for none: %IOPF_FORGET. True if nobody else
+ * has; then it is on @claimed, for iopf_send().
+ */
+bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
+		struct list_head *claimed)
 {
 	struct iopf_lane *lane = grp->lane;
 
 	lockdep_assert_held(&idev->lock);
-	if (grp->state == IOPF_ANSWERED)
+	if (grp->state == IOPF_ANSWERED) {
+		idev->stats.late++;
 		return false;
+	}
 	iopf_grp_remove(idev, grp);
+	/* Pairs with READ_ONCE() in iopf_is_answered(). */
 	WRITE_ONCE(grp->state, IOPF_ANSWERED);
+	grp->code = code;
 	grp->phase = lane->phase;
 	lane->answering[grp->phase]++;
+	list_add_tail(&grp->pub.pending_node, claimed);
 	return true;
 }
 
-/* The answer is out, or none was owed: those who wait for it may go on. */
-static void iopf_end_answer(struct iopf_dev *idev, struct iopf_grp *grp)
+static struct iommu_page_response iopf_message(const struct iopf_grp *grp)
 {
-	lockdep_assert_held(&idev->lock);
-	grp->lane->answering[grp->phase]--;
-	iopf_lane_unuse(grp->lane);
-	if (idev->nr_flushing)
-		wake_up_all(&idev->flushed);
-}
-
-static void iopf_page_response(struct iopf_grp *grp,
-			       enum iommu_page_response_code code)
-{
-	struct iopf_dev *idev = iopf_grp_dev(grp);
-	struct iommu_page_response resp = {
+	return (struct iommu_page_response){
 		.pasid = grp->key.pasid,
 		.grpid = grp->key.grpid,
-		.code = code,
+		.code = grp->code,
+	};
+}
+
+/* The device sees again what it has sent: private data, and whether it was last. */
+static struct iopf_response iopf_response(const struct iopf_grp *grp)
+{
+	struct iopf_response response = {
+		.fault = grp->pub.last_fault.fault,
+		.msg = iopf_message(grp),
+		.marks = grp->marks,
 	};
 
-	trace_iopf_respond(idev->pub.dev, grp->key.pasid, grp->key.grpid, code,
-			   jiffies_to_msecs(jiffies - grp->since));
-	idev->ops->page_response(idev->pub.dev, &grp->pub.last_fault, &resp);
+	if (grp->key.pasid_valid & IOPF_KEY_SOLO)
+		response.fault.prm.flags &= ~IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+	if (grp->marks)
+		memcpy(response.private_data, response.fault.prm.private_data,
+		       sizeof(response.private_data));
+	return response;
 }
 
-/* Send the answer of a claimed group and drop the library's reference. */
-void iopf_send(struct iopf_grp *grp, enum iommu_page_response_code code)
+/*
+ * What is said by more than PASID, index and code. @idev may be NULL: then @dev is
+ * on no queue, and all is left to its IOMMU driver.
+ */
+void iopf_send_response(struct iopf_dev *idev, struct device *dev,
+			const struct iopf_response *response)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_fault evt = { .fault = response->fault };
+	struct iommu_page_response msg = response->msg;
 
-	iopf_page_response(grp, code);
-	spin_lock(&idev->lock);
-	idev->stats.answers[code]++;
-	iopf_end_answer(idev, grp);
-	spin_unlock(&idev->lock);
-	iopf_grp_put(grp);
+	if (idev && idev->q->ops && idev->q->ops->page_responses) {
+		idev->q->ops->page_responses(dev, response, 1);
+		return;
+	}
+	if (response->marks & IOPF_REQUEST_PRIVATE_DATA)
+		memcpy(evt.fault.prm.private_data, response->private_data,
+		       sizeof(response->private_data));
+	dev_iommu_ops(dev)->page_response(dev, &evt, &msg);
 }
 
-/* The same for groups that are linked by pub.pending_node. */
-void iopf_send_list(struct list_head *claimed,
-		    enum iommu_page_response_code code)
+/* Refuse a request that is in no group. @idev as for iopf_send_response(). */
+void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
+		       const struct iopf_request *request)
+{
+	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	struct iopf_response response = {
+		.fault = request->fault,
+		.msg = {
+			.pasid = prm->pasid,
+			.grpid = prm->grpid,
+			.code = IOMMU_PAGE_RESP_INVALID,
+		},
+		.marks = request->marks,
+	};
+
+	memcpy(response.private_data, request->private_data,
+	       sizeof(response.private_data));
+	iopf_send_response(idev, dev, &response);
+}
+
+static void iopf_send_each(struct iopf_dev *idev, struct list_head *batch)
 {
 	struct iopf_grp *grp;
-	struct iopf_grp *next;
 
-	list_for_each_entry_safe(grp, next, claimed, pub.pending_node) {
-		list_del_init(&grp->pub.pending_node);
-		iopf_send(grp, code);
+	list_for_each_entry(grp, batch, pub.pending_node) {
+		struct iommu_page_response msg = iopf_message(grp);
+
+		if (grp->code == IOPF_FORGET)
+			continue;
+		if (unlikely(grp->marks)) {
+			struct iopf_response response = iopf_response(grp);
+
+			iopf_send_response(idev, idev->pub.dev, &response);
+			continue;
+		}
+		idev->ops->page_response(idev->pub.dev, &grp->pub.last_fault,
+					 &msg);
 	}
 }
 
-/* Drop claimed groups that the device does not wait for. */
-void iopf_forget_list(struct list_head *claimed)
+static void iopf_send_at_once(struct iopf_dev *idev, struct list_head *batch)
 {
+	struct iopf_response responses[IOPF_MAX_RESPONSES];
+	unsigned int count = 0;
+	struct iopf_grp *grp;
+
+	list_for_each_entry(grp, batch, pub.pending_node)
+		if (grp->code != IOPF_FORGET)
+			responses[count++] = iopf_response(grp);
+	if (count)
+		idev->q->ops->page_responses(idev->pub.dev, responses, count);
+}
+
+static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	if (grp->code == IOPF_FORGET)
+		trace_iopf_discard(idev->pub.dev, grp->key.pasid,
+				   grp->key.grpid, grp->pub.fault_count);
+	else
+		trace_iopf_respond(idev->pub.dev, &grp->pub.last_fault.fault,
+				   grp->code, grp->age ?:
+				   jiffies_to_nsecs(jiffies - grp->since));
+}
+
+/* The answers are out: those who wait for them may go on. */
+static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch)
+{
+	struct iopf_grp *grp;
+
+	spin_lock(&idev->lock);
+	list_for_each_entry(grp, batch, pub.pending_node) {
+		if (grp->code == IOPF_FORGET)
+			idev->stats.discarded++;
+		else
+			iopf_count_answer(grp);
+		grp->lane->answering[grp->phase]--;
+		iopf_lane_unuse(grp->lane);
+	}
+	if (idev->nr_flushing)
+		wake_up_all(&idev->flushed);
+	spin_unlock(&idev->lock);
+}
+
+/* Move the first groups of @claimed, as many as have one device, to @batch. */
+static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
+				       struct list_head *batch)
+{
+	struct iopf_dev *idev = NULL;
+	unsigned int count = 0;
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 
 	list_for_each_entry_safe(grp, next, claimed, pub.pending_node) {
-		struct iopf_dev *idev = iopf_grp_dev(grp);
+		if (idev && idev != iopf_grp_dev(grp))
+			break;
+		idev = iopf_grp_dev(grp);
+		list_move_tail(&grp->pub.pending_node, batch);
+		if (++count == IOPF_MAX_RESPONSES)
+			break;
+	}
+	return idev;
+}
 
-		list_del_init(&grp->pub.pending_node);
-		trace_iopf_discard(idev->pub.dev, grp->key.pasid,
-				   grp->key.grpid, grp->pub.fault_count);
-		spin_lock(&idev->lock);
-		idev->stats.discarded++;
-		iopf_end_answer(idev, grp);
-		spin_unlock(&idev->lock);
-		iopf_grp_put(grp);
+/* Send the answers of claimed groups and drop the library's references. */
+void iopf_send(struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	while (!list_empty(claimed)) {
+		LIST_HEAD(batch);
+		struct iopf_dev *idev = iopf_cut_batch(claimed, &batch);
+
+		list_for_each_entry(grp, &batch, pub.pending_node) {
+			grp->age = iopf_age(grp);
+			iopf_trace_answer(idev, grp);
+		}
+		if (idev->q->ops && idev->q->ops->page_responses)
+			iopf_send_at_once(idev, &batch);
+		else
+			iopf_send_each(idev, &batch);
+		iopf_end_answers(idev, &batch);
+		/* The last of them may take the device along. */
+		list_for_each_entry_safe(grp, next, &batch, pub.pending_node) {
+			list_del_init(&grp->pub.pending_node);
+			iopf_grp_put(grp);
+		}
 	}
 }
 
@@ -102,15 +216,12 @@ void iopf_forget_list(struct list_head *claimed)
 void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
-	bool claimed;
+	LIST_HEAD(claimed);
 
 	spin_lock(&idev->lock);
-	claimed = iopf_claim(idev, grp);
-	if (!claimed)
-		idev->stats.late++;
+	iopf_claim(idev, grp, code, &claimed);
 	spin_unlock(&idev->lock);
-	if (claimed)
-		iopf_send(grp, code);
+	iopf_send(&claimed);
 }
 
 /**

@@ -7,61 +7,101 @@
  * the mm the next one starts. So a lane with groups to handle always has a work
  * item that is queued but does not run yet, if it has one left: its turn comes
  * when the running one sleeps, or ends with nothing left to do. A lane with all
- * its work items asleep waits, and no other lane notices.
+ * its work items asleep waits, and no other lane notices. The work items of a lane
+ * have the same CPU; when its queue grows long, some come to help on others.
  *
  * A worker that has done its share goes to the end of the CPU's queue, behind
- * the workers of other lanes.
+ * the workers of other lanes. Until then it keeps its answers back, so that they
+ * leave together; but when a fault sleeps, the next work item sends them.
  */
 #include <linux/cpumask.h>
+#include <linux/percpu.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <trace/events/iopf.h>
 
 #include "iopf.h"
 
-/* Groups that a worker handles before it lets other lanes have their turn. */
-#define IOPF_WORKER_BUDGET	8
-/* Groups per scheduled worker from which on another CPU had better help. */
-#define IOPF_WORKER_BACKLOG	4
+/* Pages that a worker asks for before it lets other lanes have their turn. */
+#define IOPF_WORKER_BUDGET	16
+/* Pages in a lane's queue for each worker that helps on another CPU. */
+#define IOPF_WORKER_BACKLOG	64
+
+/* Workers of all lanes that are scheduled on a CPU. */
+static DEFINE_PER_CPU(atomic_t, iopf_cpu_workers);
+
+static int iopf_cpu_load(unsigned int cpu)
+{
+	return atomic_read(per_cpu_ptr(&iopf_cpu_workers, cpu));
+}
 
 /*
- * The CPU to work on: the reporter's, where the request is warm in the cache,
- * until the lane falls behind. Never one that was set apart.
+ * The CPU for a worker: this one, where the request is warm in the cache, unless
+ * another one has less to do. Not @avoid if possible, and never one that was set
+ * apart.
  */
-static int iopf_worker_cpu(struct iopf_lane *lane)
+static unsigned int iopf_pick_cpu(unsigned int avoid)
 {
 	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
-	unsigned int cpu = raw_smp_processor_id();
+	unsigned int this = raw_smp_processor_id();
+	unsigned int other;
 
-	if ((lane->nr_scheduled &&
-	     lane->nr_queued > IOPF_WORKER_BACKLOG * lane->nr_scheduled) ||
-	    !cpumask_test_cpu(cpu, allowed))
-		cpu = cpumask_any_and_distribute(allowed, cpu_online_mask);
-	return cpu < nr_cpu_ids ? cpu : WORK_CPU_UNBOUND;
+	if (this != avoid && !iopf_cpu_load(this) &&
+	    cpumask_test_cpu(this, allowed))
+		return this;
+	other = cpumask_any_and_distribute(allowed, cpu_online_mask);
+	if (other == avoid)
+		other = cpumask_any_and_distribute(allowed, cpu_online_mask);
+	if (other >= nr_cpu_ids)
+		return this;
+	if (this == avoid || !cpumask_test_cpu(this, allowed) ||
+	    iopf_cpu_load(other) < iopf_cpu_load(this))
+		return other;
+	return this;
+}
+
+/* Does the lane need one more worker, and is it one that @helps those it has? */
+static bool iopf_lane_wants(struct iopf_lane *lane, bool *helps)
+{
+	*helps = false;
+	if (!lane->nr_waiting)
+		return lane->nr_queued || !list_empty(&lane->claimed);
+	*helps = true;
+	return lane->queued_pages >=
+	       IOPF_WORKER_BACKLOG * (lane->nr_helpers + 1) &&
+	       lane->nr_helpers + 1 < num_online_cpus();
 }
 
 /*
  * The worker to be queued, by iopf_worker_queue() and without the lock, when
- * the lane has groups and no worker on its way. Without one left NULL: those
- * that run look for further groups before they end.
+ * the lane has groups, or answers to be sent, and no worker on its way, or has so
+ * many groups that another CPU had better help. Without one left NULL: those that
+ * run look for further groups before they end.
  */
 struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
 {
 	struct iopf_worker *worker;
+	bool helps;
 
 	lockdep_assert_held(&lane->idev->lock);
-	if (!lane->nr_queued || lane->nr_waiting)
+	if (!iopf_lane_wants(lane, &helps))
 		return NULL;
 	for (worker = lane->workers;
 	     worker < lane->workers + IOPF_LANE_WORKERS; worker++) {
 		if (worker->scheduled)
 			continue;
+		/* The next in turn has to be where the others are. */
+		if (!lane->nr_scheduled)
+			lane->cpu = iopf_pick_cpu(nr_cpu_ids);
+		worker->cpu = helps ? iopf_pick_cpu(lane->cpu) : lane->cpu;
+		atomic_inc(per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
 		worker->scheduled = true;
-		worker->cpu = iopf_worker_cpu(lane);
+		worker->helps = helps;
 		refcount_inc(&lane->idev->pub.users);
 		iopf_lane_use(lane);
 		lane->nr_scheduled++;
 		lane->nr_waiting++;
+		lane->nr_helpers += helps;
 		return worker;
 	}
 	return NULL;
@@ -73,94 +113,141 @@ void iopf_worker_queue(struct iopf_worker *worker)
 		      &worker->work);
 }
 
-/* The next group for @worker, NULL if there is none: then it is done. */
-static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
+/*
+ * @worker is through with its group: whose answer is it? False if somebody else
+ * has given it meanwhile; then the caller drops the group.
+ */
+static bool iopf_worker_claim(struct iopf_worker *worker)
 {
 	struct iopf_lane *lane = worker->lane;
-	struct iopf_dev *idev = lane->idev;
-	struct iopf_worker *next = NULL;
+	struct iopf_grp *grp = worker->grp;
+
+	lockdep_assert_held(&lane->idev->lock);
+	worker->grp = NULL;
+	lane->idev->stats.prefaulted += grp->prefaulted;
+	/*
+	 * iopf_worker_disturb() cannot mean this thread any more: it looks for the
+	 * group under the lock, where it has just gone from the worker.
+	 */
+	clear_notify_signal();
+	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
+		return false;
+	/* The lane's reference; the library's is still there. */
+	refcount_dec(&grp->users);
+	return true;
+}
+
+/* The next group for @worker, NULL if there is none. */
+static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
+{
+	struct iopf_dev *idev = worker->lane->idev;
 	struct iopf_grp *grp;
 
-	spin_lock(&idev->lock);
-	grp = iopf_lane_pop(lane);
-	if (grp) {
-		worker->grp = grp;
-		worker->task = current;
-		if (grp->state == IOPF_PENDING)
-			trace_iopf_handle(idev->pub.dev, grp->key.pasid,
-					  grp->key.grpid, grp->pub.fault_count);
-		next = iopf_worker_wanted(lane);
-	}
-	spin_unlock(&idev->lock);
-
-	if (next)
-		iopf_worker_queue(next);
+	grp = iopf_lane_pop(worker->lane);
+	if (!grp)
+		return NULL;
+	worker->grp = grp;
+	worker->task = current;
+	if (grp->state == IOPF_PENDING)
+		trace_iopf_handle(idev->pub.dev, grp->key.pasid,
+				  grp->key.grpid, grp->pub.fault_count);
 	return grp;
 }
 
-/* @worker is through with its group. Somebody may have answered it meanwhile. */
-static void iopf_worker_answer(struct iopf_worker *worker,
-			       enum iommu_page_response_code code)
+/*
+ * End the group that @worker has handled, if there is one, and take the next, if
+ * it may have one more. Answers leave when there is none, or when nobody is there
+ * to send them while the next group's fault sleeps.
+ */
+static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
+					 struct iopf_mm *imm, bool more)
 {
-	struct iopf_dev *idev = worker->lane->idev;
-	struct iopf_grp *grp = worker->grp;
-	bool claimed;
+	struct iopf_lane *lane = worker->lane;
+	struct iopf_grp *old = worker->grp;
+	struct iopf_worker *next = NULL;
+	struct iopf_grp *grp = NULL;
+	LIST_HEAD(claimed);
 
-	spin_lock(&idev->lock);
-	worker->grp = NULL;
-	claimed = iopf_claim(idev, grp);
-	if (!claimed)
-		idev->stats.late++;
-	spin_unlock(&idev->lock);
+	spin_lock(&lane->idev->lock);
+	if (old && iopf_worker_claim(worker))
+		old = NULL;
+	if (more)
+		grp = iopf_worker_take(worker);
+	if (grp)
+		next = iopf_worker_wanted(lane);
+	if (!grp || !lane->nr_waiting)
+		list_splice_init(&lane->claimed, &claimed);
+	spin_unlock(&lane->idev->lock);
 
-	/* iopf_worker_disturb() cannot mean this thread any more. */
-	clear_notify_signal();
-	if (claimed)
-		iopf_send(grp, code);
-	iopf_grp_put(grp);
+	if (next)
+		iopf_worker_queue(next);
+	if (old)
+		iopf_grp_put(old);
+	if (!list_empty(&claimed)) {
+		iopf_mm_unlock(imm);
+		iopf_send(&claimed);
+	}
+	return grp;
 }
 
-static void iopf_worker_fn(struct work_struct *work)
+/* Answers that a worker of the lane has left, because its next fault sleeps. */
+static void iopf_worker_begin(struct iopf_worker *worker)
 {
-	struct iopf_worker *worker = container_of(work, struct iopf_worker,
-						  work);
+	struct iopf_lane *lane = worker->lane;
+	LIST_HEAD(claimed);
+
+	spin_lock(&lane->idev->lock);
+	lane->nr_waiting--;
+	list_splice_init(&lane->claimed, &claimed);
+	spin_unlock(&lane->idev->lock);
+	iopf_send(&claimed);
+}
+
+/* From the moment that it is not scheduled it may be queued again. */
+static void iopf_worker_end(struct iopf_worker *worker)
+{
 	struct iopf_lane *lane = worker->lane;
 	struct iopf_dev *idev = lane->idev;
-	enum iommu_page_response_code code;
-	int budget = IOPF_WORKER_BUDGET;
-	struct iopf_mm imm = {};
-	struct iopf_grp *grp;
 	bool again;
 
-	spin_lock(&idev->lock);
-	lane->nr_waiting--;
-	spin_unlock(&idev->lock);
-
-	while (budget-- && (grp = iopf_worker_take(worker))) {
-		if (iopf_mm_enter(&imm, grp->mm))
-			code = iopf_fault_group(grp);
-		else
-			code = IOMMU_PAGE_RESP_INVALID;
-		iopf_worker_answer(worker, code);
-	}
-	iopf_mm_leave(&imm);
-
-	/* From the moment that it is not scheduled it may be queued again. */
 	spin_lock(&idev->lock);
 	again = lane->nr_queued;
 	if (again) {
 		lane->nr_waiting++;
 	} else {
+		atomic_dec(per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
 		worker->scheduled = false;
+		lane->nr_helpers -= worker->helps;
 		lane->nr_scheduled--;
 		iopf_lane_unuse(lane);
 	}
 	spin_unlock(&idev->lock);
 
 	if (again)
-		queue_work(idev->q->pub.wq, work);
+		queue_work_on(worker->cpu, idev->q->pub.wq, &worker->work);
 	else
 		iopf_dev_put(idev);
+}
+
+static void iopf_worker_fn(struct work_struct *work)
+{
+	struct iopf_worker *worker = container_of(work, struct iopf_worker,
+						  work);
+	struct iopf_mm imm = {};
+	struct iopf_grp *grp;
+	size_t pages = 0;
+
+	iopf_worker_begin(worker);
+	while ((grp = iopf_worker_step(worker, &imm,
+				       pages < IOPF_WORKER_BUDGET))) {
+		pages += grp->pub.fault_count;
+		if (iopf_mm_enter(&imm, grp->mm))
+			worker->code = iopf_fault_group(&imm, grp);
+		else
+			worker->code = IOMMU_PAGE_RESP_INVALID;
+	}
+	iopf_mm_leave(&imm);
+	iopf_worker_end(worker);
 }
 
 /*
@@ -177,6 +264,11 @@ void iopf_worker_disturb(struct iopf_grp *grp)
 		if (lane->workers[i].grp != grp)
 			continue;
 		lane->idev->stats.disowned++;
+		/*
+		 * After iopf_claim(), see iopf_is_answered(). Sets the flag, then
+		 * wakes; pairs with handle_userfault(), which goes to sleep first
+		 * and then looks for the flag.
+		 */
 		set_notify_signal(lane->workers[i].task);
 	}
 }

@@ -40,7 +40,7 @@ static void handler_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOSPC, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 0, atomic_read(&fake_idev(fake)->table.nelems));
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->table.nr_groups);
 }
 
 /* One request for an address space, and the answer that it gets. */

@@ -90,7 +90,7 @@ static void no_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_report(fake, 0, 0, 1, IOMMU_FAULT_PERM_READ, 0));
 	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->nr_partial);
-	KUNIT_EXPECT_EQ(test, 2, atomic_read(&fake_idev(fake)->table.nelems));
+	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->table.nr_groups);
 }
 
 static void one_answer_without_handler(struct kunit *test)

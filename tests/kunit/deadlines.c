@@ -83,6 +83,81 @@ static void no_deadline(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 }
 
+/* Nobody waits for a deadline then: what ends groups early ends them all. */
+static void no_deadline_needed(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_PASID, 1, 0);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
+	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+
+	fake_last(fake, FAKE_PASID, 2, 0);
+	fake_last(fake, FAKE_SVA_PASID, 2, addr);
+	fake_remove_device(fake);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 2));
+	mmap_write_unlock(current->mm);
+
+	iopf_free_group(fake->taken[0]);
+	iopf_free_group(fake->taken[1]);
+	fake_add_device(test);
+}
+
+/* A new time is for groups that are there already, too, and in both directions. */
+static void timeout_changed(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	unsigned long start = jiffies;
+
+	iopf_queue_set_timeout(fake->queue, 100000);
+	fake_last(fake, FAKE_PASID, 1, 0);
+	fake_remove_device(fake);
+	fake_add_device(test);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	fake_last(fake, FAKE_PASID, 2, 0);
+	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 3 * HZ));
+
+	fake_last(fake, FAKE_PASID, 3, 0);
+	iopf_queue_set_timeout(fake->queue, 100000);
+	msleep(3 * TIMEOUT_MS);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	iopf_group_response(fake->taken[2], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	iopf_free_group(fake->taken[1]);
+	iopf_free_group(fake->taken[2]);
+}
+
+/* Groups in time are left alone, and without groups nobody looks. */
+static void watch_ends(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	int i;
+
+	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	for (i = 0; i < 8; i++) {
+		fake_last(fake, FAKE_PASID, i, 0);
+		KUNIT_EXPECT_TRUE(test, fake_idev(fake)->watching);
+		msleep(TIMEOUT_MS / 2);
+		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(fake->taken[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 8, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.overdue);
+	msleep(TIMEOUT_MS / 2);
+	KUNIT_EXPECT_FALSE(test, fake_idev(fake)->watching);
+}
+
 static void bad_timeout(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -117,6 +192,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(overdue_worker),
 	KUNIT_CASE(overdue_partial),
 	KUNIT_CASE(no_deadline),
+	KUNIT_CASE(no_deadline_needed),
+	KUNIT_CASE(timeout_changed),
+	KUNIT_CASE(watch_ends),
 	KUNIT_CASE(bad_timeout),
 	KUNIT_CASE(removed_while_watched),
 	{ }

@@ -33,8 +33,10 @@ static void fake_page_response(struct device *dev, struct iopf_fault *evt,
 		wait_for_completion(&fake->unblock);
 	}
 	spin_lock(&fake->lock);
-	if (fake->answers < FAKE_LOG)
+	if (fake->answers < FAKE_LOG) {
 		fake->log[fake->answers] = *resp;
+		fake->faults[fake->answers] = evt->fault;
+	}
 	fake->answers++;
 	spin_unlock(&fake->lock);
 }
@@ -150,7 +152,7 @@ int fake_init(struct kunit *test)
 	};
 	struct fake *fake;
 
-	fake = kzalloc(sizeof(*fake), GFP_KERNEL);
+	fake = kvzalloc(sizeof(*fake), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	the_fake = fake;
 	test->priv = fake;
@@ -192,7 +194,7 @@ void fake_exit(struct kunit *test)
 	platform_device_unregister(fake->pdev);
 	iommu_device_unregister(&fake->iommu);
 	iommu_device_sysfs_remove(&fake->iommu);
-	kfree(fake);
+	kvfree(fake);
 }
 
 /* Memory that nobody has touched, at %FAKE_SVA_PASID. */
@@ -232,6 +234,11 @@ int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
 	};
 
 	return iommu_report_device_fault(fake_dev(fake), &evt);
+}
+
+int fake_report_request(struct fake *fake, const struct iopf_request *request)
+{
+	return iopf_report_requests(fake_dev(fake), request, 1);
 }
 
 static unsigned int fake_answers(struct fake *fake)

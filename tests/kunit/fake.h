@@ -25,8 +25,9 @@
  * @iommu: the IOMMU
  * @pdev: the device
  * @queue: its fault queue
- * @lock: guards @log, @answers and @taken
+ * @lock: guards @log, @faults, @answers and @taken
  * @log: the answers that page_response was called with
+ * @faults: the requests that these answers came with
  * @answers: length of @log
  * @block_pasid: page_response for it waits for @unblock
  * @unblock: see there
@@ -45,6 +46,7 @@ struct fake {
 	struct iopf_queue *queue;
 	spinlock_t lock; /* log, answers, taken */
 	struct iommu_page_response log[FAKE_LOG];
+	struct iommu_fault faults[FAKE_LOG];
 	unsigned int answers;
 	u32 block_pasid;
 	struct completion unblock;
@@ -64,6 +66,7 @@ void fake_exit(struct kunit *test);
 unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot);
 int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
 		u64 addr);
+int fake_report_request(struct fake *fake, const struct iopf_request *request);
 bool fake_wait_answers(struct fake *fake, unsigned int count);
 unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid);
 void fake_remove_device(struct fake *fake);

@@ -271,7 +271,7 @@ static void storm(struct kunit *test)
 		}
 	}
 	KUNIT_EXPECT_EQ(test, 0, wrong);
-	KUNIT_EXPECT_EQ(test, 0, atomic_read(&fake_idev(fake)->table.nelems));
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
 	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
 	KUNIT_EXPECT_LE(test, 2000, fake->answers);

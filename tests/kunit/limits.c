@@ -51,7 +51,7 @@ static void partial_groups(struct kunit *test)
 		fake_partial(fake, FAKE_PASID, i, 0);
 	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
 	KUNIT_EXPECT_EQ(test, 16, idev->nr_rejected);
-	KUNIT_EXPECT_EQ(test, 32, atomic_read(&idev->table.nelems));
+	KUNIT_EXPECT_EQ(test, 32, idev->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 1000 - 16, idev->stats.limited);
 	/* A group that did not get past the limit, and one that is none of it. */
 	fake_last(fake, FAKE_PASID, 20, 0);

@@ -7,6 +7,7 @@
 
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/math64.h>
 #include <linux/tracepoint.h>
 
 /* A page request comes in. */
@@ -85,32 +86,53 @@ DEFINE_EVENT(iopf_group, iopf_discard,
 	TP_ARGS(dev, pasid, grpid, requests)
 );
 
-/* The answer of a group goes out. */
+/*
+ * The answer of a group goes out, @age ns after its last request: to a jiffy, unless
+ * iopf.latency is on. The address is the one of the last request.
+ */
 TRACE_EVENT(iopf_respond,
-	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, u32 code,
-		 unsigned int age),
-	TP_ARGS(dev, pasid, grpid, code, age),
+	TP_PROTO(struct device *dev, const struct iommu_fault *fault, u32 code,
+		 u64 age),
+	TP_ARGS(dev, fault, code, age),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(dev))
+		__field(u64, addr)
+		__field(u64, age)
 		__field(u32, pasid)
 		__field(u32, grpid)
 		__field(u32, code)
-		__field(unsigned int, age)
 	),
 	TP_fast_assign(
 		__assign_str(dev);
-		__entry->pasid = pasid;
-		__entry->grpid = grpid;
-		__entry->code = code;
+		__entry->addr = fault->prm.addr;
 		__entry->age = age;
+		__entry->pasid = fault->prm.pasid;
+		__entry->grpid = fault->prm.grpid;
+		__entry->code = code;
 	),
-	TP_printk("%s pasid=%u grpid=%u code=%s age=%u ms", __get_str(dev),
-		  __entry->pasid, __entry->grpid,
+	TP_printk("%s pasid=%u grpid=%u addr=0x%llx code=%s age=%llu us",
+		  __get_str(dev), __entry->pasid, __entry->grpid,
+		  __entry->addr,
 		  __print_symbolic(__entry->code,
 				   { IOMMU_PAGE_RESP_SUCCESS, "success" },
 				   { IOMMU_PAGE_RESP_INVALID, "invalid" },
 				   { IOMMU_PAGE_RESP_FAILURE, "failure" }),
-		  __entry->age)
+		  div_u64(__entry->age, NSEC_PER_USEC))
+);
+
+/* A hardware queue has dropped requests, for the time of number @count. */
+TRACE_EVENT(iopf_overflow,
+	TP_PROTO(const char *name, u64 count),
+	TP_ARGS(name, count),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, count)
+	),
+	TP_fast_assign(
+		__assign_str(name);
+		__entry->count = count;
+	),
+	TP_printk("%s overflow=%llu", __get_str(name), __entry->count)
 );
 
 #endif /* _TRACE_IOPF_H */

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: memory of groups and requests
+ *
+ * A machine without free memory can still fault pages in: a queue has a reserve.
+ * And a busy device does not allocate at all: it keeps a few groups for the next
+ * ones, and a group has room for its first requests. Further ones come in chunks.
+ */
+#include <linux/mempool.h>
+#include <linux/slab.h>
+
+#include "iopf.h"
+
+/* A group that is used again hides a use after free from KASAN. */
+#define IOPF_SPARE_GROUPS	(IS_ENABLED(CONFIG_KASAN) ? 0 : 64)
+
+static struct kmem_cache *iopf_grp_cache;
+static struct kmem_cache *iopf_chunk_cache;
+
+/* Early: IOMMU drivers allocate their queues from subsys_initcall() on. */
+static int __init iopf_memory_init(void)
+{
+	iopf_grp_cache = KMEM_CACHE(iopf_grp, SLAB_PANIC);
+	iopf_chunk_cache = KMEM_CACHE(iopf_chunk, SLAB_PANIC);
+	return 0;
+}
+core_initcall(iopf_memory_init);
+
+int iopf_reserve_init(struct iopf_q *q)
+{
+	int ret;
+
+	ret = mempool_init_slab_pool(&q->groups, IOPF_RESERVE_GROUPS,
+				     iopf_grp_cache);
+	if (ret)
+		return ret;
+	ret = mempool_init_slab_pool(&q->chunks, IOPF_RESERVE_CHUNKS,
+				     iopf_chunk_cache);
+	if (ret)
+		mempool_exit(&q->groups);
+	return ret;
+}
+
+void iopf_reserve_exit(struct iopf_q *q)
+{
+	mempool_exit(&q->chunks);
+	mempool_exit(&q->groups);
+}
+
+/*
+ * Memory for a group, zeroed save for the room for requests. NULL without memory:
+ * the reporter must not wait for reclaim, which may wait for this very device.
+ */
+struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev)
+{
+	struct llist_node *spare;
+	struct iopf_grp *grp;
+
+	lockdep_assert_held(&idev->lock);
+	spare = llist_del_first(&idev->spare);
+	if (spare) {
+		atomic_dec(&idev->nr_spare);
+		grp = llist_entry(spare, struct iopf_grp, spare_node);
+	} else {
+		grp = mempool_alloc(&idev->q->groups,
+				    GFP_NOWAIT | __GFP_NOWARN);
+		if (!grp)
+			return NULL;
+	}
+	memset(grp, 0, offsetof(struct iopf_grp, requests));
+	grp->slot = grp->requests;
+	grp->nr_slots = IOPF_INLINE_REQUESTS;
+	return grp;
+}
+
+/* Give it back, with its chunks. */
+void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_chunk *chunk;
+
+	while ((chunk = grp->chunks)) {
+		grp->chunks = chunk->next;
+		mempool_free(chunk, &idev->q->chunks);
+	}
+	/* May be a few too many, for a moment. */
+	if (atomic_read(&idev->nr_spare) < IOPF_SPARE_GROUPS) {
+		atomic_inc(&idev->nr_spare);
+		llist_add(&grp->spare_node, &idev->spare);
+	} else {
+		mempool_free(grp, &idev->q->groups);
+	}
+}
+
+/* Keep nothing. */
+void iopf_spare_free(struct iopf_dev *idev)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	llist_for_each_entry_safe(grp, next, llist_del_all(&idev->spare),
+				  spare_node) {
+		atomic_dec(&idev->nr_spare);
+		mempool_free(grp, &idev->q->groups);
+	}
+}
+
+/* Room for one more request of @grp, or NULL. */
+struct iopf_fault *iopf_grp_slot(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_chunk *chunk;
+
+	lockdep_assert_held(&idev->lock);
+	if (!grp->nr_slots) {
+		chunk = mempool_alloc(&idev->q->chunks,
+				      GFP_NOWAIT | __GFP_NOWARN);
+		if (!chunk)
+			return NULL;
+		chunk->next = grp->chunks;
+		grp->chunks = chunk;
+		grp->slot = chunk->requests;
+		grp->nr_slots = IOPF_CHUNK_REQUESTS;
+	}
+	grp->nr_slots--;
+	return grp->slot++;
+}

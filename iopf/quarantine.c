@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: answers that may come late
+ *
+ * iommu_page_response() carries a PASID and an index, and nothing that tells one
+ * use of an index from the next. If somebody else has answered such a group, its
+ * deadline or a flush, the device may use the index again, and the handler's late
+ * answer would be taken for an answer to the new group. So the pair is set apart:
+ * until the late answer has come, or ten times the time that a group has, new
+ * groups of that pair are refused. Handlers that answer by cookie need none of this.
+ *
+ * The list is bounded. When it is full, all groups of the handler are refused for
+ * that time, as nobody can tell any more which ones are safe.
+ */
+#include <linux/jiffies.h>
+
+#include "iopf.h"
+
+#define IOPF_QUARANTINE_TIMES	10
+/* When groups have all the time in the world. */
+#define IOPF_QUARANTINE_DEFAULT	(100 * HZ)
+
+static void iopf_drop_expired(struct iopf_handler *handler)
+{
+	unsigned int i = 0;
+
+	lockdep_assert_held(&handler->lock);
+	while (i < handler->nr_overdue) {
+		if (time_before(jiffies, handler->overdue[i].until))
+			i++;
+		else
+			handler->overdue[i] =
+				handler->overdue[--handler->nr_overdue];
+	}
+	if (handler->full && time_after_eq(jiffies, handler->full_until))
+		handler->full = false;
+}
+
+static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
+					      const struct iopf_key *key)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&handler->lock);
+	for (i = 0; i < handler->nr_overdue; i++)
+		if (!memcmp(&handler->overdue[i].key, key, sizeof(*key)))
+			return &handler->overdue[i];
+	return NULL;
+}
+
+/* Somebody else answers @grp, of which the handler knows PASID and index only. */
+void iopf_expect_late(struct iopf_grp *grp)
+{
+	struct iopf_dev *idev = iopf_grp_dev(grp);
+	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev);
+	unsigned long until = jiffies + (time ?: IOPF_QUARANTINE_DEFAULT);
+	struct iopf_key key = grp->key;
+	struct iopf_handler *handler;
+
+	handler = rcu_dereference_protected(idev->handler,
+					    lockdep_is_held(&idev->lock));
+	spin_lock(&handler->lock);
+	iopf_drop_expired(handler);
+	if (handler->nr_overdue < IOPF_QUARANTINE) {
+		key.pasid_valid &= ~IOPF_KEY_SOLO;
+		handler->overdue[handler->nr_overdue++] = (struct iopf_overdue){
+			.key = key,
+			.until = until,
+		};
+	} else {
+		handler->full = true;
+		handler->full_until = until;
+	}
+	spin_unlock(&handler->lock);
+}
+
+bool iopf_is_quarantined(struct iopf_handler *handler,
+			 const struct iopf_key *key)
+{
+	bool ret;
+
+	spin_lock(&handler->lock);
+	iopf_drop_expired(handler);
+	ret = handler->full || iopf_find_overdue(handler, key);
+	spin_unlock(&handler->lock);
+	return ret;
+}
+
+/* An answer that matches nothing: is it one that was expected? */
+bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key)
+{
+	struct iopf_overdue *overdue;
+
+	spin_lock(&handler->lock);
+	overdue = iopf_find_overdue(handler, key);
+	if (overdue)
+		*overdue = handler->overdue[--handler->nr_overdue];
+	spin_unlock(&handler->lock);
+	return overdue;
+}

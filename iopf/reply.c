@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: what registered handlers ask and answer
+ *
+ * They know their faults by PASID and index or by a cookie, and hold no reference
+ * of a group: an answer has to find its group, in O(1), and if it finds none it was
+ * late or made up, and changes nothing.
+ */
+#include <linux/export.h>
+
+#include "iopf.h"
+
+/* Is it @grp that an answer means? Without a cookie the pair has to do. */
+static bool iopf_is_meant(struct iopf_grp *grp, u64 cookie)
+{
+	return cookie ? grp->handled > IOPF_PARKED && grp->seq == cookie :
+			grp->handled == IOPF_BY_PAIR;
+}
+
+/* The oldest group of @key that an answer may mean. */
+static struct iopf_grp *iopf_find_meant(struct iopf_dev *idev,
+					struct iopf_key key, u64 cookie)
+{
+	struct iopf_grp *found = iopf_grp_find(idev, &key);
+	struct iopf_grp *grp;
+
+	if (found && !iopf_is_meant(found, cookie))
+		found = NULL;
+	key.pasid_valid |= IOPF_KEY_SOLO;
+	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_table_next(grp))
+		if (iopf_is_meant(grp, cookie) &&
+		    (!found || grp->seq < found->seq))
+			found = grp;
+	return found;
+}
+
+/* A response does not say whether there is a PASID; 0 is none that is given out. */
+static struct iopf_grp *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
+				   const struct iommu_page_response *msg,
+				   u64 cookie)
+{
+	struct iopf_grp *grp;
+
+	*key = (struct iopf_key){
+		.pasid_valid = msg->pasid != IOMMU_NO_PASID,
+		.pasid = msg->pasid,
+		.grpid = msg->grpid,
+	};
+	grp = iopf_find_meant(idev, *key, cookie);
+	if (grp || key->pasid_valid)
+		return grp;
+	key->pasid_valid = true;
+	grp = iopf_find_meant(idev, *key, cookie);
+	key->pasid_valid = !!grp;
+	return grp;
+}
+
+/* Nothing matches: an answer that somebody else has given before? */
+static bool iopf_is_late(struct iopf_dev *idev, const struct iopf_key *key,
+			 u64 cookie)
+{
+	struct iopf_handler *handler;
+
+	if (cookie)
+		return cookie <= idev->seq;
+	handler = rcu_dereference_protected(idev->handler,
+					    lockdep_is_held(&idev->lock));
+	return handler && iopf_late_answer(handler, key);
+}
+
+static int iopf_respond_to(struct device *dev,
+			   const struct iommu_page_response *msg, u64 cookie)
+{
+	struct iopf_dev *idev;
+	struct iopf_grp *grp;
+	struct iopf_key key;
+	LIST_HEAD(claimed);
+
+	if (msg->code > IOMMU_PAGE_RESP_FAILURE)
+		return -EINVAL;
+	idev = iopf_dev_get(dev);
+	if (!idev)
+		return -ENODEV;
+
+	spin_lock(&idev->lock);
+	grp = iopf_match(idev, &key, msg, cookie);
+	if (grp)
+		/* Nobody has: who does takes it from where it was found. */
+		iopf_claim(idev, grp, msg->code, &claimed);
+	else
+		idev->stats.late += iopf_is_late(idev, &key, cookie);
+	spin_unlock(&idev->lock);
+
+	iopf_send(&claimed);
+	iopf_dev_put(idev);
+	return grp ? 0 : -EINVAL;
+}
+
+/**
+ * iommu_page_response() - Answer a fault that a registered handler has kept
+ * @dev: the device
+ * @msg: PASID and Page Request Group Index of the fault, and the response code
+ *
+ * Answers the oldest fault with this PASID and index that the handler has, unless it
+ * has taken the fault's cookie. An answer that matches nothing changes nothing.
+ *
+ * PASID and index do not tell one use of an index from the next. If the handler is
+ * late and somebody else has answered, the pair is therefore set apart: until the
+ * late answer has come, which then is the one that matches nothing, or for ten times
+ * the time that groups have (100 s if that is unlimited), new faults with that pair
+ * are refused. Up to 256 pairs are; beyond that all faults of the device are, for that
+ * time. Handlers that answer by cookie do not know this limit.
+ *
+ * Context: Process context, any lock that page_response does not take. Sleeps
+ * only if the driver's page_response does.
+ * Return: 0, %-EINVAL if nothing matches or the code is none, or %-ENODEV if the
+ * device is on no fault queue.
+ */
+int iommu_page_response(struct device *dev, struct iommu_page_response *msg)
+{
+	return iopf_respond_to(dev, msg, 0);
+}
+EXPORT_SYMBOL_GPL(iommu_page_response);
+
+/**
+ * iommu_page_response_by_cookie() - Answer exactly one fault
+ * @dev: the device
+ * @msg: PASID and Page Request Group Index of the fault, and the response code
+ * @cookie: what iopf_fault_cookie() said of the fault
+ *
+ * As iommu_page_response(), but a late answer is known to be one, whatever the device
+ * has used the index for meanwhile.
+ *
+ * Context: As iommu_page_response().
+ * Return: 0, %-EINVAL if the fault has been answered or the arguments make no
+ * sense, or %-ENODEV if the device is on no fault queue.
+ */
+int iommu_page_response_by_cookie(struct device *dev,
+				  const struct iommu_page_response *msg,
+				  u64 cookie)
+{
+	return cookie ? iopf_respond_to(dev, msg, cookie) : -EINVAL;
+}
+EXPORT_SYMBOL_GPL(iommu_page_response_by_cookie);
+
+/**
+ * iommu_page_response_pending() - Is a fault still to be answered?
+ * @dev: the device
+ * @msg: PASID and Page Request Group Index of the fault
+ * @cookie: what iopf_fault_cookie() said of the fault
+ *
+ * For handlers that keep something for each fault and want to be rid of what
+ * somebody else has answered.
+ *
+ * Context: Process context.
+ * Return: true if nobody has answered it.
+ */
+bool iommu_page_response_pending(struct device *dev,
+				 const struct iommu_page_response *msg,
+				 u64 cookie)
+{
+	struct iopf_dev *idev = cookie ? iopf_dev_get(dev) : NULL;
+	struct iopf_key key;
+	bool ret;
+
+	if (!idev)
+		return false;
+	spin_lock(&idev->lock);
+	ret = iopf_match(idev, &key, msg, cookie);
+	spin_unlock(&idev->lock);
+	iopf_dev_put(idev);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(iommu_page_response_pending);
+
+static struct iopf_event *iopf_event(struct iommu_fault *fault)
+{
+	return container_of(fault, struct iopf_event, request.fault);
+}
+
+/**
+ * iopf_fault_cookie() - A name for a fault that no other fault has
+ * @fault: what the handler was called with, not a copy
+ *
+ * A handler that takes the cookie answers with it.
+ *
+ * Context: The handler, while it runs.
+ * Return: the cookie, or 0 if the fault is owed no answer.
+ */
+u64 iopf_fault_cookie(struct iommu_fault *fault)
+{
+	struct iopf_grp *grp = iopf_event(fault)->grp;
+	struct iopf_dev *idev;
+
+	if (!grp)
+		return 0;
+	idev = iopf_grp_dev(grp);
+	spin_lock(&idev->lock);
+	if (grp->handled == IOPF_BY_PAIR)
+		grp->handled = IOPF_BY_COOKIE;
+	spin_unlock(&idev->lock);
+	return grp->seq;
+}
+EXPORT_SYMBOL_GPL(iopf_fault_cookie);
+
+/**
+ * iopf_fault_request() - What travels beside a page request
+ * @fault: what the handler was called with, not a copy
+ *
+ * Context: The handler, while it runs.
+ * Return: the request, with its marks.
+ */
+const struct iopf_request *iopf_fault_request(struct iommu_fault *fault)
+{
+	return &iopf_event(fault)->request;
+}
+EXPORT_SYMBOL_GPL(iopf_fault_request);
+
+/**
+ * iopf_fault_whole_group() - All requests of a group
+ * @fault: what the handler was called with, not a copy
+ *
+ * Context: The handler, while it runs and has not answered the fault.
+ * Return: the group, with those of its requests that the handler has let go on
+ * before, in the order of their arrival; NULL if the fault is owed no answer.
+ */
+const struct iopf_group *iopf_fault_whole_group(struct iommu_fault *fault)
+{
+	struct iopf_grp *grp = iopf_event(fault)->grp;
+
+	return grp ? &grp->pub : NULL;
+}
+EXPORT_SYMBOL_GPL(iopf_fault_whole_group);
+
+/**
+ * iopf_fault_unrecoverable() - What an unrecoverable fault is about
+ * @fault: what the handler was called with, not a copy
+ *
+ * Context: The handler, while it runs.
+ * Return: the event, or NULL if @fault is of another type.
+ */
+const struct iommu_fault_unrecoverable *
+iopf_fault_unrecoverable(struct iommu_fault *fault)
+{
+	return iopf_event(fault)->unrecoverable;
+}
+EXPORT_SYMBOL_GPL(iopf_fault_unrecoverable);

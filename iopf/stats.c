@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: what is counted, and how long groups take
+ *
+ * Counters are there always. Latencies, from the last request of a group to its
+ * answer, need two looks at the clock and are there when iopf.latency says so.
+ */
+#include <linux/jump_label.h>
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/math64.h>
+#include <linux/moduleparam.h>
+
+#include "iopf.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "iopf."
+
+DEFINE_STATIC_KEY_FALSE(iopf_latency_key);
+
+static bool iopf_latency;
+
+static int iopf_set_latency(const char *value, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(value, kp);
+
+	if (ret)
+		return ret;
+	if (iopf_latency)
+		static_branch_enable(&iopf_latency_key);
+	else
+		static_branch_disable(&iopf_latency_key);
+	return 0;
+}
+
+static const struct kernel_param_ops iopf_latency_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = iopf_set_latency,
+	.get = param_get_bool,
+};
+
+module_param_cb(latency, &iopf_latency_ops, &iopf_latency, 0644);
+MODULE_PARM_DESC(latency,
+		 "Measure the time from the last request of a group to its answer (default N)");
+
+/* The time in ns since @grp was complete, 0 if it was not measured. */
+u64 iopf_age(struct iopf_grp *grp)
+{
+	if (!iopf_latency_enabled() || !grp->completed)
+		return 0;
+	return ktime_get_ns() - grp->completed;
+}
+
+/* Bucket 0 is for less than a microsecond, bucket n for less than 2^n. */
+static unsigned int iopf_bucket(u64 age)
+{
+	u64 us = div_u64(age, NSEC_PER_USEC);
+
+	return min_t(unsigned int, us ? ilog2(us) + 1 : 0,
+		     IOPF_LATENCY_BUCKETS - 1);
+}
+
+/* The answer of @grp is out. */
+void iopf_count_answer(struct iopf_grp *grp)
+{
+	struct iopf_dev *idev = iopf_grp_dev(grp);
+	unsigned int bucket;
+
+	lockdep_assert_held(&idev->lock);
+	idev->stats.answers[grp->code]++;
+	grp->lane->answers[grp->code]++;
+	if (!grp->age)
+		return;
+	bucket = iopf_bucket(grp->age);
+	idev->latency[bucket]++;
+	grp->lane->latency[bucket]++;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: finding a group by its key
+ *
+ * A hash table per device. A group lives for microseconds, so a table that grows
+ * and shrinks with them would do little else: this one has the size that the
+ * device's limits ask for. The factor is random, so that a device cannot choose
+ * keys that meet in one bucket.
+ */
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "iopf.h"
+
+/* Groups in a bucket when a device is at all its limits. */
+#define IOPF_TABLE_LOAD		8
+#define IOPF_TABLE_MIN_BITS	6
+#define IOPF_TABLE_MAX_BITS	16
+
+static unsigned int iopf_table_bits(const struct iopf_limits *limits)
+{
+	u64 groups = limits->partial;
+
+	/* Without a limit there is another reason why they are few. */
+	if (limits->pending != UINT_MAX)
+		groups += limits->pending;
+	return clamp_t(unsigned int, ilog2(groups / IOPF_TABLE_LOAD + 1),
+		       IOPF_TABLE_MIN_BITS, IOPF_TABLE_MAX_BITS);
+}
+
+static struct hlist_head *iopf_bucket(struct iopf_table *table,
+				      const struct iopf_key *key)
+{
+	u64 word = (u64)key->pasid << 32 | key->grpid;
+
+	return &table->buckets[word * table->factor >> (64 - table->bits)];
+}
+
+static bool iopf_key_equal(const struct iopf_key *a, const struct iopf_key *b)
+{
+	return a->grpid == b->grpid && a->pasid == b->pasid &&
+	       a->pasid_valid == b->pasid_valid;
+}
+
+/* A table for what @limits allow: 0 or -ENOMEM. May sleep. */
+int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits)
+{
+	table->bits = iopf_table_bits(limits);
+	table->buckets = kvcalloc(1 << table->bits, sizeof(*table->buckets),
+				  GFP_KERNEL);
+	table->factor = get_random_u64() | 1;
+	table->nr_groups = 0;
+	return table->buckets ? 0 : -ENOMEM;
+}
+
+void iopf_table_exit(struct iopf_table *table)
+{
+	kvfree(table->buckets);
+}
+
+/* Move all groups from @from to @to. */
+void iopf_table_move(struct iopf_table *to, struct iopf_table *from)
+{
+	struct hlist_node *next;
+	struct iopf_grp *grp;
+	unsigned int i;
+
+	for (i = 0; i < 1 << from->bits; i++)
+		hlist_for_each_entry_safe(grp, next, &from->buckets[i],
+					  table_node) {
+			iopf_table_remove(from, grp);
+			iopf_table_insert(to, grp);
+		}
+}
+
+struct iopf_grp *iopf_table_find(struct iopf_table *table,
+				 const struct iopf_key *key)
+{
+	struct iopf_grp *grp;
+
+	hlist_for_each_entry(grp, iopf_bucket(table, key), table_node)
+		if (iopf_key_equal(&grp->key, key))
+			return grp;
+	return NULL;
+}
+
+/* Another one with the key of @grp: only keys with IOPF_KEY_SOLO may have it. */
+struct iopf_grp *iopf_table_next(struct iopf_grp *grp)
+{
+	const struct iopf_key *key = &grp->key;
+
+	hlist_for_each_entry_continue(grp, table_node)
+		if (iopf_key_equal(&grp->key, key))
+			return grp;
+	return NULL;
+}
+
+void iopf_table_insert(struct iopf_table *table, struct iopf_grp *grp)
+{
+	hlist_add_head(&grp->table_node, iopf_bucket(table, &grp->key));
+	table->nr_groups++;
+}
+
+void iopf_table_remove(struct iopf_table *table, struct iopf_grp *grp)
+{
+	hlist_del(&grp->table_node);
+	table->nr_groups--;
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests that are answered although they are not the last of their group, as
+ * older revisions of VT-d have them. The requests are made from images of their
+ * descriptors, so that the bits are those of the specification.
+ */
+#include <linux/bitfield.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+
+#include "fake.h"
+
+/*
+ * VT-d 3.x, 7.4.1.1, Page Request Descriptor: 256 bits. A descriptor with private
+ * data is answered even if it is not the last one in its group, with the same data
+ * (7.6, 7.7.1).
+ */
+#define V3_TYPE			GENMASK_ULL(7, 0)
+#define V3_PASID_PRESENT	BIT_ULL(8)
+#define V3_PRIVATE_PRESENT	BIT_ULL(9)
+#define V3_PASID		GENMASK_ULL(51, 32)
+#define V3_EXEC			BIT_ULL(52)
+#define V3_PRIVILEGED		BIT_ULL(53)
+#define V3_READ			BIT_ULL(0)
+#define V3_WRITE		BIT_ULL(1)
+#define V3_LAST			BIT_ULL(2)
+#define V3_INDEX		GENMASK_ULL(11, 3)
+#define V3_ADDR			GENMASK_ULL(63, 12)
+
+/*
+ * VT-d 2.x, 7.5: 128 bits, with 23 bits of private data that every response
+ * carries back. Descriptors with SRR and without LPIG get a Page Stream Response
+ * of their own.
+ */
+#define V2_SRR			BIT_ULL(0)
+#define V2_PASID_PRESENT	BIT_ULL(2)
+#define V2_LAST			BIT_ULL(3)
+#define V2_PASID		GENMASK_ULL(23, 4)
+#define V2_PRIVATE		GENMASK_ULL(54, 32)
+#define V2_INDEX		GENMASK_ULL(63, 55)
+#define V2_READ			BIT_ULL(0)
+#define V2_WRITE		BIT_ULL(1)
+#define V2_EXEC			BIT_ULL(2)
+#define V2_PRIVILEGED		BIT_ULL(3)
+#define V2_ADDR			GENMASK_ULL(63, 12)
+
+static u32 perms(bool read, bool write, bool exec, bool privileged)
+{
+	return (read ? IOMMU_FAULT_PERM_READ : 0) |
+	       (write ? IOMMU_FAULT_PERM_WRITE : 0) |
+	       (exec ? IOMMU_FAULT_PERM_EXEC : 0) |
+	       (privileged ? IOMMU_FAULT_PERM_PRIV : 0);
+}
+
+static struct iopf_request v3_request(const u64 image[4])
+{
+	struct iopf_request request = {
+		.fault.type = IOMMU_FAULT_PAGE_REQ,
+		.fault.prm = {
+			.flags = (image[0] & V3_PASID_PRESENT ?
+				  IOMMU_FAULT_PAGE_REQUEST_PASID_VALID : 0) |
+				 (image[1] & V3_LAST ?
+				  IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE : 0),
+			.pasid = FIELD_GET(V3_PASID, image[0]),
+			.grpid = FIELD_GET(V3_INDEX, image[1]),
+			.perm = perms(image[1] & V3_READ, image[1] & V3_WRITE,
+				      image[0] & V3_EXEC,
+				      image[0] & V3_PRIVILEGED),
+			.addr = image[1] & V3_ADDR,
+		},
+	};
+
+	if (image[0] & V3_PRIVATE_PRESENT) {
+		request.marks = IOPF_REQUEST_PRIVATE_DATA;
+		request.private_data[0] = image[2];
+		request.private_data[1] = image[3];
+	}
+	return request;
+}
+
+static struct iopf_request v2_request(const u64 image[2])
+{
+	struct iopf_request request = {
+		.fault.type = IOMMU_FAULT_PAGE_REQ,
+		.fault.prm = {
+			.flags = (image[0] & V2_PASID_PRESENT ?
+				  IOMMU_FAULT_PAGE_REQUEST_PASID_VALID : 0) |
+				 (image[0] & V2_LAST ?
+				  IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE : 0),
+			.pasid = FIELD_GET(V2_PASID, image[0]),
+			.grpid = FIELD_GET(V2_INDEX, image[0]),
+			.perm = perms(image[1] & V2_READ, image[1] & V2_WRITE,
+				      image[1] & V2_EXEC,
+				      image[1] & V2_PRIVILEGED),
+			.addr = image[1] & V2_ADDR,
+		},
+	};
+
+	if (!(image[0] & (V2_SRR | V2_LAST)))
+		return request;
+	request.marks = IOPF_REQUEST_PRIVATE_DATA;
+	request.private_data[0] = FIELD_GET(V2_PRIVATE, image[0]);
+	if (!(image[0] & V2_LAST))
+		request.marks |= IOPF_REQUEST_STREAMING;
+	return request;
+}
+
+static int report_v3(struct fake *fake, u64 qw0, u64 qw1, u64 qw2, u64 qw3)
+{
+	const u64 image[4] = { qw0, qw1, qw2, qw3 };
+	struct iopf_request request = v3_request(image);
+
+	return fake_report_request(fake, &request);
+}
+
+static int report_v2(struct fake *fake, u64 qw0, u64 qw1)
+{
+	const u64 image[2] = { qw0, qw1 };
+	struct iopf_request request = v2_request(image);
+
+	return fake_report_request(fake, &request);
+}
+
+static bool last(const struct iommu_fault *fault)
+{
+	return fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+}
+
+/* What answer number @nr brought back. */
+static void expect_answer(struct kunit *test, int nr, bool is_last, u64 word0,
+			  u64 word1)
+{
+	struct fake *fake = test->priv;
+	struct iommu_fault *fault = &fake->faults[nr];
+
+	KUNIT_EXPECT_EQ(test, is_last, last(fault));
+	KUNIT_EXPECT_EQ(test, word0, fault->prm.private_data[0]);
+	KUNIT_EXPECT_EQ(test, word1, fault->prm.private_data[1]);
+}
+
+/* PASID 7 (the address space), index 5, two pages; the first with data. */
+static void v3_private_data(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	s64 before = fake_anon_pages();
+
+	KUNIT_EXPECT_EQ(test, 0,
+			report_v3(fake, 0x0000000700000301ULL, addr | 0x2a,
+				  0x1122334455667788ULL, 0x99aabbccddeeff00ULL));
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_EQ(test, FAKE_SVA_PASID, fake->log[0].pasid);
+	KUNIT_EXPECT_EQ(test, 5, fake->log[0].grpid);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	expect_answer(test, 0, false, 0x1122334455667788ULL,
+		      0x99aabbccddeeff00ULL);
+	KUNIT_EXPECT_EQ(test, before + 1, fake_anon_pages());
+
+	/* The last one, without data: the group's own answer. */
+	KUNIT_EXPECT_EQ(test, 0,
+			report_v3(fake, 0x0000000700000101ULL,
+				  (addr + PAGE_SIZE) | 0x2e, 1, 2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
+	expect_answer(test, 1, true, 0, 0);
+	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
+}
+
+/* Data on the last request goes back with the group's answer, which is one. */
+static void v3_private_last(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	s64 before = fake_anon_pages();
+
+	report_v3(fake, 0x0000000700000101ULL, addr | 0x2a, 0, 0);
+	report_v3(fake, 0x0000000700000301ULL, (addr + PAGE_SIZE) | 0x2e,
+		  0xa, 0xb);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	expect_answer(test, 0, true, 0xa, 0xb);
+	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+}
+
+/* Refused, its group forgotten, or without anybody there: answered, with data. */
+static void v3_owed(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	/* PASID 0x63: nobody's. The partial one without data is owed nothing. */
+	report_v3(fake, 0x0000006300000101ULL, 0x1000 | 0x2a, 0, 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			report_v3(fake, 0x0000006300000301ULL, 0x2000 | 0x2a,
+				  3, 4));
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	expect_answer(test, 0, false, 3, 4);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	/* On no queue. */
+	fake_remove_device(fake);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			report_v3(fake, 0x0000006300000301ULL, 0x3000 | 0x2a,
+				  5, 6));
+	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	expect_answer(test, 2, false, 5, 6);
+	fake_add_device(test);
+}
+
+/* To a domain's handler each is a whole group; to the device it is what it was. */
+static void v3_domain(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	int i;
+
+	/* PASID 5, index 5 three times. */
+	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 1, 1);
+	report_v3(fake, 0x0000000500000301ULL, 0x2000 | 0x2a, 2, 2);
+	report_v3(fake, 0x0000000500000301ULL, 0x3000 | 0x2e, 3, 3);
+	KUNIT_ASSERT_EQ(test, 3, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 3, fake_idev(fake)->nr_pending);
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, 1, fake->taken[i]->fault_count);
+		KUNIT_EXPECT_TRUE(test,
+				  last(&fake->taken[i]->last_fault.fault));
+	}
+	for (i = 2; i >= 0; i--) {
+		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(fake->taken[i]);
+		expect_answer(test, 2 - i, i == 2, i + 1, i + 1);
+	}
+	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+}
+
+/* Exactly once, also if nobody answers or the PASID goes away. */
+static void v3_ends_early(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 1, 1);
+	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	expect_answer(test, 0, false, 1, 1);
+	iopf_queue_set_timeout(fake->queue, 50);
+	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 2, 2);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
+	expect_answer(test, 1, false, 2, 2);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_group_response(fake->taken[1], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	iopf_free_group(fake->taken[1]);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->stats.late);
+}
+
+struct seen {
+	struct fake *fake;
+	unsigned int count;
+	u32 marks[4];
+	u64 data[4];
+	u64 cookie[4];
+};
+
+static int see(struct iommu_fault *fault, void *data)
+{
+	const struct iopf_request *request = iopf_fault_request(fault);
+	struct seen *seen = data;
+
+	seen->marks[seen->count] = request->marks;
+	seen->data[seen->count] = request->private_data[1];
+	seen->cookie[seen->count] = iopf_fault_cookie(fault);
+	seen->count++;
+	return IOMMU_FAULT_STATUS_HANDLED;
+}
+
+/* A registered handler sees the marks, and answers each by its cookie. */
+static void v3_handler(struct kunit *test)
+{
+	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
+	struct fake *fake = test->priv;
+	struct seen seen = { fake };
+	int i;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(fake_dev(fake),
+							    see, &seen));
+	for (i = 0; i < 3; i++)
+		report_v3(fake, 0x0000006300000301ULL, 0x1000 | 0x2a, 0, i);
+	KUNIT_EXPECT_EQ(test, 3, seen.count);
+	for (i = 2; i >= 0; i--) {
+		KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, seen.marks[i]);
+		KUNIT_EXPECT_EQ(test, i, seen.data[i]);
+		KUNIT_EXPECT_EQ(test, 0,
+				iommu_page_response_by_cookie(fake_dev(fake),
+							      &msg,
+							      seen.cookie[i]));
+		expect_answer(test, 2 - i, false, 0, i);
+	}
+	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0,
+			iommu_unregister_device_fault_handler(fake_dev(fake)));
+}
+
+static int keep(struct iommu_fault *fault, void *data)
+{
+	return IOMMU_FAULT_STATUS_HANDLED;
+}
+
+/* By PASID and index the oldest is meant. */
+static void v3_handler_in_order(struct kunit *test)
+{
+	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
+	struct fake *fake = test->priv;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(fake_dev(fake),
+							    keep, NULL));
+	report_v3(fake, 0x0000006300000301ULL, 0x1000 | 0x2a, 0, 1);
+	report_v3(fake, 0x0000006300000101ULL, 0x2000 | 0x2e, 0, 2);
+	report_v3(fake, 0x0000006300000301ULL, 0x3000 | 0x2a, 0, 3);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, 0,
+				iommu_page_response(fake_dev(fake), &msg));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iommu_page_response(fake_dev(fake), &msg));
+	expect_answer(test, 0, false, 0, 1);
+	expect_answer(test, 1, true, 0, 0);
+	expect_answer(test, 2, false, 0, 3);
+	KUNIT_EXPECT_EQ(test, 0,
+			iommu_unregister_device_fault_handler(fake_dev(fake)));
+}
+
+/* PASID 7, index 3: two streamed, one that is not, and the last one. */
+static void v2_streaming(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 4 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	s64 before = fake_anon_pages();
+
+	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000100000075ULL,
+					   addr | 0x2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000200000075ULL,
+					   (addr + PAGE_SIZE) | 0x2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
+	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000300000074ULL,
+					   (addr + 2 * PAGE_SIZE) | 0x2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000400000078ULL | 0x4,
+					   (addr + 3 * PAGE_SIZE) | 0x2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 3));
+	KUNIT_EXPECT_EQ(test, before + 4, fake_anon_pages());
+
+	expect_answer(test, 0, false, 1, 0);
+	expect_answer(test, 1, false, 2, 0);
+	expect_answer(test, 2, true, 4, 0);
+	/* A Page Stream Response carries the address. */
+	KUNIT_EXPECT_EQ(test, addr + PAGE_SIZE, fake->faults[1].prm.addr);
+	KUNIT_EXPECT_EQ(test, 3, fake->log[1].grpid);
+}
+
+/* Each has its own code: a bad one spoils neither the others nor the group. */
+static void v2_streaming_codes(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE, PROT_READ);
+	struct fake *fake = test->priv;
+
+	report_v2(fake, 0x0180000100000075ULL, addr | 0x2);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	report_v2(fake, 0x0180000200000075ULL, addr | 0x1);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
+	report_v2(fake, 0x018000030000007cULL, (addr + PAGE_SIZE) | 0x1);
+	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 3));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[2].code);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(v3_private_data),
+	KUNIT_CASE(v3_private_last),
+	KUNIT_CASE(v3_owed),
+	KUNIT_CASE(v3_domain),
+	KUNIT_CASE(v3_ends_early),
+	KUNIT_CASE(v3_handler),
+	KUNIT_CASE(v3_handler_in_order),
+	KUNIT_CASE(v2_streaming),
+	KUNIT_CASE(v2_streaming_codes),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-marks",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

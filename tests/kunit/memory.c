@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory runs out, or is asked for without end
+ */
+#include <linux/ktime.h>
+#include <linux/sort.h>
+
+#include "fake.h"
+
+/* More than a group has room for without an allocation. */
+#define REQUESTS	(IOPF_INLINE_REQUESTS + 4)
+#define PROBES		101
+
+#ifdef CONFIG_FAILSLAB
+/* A group whose @nth allocation fails. True if it had that many. */
+static bool report_with_failure(struct fake *fake, u32 pasid, u32 grpid,
+				unsigned int nth)
+{
+	bool failed;
+	int i;
+
+	/* What is kept of earlier groups would do without the allocation. */
+	iopf_spare_free(fake_idev(fake));
+	current->fail_nth = nth;
+	for (i = 1; i < REQUESTS; i++)
+		fake_partial(fake, pasid, grpid, 0);
+	fake_last(fake, pasid, grpid, 0);
+	failed = !current->fail_nth;
+	current->fail_nth = 0;
+	return failed;
+}
+
+static void answer_taken(struct fake *fake)
+{
+	while (fake->nr_taken) {
+		struct iopf_group *group = fake->taken[--fake->nr_taken];
+
+		iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(group);
+	}
+}
+
+/* Each allocation in turn: the group is served from the reserve, or refused. */
+static void every_allocation_fails(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	unsigned int n = 1;
+
+	while (report_with_failure(fake, FAKE_PASID, n, n)) {
+		answer_taken(fake);
+		KUNIT_EXPECT_EQ(test, 1,
+				fake_answers_for(fake, FAKE_PASID, n));
+		n++;
+		KUNIT_ASSERT_GT(test, 100, n);
+	}
+	answer_taken(fake);
+	/* The lane, the group itself, what it has no room for. */
+	KUNIT_EXPECT_LE(test, 4, n);
+}
+
+/* Groups live from the reserve until that is empty, too; then they are refused. */
+static void reserve_is_empty(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	/* A lane has no reserve: the PASID has to be known. */
+	fake_last(fake, FAKE_PASID, IOPF_RESERVE_GROUPS + 1, 0);
+	answer_taken(fake);
+	iopf_spare_free(idev);
+	for (i = 0; i <= IOPF_RESERVE_GROUPS; i++) {
+		current->fail_nth = 1;
+		KUNIT_EXPECT_EQ(test, i < IOPF_RESERVE_GROUPS ? 0 : -ENOMEM,
+				fake_last(fake, FAKE_PASID, i, 0));
+		KUNIT_EXPECT_EQ(test, 0, current->fail_nth);
+		current->fail_nth = 0;
+	}
+	KUNIT_EXPECT_EQ(test, 1, idev->stats.nomem);
+	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID,
+						  IOPF_RESERVE_GROUPS));
+	answer_taken(fake);
+	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS + 2, fake->answers);
+}
+
+/* Each allocation of the first group of a PASID, which needs a lane. */
+static void every_allocation_of_a_lane_fails(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	unsigned int n = 1;
+
+	while (report_with_failure(fake, 1000 + n, 1, n)) {
+		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, 1000 + n, 1));
+		n++;
+		KUNIT_ASSERT_GT(test, 100, n);
+	}
+	KUNIT_EXPECT_LE(test, 5, n);
+}
+#else
+static void reserve_is_empty(struct kunit *test)
+{
+	kunit_skip(test, "CONFIG_FAILSLAB is not set");
+}
+
+static void every_allocation_fails(struct kunit *test)
+{
+	kunit_skip(test, "CONFIG_FAILSLAB is not set");
+}
+
+static void every_allocation_of_a_lane_fails(struct kunit *test)
+{
+	kunit_skip(test, "CONFIG_FAILSLAB is not set");
+}
+#endif
+
+static int compare_times(const void *a, const void *b)
+{
+	u64 left = *(const u64 *)a;
+	u64 right = *(const u64 *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* What a group costs its reporter that has nothing to do with others, in ns. */
+static u64 cost_of_a_group(struct kunit *test, u32 grpid)
+{
+	struct fake *fake = test->priv;
+	u64 times[PROBES];
+	int i;
+
+	for (i = 0; i < PROBES; i++) {
+		u64 start = ktime_get_ns();
+
+		fake_last(fake, FAKE_PASID, grpid + i, 0);
+		times[i] = ktime_get_ns() - start;
+		KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
+		fake->nr_taken = 0;
+		iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(fake->taken[0]);
+	}
+	sort(times, PROBES, sizeof(times[0]), compare_times, NULL);
+	return times[PROBES / 2];
+}
+
+/*
+ * A million requests that never become groups: what is kept of them is limited, and
+ * other groups do not notice. The kernel's own queue keeps all of them, and looks at
+ * each of them with each last request.
+ */
+static void million_partial(struct kunit *test)
+{
+	int requests = IS_ENABLED(CONFIG_KASAN) ? 100000 : 1000000;
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	u64 before, after;
+	int i;
+
+	before = cost_of_a_group(test, 1);
+	for (i = 0; i < requests; i++)
+		fake_partial(fake, FAKE_SVA_PASID, i, 0);
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_partial);
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_rejected);
+	KUNIT_EXPECT_EQ(test, requests - IOPF_DEFAULT_LIMIT,
+			idev->stats.limited);
+	after = cost_of_a_group(test, 1000);
+	kunit_info(test, "a group takes its reporter %llu ns before, %llu ns after\n",
+		   before, after);
+	KUNIT_EXPECT_LE(test, after, 3 * before + 2000);
+	KUNIT_EXPECT_EQ(test, 2 * PROBES, fake->answers);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(every_allocation_fails),
+	KUNIT_CASE(every_allocation_of_a_lane_fails),
+	KUNIT_CASE(reserve_is_empty),
+	KUNIT_CASE(million_partial),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf-memory",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
