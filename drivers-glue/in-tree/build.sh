@@ -8,13 +8,18 @@
 #   KERNEL  7.3 or 6.12: a series of Debian's linux-source packages
 #   KSRC    the user's own tree instead; it is copied, never written to
 #   IMPL    iopf or upstream: whose fault queue
-#   CONFIG  release or debug
+#   CONFIG  release, debug or kcsan
+#   PRQ     kernel or iopf: intel-iommu's page request driver, or the library's
+#   FIXES   1: with the fixes to known bugs of the tree
 #
-# One source tree serves every IMPL and CONFIG: CONFIG_IOPF_QUEUE chooses.
+# One source tree serves every IMPL and CONFIG: CONFIG_IOPF_QUEUE chooses. It has
+# the fixes or not, as the last build wanted it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-: "${KERNEL:=7.3}" "${IMPL:=iopf}" "${CONFIG:=release}" "${KSRC:=}"
+: "${KERNEL:=7.3}" "${IMPL:=iopf}" "${CONFIG:=release}" "${KSRC:=}" "${FIXES:=0}"
+: "${PRQ:=kernel}"
+export FIXES
 GLUE=$TOP/drivers-glue/in-tree
 CONFIGS=$TOP/tests/configs
 
@@ -25,8 +30,17 @@ check_variables()
 	*) die "IMPL=$IMPL is unknown" "IMPL=iopf or IMPL=upstream" ;;
 	esac
 	case $CONFIG in
-	release|debug) ;;
-	*) die "CONFIG=$CONFIG is unknown" "CONFIG=release or CONFIG=debug" ;;
+	release|debug|kcsan) ;;
+	*) die "CONFIG=$CONFIG is unknown" "CONFIG=release, CONFIG=debug or CONFIG=kcsan" ;;
+	esac
+	case $PRQ:$IMPL in
+	kernel:*|iopf:iopf) ;;
+	iopf:*) die "PRQ=iopf needs the library" "with IMPL=$IMPL there is PRQ=kernel only" ;;
+	*) die "PRQ=$PRQ is unknown" "PRQ=kernel or PRQ=iopf" ;;
+	esac
+	case $FIXES in
+	0|1) ;;
+	*) die "FIXES=$FIXES is unknown" "FIXES=0 or FIXES=1" ;;
 	esac
 	if [ -n "$KSRC" ]; then
 		[ -f "$KSRC/Makefile" ] || die "KSRC=$KSRC is no kernel tree"
@@ -59,7 +73,8 @@ copy_user()
 	rsync -a --delete --exclude .git --exclude '*.o' --exclude '.*.cmd' \
 		--exclude /.config --exclude /include/config \
 		--exclude /include/generated --exclude '/arch/*/include/generated' \
-		--exclude /drivers/iommu/iopf --exclude '/include/*/iopf.h' \
+		--include '/drivers/iommu/iopf/.fixes/***' \
+		--exclude '/drivers/iommu/iopf/*' --exclude '/include/*/iopf.h' \
 		--exclude '/include/*/*/iopf.h' "$1/" "$2/"
 }
 
@@ -105,8 +120,9 @@ fragments()
 
 	major=$(awk '/^VERSION = /{ print $3 }' "$tree/Makefile")
 	ls "$CONFIGS/base.config" "$CONFIGS/base-$major.config" \
-		"$CONFIGS/$CONFIG.config" "$CONFIGS/$IMPL.config" \
-		"$CONFIGS/$IMPL-$CONFIG.config" 2>/dev/null || true
+		"$CONFIGS/$CONFIG.config" "$CONFIGS/$CONFIG-$major.config" \
+		"$CONFIGS/$IMPL.config" "$CONFIGS/$IMPL-$CONFIG-$major.config" \
+		"$CONFIGS/prq-$PRQ.config" 2>/dev/null || true
 }
 
 # What the result depends on; equal stamps mean there is nothing to build.
@@ -118,6 +134,8 @@ stamp()
 		fragments | xargs cat
 		(cd "$tree" && xargs sha1sum <drivers/iommu/iopf/.placed)
 		sha1sum <"$tree/drivers/iommu/iommu-sva.c"
+		sha1sum <"$tree/drivers/iommu/intel/pasid.c"
+		sha1sum <"$tree/drivers/iommu/intel/Makefile"
 		[ -z "$KSRC" ] || find "$tree" -type f -newer "$build/.stamp" 2>/dev/null
 	} | sha1sum
 }
@@ -149,7 +167,7 @@ seed()
 {
 	local other
 
-	for other in "$IOPF_CACHE/build/$name"-{iopf,upstream}-"$CONFIG"; do
+	for other in "$IOPF_CACHE/build/$name"-{iopf,upstream}-"$CONFIG"{,-prq}{,-fixes}; do
 		if [ -e "$other/.stamp" ] && [ "$other" != "$build" ]; then
 			rm -rf "$build"
 			cp -a "$other" "$build"
@@ -175,20 +193,22 @@ kernel()
 	with_lock "build-$name"
 	prepare_tree
 	if [ "$(cat "$build/.stamp" 2>/dev/null)" = "$(stamp)" ]; then
-		say "kernel $name $IMPL $CONFIG is up to date"
+		say "kernel ${build##*/} is up to date"
 		return
 	fi
 	[ -d "$build" ] || seed
-	run_logged "$build.config.log" "configuring kernel $name $IMPL $CONFIG" configure
-	run_logged "$build.log" "building kernel $name $IMPL $CONFIG (first time: 5 to 10 minutes)" compile
+	run_logged "$build.config.log" "configuring kernel ${build##*/}" configure
+	run_logged "$build.log" "building kernel ${build##*/} (first time: 5 to 10 minutes)" compile
 	stamp >"$build/.stamp.new"
 	mv "$build/.stamp.new" "$build/.stamp"
-	say "kernel $name $IMPL $CONFIG: $build/bzImage"
+	say "kernel ${build##*/}: $build/bzImage"
 }
 
 check_variables
 tree=$IOPF_CACHE/tree/$name
 build=$IOPF_CACHE/build/$name-$IMPL-$CONFIG
+[ "$PRQ" = kernel ] || build=$build-prq
+[ "$FIXES" = 0 ] || build=$build-fixes
 case ${1:-} in
 kernel) kernel ;;
 tree)

@@ -4,9 +4,11 @@
 # tree.sh apply|unapply DIR: puts the library into the kernel tree DIR beside
 # drivers/iommu/io-pgfault.c, or takes it out again and leaves the tree as it
 # was. Everything is checked before the first byte is written. FORCE=1 allows
-# kernel versions that nobody tested.
+# kernel versions that nobody tested, FIXES=1 mends known bugs of the tree.
+# BROKEN=NAME makes one of the mistakes in tests/broken.list, for tests of the tests.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/fixes.sh"
 
 MANIFEST=drivers/iommu/iopf/.placed
 BEGIN='# iopf: begin (placed by make apply)'
@@ -23,6 +25,7 @@ placements()
 {
 	(cd "$TOP" && {
 		find iopf -type f -printf '%p\tdrivers/iommu/%p\n'
+		find drivers-glue/intel-svm -type f -printf '%p\tdrivers/iommu/iopf/intel/%P\n'
 		find tests/kunit -type f -printf '%p\tdrivers/iommu/iopf/tests/%P\n'
 		find include -type f -printf '%p\t%p\n'
 	} | sort)
@@ -40,6 +43,26 @@ hook_makefile()
 			print "else"
 			print end
 			print
+			print begin
+			print "endif"
+			print end
+		}'
+}
+
+# intel-iommu's own page request driver, or ours.
+hook_intel()
+{
+	awk -v begin="$BEGIN" -v end="$END" '
+		!/^obj-.* prq\.o( |$)/ { print; next }
+		{
+			with = $0
+			sub(/ prq\.o/, "")
+			print begin
+			print "ifdef CONFIG_IOPF_INTEL_PRQ"
+			print
+			print "else"
+			print end
+			print with
 			print begin
 			print "endif"
 			print end
@@ -80,6 +103,7 @@ rewrite()
 }
 
 hook_makefile_again() { unhook | hook_makefile; }
+hook_intel_again() { unhook | hook_intel; }
 hook_kconfig_again() { unhook | hook_kconfig; }
 
 check_tree()
@@ -105,6 +129,8 @@ check_tree()
 	unhook <"$DIR/drivers/iommu/Makefile" | grep -qxF "$UPSTREAM" ||
 		die "$DIR/drivers/iommu/Makefile does not build io-pgfault.o the way this script knows" \
 		    "it looks for the line: $UPSTREAM"
+	unhook <"$DIR/drivers/iommu/intel/Makefile" | grep -qE '^obj-.* prq\.o( |$)' ||
+		die "$DIR/drivers/iommu/intel/Makefile does not build prq.o the way this script knows"
 	grep -qx 'endif # IOMMU_SUPPORT' "$DIR/drivers/iommu/Kconfig" ||
 		die "$DIR/drivers/iommu/Kconfig has no line 'endif # IOMMU_SUPPORT'"
 }
@@ -131,7 +157,7 @@ remove_placed()
 		rm -f "${DIR:?}/$place"
 	done <"$DIR/$MANIFEST"
 	rm -f "$DIR/$MANIFEST"
-	rmdir "$DIR/drivers/iommu/iopf/tests" "$DIR/drivers/iommu/iopf" 2>/dev/null || true
+	rmdir "$DIR/drivers/iommu/iopf/tests" "$DIR/drivers/iommu/iopf/intel" "$DIR/drivers/iommu/iopf" 2>/dev/null || true
 	[ ! -d "$DIR/drivers/iommu/iopf" ] ||
 		say "notice: $DIR/drivers/iommu/iopf holds other files and stays"
 }
@@ -147,28 +173,67 @@ remove_stale()
 	done <"$DIR/$MANIFEST"
 }
 
+# mistake COLUMN: of the one that BROKEN names.
+mistake()
+{
+	awk -F '\t' -v name="$BROKEN" -v column="$1" \
+		'!/^#/ && $1 == name { print $column }' "$TOP/tests/broken.list"
+}
+
+check_broken()
+{
+	local file
+
+	[ -n "$BROKEN" ] || return 0
+	file=$TOP/iopf/$(mistake 2)
+	[ -f "$file" ] ||
+		die "BROKEN=$BROKEN is unknown" "tests/broken.list has the names"
+	! sed -e "$(mistake 3)" "$file" | cmp -s - "$file" ||
+		die "BROKEN=$BROKEN changes nothing in iopf/$(mistake 2)" \
+		    "the code has changed: mend tests/broken.list"
+	say "notice: the library is broken on purpose: $BROKEN"
+}
+
+# text_of SOURCE: as it is to be placed.
+text_of()
+{
+	if [ -n "$BROKEN" ] && [ "$1" = "iopf/$(mistake 2)" ]; then
+		sed -e "$(mistake 3)" "$TOP/$1"
+	else
+		cat "$TOP/$1"
+	fi
+}
+
 apply()
 {
 	local source place
 
+	check_broken
 	check_collisions
+	prepare_fixes "$tmp"
 	remove_stale
 	mkdir -p "$DIR/drivers/iommu/iopf"
 	placements | cut -f 2 >"$DIR/$MANIFEST"
 	while IFS=$'\t' read -r source place; do
-		cmp -s "$TOP/$source" "$DIR/$place" && continue
+		text_of "$source" | cmp -s - "$DIR/$place" && continue
 		mkdir -p "$(dirname "$DIR/$place")"
-		cp "$TOP/$source" "$DIR/$place"
+		text_of "$source" >"$DIR/$place"
 	done < <(placements)
 	rewrite "$DIR/drivers/iommu/Makefile" hook_makefile_again
+	rewrite "$DIR/drivers/iommu/intel/Makefile" hook_intel_again
 	rewrite "$DIR/drivers/iommu/Kconfig" hook_kconfig_again
+	install_fixes "$tmp"
 	say "the library is in $DIR: choose it with CONFIG_IOPF_QUEUE"
 }
 
 unapply()
 {
+	FIXES=0
+	prepare_fixes "$tmp"
+	install_fixes "$tmp"
 	remove_placed
 	rewrite "$DIR/drivers/iommu/Makefile" unhook
+	rewrite "$DIR/drivers/iommu/intel/Makefile" unhook
 	rewrite "$DIR/drivers/iommu/Kconfig" unhook
 	say "the library is out of $DIR"
 }
@@ -176,9 +241,16 @@ unapply()
 [ $# -eq 2 ] || usage
 [ -n "$2" ] || usage
 DIR=${2%/}
+: "${BROKEN:=}"
 case $1 in
 apply|unapply) ;;
 *) usage ;;
 esac
+case ${FIXES:-0} in
+0|1) ;;
+*) die "FIXES=$FIXES is unknown" "FIXES=1 mends known bugs of the tree, see Documentation/fixes.rst" ;;
+esac
 check_tree
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 "$1"

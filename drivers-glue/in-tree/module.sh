@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# module.sh FOLDER NAME: builds NAME.ko from drivers-glue/FOLDER for the kernel that
+# KERNEL, KSRC, IMPL and CONFIG name and prints where it is. A copy of the sources
+# is built in the cache, so that neither that folder nor the kernel's gets objects.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ $# -eq 2 ] || die "usage: $0 FOLDER NAME"
+kdir=$("$TOP/drivers-glue/in-tree/build.sh" kdir)
+[ -e "$kdir/.stamp" ] || "$TOP/drivers-glue/in-tree/build.sh" kernel
+build=$IOPF_CACHE/module/$(basename "$kdir")/$1
+with_lock "module-$(basename "$kdir")"
+mkdir -p "$build"
+for file in "$TOP/drivers-glue/$1"/{*.c,*.h,Makefile}; do
+	cmp -s "$file" "$build/${file##*/}" || cp "$file" "$build/"
+done
+stamp=$(cat "$kdir/.stamp" "$build"/*.[ch] "$build/Makefile" | sha1sum)
+if [ "$(cat "$build/.stamp" 2>/dev/null)" != "$stamp" ]; then
+	run_logged "$build/build.log" "building $2.ko for $(basename "$kdir")" \
+		make -C "$kdir" M="$build" W=1 modules
+	echo "$stamp" >"$build/.stamp"
+fi
+echo "$build/$2.ko"
