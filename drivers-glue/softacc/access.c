@@ -56,6 +56,20 @@ static int softacc_fill(struct softacc_thread *thread,
 	return softacc_write(chunk, job->dst, thread->dst, n, miss);
 }
 
+/* The first word of a page, or of what the job has of it. */
+static int softacc_touch(const struct softacc_chunk *chunk,
+			 struct softacc_miss *miss)
+{
+	const struct softacc_job *job = &chunk->work->job;
+	u64 __user *word = u64_to_user_ptr(job->dst + chunk->pos);
+
+	/* One failing access, where a copy would try once more bytewise. */
+	if (__put_user(softacc_pattern(job->seed, chunk->pos), word))
+		return softacc_missing(chunk, job->dst, IOMMU_FAULT_PERM_WRITE,
+				       miss);
+	return 0;
+}
+
 static int softacc_copy(struct softacc_thread *thread,
 			struct softacc_chunk *chunk, u64 n,
 			struct softacc_miss *miss)
@@ -121,6 +135,8 @@ static int softacc_access_piece(struct softacc_thread *thread,
 		return softacc_copy(thread, chunk, n, miss);
 	case SOFTACC_OP_COMPARE:
 		return softacc_compare(thread, chunk, n, miss);
+	case SOFTACC_OP_TOUCH:
+		return softacc_touch(chunk, miss);
 	default:
 		return softacc_checksum(thread, chunk, n, miss);
 	}

@@ -17,6 +17,29 @@ static inline int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 {
 	return iopf_queue_flush_dev(dev);
 }
+
+static inline int iopf_pasid_set_prefault(struct device *dev, u32 pasid,
+					  int pages)
+{
+	return pages < 0 ? 0 : -EOPNOTSUPP;
+}
+
+/* It has no limits, and no time is ever over. */
+struct iopf_limits {
+	unsigned int partial;
+	unsigned int pending;
+};
+
+static inline int iopf_device_set_limits(struct device *dev,
+					 const struct iopf_limits *limits)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int iopf_queue_set_timeout(struct iopf_queue *queue, int ms)
+{
+	return -EOPNOTSUPP;
+}
 #endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)

@@ -7,8 +7,17 @@
  *	device.c    a device's outstanding groups and counters
  *	access.c    how the engine touches memory
  *	engine.c    its threads, which work on jobs
+ *	floor.c     the pages without a page request, for comparison
  *	queue.c     files and jobs: what UACCE and user space see
+ *	handler.c   PASIDs with a handler of their own
+ *	provoke.c   disturbance on request
  *	main.c      devices come and go
+ *
+ * iommu.c and ring.c make, with platform.c, one of two ports. The other one:
+ *
+ *	vtd.c       page requests in the ring of an emulated VT-d, and its answers
+ *	pci.c       the PCI function that sends them
+ *	ecam.c      and what its root port lacks in some kernels
  *
  * Locks: softacc_dev.lock and softacc_queue.lock are not nested in each other;
  * the lock of the ring nests in neither. Answers come in any context, so
@@ -21,6 +30,7 @@
 #include <linux/hashtable.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/pci.h>
 #include <linux/spinlock.h>
 #include <linux/uacce.h>
 #include <linux/wait.h>
@@ -30,11 +40,11 @@
 
 #define SOFTACC_MAX_DEVICES	16
 #define SOFTACC_MAX_PASID_BITS	20
-#define SOFTACC_MAX_PRG_BITS	16
 
 struct softacc_dev;
 struct softacc_queue;
 struct softacc_chunk;
+struct softacc_handler;
 
 /**
  * struct softacc_prq - a page request, as it stands in the ring
@@ -59,7 +69,7 @@ struct softacc_prq {
  * @thread: whose it is, NULL once nobody waits for it any more
  * @chunk: what waits for it
  * @pasid: PASID; with the answer it stays, to know a second one
- * @posted: when it was sent, ktime in ns
+ * @posted: when it was sent, local_clock()
  */
 struct softacc_group {
 	struct softacc_thread *thread;
@@ -93,7 +103,15 @@ struct softacc_indices {
 };
 
 /**
- * struct softacc_port - how page requests leave a device
+ * struct softacc_port - where a device is, and how page requests leave it
+ * @name: for the parameter of the module
+ * @prg_bits: width of the engine's page request group indices, by default
+ * @max_prg_bits: and at most
+ * @injected: how many indices from %SOFTACC_INJECT_GRPID on it can carry, 0 for any
+ * @init: once, before the first device
+ * @exit: after the last one
+ * @add: make the device @id, set softacc_dev.dev
+ * @remove: and remove it; nothing is posted any more
  * @post: send the requests of a group: @first, and @count - 1 for the pages after
  *	it. The flag for the last one, if @first has it, belongs to the last one.
  *	False without room for all; nothing has been sent then. Does not sleep.
@@ -103,6 +121,14 @@ struct softacc_indices {
  * softacc_stop_pasid() and softacc_forget_pasid() if it knows of detached PASIDs.
  */
 struct softacc_port {
+	const char *name;
+	unsigned int prg_bits;
+	unsigned int max_prg_bits;
+	unsigned int injected;
+	int (*init)(void);
+	void (*exit)(void);
+	int (*add)(struct softacc_dev *sdev, int id);
+	void (*remove)(struct softacc_dev *sdev);
 	bool (*post)(const struct softacc_prq *first, unsigned int count);
 	unsigned int (*capacity)(void);
 };
@@ -112,6 +138,7 @@ struct softacc_port {
  * @dev: its device
  * @port: where its requests go
  * @uacce: its character device
+ * @handler: PASIDs with a handler of their own, or NULL
  * @lock: guards all that follows
  * @queues: open files
  * @indices: page request group indices in use
@@ -122,6 +149,7 @@ struct softacc_dev {
 	struct device *dev;
 	const struct softacc_port *port;
 	struct uacce_device *uacce;
+	struct softacc_handler *handler;
 
 	spinlock_t lock; /* all that follows */
 	struct list_head queues;
@@ -195,6 +223,7 @@ struct softacc_chunk {
  * @task: the thread
  * @wait: where it waits for answers and jobs
  * @nr_chunks: chunks that it may have under way
+ * @todo: chunks that there is a reason to look at
  * @src: a page's worth of what it reads
  * @dst: and of what it writes or compares with
  * @chunks: the chunks
@@ -204,6 +233,7 @@ struct softacc_thread {
 	struct task_struct *task;
 	wait_queue_head_t wait;
 	unsigned int nr_chunks;
+	DECLARE_BITMAP(todo, SOFTACC_MAX_OUTSTANDING);
 	u64 *src;
 	u64 *dst;
 	struct softacc_chunk chunks[] __counted_by(nr_chunks);
@@ -268,15 +298,44 @@ struct softacc_miss {
 	u32 perm;
 };
 
+/* Pages that a group asks for. */
+static inline u32 softacc_miss_pages(const struct softacc_queue *queue,
+				     const struct softacc_miss *miss)
+{
+	return min_t(u64, queue->config.pages_per_group,
+		     (PAGE_ALIGN(miss->end) - miss->addr) >> PAGE_SHIFT);
+}
+
 /* ring.c */
 int softacc_ring_init(unsigned int entries);
 void softacc_ring_exit(void);
 void softacc_ring_drain(void);
+void softacc_ring_call(void (*fn)(struct device *dev), struct device *dev);
+bool softacc_ring_post(const struct softacc_prq *first, unsigned int count);
+unsigned int softacc_ring_capacity(void);
 
+/* platform.c */
 extern const struct softacc_port softacc_ring_port;
+
+/* vtd.c */
+extern const struct softacc_port softacc_vtd_port;
+
+/* ecam.c */
+int softacc_ecam_init(void);
+void softacc_ecam_exit(void);
+
+/* pci.c */
+int softacc_pci_init(void);
+void softacc_pci_exit(void);
+struct pci_dev *softacc_pci_add(int id);
+void softacc_pci_remove(struct pci_dev *pdev);
+bool softacc_pci_pri_enabled(struct pci_dev *pdev);
 
 /* iommu.c */
 extern bool softacc_no_drain;
+extern bool softacc_no_flush;
+extern bool softacc_overflow;
+extern unsigned int softacc_slow_answers;
 
 int softacc_iommu_init(void);
 void softacc_iommu_exit(void);
@@ -284,6 +343,14 @@ int softacc_iommu_prepare(struct device *dev);
 void softacc_iommu_unprepare(struct device *dev);
 int softacc_iommu_add(struct device *dev);
 void softacc_iommu_remove(struct device *dev);
+void softacc_iommu_begin(struct device *dev);
+void softacc_iommu_end(struct device *dev);
+void softacc_iommu_flush(struct device *dev);
+void softacc_iommu_replug(struct device *dev);
+void softacc_iommu_discard(void);
+void softacc_discard_partial(struct device *unused);
+int softacc_iommu_set_timeout(unsigned int ms);
+void softacc_init_domain(struct iommu_domain *domain);
 
 /* device.c */
 extern unsigned int softacc_prg_bits;
@@ -296,7 +363,7 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss);
 void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk);
 void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
-		    u32 grpid, u32 code);
+		    u32 grpid, bool last, u32 code);
 void softacc_stop_pasid(struct softacc_dev *sdev, u32 pasid);
 void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid);
 void softacc_read_stats(struct softacc_dev *sdev,
@@ -318,10 +385,27 @@ void softacc_free_all_injected(struct softacc_dev *sdev);
 int softacc_access(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		   struct softacc_miss *miss);
 
+/* floor.c */
+int softacc_fault_in(struct softacc_queue *queue,
+		     const struct softacc_miss *miss);
+
 /* engine.c */
 int softacc_engine_start(struct softacc_queue *queue);
 void softacc_engine_stop(struct softacc_queue *queue);
 void softacc_engine_wake(struct softacc_queue *queue);
+void softacc_todo(struct softacc_thread *thread, struct softacc_chunk *chunk);
+
+/* handler.c */
+int softacc_handler_add(struct softacc_dev *sdev);
+void softacc_handler_remove(struct softacc_dev *sdev);
+void softacc_handler_flush(struct softacc_dev *sdev);
+void softacc_handler_exit(void);
+
+/* main.c */
+extern const struct softacc_port *softacc_port;
+
+void softacc_for_each(void (*fn)(struct softacc_dev *sdev, unsigned int arg),
+		      unsigned int arg);
 
 /* queue.c */
 extern const struct uacce_ops softacc_uacce_ops;

@@ -5,8 +5,8 @@
  * As with a PCI function the index of a group is in use, whatever becomes of the
  * job, until the answer comes or the PASID has been drained.
  */
-#include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "core.h"
@@ -168,9 +168,9 @@ static u32 softacc_take_index(struct softacc_indices *indices)
 	return grpid;
 }
 
-/* A group of @chunk: 0 or a negative errno. */
+/* A group of @chunk, for @count pages: 0 or a negative errno. */
 static int softacc_begin_group(struct softacc_thread *thread,
-			       struct softacc_chunk *chunk)
+			       struct softacc_chunk *chunk, u32 count)
 {
 	struct softacc_queue *queue = thread->queue;
 	struct softacc_indices *indices = queue->indices;
@@ -193,9 +193,11 @@ static int softacc_begin_group(struct softacc_thread *thread,
 		.thread = thread,
 		.chunk = chunk,
 		.pasid = queue->pasid,
-		.posted = ktime_get_ns(),
+		.posted = local_clock(),
 	};
 	softacc_count(sdev, queue, SOFTACC_STAT(outstanding), 1);
+	softacc_count(sdev, queue, SOFTACC_STAT(groups), 1);
+	softacc_count(sdev, queue, SOFTACC_STAT(requests), count);
 out:
 	spin_unlock_irq(&sdev->lock);
 	return ret;
@@ -219,34 +221,30 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 			 IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID |
 			 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
 	};
-	u32 count = min_t(u64, queue->config.pages_per_group,
-			  (PAGE_ALIGN(miss->end) - miss->addr) >> PAGE_SHIFT);
-	bool posted;
+	u32 count = softacc_miss_pages(queue, miss);
 	int ret;
 
 	chunk->first = miss->addr;
 	chunk->after = miss->addr + ((u64)count << PAGE_SHIFT);
 	chunk->refused = false;
 	chunk->answered = false;
-	ret = softacc_begin_group(thread, chunk);
+	ret = softacc_begin_group(thread, chunk, count);
 	if (ret)
 		return ret;
 
 	prq.grpid = chunk->group - queue->indices->groups;
-	posted = sdev->port->post(&prq, count);
+	if (sdev->port->post(&prq, count))
+		return 0;
 
 	spin_lock_irq(&sdev->lock);
-	if (posted) {
-		softacc_count(sdev, queue, SOFTACC_STAT(groups), 1);
-		softacc_count(sdev, queue, SOFTACC_STAT(requests), count);
-	} else {
-		softacc_count(sdev, queue, SOFTACC_STAT(ring_full), 1);
-		softacc_end_group(sdev, queue->indices, chunk->group);
-		/* Nobody has seen it, so there is no second answer to it. */
-		chunk->group->posted = 0;
-	}
+	softacc_count(sdev, queue, SOFTACC_STAT(groups), -1);
+	softacc_count(sdev, queue, SOFTACC_STAT(requests), -(s64)count);
+	softacc_count(sdev, queue, SOFTACC_STAT(ring_full), 1);
+	softacc_end_group(sdev, queue->indices, chunk->group);
+	/* Nobody has seen it, so there is no second answer to it. */
+	chunk->group->posted = 0;
 	spin_unlock_irq(&sdev->lock);
-	return posted ? 0 : -EBUSY;
+	return -EBUSY;
 }
 
 /* @chunk does not wait for its answer any more. The device still does. */
@@ -273,7 +271,7 @@ static void softacc_tell(struct softacc_group *group, u32 code)
 	chunk->code = code;
 	/* Pairs with smp_load_acquire() in softacc_step_waiting(). */
 	smp_store_release(&chunk->answered, true);
-	wake_up(&group->thread->wait);
+	softacc_todo(group->thread, chunk);
 }
 
 static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
@@ -296,10 +294,8 @@ static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 	}
 
 	queue = softacc_group_queue(group);
-	ns = ktime_get_ns() - group->posted;
-	softacc_count_latency(&sdev->stats, ns);
-	if (queue)
-		softacc_count_latency(&queue->stats, ns);
+	ns = local_clock() - group->posted;
+	softacc_count_latency(queue ? &queue->stats : &sdev->stats, ns);
 	softacc_count(sdev, queue,
 		      SOFTACC_STAT(responses) + min(code, 2U) * sizeof(u64), 1);
 	softacc_end_group(sdev, indices, group);
@@ -307,16 +303,25 @@ static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 	return true;
 }
 
-/* An answer comes in, in any context. */
+/*
+ * An answer comes in, in any context. @last: the group's last request was received;
+ * for an injected group that says that there is one, while the engine sends its groups
+ * whole, and they may be cut off by a ring that overflows.
+ */
 void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
-		    u32 grpid, u32 code)
+		    u32 grpid, bool last, u32 code)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&sdev->lock, flags);
-	if (!(pasid_valid && softacc_answer_engine(sdev, pasid, grpid, code)) &&
-	    !softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code))
-		sdev->stats.spurious++;
+	if (pasid_valid && softacc_answer_engine(sdev, pasid, grpid, code))
+		goto out;
+	if (!last)
+		sdev->stats.early++;
+	else if (softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code))
+		goto out;
+	sdev->stats.spurious++;
+out:
 	spin_unlock_irqrestore(&sdev->lock, flags);
 }
 

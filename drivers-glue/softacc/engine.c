@@ -114,6 +114,7 @@ static void softacc_fail_job(struct softacc_queue *queue,
 		end->fault_code = status == -EFAULT ? chunk->code : 0;
 	}
 	spin_unlock(&queue->lock);
+	softacc_engine_wake(queue);
 }
 
 static enum softacc_step softacc_end_chunk(struct softacc_queue *queue,
@@ -134,8 +135,7 @@ static void softacc_count_post(struct softacc_queue *queue,
 
 	spin_lock(&queue->lock);
 	end->groups++;
-	end->requests += min_t(u64, queue->config.pages_per_group,
-			       (PAGE_ALIGN(miss->end) - miss->addr) >> PAGE_SHIFT);
+	end->requests += softacc_miss_pages(queue, miss);
 	if (chunk->retries > 1)
 		end->retries++;
 	spin_unlock(&queue->lock);
@@ -156,16 +156,24 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 		return softacc_end_chunk(queue, chunk, -EFAULT, miss.addr);
 	if (chunk->retries >= queue->config.retry_limit)
 		return softacc_end_chunk(queue, chunk, -ELOOP, miss.addr);
+	if (queue->config.flags & SOFTACC_CONFIG_FLOOR) {
+		chunk->retries++;
+		if (!softacc_fault_in(queue, &miss))
+			return SOFTACC_PROGRESS;
+		return softacc_end_chunk(queue, chunk, -EFAULT, miss.addr);
+	}
 
+	chunk->state = SOFTACC_WAITING;
 	ret = softacc_post(thread, chunk, &miss);
+	if (ret)
+		chunk->state = SOFTACC_READY;
 	if (ret == -EBUSY)
 		return SOFTACC_BLOCKED;
 	if (ret)
 		return softacc_end_chunk(queue, chunk, ret, miss.addr);
 	chunk->retries++;
 	softacc_count_post(queue, chunk, &miss);
-	chunk->state = SOFTACC_WAITING;
-	return SOFTACC_PROGRESS;
+	return SOFTACC_IDLE;
 }
 
 static enum softacc_step softacc_step_waiting(struct softacc_thread *thread,
@@ -198,29 +206,35 @@ static enum softacc_step softacc_step(struct softacc_thread *thread,
 	       softacc_step_waiting(thread, chunk);
 }
 
-/* Is there a reason to look at the chunks again? */
-static bool softacc_has_work(struct softacc_thread *thread)
+/* Look at the chunks that there is a reason to look at. */
+static void softacc_round(struct softacc_thread *thread)
 {
-	struct softacc_queue *queue = thread->queue;
-	bool free = false;
-	unsigned int i;
+	bool blocked = false;
+	bool progress = false;
+	unsigned long i;
 
-	for (i = 0; i < thread->nr_chunks; i++) {
-		struct softacc_chunk *chunk = &thread->chunks[i];
-
-		if (chunk->state == SOFTACC_FREE)
-			free = true;
-		else if (chunk->state == SOFTACC_READY ||
-			 READ_ONCE(chunk->answered) ||
-			 chunk->pos >= READ_ONCE(chunk->work->limit))
-			return true;
+	for_each_set_bit(i, thread->todo, thread->nr_chunks) {
+		/* Before the look, so that an answer after it counts. */
+		clear_bit(i, thread->todo);
+		smp_mb__after_atomic(); /* pairs with softacc_todo() */
+		switch (softacc_step(thread, &thread->chunks[i])) {
+		case SOFTACC_PROGRESS:
+			progress = true;
+			set_bit(i, thread->todo);
+			break;
+		case SOFTACC_BLOCKED:
+			blocked = true;
+			set_bit(i, thread->todo);
+			break;
+		case SOFTACC_IDLE:
+			break;
+		}
 	}
-	if (free) {
-		spin_lock(&queue->lock);
-		free = softacc_open_job(queue);
-		spin_unlock(&queue->lock);
-	}
-	return free;
+	if (progress)
+		cond_resched();
+	else if (blocked)
+		/* Whoever has what we lack does not know of us. */
+		schedule_timeout_interruptible(1);
 }
 
 static int softacc_engine_thread(void *data)
@@ -230,30 +244,11 @@ static int softacc_engine_thread(void *data)
 
 	kthread_use_mm(thread->queue->mm);
 	while (!kthread_should_stop()) {
-		bool blocked = false;
-		bool progress = false;
-
-		for (i = 0; i < thread->nr_chunks; i++) {
-			switch (softacc_step(thread, &thread->chunks[i])) {
-			case SOFTACC_PROGRESS:
-				progress = true;
-				break;
-			case SOFTACC_BLOCKED:
-				blocked = true;
-				break;
-			case SOFTACC_IDLE:
-				break;
-			}
-		}
-		if (progress)
-			cond_resched();
-		else if (blocked)
-			/* Whoever has what we lack does not know of us. */
-			schedule_timeout_interruptible(1);
-		else
-			wait_event_interruptible(thread->wait,
-						 kthread_should_stop() ||
-						 softacc_has_work(thread));
+		wait_event_interruptible(thread->wait,
+					 kthread_should_stop() ||
+					 !bitmap_empty(thread->todo,
+						       thread->nr_chunks));
+		softacc_round(thread);
 	}
 	for (i = 0; i < thread->nr_chunks; i++)
 		if (thread->chunks[i].state == SOFTACC_WAITING)
@@ -262,12 +257,25 @@ static int softacc_engine_thread(void *data)
 	return 0;
 }
 
+/* There is a reason to look at @chunk. */
+void softacc_todo(struct softacc_thread *thread, struct softacc_chunk *chunk)
+{
+	smp_mb__before_atomic(); /* pairs with softacc_round() */
+	set_bit(chunk - thread->chunks, thread->todo);
+	if (wq_has_sleeper(&thread->wait))
+		wake_up(&thread->wait);
+}
+
+/* There is a reason to look at all of them. */
 void softacc_engine_wake(struct softacc_queue *queue)
 {
 	unsigned int i;
+	unsigned int j;
 
 	for (i = 0; i < queue->nr_threads; i++)
-		wake_up(&queue->threads[i]->wait);
+		for (j = 0; j < queue->threads[i]->nr_chunks; j++)
+			softacc_todo(queue->threads[i],
+				     &queue->threads[i]->chunks[j]);
 }
 
 static void softacc_thread_free(struct softacc_thread *thread)
@@ -288,6 +296,7 @@ static struct softacc_thread *softacc_thread_alloc(struct softacc_queue *queue)
 		return NULL;
 	thread->queue = queue;
 	thread->nr_chunks = nr_chunks;
+	bitmap_fill(thread->todo, nr_chunks);
 	init_waitqueue_head(&thread->wait);
 	thread->src = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	thread->dst = kmalloc(PAGE_SIZE, GFP_KERNEL);

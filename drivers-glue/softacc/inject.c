@@ -53,8 +53,11 @@ static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 	return NULL;
 }
 
-static void softacc_free_injected(struct softacc_injected *injected)
+static void softacc_free_injected(struct softacc_dev *sdev,
+				  struct softacc_injected *injected)
 {
+	if (!injected->answer.count)
+		sdev->stats.outstanding--;
 	hash_del(&injected->hash);
 	if (injected->queue) {
 		list_del(&injected->node);
@@ -83,12 +86,13 @@ bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
 	injected->answer.count = 1;
 	injected->answer.ns = ktime_get_ns() - injected->posted;
 	sdev->stats.groups++;
+	sdev->stats.outstanding--;
 	sdev->stats.responses[min(code, 2U)]++;
 	if (injected->queue) {
 		list_move_tail(&injected->node, &injected->queue->responses);
 		wake_up_interruptible(&injected->queue->uq->wait);
 	} else {
-		softacc_free_injected(injected);
+		softacc_free_injected(sdev, injected);
 	}
 	return true;
 }
@@ -102,19 +106,22 @@ void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid)
 	lockdep_assert_held(&sdev->lock);
 	hash_for_each_safe(sdev->injected, bucket, next, injected, hash)
 		if (injected->pasid_valid && injected->answer.pasid == pasid &&
-		    !injected->answer.count)
-			softacc_free_injected(injected);
+		    !injected->answer.count) {
+			sdev->stats.forgotten++;
+			softacc_free_injected(sdev, injected);
+		}
 }
 
 /* The sender goes away: unanswered groups stay until they are answered. */
 void softacc_disown_injected(struct softacc_queue *queue)
 {
+	struct softacc_dev *sdev = queue->dev;
 	struct softacc_injected *injected;
 	struct softacc_injected *next;
 
-	lockdep_assert_held(&queue->dev->lock);
+	lockdep_assert_held(&sdev->lock);
 	list_for_each_entry_safe(injected, next, &queue->responses, node)
-		softacc_free_injected(injected);
+		softacc_free_injected(sdev, injected);
 	list_for_each_entry_safe(injected, next, &queue->injected, node) {
 		list_del(&injected->node);
 		injected->queue = NULL;
@@ -129,7 +136,15 @@ void softacc_free_all_injected(struct softacc_dev *sdev)
 	int bucket;
 
 	hash_for_each_safe(sdev->injected, bucket, next, injected, hash)
-		softacc_free_injected(injected);
+		softacc_free_injected(sdev, injected);
+}
+
+/* PCIe 6.0, 10.4.1.2.1: it looks like a last request, and wants no response. */
+static bool softacc_is_stop_marker(const struct softacc_prq *prq)
+{
+	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID &&
+	       !(prq->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE |
+			      IOMMU_FAULT_PERM_EXEC));
 }
 
 /*
@@ -163,6 +178,7 @@ static int softacc_expect(struct softacc_queue *queue,
 			 softacc_key(prq->pasid, prq->grpid));
 		list_add_tail(&injected->node, &queue->injected);
 		queue->nr_injected++;
+		sdev->stats.outstanding++;
 	}
 	spin_unlock_irq(&sdev->lock);
 	if (ret)
@@ -185,7 +201,7 @@ static void softacc_unexpect(struct softacc_queue *queue,
 				IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
 				prq->pasid, prq->grpid, false);
 	if (injected && injected->queue == queue)
-		softacc_free_injected(injected);
+		softacc_free_injected(sdev, injected);
 	spin_unlock_irq(&sdev->lock);
 }
 
@@ -206,6 +222,9 @@ int softacc_inject(struct softacc_queue *queue,
 	if (request->flags & ~(SOFTACC_INJECT_LAST | SOFTACC_INJECT_NO_PASID |
 			       SOFTACC_INJECT_OTHER_PASID) || request->reserved)
 		return -EINVAL;
+	if (sdev->port->injected &&
+	    request->grpid - SOFTACC_INJECT_GRPID >= sdev->port->injected)
+		return -EINVAL;
 	if (request->flags & SOFTACC_INJECT_OTHER_PASID) {
 		if (!capable(CAP_SYS_ADMIN))
 			return -EPERM;
@@ -218,8 +237,10 @@ int softacc_inject(struct softacc_queue *queue,
 			    IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID;
 	else
 		prq.pasid = 0;
-	if (request->flags & SOFTACC_INJECT_LAST) {
+	if (request->flags & SOFTACC_INJECT_LAST)
 		prq.flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+	if (request->flags & SOFTACC_INJECT_LAST &&
+	    !softacc_is_stop_marker(&prq)) {
 		ret = softacc_expect(queue, &prq);
 		if (ret && ret != -EEXIST)
 			return ret;
@@ -247,7 +268,7 @@ int softacc_reap_response(struct softacc_queue *queue,
 					    struct softacc_injected, node);
 	if (injected) {
 		*response = injected->answer;
-		softacc_free_injected(injected);
+		softacc_free_injected(sdev, injected);
 	}
 	spin_unlock_irq(&sdev->lock);
 	return injected ? 0 : -EAGAIN;

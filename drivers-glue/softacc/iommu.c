@@ -6,6 +6,7 @@
  * the CPU. What it does have is PASIDs that are attached and detached, page
  * requests, and their answers.
  */
+#include <linux/delay.h>
 #include <linux/property.h>
 #include <linux/slab.h>
 
@@ -13,6 +14,19 @@
 
 static struct iommu_device softacc_iommu;
 static struct iopf_queue *softacc_iopf_queue;
+
+/* Held for writing while a device is off its fault queue for a moment. */
+static DECLARE_RWSEM(softacc_on_queue);
+
+void softacc_iommu_begin(struct device *dev)
+{
+	down_read(&softacc_on_queue);
+}
+
+void softacc_iommu_end(struct device *dev)
+{
+	up_read(&softacc_on_queue);
+}
 
 /*
  * No more requests of this PASID: the engine stops, what is in the ring is
@@ -28,7 +42,11 @@ static void softacc_detach_pasid(struct device *dev, ioasid_t pasid)
 	if (softacc_no_drain)
 		return;
 	softacc_ring_drain();
+	if (softacc_no_flush)
+		return;
+	softacc_iommu_begin(dev);
 	iopf_queue_flush_pasid(dev, pasid);
+	softacc_iommu_end(dev);
 	softacc_forget_pasid(sdev, pasid);
 }
 
@@ -61,6 +79,10 @@ static void softacc_domain_free(struct iommu_domain *domain)
 static const struct iommu_domain_ops softacc_sva_ops = {
 	.set_dev_pasid = softacc_attach_pasid,
 	.free = softacc_domain_free,
+};
+
+static const struct iommu_domain_ops softacc_handled_ops = {
+	.set_dev_pasid = softacc_attach_pasid,
 };
 
 static const struct iommu_domain_ops softacc_identity_ops = {
@@ -107,11 +129,16 @@ static int softacc_def_domain_type(struct device *dev)
 static void softacc_page_response(struct device *dev, struct iopf_fault *evt,
 				  struct iommu_page_response *resp)
 {
-	bool pasid_valid = evt->fault.prm.flags &
-			   IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+	unsigned int us = READ_ONCE(softacc_slow_answers);
+	u32 flags = evt->fault.prm.flags;
 
-	softacc_answer(dev_get_drvdata(dev), pasid_valid, resp->pasid,
-		       resp->grpid, resp->code);
+	/* Some take a while to go out, as they do in a full hardware queue. */
+	if (us && !(resp->grpid & 7))
+		usleep_range(us, 2 * us);
+	softacc_answer(dev_get_drvdata(dev),
+		       flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
+		       resp->pasid, resp->grpid,
+		       flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, resp->code);
 }
 
 static const struct iommu_ops softacc_iommu_ops = {
@@ -125,6 +152,13 @@ static const struct iommu_ops softacc_iommu_ops = {
 	.page_response = softacc_page_response,
 	SOFTACC_VERSION_OPS
 };
+
+void softacc_init_domain(struct iommu_domain *domain)
+{
+	domain->type = IOMMU_DOMAIN_UNMANAGED;
+	domain->ops = &softacc_handled_ops;
+	domain->owner = &softacc_iommu_ops;
+}
 
 /*
  * Say that @dev, which nobody knows yet, is behind this IOMMU. This is what
@@ -179,6 +213,48 @@ void softacc_iommu_remove(struct device *dev)
 {
 	softacc_ring_drain();
 	iopf_queue_remove_device(softacc_iopf_queue, dev);
+}
+
+void softacc_iommu_flush(struct device *dev)
+{
+	softacc_iommu_begin(dev);
+	iopf_queue_flush_dev(dev);
+	softacc_iommu_end(dev);
+}
+
+/* On the interrupt's thread, with an empty ring: nothing is reported meanwhile. */
+static void softacc_replug_fn(struct device *dev)
+{
+	int ret;
+
+	down_write(&softacc_on_queue);
+	iopf_queue_remove_device(softacc_iopf_queue, dev);
+	do {
+		ret = iopf_queue_add_device(softacc_iopf_queue, dev);
+	} while (ret == -ENOMEM);
+	WARN_ON(ret);
+	up_write(&softacc_on_queue);
+}
+
+/* Take the device off its fault queue, with all that it has there, and back. */
+void softacc_iommu_replug(struct device *dev)
+{
+	softacc_ring_call(softacc_replug_fn, dev);
+}
+
+void softacc_discard_partial(struct device *unused)
+{
+	iopf_queue_discard_partial(softacc_iopf_queue);
+}
+
+void softacc_iommu_discard(void)
+{
+	softacc_ring_call(softacc_discard_partial, NULL);
+}
+
+int softacc_iommu_set_timeout(unsigned int ms)
+{
+	return iopf_queue_set_timeout(softacc_iopf_queue, ms ?: -1);
 }
 
 int softacc_iommu_init(void)

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: a software accelerator behind a software IOMMU
+ * softacc: a software accelerator behind a software or an emulated IOMMU
  *
  * For trying out and testing shared virtual addressing without hardware. What it
  * asks of the kernel is what a real accelerator asks: a PASID for a process,
  * page requests, and their answers.
  */
-#include <linux/log2.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "core.h"
 
@@ -17,15 +16,17 @@ static unsigned int softacc_devices = 1;
 module_param_named(devices, softacc_devices, uint, 0444);
 MODULE_PARM_DESC(devices, "Number of devices, 1 to 16 (default 1)");
 
-static unsigned int softacc_entries = 1024;
-module_param_named(ring_entries, softacc_entries, uint, 0444);
-MODULE_PARM_DESC(ring_entries,
-		 "Size of the page request ring, a power of two (default 1024)");
+static char *softacc_port_name = "ring";
+module_param_named(port, softacc_port_name, charp, 0444);
+MODULE_PARM_DESC(port,
+		 "Where page requests go: ring, a software IOMMU (default), or vtd, the emulated VT-d of QEMU");
 
-unsigned int softacc_prg_bits = 9;
+const struct softacc_port *softacc_port;
+
+unsigned int softacc_prg_bits;
 module_param_named(prg_bits, softacc_prg_bits, uint, 0444);
 MODULE_PARM_DESC(prg_bits,
-		 "Width of a page request group index, 1 to 16 (default 9, as PCI)");
+		 "Width of the engine's page request group indices, 1 to 16 (default 9, as PCI; vtd: 8 at most, for the others are for injected requests)");
 
 bool softacc_prg_per_pasid;
 module_param_named(prg_per_pasid, softacc_prg_per_pasid, bool, 0444);
@@ -37,13 +38,23 @@ module_param_named(no_drain, softacc_no_drain, bool, 0644);
 MODULE_PARM_DESC(no_drain,
 		 "Misbehave: detach PASIDs without draining their page requests");
 
+bool softacc_no_flush;
+module_param_named(no_flush, softacc_no_flush, bool, 0644);
+MODULE_PARM_DESC(no_flush,
+		 "Misbehave: detach PASIDs when all has been reported, but without flushing the fault queue");
+
+unsigned int softacc_slow_answers;
+module_param_named(slow_answers, softacc_slow_answers, uint, 0644);
+MODULE_PARM_DESC(slow_answers,
+		 "Microseconds that it takes to send one answer in eight (default 0)");
+
+bool softacc_overflow;
+module_param_named(overflow, softacc_overflow, bool, 0644);
+MODULE_PARM_DESC(overflow,
+		 "The page request ring overflows: what is left of a group that does not fit is lost");
+
 static struct softacc_dev *softacc_table[SOFTACC_MAX_DEVICES];
 static DEFINE_MUTEX(softacc_table_lock);
-
-static const struct property_entry softacc_properties[] = {
-	PROPERTY_ENTRY_U32("pasid-num-bits", SOFTACC_MAX_PASID_BITS),
-	{ }
-};
 
 static int softacc_add_uacce(struct softacc_dev *sdev)
 {
@@ -68,31 +79,8 @@ static int softacc_add_uacce(struct softacc_dev *sdev)
 	return ret;
 }
 
-/* The IOMMU probes the device when it is added, so all is told before. */
-static struct platform_device *softacc_add_platform(int id)
-{
-	struct platform_device *pdev;
-	int ret;
-
-	pdev = platform_device_alloc("softacc", id);
-	if (!pdev)
-		return ERR_PTR(-ENOMEM);
-	ret = device_create_managed_software_node(&pdev->dev,
-						  softacc_properties, NULL);
-	if (!ret)
-		ret = softacc_iommu_prepare(&pdev->dev);
-	if (!ret)
-		ret = platform_device_add(pdev);
-	if (!ret)
-		return pdev;
-	softacc_iommu_unprepare(&pdev->dev);
-	platform_device_put(pdev);
-	return ERR_PTR(ret);
-}
-
 static struct softacc_dev *softacc_add(int id)
 {
-	struct platform_device *pdev;
 	struct softacc_dev *sdev;
 	int ret;
 
@@ -103,38 +91,84 @@ static struct softacc_dev *softacc_add(int id)
 	INIT_LIST_HEAD(&sdev->queues);
 	INIT_LIST_HEAD(&sdev->indices);
 	hash_init(sdev->injected);
+	sdev->port = softacc_port;
 
-	pdev = softacc_add_platform(id);
-	if (IS_ERR(pdev)) {
-		ret = PTR_ERR(pdev);
-		goto err_free;
-	}
-	sdev->dev = &pdev->dev;
-	sdev->port = &softacc_ring_port;
-	platform_set_drvdata(pdev, sdev);
-	ret = softacc_iommu_add(sdev->dev);
+	ret = sdev->port->add(sdev, id);
 	if (ret)
-		goto err_device;
+		goto err_free;
 	ret = softacc_add_uacce(sdev);
 	if (ret)
-		goto err_iommu;
+		goto err_port;
 	return sdev;
 
-err_iommu:
-	softacc_iommu_remove(sdev->dev);
-err_device:
-	platform_device_unregister(pdev);
+err_port:
+	sdev->port->remove(sdev);
 err_free:
 	kvfree(sdev);
 	return ERR_PTR(ret);
 }
 
+/**
+ * struct softacc_record - what has become of the groups of removed devices
+ * @devices: how many these are
+ * @requests: page requests that they have sent
+ * @groups: groups that they have sent
+ * @missing: groups that never got an answer
+ * @duplicate: answers that were second ones
+ * @unexpected: answers that nobody had asked for
+ *
+ * Guarded by softacc_table_lock.
+ */
+static struct softacc_record {
+	u64 devices;
+	u64 requests;
+	u64 groups;
+	u64 missing;
+	u64 duplicate;
+	u64 unexpected;
+} softacc_record;
+
+/* The device is off its fault queue: all its groups have had their answer. */
+static void softacc_add_record(struct softacc_dev *sdev)
+{
+	struct softacc_stats *stats = &sdev->stats;
+
+	softacc_record.devices++;
+	softacc_record.requests += stats->requests;
+	softacc_record.groups += stats->groups;
+	softacc_record.missing += stats->outstanding + stats->forgotten;
+	softacc_record.duplicate += stats->duplicate;
+	softacc_record.unexpected += stats->spurious - stats->duplicate -
+				     stats->early;
+}
+
+static int softacc_get_record(char *buffer, const struct kernel_param *kp)
+{
+	int len;
+
+	mutex_lock(&softacc_table_lock);
+	len = sysfs_emit(buffer,
+			 "devices %llu requests %llu groups %llu missing %llu duplicate %llu unexpected %llu\n",
+			 softacc_record.devices, softacc_record.requests,
+			 softacc_record.groups, softacc_record.missing,
+			 softacc_record.duplicate, softacc_record.unexpected);
+	mutex_unlock(&softacc_table_lock);
+	return len;
+}
+
+static const struct kernel_param_ops softacc_record_ops = {
+	.get = softacc_get_record,
+};
+
+module_param_cb(record, &softacc_record_ops, NULL, 0444);
+MODULE_PARM_DESC(record, "What has become of the page requests of removed devices");
+
 /* Files may be open: UACCE ends their queues and unbinds them first. */
 static void softacc_remove(struct softacc_dev *sdev)
 {
 	uacce_remove(sdev->uacce);
-	softacc_iommu_remove(sdev->dev);
-	platform_device_unregister(to_platform_device(sdev->dev));
+	sdev->port->remove(sdev);
+	softacc_add_record(sdev);
 	softacc_free_indices(sdev);
 	softacc_free_all_injected(sdev);
 	kvfree(sdev);
@@ -171,6 +205,18 @@ static int softacc_add_all(void)
 	return ret;
 }
 
+void softacc_for_each(void (*fn)(struct softacc_dev *sdev, unsigned int arg),
+		      unsigned int arg)
+{
+	int i;
+
+	mutex_lock(&softacc_table_lock);
+	for (i = 0; i < SOFTACC_MAX_DEVICES; i++)
+		if (softacc_table[i])
+			fn(softacc_table[i], arg);
+	mutex_unlock(&softacc_table_lock);
+}
+
 /*
  * A device pins the driver of its IOMMU, which is this module: the devices have
  * to go before rmmod can work.
@@ -188,6 +234,22 @@ static const struct kernel_param_ops softacc_remove_ops = {
 module_param_cb(remove, &softacc_remove_ops, NULL, 0200);
 MODULE_PARM_DESC(remove, "Write anything: remove all devices, so that the module can be unloaded");
 
+static const struct softacc_port *softacc_find_port(const char *name)
+{
+	static const struct softacc_port * const ports[] = {
+		&softacc_ring_port,
+#ifdef CONFIG_INTEL_IOMMU_SVM
+		&softacc_vtd_port,
+#endif
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ports); i++)
+		if (sysfs_streq(name, ports[i]->name))
+			return ports[i];
+	return NULL;
+}
+
 static int __init softacc_init(void)
 {
 	int ret;
@@ -197,32 +259,26 @@ static int __init softacc_init(void)
 		       softacc_devices, SOFTACC_MAX_DEVICES);
 		return -EINVAL;
 	}
-	if (!is_power_of_2(softacc_entries) || softacc_entries > 1 << 20) {
-		pr_err("softacc: ring_entries=%u is no power of two up to 2^20\n",
-		       softacc_entries);
+	softacc_port = softacc_find_port(softacc_port_name);
+	if (!softacc_port) {
+		pr_err("softacc: this kernel has no port=%s; there is port=ring, and port=vtd with intel-iommu\n",
+		       softacc_port_name);
 		return -EINVAL;
 	}
-	if (!softacc_prg_bits || softacc_prg_bits > SOFTACC_MAX_PRG_BITS) {
-		pr_err("softacc: prg_bits=%u is not between 1 and %d\n",
-		       softacc_prg_bits, SOFTACC_MAX_PRG_BITS);
+	softacc_prg_bits = softacc_prg_bits ?: softacc_port->prg_bits;
+	if (softacc_prg_bits > softacc_port->max_prg_bits) {
+		pr_err("softacc: prg_bits=%u is not between 1 and %u\n",
+		       softacc_prg_bits, softacc_port->max_prg_bits);
 		return -EINVAL;
 	}
-	ret = softacc_ring_init(softacc_entries);
+	ret = softacc_port->init();
 	if (ret)
 		return ret;
-	ret = softacc_iommu_init();
-	if (ret)
-		goto err_ring;
 	ret = softacc_add_all();
-	if (ret)
-		goto err_iommu;
-	return 0;
-
-err_iommu:
-	softacc_remove_all();
-	softacc_iommu_exit();
-err_ring:
-	softacc_ring_exit();
+	if (ret) {
+		softacc_remove_all();
+		softacc_port->exit();
+	}
 	return ret;
 }
 module_init(softacc_init);
@@ -230,8 +286,7 @@ module_init(softacc_init);
 static void __exit softacc_exit(void)
 {
 	softacc_remove_all();
-	softacc_iommu_exit();
-	softacc_ring_exit();
+	softacc_port->exit();
 }
 module_exit(softacc_exit);
 

@@ -98,6 +98,7 @@ static long softacc_ioc_info(struct softacc_queue *queue, void __user *arg)
 static long softacc_ioc_config(struct softacc_queue *queue, void __user *arg)
 {
 	struct softacc_config config;
+	int ret;
 
 	if (copy_from_user(&config, arg, sizeof(config)))
 		return -EFAULT;
@@ -106,10 +107,16 @@ static long softacc_ioc_config(struct softacc_queue *queue, void __user *arg)
 	    config.pages_per_group > queue->dev->port->capacity() ||
 	    !config.outstanding || config.outstanding > SOFTACC_MAX_OUTSTANDING ||
 	    !config.threads || config.threads > SOFTACC_MAX_THREADS ||
-	    config.reserved[0] || config.reserved[1])
+	    (config.flags & ~(SOFTACC_CONFIG_FLOOR | SOFTACC_CONFIG_PREFAULT)) ||
+	    config.reserved)
 		return -EINVAL;
 	if (!list_empty_careful(&queue->jobs))
 		return -EBUSY;
+	ret = iopf_pasid_set_prefault(queue->dev->dev, queue->pasid,
+				      config.flags & SOFTACC_CONFIG_PREFAULT ?
+				      SOFTACC_PREFAULT_PAGES : -1);
+	if (ret)
+		return ret;
 	softacc_engine_stop(queue);
 	queue->config = config;
 	return 0;
@@ -122,10 +129,10 @@ static bool softacc_bad_area(u64 addr, u64 len)
 
 static bool softacc_bad_job(const struct softacc_job *job)
 {
-	bool reads = job->op != SOFTACC_OP_FILL;
+	bool reads = job->op != SOFTACC_OP_FILL && job->op != SOFTACC_OP_TOUCH;
 	bool writes = job->op != SOFTACC_OP_CHECKSUM;
 
-	return job->op < SOFTACC_OP_FILL || job->op > SOFTACC_OP_CHECKSUM ||
+	return job->op < SOFTACC_OP_FILL || job->op > SOFTACC_OP_TOUCH ||
 	       job->flags || job->reserved || job->id ||
 	       !job->len || job->len % 8 ||
 	       (reads ? softacc_bad_area(job->src, job->len) : job->src) ||

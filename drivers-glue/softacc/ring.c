@@ -14,17 +14,35 @@
 
 #define SOFTACC_BATCH	64
 
+/**
+ * struct softacc_call - what is to be done while nothing is reported
+ * @fn: does it
+ * @dev: its argument
+ * @done: it is done
+ */
+struct softacc_call {
+	void (*fn)(struct device *dev);
+	struct device *dev;
+	struct completion done;
+};
+
 /*
- * @lock guards @head, @tail and @entries. @reported follows @head when a batch
- * has been reported; these never go back, so a drain waits for numbers.
+ * @reported follows @head when a batch has been reported; these never go back, so a
+ * drain waits for numbers. A closed ring takes nothing until it is empty and its
+ * thread has opened it again: it has overflowed, or there is a @call, one at a time
+ * under @call_lock.
  */
 static struct {
-	spinlock_t lock; /* entries, head, tail */
+	spinlock_t lock; /* entries, head, tail, closed, overflowed, call */
 	struct softacc_prq *entries;
 	unsigned int size;
 	u64 head;
 	u64 tail;
 	u64 reported;
+	bool closed;
+	bool overflowed;
+	struct softacc_call *call;
+	struct mutex call_lock; /* those who want @call */
 	struct task_struct *thread;
 	wait_queue_head_t not_empty;
 	wait_queue_head_t progress;
@@ -33,10 +51,12 @@ static struct {
 static unsigned int softacc_ring_take(struct softacc_prq *batch)
 {
 	unsigned int count = 0;
+	u64 head;
 
 	spin_lock(&ring.lock);
-	while (ring.head != ring.tail && count < SOFTACC_BATCH)
-		batch[count++] = ring.entries[ring.head++ & (ring.size - 1)];
+	for (head = ring.head; head != ring.tail && count < SOFTACC_BATCH; head++)
+		batch[count++] = ring.entries[head & (ring.size - 1)];
+	WRITE_ONCE(ring.head, head);
 	spin_unlock(&ring.lock);
 	return count;
 }
@@ -60,6 +80,31 @@ static void softacc_report(const struct softacc_prq *prq)
 	iommu_report_device_fault(prq->dev->dev, &evt);
 }
 
+/* The ring was closed and is empty: do what it was closed for. */
+static void softacc_open_ring(void)
+{
+	struct softacc_call *call;
+	bool overflowed;
+
+	spin_lock(&ring.lock);
+	call = ring.call;
+	ring.call = NULL;
+	overflowed = ring.overflowed;
+	ring.overflowed = false;
+	spin_unlock(&ring.lock);
+
+	if (overflowed)
+		softacc_discard_partial(NULL);
+	if (call) {
+		call->fn(call->dev);
+		complete(&call->done);
+	}
+
+	spin_lock(&ring.lock);
+	WRITE_ONCE(ring.closed, !!ring.call);
+	spin_unlock(&ring.lock);
+}
+
 static int softacc_irq_thread(void *unused)
 {
 	static struct softacc_prq batch[SOFTACC_BATCH];
@@ -70,8 +115,11 @@ static int softacc_irq_thread(void *unused)
 	while (!kthread_should_stop()) {
 		wait_event_interruptible(ring.not_empty,
 					 READ_ONCE(ring.head) != READ_ONCE(ring.tail) ||
+					 READ_ONCE(ring.closed) ||
 					 kthread_should_stop());
 		count = softacc_ring_take(batch);
+		if (!count && READ_ONCE(ring.closed))
+			softacc_open_ring();
 		if (!count)
 			continue;
 		for (i = 0; i < count; i++)
@@ -83,38 +131,63 @@ static int softacc_irq_thread(void *unused)
 	return 0;
 }
 
-static bool softacc_ring_post(const struct softacc_prq *first,
-			      unsigned int count)
+bool softacc_ring_post(const struct softacc_prq *first, unsigned int count)
 {
 	struct softacc_prq prq = *first;
 	u32 last = first->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-	bool room;
+	unsigned int fit;
 	unsigned int i;
+	bool room;
 
 	prq.flags &= ~last;
 	spin_lock(&ring.lock);
-	room = ring.tail - ring.head + count <= ring.size;
-	for (i = 0; room && i < count; i++) {
+	fit = ring.closed ? 0 : ring.size - (ring.tail - ring.head);
+	room = fit >= count;
+	if (room) {
+		fit = count;
+	} else if (softacc_overflow && fit) {
+		/* The rest is lost, and so is what comes until it is noticed. */
+		room = true;
+		ring.overflowed = true;
+		WRITE_ONCE(ring.closed, true);
+	}
+	for (i = 0; room && i < fit; i++) {
 		if (i == count - 1)
 			prq.flags |= last;
-		ring.entries[ring.tail++ & (ring.size - 1)] = prq;
+		ring.entries[(ring.tail + i) & (ring.size - 1)] = prq;
 		prq.addr += PAGE_SIZE;
 	}
+	/* The thread looks at this without the lock before it sleeps. */
+	WRITE_ONCE(ring.tail, ring.tail + i);
 	spin_unlock(&ring.lock);
-	if (room)
+	if (room && wq_has_sleeper(&ring.not_empty))
 		wake_up(&ring.not_empty);
 	return room;
 }
 
-static unsigned int softacc_ring_capacity(void)
+unsigned int softacc_ring_capacity(void)
 {
 	return ring.size;
 }
 
-const struct softacc_port softacc_ring_port = {
-	.post = softacc_ring_post,
-	.capacity = softacc_ring_capacity,
-};
+/*
+ * Have @fn called by the thread when all that is in the ring has been reported, and
+ * before there is more. Whole groups: what the engine sends is sent at once.
+ */
+void softacc_ring_call(void (*fn)(struct device *dev), struct device *dev)
+{
+	struct softacc_call call = { .fn = fn, .dev = dev };
+
+	init_completion(&call.done);
+	mutex_lock(&ring.call_lock);
+	spin_lock(&ring.lock);
+	ring.call = &call;
+	WRITE_ONCE(ring.closed, true);
+	spin_unlock(&ring.lock);
+	wake_up(&ring.not_empty);
+	wait_for_completion(&call.done);
+	mutex_unlock(&ring.call_lock);
+}
 
 /* Wait until all that is in the ring now has been reported. */
 void softacc_ring_drain(void)
@@ -135,6 +208,7 @@ int softacc_ring_init(unsigned int entries)
 	if (!ring.entries)
 		return -ENOMEM;
 	spin_lock_init(&ring.lock);
+	mutex_init(&ring.call_lock);
 	init_waitqueue_head(&ring.not_empty);
 	init_waitqueue_head(&ring.progress);
 	ring.thread = kthread_run(softacc_irq_thread, NULL, "irq/softacc-prq");

@@ -47,6 +47,7 @@ struct softacc_info {
  * @threads: its threads
  * @retry_limit: answers of "success" for the same page, still missing, after
  *	which a job fails; 0 for the default of 1000
+ * @flags: SOFTACC_CONFIG_* values
  * @reserved: zero
  *
  * Only while no job is queued, otherwise EBUSY.
@@ -56,14 +57,27 @@ struct softacc_config {
 	__u32 outstanding;
 	__u32 threads;
 	__u32 retry_limit;
-	__u64 reserved[2];
+	__u64 flags;
+	__u64 reserved;
 };
+
+/*
+ * What is missing is faulted in by the engine itself, a group at a time, without
+ * a page request: what remains is the work of the device and of the mm, the floor
+ * that no fault queue gets under. For benchmarks.
+ */
+#define SOFTACC_CONFIG_FLOOR	(1 << 0)
+
+/* Let the fault queue go ahead, if it can: EOPNOTSUPP if not. */
+#define SOFTACC_CONFIG_PREFAULT	(1 << 1)
+#define SOFTACC_PREFAULT_PAGES	64
 
 enum softacc_op {
 	SOFTACC_OP_FILL = 1,	/* write softacc_pattern() to dst */
 	SOFTACC_OP_COPY,	/* copy src to dst */
 	SOFTACC_OP_COMPARE,	/* compare src with dst */
 	SOFTACC_OP_CHECKSUM,	/* sum softacc_mix() over src */
+	SOFTACC_OP_TOUCH,	/* FILL, but of each page the first 8 bytes only */
 };
 
 /**
@@ -134,11 +148,15 @@ struct softacc_completion {
  * @duplicate: those of them that were a second answer
  * @forgotten: groups that had no answer when their PASID was drained
  * @abandoned: groups whose job did not wait for the answer
- * @outstanding: groups without an answer now
+ * @early: answers for a group whose last request was not sent yet, which is what
+ *	becomes of it when its PASID or device goes away; spurious, too
+ * @outstanding: groups without an answer now; those of the device include injected
+ *	ones
  * @ring_full: times that the engine waited for room in the ring
  * @bytes: bytes done by jobs
  * @retries: accesses that failed again after a response of "success"
- * @lat_count: latencies, request to response, in @lat
+ * @lat_count: latencies, request to response, in @lat; those of the device are of
+ *	groups whose file is closed
  * @lat_sum: their sum, in ns
  * @lat_max: their maximum, in ns
  * @lat: histogram, see softacc_lat_floor()
@@ -151,6 +169,7 @@ struct softacc_stats {
 	__u64 duplicate;
 	__u64 forgotten;
 	__u64 abandoned;
+	__u64 early;
 	__u64 outstanding;
 	__u64 ring_full;
 	__u64 bytes;
@@ -173,7 +192,8 @@ struct softacc_stats {
  * The last request makes a group that waits for an answer, which is read by
  * %SOFTACC_IOC_RESPONSE; poll() tells when there is one. EAGAIN: no room in the
  * ring, or %SOFTACC_MAX_INJECTED groups without an answer that has been read. Use
- * a @grpid of %SOFTACC_INJECT_GRPID or more to keep clear of the engine's.
+ * a @grpid of %SOFTACC_INJECT_GRPID or more to keep clear of the engine's. A device
+ * on VT-d has 256 of these and no others.
  */
 struct softacc_inject {
 	__u32 flags;
@@ -206,6 +226,26 @@ struct softacc_response {
 	__u32 code;
 	__u32 count;
 	__u64 ns;
+};
+
+/*
+ * With the module's parameter handlers=N, page requests of N PASIDs from
+ * SOFTACC_HANDLER_PASID on go to a handler, which does what the address of a
+ * group's last request says: answer with CODE, MS milliseconds later.
+ */
+#define SOFTACC_HANDLER_PASID	0xf0000
+#define SOFTACC_MAX_HANDLERS	8U
+
+#define SOFTACC_HANDLE_WHAT(addr)	(((addr) >> 12) & 7)
+#define SOFTACC_HANDLE_CODE(addr)	(((addr) >> 15) & 3)
+#define SOFTACC_HANDLE_MS(addr)		(((addr) >> 17) & 0xfff)
+
+enum softacc_handling {
+	SOFTACC_HANDLE_NOW,	/* before the report returns */
+	SOFTACC_HANDLE_LATER,
+	SOFTACC_HANDLE_TWICE,	/* by two threads at once */
+	SOFTACC_HANDLE_NEVER,	/* given up without an answer */
+	SOFTACC_HANDLE_REFUSE,	/* not taken over; all other values, too */
 };
 
 /* Those of UACCE count from 0. */
