@@ -1,0 +1,5 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh: builds iopf_forward.ko and prints where it is, see module.sh.
+exec "$(dirname "$0")/../in-tree/module.sh" forwarder iopf_forward

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * iopf_forward: structures
+ *
+ *	main.c      files, and the devices that they are bound to
+ *	queue.c     groups on their way to user space and back
+ *
+ * Locks: fwd_lock (mutex) for binding and unbinding, forward.answering, forward.lock, in
+ * this order; the fault queue's locks nest in all of them. None is held where user
+ * memory is touched, which may take as long as its owner likes.
+ */
+#ifndef __IOPF_FORWARD_CORE_H
+#define __IOPF_FORWARD_CORE_H
+
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/iopf.h>
+#include <linux/list.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <uapi/linux/iommufd.h>
+
+#include "iopf_forward.h"
+
+/**
+ * struct fwd_group - a page request group without an answer
+ * @node: in forward.queue, or on the way out of it
+ * @fault_cookie: the fault queue's name for it
+ * @msg: its PASID and index, and room for the answer
+ * @cookie: user space's name for it, once it was read
+ * @count: its requests
+ * @records: as user space gets them
+ */
+struct fwd_group {
+	struct list_head node;
+	u64 fault_cookie;
+	struct iommu_page_response msg;
+	u32 cookie;
+	unsigned int count;
+	struct iommu_hwpt_pgfault records[] __counted_by(count);
+};
+
+/**
+ * struct forward - an open file
+ * @node: in the list of bound ones; guarded by fwd_lock
+ * @dev: the device, referenced; NULL when not bound; changes under fwd_lock
+ * @bind: how it is bound, constant while it is
+ * @wait: readers
+ * @reap: drops groups that somebody else has answered
+ * @answering: held for reading by those who answer; unbinding waits for them
+ * @lock: guards all that follows
+ * @closed: nothing is taken any more
+ * @queue: groups to be read
+ * @delivered: groups that were read, by cookie
+ * @next_cookie: where to look for one that is free: late answers should not meet
+ *	a new group
+ * @nr_groups: in both
+ * @nr_requests: in these
+ * @stats: counters
+ */
+struct forward {
+	struct list_head node;
+	struct device *dev;
+	struct iopf_forward_bind bind;
+	wait_queue_head_t wait;
+	struct work_struct reap;
+	struct rw_semaphore answering;
+
+	spinlock_t lock; /* all that follows */
+	bool closed;
+	struct list_head queue;
+	struct xarray delivered;
+	u32 next_cookie;
+	unsigned int nr_groups;
+	unsigned int nr_requests;
+	struct iopf_forward_stats stats;
+};
+
+/* queue.c */
+void fwd_init_queue(struct forward *fwd);
+int fwd_handler(struct iommu_fault *fault, void *data);
+ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len);
+ssize_t fwd_write(struct forward *fwd, const char __user *buf, size_t len);
+void fwd_again(struct forward *fwd);
+void fwd_answer_all(struct forward *fwd);
+
+#endif /* __IOPF_FORWARD_CORE_H */
