@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The torture test: disturbance
+ *
+ * From outside of the processes: what the driver, the administrator and the machine
+ * do while page requests are under way.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "stress.h"
+
+#define PARAMETER(name)	"/sys/module/softacc/parameters/" name
+#define FAIL_SLAB(name)	"/sys/kernel/debug/failslab/" name
+#define FAIL_PAGE(name)	"/sys/kernel/debug/fail_page_alloc/" name
+#define CPU_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+
+/* What the library allocates while it must not sleep. */
+static const char *const caches[] = {
+	"iopf_grp", "iopf_fault", "radix_tree_node",
+};
+
+static void filter_caches(bool on)
+{
+	char path[96];
+	size_t i;
+
+	for (i = 0; i < sizeof(caches) / sizeof(caches[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/failslab",
+			 caches[i]);
+		write_file(path, "%d", on);
+	}
+	write_file(FAIL_SLAB("cache-filter"), on ? "Y" : "N");
+}
+
+/* The thread that reports, and the workers that serve the fault queue. */
+static void mark_threads(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	char path[300];
+	char name[64];
+	FILE *file;
+
+	while (proc && (entry = readdir(proc))) {
+		if (!isdigit(entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (!fgets(name, sizeof(name), file))
+			name[0] = 0;
+		fclose(file);
+		if (!strstr(name, "iopf_queue") && !strstr(name, "softacc-prq"))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/make-it-fail",
+			 entry->d_name);
+		write_file(path, "1");
+	}
+	if (proc)
+		closedir(proc);
+}
+
+static void fail_allocations(struct rng *rng)
+{
+	bool threads = rng_percent(rng, 50);
+
+	write_file(FAIL_SLAB("verbose"), "0");
+	write_file(FAIL_PAGE("verbose"), "0");
+	write_file(FAIL_SLAB("task-filter"), threads ? "Y" : "N");
+	write_file(FAIL_SLAB("ignore-gfp-wait"), threads ? "N" : "Y");
+	write_file(FAIL_PAGE("task-filter"), "Y");
+	write_file(FAIL_PAGE("ignore-gfp-wait"), "N");
+	write_file(FAIL_PAGE("ignore-gfp-highmem"), "N");
+	write_file(FAIL_PAGE("min-order"), "0");
+	filter_caches(!threads);
+	if (threads)
+		mark_threads();
+	write_file(FAIL_SLAB("times"), "-1");
+	write_file(FAIL_PAGE("times"), "-1");
+	write_file(FAIL_SLAB("probability"), threads ? "3" : "30");
+	write_file(FAIL_PAGE("probability"), threads ? "3" : "0");
+}
+
+static void stop_failing(void)
+{
+	write_file(FAIL_SLAB("probability"), "0");
+	write_file(FAIL_PAGE("probability"), "0");
+	filter_caches(false);
+}
+
+static void set_timeouts(struct rng *rng)
+{
+	static const int seconds[] = { 1, 1, 2, 3, 0 };
+
+	if (rng_percent(rng, 50))
+		write_file("/sys/module/iopf/parameters/prq_timeout", "%d",
+			   seconds[rng_below(rng, 5)]);
+	else
+		write_file(PARAMETER("provoke"), "timeout=%u",
+			   (unsigned int)rng_range(rng, 1, 1000));
+}
+
+static void kill_one(struct disturber *disturber)
+{
+	pid_t pid = disturber->pids[rng_below(&disturber->rng,
+					      disturber->round->slots)];
+
+	if (pid > 0 && !kill(pid, SIGKILL))
+		count(COUNT_KILLED, 1);
+}
+
+static void look_inside(const struct round *round)
+{
+	unsigned int i;
+
+	for (i = 0; i < round->devices; i++) {
+		long partial = library_stat(i, "partial_requests");
+
+		if (partial > 4096)
+			fail(CHECK_LIMITS, "device %u has %ld partial requests",
+			     i, partial);
+	}
+}
+
+void disturb_begin(struct disturber *disturber)
+{
+	unsigned int flags = disturber->round->flags;
+
+	write_file(PARAMETER("no_flush"), flags & D_NO_FLUSH ? "Y" : "N");
+	write_file(PARAMETER("overflow"), flags & D_OVERFLOW ? "Y" : "N");
+	/* A flush shall find answers on their way. */
+	write_file(PARAMETER("slow_answers"), flags & D_FLUSH ? "2000" : "0");
+}
+
+/* What happens from time to time, not once in a round. */
+#define D_REPEATED	(D_KILL | D_FLUSH | D_HANDLERS | D_DISCARD | D_REPLUG | \
+			 D_TIMEOUT | D_LIMITS | D_NOMEM | D_CPUS | D_SUSPEND)
+
+/* One of those that the round has. */
+void disturb(struct disturber *disturber)
+{
+	struct rng *rng = &disturber->rng;
+	unsigned int flag;
+
+	look_inside(disturber->round);
+	if (!(disturber->round->flags & D_REPEATED) || rng_percent(rng, 50))
+		return;
+	do {
+		flag = 1U << rng_below(rng, NR_DISTURBANCES);
+	} while (!(disturber->round->flags & D_REPEATED & flag));
+	/* Once is enough for what takes seconds. */
+	if (flag == D_SUSPEND && rng_percent(rng, 90))
+		return;
+	count(COUNT_DISTURBANCES, 1);
+	switch (flag) {
+	case D_KILL:
+		kill_one(disturber);
+		break;
+	case D_FLUSH:
+		write_file(PARAMETER("provoke"), "flush");
+		break;
+	case D_HANDLERS:
+		write_file(PARAMETER("provoke"), "flush_handlers");
+		break;
+	case D_DISCARD:
+		write_file(PARAMETER("provoke"), "discard");
+		break;
+	case D_REPLUG:
+		write_file(PARAMETER("provoke"), "replug");
+		break;
+	case D_TIMEOUT:
+		set_timeouts(rng);
+		break;
+	case D_LIMITS:
+		write_file(PARAMETER("provoke"), "limits=%u",
+			   (unsigned int)rng_below(rng, 64));
+		break;
+	case D_NOMEM:
+		fail_allocations(rng);
+		break;
+	case D_CPUS:
+		write_file(CPU_ONLINE, "0");
+		usleep(20000);
+		write_file(CPU_ONLINE, "1");
+		break;
+	case D_SUSPEND:
+		write_file("/sys/module/suspend/parameters/pm_test_delay", "1");
+		write_file("/sys/power/pm_freeze_timeout", "3000");
+		write_file("/sys/power/pm_test", "devices");
+		write_file("/sys/power/state", "freeze");
+		break;
+	default:
+		break;
+	}
+}
+
+/* All as it was, so that what is left comes to its end. */
+void disturb_end(struct disturber *disturber)
+{
+	if (disturber->round->flags & D_NOMEM)
+		stop_failing();
+	if (disturber->round->flags & D_TIMEOUT) {
+		write_file("/sys/module/iopf/parameters/prq_timeout", "10");
+		write_file(PARAMETER("provoke"), "timeout=0");
+	}
+}

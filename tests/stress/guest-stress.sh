@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest-stress.sh ARGUMENTS...: in the guest, provides what the torture test wants
+# besides guest-setup.sh, swap and a memory cgroup, and runs it. The module is its own
+# affair: it loads and unloads it all the time.
+set -e
+mkswap /dev/ram1 >/dev/null
+swapon /dev/ram1
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+mkdir -p /sys/fs/cgroup/stress
+echo 24M >/sys/fs/cgroup/stress/memory.max
+[ ! -e /proc/sys/kernel/hung_task_timeout_secs ] ||
+	echo 60 >/proc/sys/kernel/hung_task_timeout_secs
+exec stress -m softacc.ko "$@"

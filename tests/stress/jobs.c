@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The torture test: a process that lets its device work
+ *
+ * Several jobs at a time on memory of random kinds. What a job says it has done is
+ * looked at by the CPU, byte by byte.
+ */
+#include "acc.h"
+#include "stress.h"
+
+#define MAX_JOBS	4
+/* Deadlines are 10 seconds at most. */
+#define STUCK_SECONDS	60
+
+/*
+ * Faults that nobody serves have taken the workers of this PASID: whatever it asks for
+ * may take too long from now on.
+ */
+static bool asleep;
+
+/* The file was closed by the removal of its device, or there is none. */
+bool is_gone(int error)
+{
+	return atomic_load(&shared->gone) &&
+	       (error == ENXIO || error == ENODEV || error == ENOENT ||
+		error == EINVAL || error == EIO);
+}
+
+int open_device(const struct round *round, struct rng *rng)
+{
+	static const unsigned int pages[] = { 1, 2, 4, 8, 16, 32, 64 };
+	struct softacc_config config = {
+		.pages_per_group = pages[rng_below(rng, 7)],
+		.outstanding = rng_range(rng, 1, 48),
+		.threads = rng_range(rng, 1, 3),
+	};
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/softacc-%u",
+		 (unsigned int)rng_below(rng, round->devices));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+/* May this job end in this way? */
+static bool is_allowed(const struct round *round, const struct area *area,
+		       int status)
+{
+	bool racy = area->kind == KIND_PROTECT || area->kind == KIND_HOLES;
+
+	if (!status)
+		return area->kind != KIND_NEVER;
+	if (status == -ECANCELED || status == -ESRCH)
+		return true;
+	if (status != -EFAULT)
+		return false;
+	return racy || asleep || round->flags & D_REFUSING;
+}
+
+/*
+ * The next completion: 0, or -1 if there is none any more: the round is over, or the
+ * device is gone.
+ */
+static int reap(int fd, struct softacc_completion *end)
+{
+	double start = seconds();
+
+	while (acc_reap(fd, end, 50)) {
+		if (errno != ETIMEDOUT) {
+			if (!is_gone(errno))
+				fail(CHECK_STUCK, "completion: %s", strerror(errno));
+			return -1;
+		}
+		if (atomic_load(&shared->stop) || atomic_load(&shared->gone))
+			return -1;
+		if (seconds() - start > STUCK_SECONDS) {
+			fail(CHECK_STUCK, "no job has ended for %d s",
+			     STUCK_SECONDS);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void verify(const struct round *round, struct area *area,
+		   const struct softacc_completion *end, uint64_t seed)
+{
+	int64_t wrong;
+
+	if (!is_allowed(round, area, end->status)) {
+		fail(CHECK_STATUS,
+		     "memory of kind %d: status %d, code %u, page %llu of %zu",
+		     area->kind, end->status, end->fault_code,
+		     ((unsigned long long)end->fault_addr -
+		      (uintptr_t)area->addr) / PAGE, area->len / PAGE);
+		return;
+	}
+	if (end->status) {
+		count(COUNT_JOBS_FAILED, 1);
+		return;
+	}
+	if (end->bytes != area->len)
+		fail(CHECK_DATA, "memory of kind %d: %llu bytes of %zu done",
+		     area->kind, (unsigned long long)end->bytes, area->len);
+	/* What falls into a hole is lost. */
+	if (area->kind == KIND_HOLES)
+		return;
+	wrong = acc_verify(area->addr, area->len, seed);
+	if (wrong >= 0)
+		fail(CHECK_DATA, "memory of kind %d: wrong at %lld of %zu",
+		     area->kind, (long long)wrong, area->len);
+	else
+		count(COUNT_BYTES, area->len);
+}
+
+/* The device reads what it has written, and sums it up. */
+static int read_back(int fd, const struct round *round, struct area *area,
+		     uint64_t seed)
+{
+	struct softacc_completion end;
+	uint64_t sum = 0;
+	uint64_t i;
+
+	if (area->kind == KIND_HOLES)
+		return 0;
+	area_push_out(area);
+	if (acc_submit(fd, SOFTACC_OP_CHECKSUM, area->addr, NULL, area->len, 0))
+		return is_gone(errno) ? -1 : 0;
+	if (reap(fd, &end))
+		return -1;
+	count(COUNT_JOBS, 1);
+	if (end.status) {
+		if (!is_allowed(round, area, end.status))
+			fail(CHECK_STATUS, "memory of kind %d: read back: status %d",
+			     area->kind, end.status);
+		return 0;
+	}
+	for (i = 0; i < area->len; i += 8)
+		sum += softacc_mix(softacc_pattern(seed, i), i);
+	if (sum != end.result)
+		fail(CHECK_DATA, "memory of kind %d: wrong checksum",
+		     area->kind);
+	return 0;
+}
+
+/**
+ * struct batch - jobs at the same time
+ * @areas: what they work on
+ * @seeds: of the patterns
+ * @ends: how they ended
+ * @nr: how many
+ * @left: how many have not ended
+ */
+struct batch {
+	struct area areas[MAX_JOBS];
+	uint64_t seeds[MAX_JOBS];
+	struct softacc_completion ends[MAX_JOBS];
+	unsigned int nr;
+	unsigned int left;
+};
+
+static void submit(int fd, struct batch *batch, struct rng *rng)
+{
+	unsigned int nr = rng_range(rng, 1, MAX_JOBS);
+	struct softacc_job job = { .op = SOFTACC_OP_FILL };
+
+	batch->nr = 0;
+	while (batch->nr < nr) {
+		struct area *area = &batch->areas[batch->nr];
+
+		if (!area_map(area, rng, fd))
+			break;
+		if (area->kind == KIND_NEVER)
+			asleep = true;
+		batch->seeds[batch->nr] = rng_next(rng);
+		job.id = 0;
+		job.dst = (uintptr_t)area->addr;
+		job.len = area->len;
+		job.seed = batch->seeds[batch->nr];
+		job.tag = batch->nr;
+		if (ioctl(fd, SOFTACC_IOC_SUBMIT, &job)) {
+			area_unmap(area);
+			break;
+		}
+		batch->nr++;
+	}
+	batch->left = batch->nr;
+}
+
+/* False: enough of this file. */
+static bool finish(int fd, const struct round *round, struct batch *batch)
+{
+	struct softacc_completion end;
+	unsigned int i;
+
+	for (; batch->left; batch->left--) {
+		if (reap(fd, &end))
+			return false;
+		batch->ends[end.tag] = end;
+		count(COUNT_JOBS, 1);
+	}
+	for (i = 0; i < batch->nr; i++) {
+		verify(round, &batch->areas[i], &batch->ends[i],
+		       batch->seeds[i]);
+		if (!batch->ends[i].status &&
+		    read_back(fd, round, &batch->areas[i], batch->seeds[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool run_batch(int fd, const struct round *round, struct rng *rng)
+{
+	struct batch batch;
+	bool more = false;
+	unsigned int i;
+
+	submit(fd, &batch, rng);
+	switch (rng_below(rng, 16)) {
+	case 0:
+		ioctl(fd, SOFTACC_IOC_CANCEL, 0);
+		break;
+	case 1:
+		/* Its memory goes while the device works on it. */
+		usleep(rng_below(rng, 3000));
+		goto unmap;
+	default:
+		break;
+	}
+	more = finish(fd, round, &batch);
+unmap:
+	for (i = 0; i < batch.nr; i++)
+		if (!area_unmap(&batch.areas[i]))
+			fail(CHECK_DATA, "a child saw what the device wrote");
+	return more;
+}
+
+void run_jobs(const struct round *round, struct rng *rng)
+{
+	int batches = rng_range(rng, 1, 20);
+	int fd = open_device(round, rng);
+
+	if (fd < 0) {
+		if (!is_gone(errno) && !(round->flags & D_NOMEM))
+			fail(CHECK_STUCK, "open: %s", strerror(errno));
+		return;
+	}
+	while (batches-- && !atomic_load(&shared->stop) &&
+	       run_batch(fd, round, rng))
+		;
+	/* Exit closes the file, or we do: the order differs. */
+	if (rng_percent(rng, 50))
+		close(fd);
+}

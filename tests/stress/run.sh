@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# run.sh: the torture test in a guest, on the kernel that KERNEL, KSRC and CONFIG
+# name, a debug kernel unless CONFIG says otherwise. Its TAP goes to stdout.
+#
+#   MINUTES  how long (5); SECONDS_OF_STRESS instead, for the short form
+#   SEED     of all its choices; a new one without it
+#   ROUND    begin with this round of the seed
+#   FLAGS    the same disturbances in all rounds, see tests/stress/stress.h
+set -euo pipefail
+: "${CONFIG:=debug}" "${MINUTES:=5}" "${SEED:=}" "${ROUND:=1}" "${FLAGS:=}"
+export CONFIG
+. "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
+
+for number in MINUTES ROUND; do
+	[[ ${!number} =~ ^[1-9][0-9]*$ ]] ||
+		die "$number=${!number} is no number from 1"
+done
+[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
+seconds=${SECONDS_OF_STRESS:-$((MINUTES * 60))}
+
+"$TOP/drivers-glue/in-tree/build.sh" kernel
+module=$("$TOP/drivers-glue/softacc/build.sh")
+programs=$("$TOP/tests/guest/build.sh")
+export MODULES='' MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-$((seconds + seconds / 4 + 300))}
+export FILES="$programs/stress $module $TOP/tests/guest/guest-setup.sh $TOP/tests/stress/guest-stress.sh"
+# Caches of their own, so that objects can be counted; no KUnit suites at boot.
+export APPEND="slab_nomerge kunit.enable=0 ${APPEND:-}"
+# shellcheck disable=SC2086
+exec "$TOP/tests/guest/run.sh" guest-setup.sh guest-stress.sh -t "$seconds" \
+	-r "$ROUND" ${SEED:+-s $SEED} ${FLAGS:+-d $FLAGS}
