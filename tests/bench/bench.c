@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The benchmark in the guest
+ *
+ *	bench [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]
+ *
+ * Without scenarios all of them. The host side is run.sh.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+
+size_t bench_area = 64UL << 20;
+unsigned int bench_rounds = 4;
+
+void bench_result(const char *scenario, const char *metric, double value)
+{
+	printf("result %s %s %.3f\n", scenario, metric, value);
+	fflush(stdout);
+}
+
+void bench_die(const char *what)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void bench_store1(const char *scenario)
+{
+	bench_store(scenario, 1);
+}
+
+static void bench_store2(const char *scenario)
+{
+	bench_store(scenario, 2);
+}
+
+#define RUN(_name, _run) { .name = (_name), .run = (_run) }
+#define STREAM(_name, _pages, _outstanding, ...) {			\
+	.name = (_name),						\
+	.stream = { .pages = (_pages), .outstanding = (_outstanding),	\
+		    ##__VA_ARGS__ },					\
+}
+
+/**
+ * struct bench_scenario - a scenario
+ * @name: as in Documentation/benchmarks.rst
+ * @run: does it, or
+ * @stream: what bench_stream() is to do
+ */
+static const struct bench_scenario {
+	const char *name;
+	void (*run)(const char *scenario);
+	struct bench_stream stream;
+} bench_scenarios[] = {
+	RUN("cpu1", bench_store1),
+	RUN("cpu2", bench_store2),
+	RUN("populate", bench_populate),
+	STREAM("floor1", 1, 32, .flags = SOFTACC_CONFIG_FLOOR),
+	STREAM("floor8", 8, 16, .flags = SOFTACC_CONFIG_FLOOR),
+	STREAM("floor32", 32, 16, .flags = SOFTACC_CONFIG_FLOOR),
+	STREAM("s1", 1, 1),
+	STREAM("s2", 1, 32),
+	STREAM("s3", 8, 16),
+	STREAM("s4", 8, 16, .processes = 4),
+	STREAM("s5", 8, 16, .disturb = 1),
+	STREAM("s6", 32, 16),
+	STREAM("s7", 1, 1),
+	STREAM("s7.prefault", 1, 1, .flags = SOFTACC_CONFIG_PREFAULT),
+	STREAM("s8.file", 8, 16, .memory = BENCH_FILE),
+	STREAM("s8.thp", 8, 16, .memory = BENCH_THP),
+	RUN("s9", bench_unbind),
+	RUN("s10", bench_quiet),
+	RUN("s11", bench_stale),
+};
+
+#define NR_SCENARIOS	(sizeof(bench_scenarios) / sizeof(*bench_scenarios))
+
+static void bench_one(const struct bench_scenario *scenario)
+{
+	if (scenario->run)
+		scenario->run(scenario->name);
+	else
+		bench_stream(scenario->name, &scenario->stream);
+}
+
+static void bench_named(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SCENARIOS; i++) {
+		if (!strcmp(bench_scenarios[i].name, name)) {
+			bench_one(&bench_scenarios[i]);
+			return;
+		}
+	}
+	fprintf(stderr, "bench: no scenario is called %s; there are", name);
+	for (i = 0; i < NR_SCENARIOS; i++)
+		fprintf(stderr, " %s", bench_scenarios[i].name);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+/* What the host has never given the guest is slow when first touched. */
+static void bench_touch_guest_memory(void)
+{
+	size_t size = 1UL << 30;
+	char *area = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (area == MAP_FAILED)
+		bench_die("mmap");
+	munmap(area, size);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+	int option;
+
+	while ((option = getopt(argc, argv, "r:m:")) >= 0) {
+		if (option == 'r' && atoi(optarg) > 0) {
+			bench_rounds = atoi(optarg);
+		} else if (option == 'm' && atoi(optarg) > 0) {
+			bench_area = (size_t)atoi(optarg) << 20;
+		} else {
+			fprintf(stderr, "usage: bench [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
+			return 1;
+		}
+	}
+	bench_touch_guest_memory();
+	for (i = optind; i < argc; i++)
+		bench_named(argv[i]);
+	for (i = 0; optind == argc && i < NR_SCENARIOS; i++)
+		bench_one(&bench_scenarios[i]);
+	return 0;
+}

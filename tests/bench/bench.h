@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The benchmark in the guest: what its parts share
+ *
+ *	bench.c    the list of scenarios
+ *	stream.c   accelerators that touch memory as fast as they can
+ *	beside.c   what one PASID notices of the others
+ *	cpu.c      the same memory touched by the CPU, for comparison
+ *
+ * A scenario prints lines "result SCENARIO METRIC VALUE", which the host reads.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "acc.h"
+
+enum bench_memory {
+	BENCH_ANON,
+	BENCH_FILE,
+	BENCH_THP,
+};
+
+/**
+ * struct bench_stream - an accelerator that touches memory
+ * @pages: pages per group
+ * @outstanding: groups under way
+ * @flags: SOFTACC_CONFIG_* values
+ * @memory: what it touches
+ * @processes: how many of them, each with its own memory and PASID
+ * @disturb: another thread of the process loops mmap(), mprotect(), munmap()
+ */
+struct bench_stream {
+	unsigned int pages;
+	unsigned int outstanding;
+	unsigned int flags;
+	enum bench_memory memory;
+	unsigned int processes;
+	int disturb;
+};
+
+/* Bytes per round, and rounds, which -s and -r set. */
+extern size_t bench_area;
+extern unsigned int bench_rounds;
+
+void bench_result(const char *scenario, const char *metric, double value);
+void bench_die(const char *what) __attribute__((noreturn));
+
+static inline uint64_t bench_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* stream.c */
+void bench_stream(const char *scenario, const struct bench_stream *stream);
+/* Starts one that goes on until bench_stop(); returns what that wants. */
+int bench_start(const struct bench_stream *stream);
+void bench_stop(int child);
+
+/* beside.c */
+void bench_unbind(const char *scenario);
+void bench_quiet(const char *scenario);
+void bench_stale(const char *scenario);
+
+/* cpu.c */
+void bench_store(const char *scenario, unsigned int threads);
+void bench_populate(const char *scenario);
+
+#endif /* BENCH_H */

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Accelerators that touch memory as fast as they can. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "bench.h"
+
+#define HUGE_SIZE	(2UL << 20)
+#define BENCH_UNSUPPORTED	2
+
+/**
+ * struct bench_figures - what one process has measured
+ * @ready: it may be started
+ * @bytes: touched
+ * @ns: time that took
+ * @stats: the accelerator's counters for it
+ */
+struct bench_figures {
+	int ready;
+	uint64_t bytes;
+	uint64_t ns;
+	struct softacc_stats stats;
+};
+
+struct bench_shared {
+	int go;
+	struct bench_figures figures[8];
+};
+
+static char *bench_map(enum bench_memory memory)
+{
+	size_t size = bench_area + HUGE_SIZE;
+	uintptr_t start;
+	char *area;
+	int fd = -1;
+
+	if (memory == BENCH_FILE) {
+		fd = memfd_create("bench", 0);
+		if (fd < 0 || ftruncate(fd, size))
+			bench_die("memfd");
+	}
+	area = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+	if (area == MAP_FAILED)
+		bench_die("mmap");
+	start = ((uintptr_t)area + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1);
+	if (memory == BENCH_THP && madvise((void *)start, bench_area,
+					   MADV_HUGEPAGE))
+		bench_die("MADV_HUGEPAGE");
+	/* The file's pages are there; what is missing is the mapping. */
+	if (fd >= 0)
+		memset((void *)start, 0, bench_area);
+	return (char *)start;
+}
+
+/* One round: touches the area, which is not mapped, and checks it. */
+static uint64_t bench_round(int fd, char *area, uint64_t seed)
+{
+	struct softacc_completion end;
+	uint64_t start;
+	uint64_t ns;
+	size_t i;
+
+	if (madvise(area, bench_area, MADV_DONTNEED))
+		bench_die("MADV_DONTNEED");
+	start = bench_ns();
+	if (acc_run(fd, SOFTACC_OP_TOUCH, NULL, area, bench_area, seed, &end))
+		bench_die("the accelerator's job");
+	ns = bench_ns() - start;
+	for (i = 0; i < bench_area; i += 4096)
+		if (*(uint64_t *)(area + i) != softacc_pattern(seed, i))
+			bench_die("wrong data");
+	return ns;
+}
+
+static void *bench_disturb(void *stop)
+{
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+		char *area = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		mprotect(area, 4096, PROT_READ);
+		munmap(area, 65536);
+	}
+	return NULL;
+}
+
+static int bench_open(const struct bench_stream *stream)
+{
+	struct softacc_config config = {
+		.pages_per_group = stream->pages,
+		.outstanding = stream->outstanding,
+		.threads = 1,
+		.flags = stream->flags,
+	};
+	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		bench_die(ACC_DEVICE);
+	/* Not every fault queue can do everything. */
+	if (ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
+		if (errno == EOPNOTSUPP)
+			_exit(BENCH_UNSUPPORTED);
+		bench_die(ACC_DEVICE);
+	}
+	return fd;
+}
+
+static void bench_stats_diff(struct softacc_stats *stats,
+			     const struct softacc_stats *old)
+{
+	unsigned int i;
+
+	stats->lat_count -= old->lat_count;
+	for (i = 0; i < SOFTACC_LAT_BUCKETS; i++)
+		stats->lat[i] -= old->lat[i];
+}
+
+/* One process, @rounds times or until it is killed. */
+static void bench_process(const struct bench_stream *stream,
+			  unsigned int rounds, const int *go,
+			  struct bench_figures *figures)
+{
+	char *area = bench_map(stream->memory);
+	int fd = bench_open(stream);
+	struct softacc_stats old;
+	pthread_t thread;
+	unsigned int i;
+	int stop = 0;
+
+	/* The first round differs: threads, caches and page tables are new. */
+	bench_round(fd, area, 0);
+	if (ioctl(fd, SOFTACC_IOC_STATS, &old))
+		bench_die("STATS");
+	if (stream->disturb)
+		pthread_create(&thread, NULL, bench_disturb, &stop);
+	__atomic_store_n(&figures->ready, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	for (i = 1; !rounds || i <= rounds; i++) {
+		figures->ns += bench_round(fd, area, i);
+		figures->bytes += bench_area;
+	}
+	if (ioctl(fd, SOFTACC_IOC_STATS, &figures->stats))
+		bench_die("STATS");
+	bench_stats_diff(&figures->stats, &old);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	if (stream->disturb)
+		pthread_join(thread, NULL);
+	close(fd);
+}
+
+static struct bench_shared *bench_share(void)
+{
+	struct bench_shared *shared;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		bench_die("mmap");
+	return shared;
+}
+
+/* -1 if the fault queue cannot do what @stream wants. */
+static pid_t bench_fork(const struct bench_stream *stream, unsigned int rounds,
+			struct bench_shared *shared, unsigned int i)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		bench_die("fork");
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		bench_process(stream, rounds, &shared->go, &shared->figures[i]);
+		_exit(0);
+	}
+	while (!__atomic_load_n(&shared->figures[i].ready, __ATOMIC_ACQUIRE)) {
+		if (waitpid(child, &status, WNOHANG)) {
+			if (WEXITSTATUS(status) == BENCH_UNSUPPORTED)
+				return -1;
+			bench_die("a process of the benchmark");
+		}
+		usleep(1000);
+	}
+	return child;
+}
+
+int bench_start(const struct bench_stream *stream)
+{
+	struct bench_shared *shared = bench_share();
+	pid_t child = bench_fork(stream, 0, shared, 0);
+
+	__atomic_store_n(&shared->go, 1, __ATOMIC_RELEASE);
+	return child;
+}
+
+void bench_stop(int child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void bench_print_latency(const char *scenario,
+				const struct softacc_stats *stats)
+{
+	char metric[32];
+	unsigned int i;
+
+	if (!stats->lat_count)
+		return;
+	bench_result(scenario, "p50_us", acc_percentile(stats, 50) / 1000);
+	bench_result(scenario, "p99_us", acc_percentile(stats, 99) / 1000);
+	for (i = 0; i < SOFTACC_LAT_BUCKETS; i++) {
+		if (!stats->lat[i])
+			continue;
+		snprintf(metric, sizeof(metric), "lat_%llu",
+			 (unsigned long long)softacc_lat_floor(i));
+		bench_result(scenario, metric, stats->lat[i]);
+	}
+}
+
+void bench_stream(const char *scenario, const struct bench_stream *stream)
+{
+	unsigned int n = stream->processes ?: 1;
+	struct bench_shared *shared = bench_share();
+	struct softacc_stats sum = {};
+	double pages_per_s = 0;
+	pid_t children[8];
+	unsigned int i;
+	unsigned int j;
+	int status;
+
+	for (i = 0; i < n; i++) {
+		children[i] = bench_fork(stream, bench_rounds, shared, i);
+		if (children[i] < 0)
+			return;
+	}
+	__atomic_store_n(&shared->go, 1, __ATOMIC_RELEASE);
+	for (i = 0; i < n; i++) {
+		struct bench_figures *figures = &shared->figures[i];
+
+		if (waitpid(children[i], &status, 0) < 0 || status)
+			bench_die("a process of the benchmark");
+		pages_per_s += figures->bytes / 4096 * 1e9 / figures->ns;
+		sum.lat_count += figures->stats.lat_count;
+		for (j = 0; j < SOFTACC_LAT_BUCKETS; j++)
+			sum.lat[j] += figures->stats.lat[j];
+	}
+	bench_result(scenario, "pages_per_s", pages_per_s);
+	bench_print_latency(scenario, &sum);
+	munmap(shared, sizeof(*shared));
+}
