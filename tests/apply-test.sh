@@ -79,11 +79,47 @@ refuses_collision()
 	refuses "was not placed by" "$TREE_SH" apply "$tmp/tree"
 }
 
+fixed()
+{
+	grep -q 'if (fault_ignore)$' "$tmp/tree/drivers/iommu/intel/pasid.c" &&
+		grep -q synchronize_rcu "$tmp/tree/drivers/iommu/iommu-sva.c"
+}
+
+# With the fixes, again, without them, with them once more, out.
+restores_fixes()
+{
+	FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed &&
+		rm -rf "$tmp/once" && cp -a "$tmp/tree" "$tmp/once" &&
+		FIXES=1 "$TREE_SH" apply "$tmp/tree" && diff -r "$tmp/once" "$tmp/tree" &&
+		FIXES=0 "$TREE_SH" apply "$tmp/tree" && ! fixed &&
+		FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed &&
+		"$TREE_SH" unapply "$tmp/tree" && same
+}
+
+# What the user writes into a fixed file meanwhile stays.
+keeps_edits()
+{
+	local file=drivers/iommu/intel/pasid.c
+
+	FIXES=1 "$TREE_SH" apply "$tmp/tree" &&
+		sed -i '1i /* mine */' "$tmp/tree/$file" "$tmp/pristine/$file" &&
+		"$TREE_SH" unapply "$tmp/tree" && same
+}
+
+# fix_refuses EDIT: the fix does not know what the sed expression EDIT leaves.
+fix_refuses()
+{
+	local file=drivers/iommu/iommu-sva.c
+
+	sed -i "$1" "$tmp/tree/$file" "$tmp/pristine/$file"
+	refuses "does not know this tree's" env FIXES=1 "$TREE_SH" apply "$tmp/tree"
+}
+
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/empty"
 echo "TAP version 13"
-echo "1..12"
+echo "1..20"
 for series in 7.3 6.12; do
 	source=$("$TOP/drivers-glue/in-tree/fetch.sh" "$series")
 	copy_tree "$source" "$tmp/pristine"
@@ -94,6 +130,10 @@ for series in 7.3 6.12; do
 	check "$series: no folder" refuses "is no folder" "$TREE_SH" apply "$tmp/none"
 	check "$series: a file of the user's own" refuses_collision
 	rm "$tmp/tree/include/linux/iopf.h" "$tmp/pristine/include/linux/iopf.h"
+	check "$series: FIXES=1 and back" restores_fixes
+	check "$series: unapply keeps edits of a fixed file" keeps_edits
+	check "$series: FIXES=2" refuses "is unknown" env FIXES=2 "$TREE_SH" apply "$tmp/tree"
+	check "$series: FIXES=1 on unknown text" fix_refuses 's/iommu_domain_free(domain);/free_it(domain);/'
 	check "$series: another version" refuses_version
 	rm -rf "$tmp/once"
 done

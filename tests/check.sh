@@ -8,7 +8,7 @@ set -euo pipefail
 
 LOGS=$IOPF_CACHE/log/check
 TRACE='^include/trace/'
-USER_SPACE='^tests/guest/|^drivers-glue/softacc/softacc.h'
+USER_SPACE='^tests/(guest|bench|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
 number=0
 failed=0
 
@@ -24,6 +24,7 @@ scripts()
 	cd "$TOP"
 	find . -name '*.sh' -not -path './.git/*'
 	echo tests/guest/init
+	echo tests/tools/iopfstat
 	echo .ci/run
 }
 
@@ -52,9 +53,9 @@ checkpatch()
 {
 	local ignore=FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON
 	local user=BIT_MACRO,PREFER_KERNEL_TYPES,ARRAY_SIZE,MACRO_ARG_REUSE
-
 	local trace=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
 
+	user=$user,PREFER_DEFINED_ATTRIBUTE_MACRO
 	ignore=$ignore,ALLOC_WITH_SIZEOF,ALLOC_WITH_MULTIPLY
 	sources | grep -vE "$USER_SPACE|$TRACE" | run_checkpatch "$ignore"
 	sources | grep -E "$TRACE" | run_checkpatch "$ignore,$trace"
@@ -83,7 +84,7 @@ warnings()
 
 	make "$@" >"$log" 2>&1 || cat "$log"
 	grep -E '(warning|error):' "$log" |
-		awk '/iommu\/iopf|linux\/iopf|softacc/ || !/(arch|include|scripts|tools)\//' || true
+		awk '/iommu\/iopf|linux\/iopf|softacc|forwarder/ || !/(arch|include|scripts|tools)\//' || true
 }
 
 warnings_of_library()
@@ -91,12 +92,13 @@ warnings_of_library()
 	warnings -C "$tree" O="$kdir" W=1 "$@" drivers/iommu/iopf/
 }
 
-warnings_of_softacc()
+warnings_of_modules()
 {
 	local module
 
-	module=$(dirname "$("$TOP/drivers-glue/softacc/build.sh" 2>/dev/null)")
-	warnings -C "$kdir" M="$module" W=1 "$@" modules
+	for module in $("$TOP/tests/guest/modules.sh" 2>/dev/null); do
+		warnings -C "$kdir" M="$(dirname "$module")" W=1 "$@" modules
+	done
 }
 
 kernel_doc()
@@ -122,12 +124,12 @@ mkdir -p "$LOGS"
 echo "TAP version 13"
 echo "1..7"
 # No sparse of Debian's understands 7.3: it stumbles over every module_param().
-use 6.12 release
+use 6.12 debug
 check "6.12: sparse and W=1 on the library" warnings_of_library C=2
-check "6.12: sparse and W=1 on softacc" warnings_of_softacc C=2
+check "6.12: sparse and W=1 on the modules" warnings_of_modules C=2
 use 7.3 debug
 check "7.3: W=1 on the library and its KUnit suites" warnings_of_library
-check "7.3: W=1 on softacc" warnings_of_softacc
+check "7.3: W=1 on the modules" warnings_of_modules
 check "checkpatch --strict" checkpatch
 check "kernel-doc" kernel_doc
 check "shellcheck" shell_check

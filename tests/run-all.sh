@@ -41,18 +41,26 @@ kernel()
 {
 	export KERNEL=$1 IMPL=$2 CONFIG=$3 MODULES
 	"$TOP/drivers-glue/in-tree/build.sh" kernel &&
-		MODULES=$("$TOP/drivers-glue/softacc/build.sh") &&
+		MODULES=$("$TOP/tests/guest/modules.sh") &&
 		programs=$("$TOP/tests/guest/build.sh") && return
 	failed=$((failed + 1))
 	return 1
 }
 
+# For NUMA hinting; a CPU each.
+two_nodes="-smp 2,sockets=2,cores=1,threads=1"
+for node in 0 1; do
+	two_nodes="$two_nodes -object memory-backend-ram,id=node$node,size=1536M"
+	two_nodes="$two_nodes -numa node,memdev=node$node,cpus=$node"
+done
+
 guest()
 {
 	local guest=$TOP/tests/guest
 
-	FILES="$programs/test-sva $programs/test-groups $programs/iommufd $guest/*.sh" \
-		MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900} "$guest/run.sh" "$@"
+	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/asleep \
+		$programs/test-vmm $programs/vmm $programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
+		QEMU_ARGS="$two_nodes" MEM=3G TIMEOUT=${TIMEOUT:-900} "$guest/run.sh" "$@"
 }
 
 # expect_failure TEST: on the kernel's own fault queue a test of groups has to
@@ -77,11 +85,13 @@ mkdir -p "$RESULTS"
 start=$SECONDS
 
 KERNEL=7.3 part "kunit 7.3" "$TOP/tests/kunit.sh"
-for config in "7.3 release" "6.12 release" "7.3 debug"; do
+for config in "7.3 release" "6.12 debug" "7.3 debug"; do
 	# shellcheck disable=SC2086
 	kernel ${config% *} iopf ${config#* } || continue
 	part "guest $config" guest HUGE_PAGES=512 "KUNIT_CASES=$cases" \
 		guest-setup.sh guest-tests.sh
+	[ "$CONFIG" != debug ] ||
+		SECONDS_OF_STRESS=60 part "stress $config" "$TOP/tests/stress/run.sh"
 done
 if kernel 7.3 upstream release; then
 	for test in two_pasids_one_index pasid_not_bound; do
@@ -89,6 +99,8 @@ if kernel 7.3 upstream release; then
 	done
 fi
 unset KERNEL IMPL CONFIG MODULES
+part "model" "$TOP/tests/model/model.sh"
+part "vtd" "$TOP/tests/vtd-test.sh" short
 part "apply" "$TOP/tests/apply-test.sh"
 part "check" "$TOP/tests/check.sh"
 

@@ -47,6 +47,14 @@ static inline uint32_t acc_pasid(int fd)
 	return ioctl(fd, SOFTACC_IOC_INFO, &info) ? 0 : info.pasid;
 }
 
+/* Groups that it can have outstanding, and as many injected ones: 512, or 256. */
+static inline uint32_t acc_indices(int fd)
+{
+	struct softacc_info info;
+
+	return ioctl(fd, SOFTACC_IOC_INFO, &info) ? 0 : info.prg_indices;
+}
+
 static inline int acc_submit(int fd, uint32_t op, const void *src, void *dst,
 			     uint64_t len, uint64_t seed)
 {

@@ -10,20 +10,40 @@ set -euo pipefail
 need_packages gcc libc6-dev make libcap-dev rsync
 tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
 build=$IOPF_CACHE/programs/$(basename "$tree")
-mkdir -p "$build"
-for source in "$TOP"/tests/guest/*.c; do
-	program=$build/$(basename "$source" .c)
-	stamp=$(cat "$source" "$TOP"/tests/guest/*.h "$TOP/drivers-glue/softacc/softacc.h" | sha1sum)
-	[ "$(cat "$program.stamp" 2>/dev/null)" != "$stamp" ] || continue
+mkdir -p "$build/headers"
+if [ "$tree/Makefile" -nt "$build/headers/.stamp" ]; then
+	run_logged "$build/headers.log" "installing the kernel's headers" \
+		make -C "$tree" O="$build/headers" headers
+	touch "$build/headers/.stamp"
+fi
+
+# program NAME SOURCE...
+program()
+{
+	local program=$build/$1 stamp
+
+	shift
+	stamp=$(cat "$@" "$0" "$TOP"/tests/*/*.h "$TOP"/drivers-glue/*/{softacc,iopf_forward}.h | sha1sum)
+	[ "$(cat "$program.stamp" 2>/dev/null)" != "$stamp" ] || return 0
 	run_logged "$program.log" "building ${program##*/}" \
 		gcc -O2 -Wall -Wextra -Werror -Wno-unused-parameter \
-		-Wno-sign-compare -Wno-clobbered -static -pthread \
+		-Wno-sign-compare -Wno-clobbered -static -pthread -D_GNU_SOURCE \
 		-I "$TOP/tests/guest" -I "$TOP/drivers-glue/softacc" \
+		-I "$TOP/drivers-glue/forwarder" -I "$tree/drivers/iommu/iommufd" \
+		-isystem "$build/headers/usr/include" \
 		-I "$tree/tools/testing/selftests" \
 		-I "$tree/tools/testing/selftests/kselftest" \
-		-o "$program" "$source"
+		-o "$program" "$@"
 	echo "$stamp" >"$program.stamp"
+}
+
+for source in "$TOP"/tests/guest/*.c; do
+	program "$(basename "$source" .c)" "$source"
 done
+program bench "$TOP"/tests/bench/*.c
+program vmm "$TOP"/tests/vmm/{main,serve,softacc,mock}.c
+program test-vmm "$TOP"/tests/vmm/{test,serve,softacc,mock}.c
+program stress "$TOP"/tests/stress/*.c
 
 # 6.12.117 has a selftest that is newer than its headers. Its cases with page
 # requests are not about the new names (a device flag for PASIDs is left out), the
@@ -38,7 +58,6 @@ missing_names()
 
 build_iommufd()
 {
-	make -C "$tree" O="$build/headers" headers
 	# shellcheck disable=SC2046
 	gcc -O2 -Wall -Wno-unused-function -D_GNU_SOURCE= -static \
 		$(missing_names) -isystem "$build/headers/usr/include" \
@@ -47,7 +66,6 @@ build_iommufd()
 }
 
 if [ "$tree/Makefile" -nt "$build/iommufd" ]; then
-	mkdir -p "$build/headers"
 	run_logged "$build/iommufd.log" "building the kernel's selftest of iommufd" build_iommufd
 	touch "$build/iommufd"
 fi

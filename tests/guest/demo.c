@@ -3,7 +3,6 @@
  * The main job, to be watched: a process maps memory that it does not touch, an
  * accelerator fills it and copies it, and the process looks at the result.
  */
-#define _GNU_SOURCE
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>

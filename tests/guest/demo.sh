@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo.sh: sets everything up and shows the main job in a guest.
+# demo.sh [vtd]: sets everything up and shows the main job in a guest, on the software
+# IOMMU or on an emulated VT-d.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
@@ -11,7 +12,9 @@ MODULES=$("$TOP/drivers-glue/softacc/build.sh")
 export MODULES
 export FILES="$programs/demo $TOP/tests/guest/guest-setup.sh"
 say "booting a guest with it"
-if HUGE_PAGES=0 "$TOP/tests/guest/run.sh" guest-setup.sh demo; then
+run=run.sh
+[ "${1:-}" != vtd ] || run=vtd.sh
+if HUGE_PAGES=0 "$TOP/tests/guest/$run" guest-setup.sh demo; then
 	say "demo: done, the data is verified"
 else
 	die "the demo failed, see above"

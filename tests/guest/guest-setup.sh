@@ -2,12 +2,44 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # guest-setup.sh COMMAND...: in the guest, provides what the tests of memory
-# want, huge pages and a file system on a disk, and runs the command.
+# want, huge pages, a file system on a disk, and another one and swap on disks that
+# are slow, and runs the command.
 set -e
 echo "${HUGE_PAGES:-40}" >/proc/sys/vm/nr_hugepages
 if ! grep -q ' /mnt ' /proc/mounts; then
 	mkdir -p /mnt
 	mke2fs /dev/ram0 >/dev/null 2>&1
 	mount -t ext4 /dev/ram0 /mnt
+fi
+
+# slow_disk NAME: /dev/NAME, a disk of 32 MB that takes 5 ms for everything
+slow_disk()
+{
+	nullb=/sys/kernel/config/nullb/$1
+
+	mkdir "$nullb"
+	echo 1 >"$nullb/memory_backed"
+	echo 32 >"$nullb/size"
+	echo 2 >"$nullb/irqmode"
+	echo 5000000 >"$nullb/completion_nsec"
+	echo 1 >"$nullb/power"
+}
+
+if [ -d /sys/module/null_blk ] && ! grep -q ' /slow ' /proc/mounts; then
+	mount -t configfs configfs /sys/kernel/config
+	mkdir -p /slow
+	slow_disk slowfiles
+	mke2fs /dev/slowfiles >/dev/null 2>&1
+	mount -t ext4 /dev/slowfiles /slow
+	slow_disk slowswap
+	mkswap /dev/slowswap >/dev/null
+	swapon /dev/slowswap
+fi
+
+# NUMA balancing, where it is switched on, is to come along soon.
+numa=/sys/kernel/debug/sched/numa_balancing
+if [ -d $numa ]; then
+	echo 10 >$numa/scan_delay_ms
+	echo 100 >$numa/scan_period_min_ms
 fi
 exec "$@"

@@ -15,8 +15,26 @@ run()
 	[ $status -le 1 ] || echo "not ok - $1 ended with status $status"
 }
 
+# serve BACKEND FAULTS: the VMM program, which says at its end whether all is well.
+serve()
+{
+	echo "# vmm -b $1 -n $2"
+	if vmm -b "$1" -n "$2" >/tmp/vmm 2>&1; then
+		echo "ok - $2 faults of $1 are served from user space"
+	else
+		echo "not ok - $2 faults of $1 are served from user space"
+		failed=1
+	fi
+	sed 's/^/# /' /tmp/vmm
+}
+
 run test-groups
 run test-sva
+run test-mm
+[ ! -e /sys/kernel/debug/iopf ] || run test-stat.sh
+run test-vmm
+serve softacc 10000
+serve iommufd 10000
 # The cases with page requests; whether a kernel has all of them is its affair.
 for case in alloc_hwpt_nested viommu_alloc_nested_iopf pasid_attach; do
 	if iommufd -l 2>&1 | grep -q " $case\$"; then

@@ -11,6 +11,7 @@
 #   MODULES    'x.ko y.ko': loaded in this order before the command runs
 #   SMP, MEM   2 CPUs, 2G of memory
 #   TIMEOUT    300 seconds for all of it
+#   BOOT_TIMEOUT  seconds after which a guest that has not begun is tried again
 #   ACCEL      kvm or tcg; without it KVM is used if it is seen to work
 #   APPEND     more words for the kernel's command line
 #   QEMU_ARGS  more arguments for QEMU (QEMU=PROGRAM: see qemu.sh)
@@ -23,7 +24,7 @@ set -euo pipefail
 
 : "${KERNEL:=7.3}" "${IMPL:=iopf}" "${CONFIG:=release}" "${KSRC:=}"
 : "${CMD:=}" "${FILES:=}" "${MODULES:=}" "${SMP:=2}" "${MEM:=2G}" "${TIMEOUT:=300}"
-: "${ACCEL:=}" "${APPEND:=}" "${QEMU_ARGS:=}" "${LOG:=}"
+: "${ACCEL:=}" "${APPEND:=}" "${QEMU_ARGS:=}" "${LOG:=}" "${BOOT_TIMEOUT:=}"
 export KERNEL IMPL CONFIG KSRC
 GUEST=$TOP/tests/guest
 BUILD=$TOP/drivers-glue/in-tree/build.sh
@@ -147,7 +148,7 @@ qemu_command()
 	local words="console=ttyS0 log_buf_len=4M printk.devkmsg=on panic=-1"
 
 	words="$words tsc=reliable no_timer_check loglevel=$([ -n "$shell" ] && echo 5 || echo 7)"
-	[ "$CONFIG" = release ] || words="$words panic_on_warn=1 oops=panic"
+	[ "$CONFIG" != debug ] || words="$words panic_on_warn=1 oops=panic"
 	[ -z "$shell" ] || words="$words iopf.shell TERM=${TERM:-linux} $shell"
 	command=("${qemu[@]}" -machine q35 -nodefaults -no-user-config -no-reboot
 		 -display none -monitor none -net none -m "$MEM" -smp "$SMP"
@@ -174,6 +175,30 @@ boot()
 		-serial "file:$1/output" -serial "file:$1/verdict" \
 		</dev/null >"$1/qemu" 2>&1 &
 	qemu_pid=$!
+}
+
+# begun LOG: does the guest run its command within BOOT_TIMEOUT, or end?
+begun()
+{
+	local end=$((SECONDS + BOOT_TIMEOUT))
+
+	while [ $SECONDS -lt $end ]; do
+		! grep -aqs 'iopf-guest: the command starts' "$1" || return 0
+		kill -0 "$qemu_pid" 2>/dev/null || return 0
+		sleep 0.5
+	done
+	return 1
+}
+
+# boot_again ARGUMENTS: boot, and once more if the guest hangs on its way.
+boot_again()
+{
+	boot "$@"
+	[ -n "$BOOT_TIMEOUT" ] && ! begun "$4" || return 0
+	say "the guest has not begun after $BOOT_TIMEOUT s, trying again"
+	kill "$qemu_pid"
+	wait "$qemu_pid" || true
+	boot "$@"
 }
 
 # finish DIR: waits for the guest and sets "status" and, unless it ended well,
@@ -243,7 +268,7 @@ console_end()
 	local first
 
 	[ -s "$log" ] || return 0
-	first=$(grep -anEm 1 'cut here|BUG: |WARNING: |UBSAN: |Kernel panic|iopf-guest: still' "$log" |
+	first=$(grep -anEm 1 'cut here|BUG: |WARNING: |UBSAN: |Oops: |Kernel panic|iopf-guest: still' "$log" |
 		cut -d : -f 1 || true)
 	echo "console:"
 	tail -n "+${first:-1}" "$log" | if [ -n "$first" ]; then head -n 100; else tail -n 40; fi
@@ -266,7 +291,7 @@ run_command()
 	find "$IOPF_CACHE/log" -name 'guest-*.log' -mtime +7 -delete 2>/dev/null || true
 	[[ $log != *,* ]] || die "LOG=$log: QEMU takes no comma in it"
 	make_initrd "$tmp/guest" "$CMD"
-	boot "$tmp/guest" "$ACCEL" "$TIMEOUT" "$log"
+	boot_again "$tmp/guest" "$ACCEL" "$TIMEOUT" "$log"
 	tail -s 0.1 --pid "$qemu_pid" -c +1 -f "$tmp/guest/output" &
 	tail_pid=$!
 	finish "$tmp/guest"

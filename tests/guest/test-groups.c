@@ -3,7 +3,6 @@
  * How the fault queue puts groups together and answers them, seen from a device
  * that sends exactly the requests it is told to.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <linux/userfaultfd.h>
 #include <stdbool.h>
@@ -15,6 +14,7 @@
 
 #include "acc.h"
 #include "kselftest_harness.h"
+#include "uffd.h"
 
 #define PAGE		4096UL
 #define GRPID		SOFTACC_INJECT_GRPID
@@ -275,24 +275,6 @@ TEST_F(groups, stop_marker)
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
 
-/* Missing pages of @area are the caller's to provide, through the file. */
-static int watch(void *area, size_t len)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { (uintptr_t)area, len },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
-			ioctl(fd, UFFDIO_REGISTER, &range))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static int provide(int uffd, void *page)
 {
 	struct uffdio_zeropage zero = {
@@ -305,7 +287,8 @@ static int provide(int uffd, void *page)
 /* A fault that user space provides for, late. */
 TEST_F(groups, userfaultfd)
 {
-	int uffd = watch(self->area, 16 * PAGE);
+	int uffd = uffd_watch(self->area, 16 * PAGE,
+			      UFFDIO_REGISTER_MODE_MISSING, 0);
 
 	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
@@ -320,7 +303,8 @@ TEST_F(groups, userfaultfd)
 TEST_F(groups, deadline)
 {
 	const char *parameter = "/sys/module/iopf/parameters/prq_timeout";
-	int uffd = watch(self->area, 16 * PAGE);
+	int uffd = uffd_watch(self->area, 16 * PAGE,
+			      UFFDIO_REGISTER_MODE_MISSING, 0);
 	int fd = open(parameter, O_WRONLY | O_CLOEXEC);
 	double start;
 
@@ -346,7 +330,8 @@ TEST_F(groups, deadline)
 /* The index is in use: the second group is a mistake and gets no answer. */
 TEST_F(groups, index_used_twice)
 {
-	int uffd = watch(self->area, PAGE);
+	int uffd = uffd_watch(self->area, PAGE,
+			      UFFDIO_REGISTER_MODE_MISSING, 0);
 
 	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
@@ -362,14 +347,16 @@ TEST_F(groups, index_used_twice)
 /* Sleeping faults are few per PASID, and other PASIDs do not notice. */
 TEST_F(groups, asleep)
 {
+	int uffd = uffd_watch(self->area, 16 * PAGE,
+			      UFFDIO_REGISTER_MODE_MISSING, 0);
 	struct softacc_completion end;
-	int uffd = watch(self->area, 16 * PAGE);
+	int number = acc_indices(self->fd);
 	pid_t pid;
 	int status;
 	int i;
 
 	ASSERT_LE(0, uffd);
-	for (i = 0; i < 512; i++)
+	for (i = 0; i < number; i++)
 		ASSERT_EQ(0, inject(self->fd, GRPID + i,
 				    self->area + i % 16 * PAGE,
 				    SOFTACC_INJECT_LAST));
@@ -388,7 +375,7 @@ TEST_F(groups, asleep)
 	EXPECT_EQ(0, status);
 	for (i = 0; i < 16; i++)
 		provide(uffd, self->area + i * PAGE);
-	for (i = 0; i < 512; i++) {
+	for (i = 0; i < number; i++) {
 		ASSERT_EQ(0, answer(self->fd, &self->response, 5000));
 		ASSERT_EQ(RESP_SUCCESS, self->response.code);
 		ASSERT_EQ(1, self->response.count);
@@ -413,7 +400,8 @@ TEST_F(groups, killed_asleep)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		int fd = acc_open(8, 16, 1);
-		int uffd = watch(self->area, 16 * PAGE);
+		int uffd = uffd_watch(self->area, 16 * PAGE,
+				      UFFDIO_REGISTER_MODE_MISSING, 0);
 		int i;
 
 		for (i = 0; i < 64; i++)

@@ -3,7 +3,6 @@
  * An accelerator works on all kinds of memory of a process: what the CPU could
  * reach, it reaches; what the CPU could not, ends the job with the right code.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -516,7 +515,7 @@ TEST_F(sva, cancelled)
 TEST(bad_arguments)
 {
 	static uint64_t area[512];
-	struct softacc_config config = { 8, 16, 1, 0, { 0 } };
+	struct softacc_config config = { 8, 16, 1, 0, 0, 0 };
 	struct softacc_completion end;
 	struct softacc_job job = {
 		.op = SOFTACC_OP_FILL,
@@ -537,7 +536,7 @@ TEST(bad_arguments)
 	EXPECT_ERROR(EINVAL, ioctl(fd, SOFTACC_IOC_SUBMIT, &bad)); \
 } while (0)
 	EXPECT_BAD_JOB(op, 0);
-	EXPECT_BAD_JOB(op, 5);
+	EXPECT_BAD_JOB(op, SOFTACC_OP_TOUCH + 1);
 	EXPECT_BAD_JOB(flags, 1);
 	EXPECT_BAD_JOB(reserved, 1);
 	EXPECT_BAD_JOB(src, (uintptr_t)area);
@@ -552,7 +551,7 @@ TEST(bad_arguments)
 	config.threads = 17;
 	EXPECT_ERROR(EINVAL, ioctl(fd, SOFTACC_IOC_CONFIG, &config));
 	config.threads = 1;
-	config.reserved[1] = 1;
+	config.reserved = 1;
 	EXPECT_ERROR(EINVAL, ioctl(fd, SOFTACC_IOC_CONFIG, &config));
 	EXPECT_ERROR(EFAULT, ioctl(fd, SOFTACC_IOC_CONFIG, NULL));
 	EXPECT_ERROR(EFAULT, ioctl(fd, SOFTACC_IOC_SUBMIT, NULL));

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# with-softacc.sh [--shell]: run.sh with an up-to-date kernel and softacc loaded,
-# unless MODULES names other modules.
+# with-softacc.sh [--shell]: run.sh with an up-to-date kernel and our modules loaded,
+# softacc first, unless MODULES names others.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
@@ -10,6 +10,6 @@ if [ -z "${CMD:-}" ] && [ $# -eq 0 ]; then
 	die "no command" "make guest CMD='uname -a' [FILES='a b']"
 fi
 "$TOP/drivers-glue/in-tree/build.sh" kernel
-: "${MODULES=$("$TOP/drivers-glue/softacc/build.sh")}"
+: "${MODULES=$("$TOP/tests/guest/modules.sh")}"
 export MODULES
 exec "$TOP/tests/guest/run.sh" "$@"

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * asleep COUNT: a process with COUNT faults of its device, or as many as the device can
+ * have if that is less, that wait for user space, which never comes. Prints its PASID
+ * when they are under way.
+ */
+#include <linux/userfaultfd.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "acc.h"
+
+#define PAGES	16
+#define PAGE	4096UL
+
+static void die(const char *what)
+{
+	fprintf(stderr, "asleep: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct softacc_inject request = {
+		.flags = SOFTACC_INJECT_LAST,
+		.perm = 2,
+	};
+	int count = argc == 2 ? atoi(argv[1]) : 0;
+	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *area;
+	int i;
+
+	if (count <= 0) {
+		fprintf(stderr, "usage: asleep COUNT\n");
+		return 1;
+	}
+	area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)area;
+	range.range.len = PAGES * PAGE;
+	if (fd < 0)
+		die(ACC_DEVICE);
+	if (area == MAP_FAILED || uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &range))
+		die("userfaultfd");
+	for (i = 0; i < count && i < (int)acc_indices(fd); i++) {
+		request.grpid = SOFTACC_INJECT_GRPID + i;
+		request.addr = (uintptr_t)area + i % PAGES * PAGE;
+		while (ioctl(fd, SOFTACC_IOC_INJECT, &request)) {
+			if (errno != EAGAIN)
+				die("INJECT");
+			usleep(1000);
+		}
+	}
+	usleep(50000);
+	printf("%u\n", acc_pasid(fd));
+	fflush(stdout);
+	pause();
+	return 0;
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# one-by-one.sh PROGRAM...: in the guest, each test of the programs by itself and with
+# a time of its own, so that one that hangs or takes the others along is one line. For the kernel's own fault queue, which fails some:
+#
+#	make guest IMPL=upstream CMD='guest-setup.sh one-by-one.sh test-groups' ...
+#
+# Lines of "pass|fail|hang TEST", and why it failed.
+
+# The third column of the list.
+tests()
+{
+	"$1" -l 2>&1 | awk '/^(#|-)/ { next } { name = substr($0, 48) } name != "" { print name }'
+}
+
+for program; do
+	for test in $(tests "$program"); do
+		timeout -s KILL 60 "$program" -t "$test" >/tmp/output 2>&1
+		case $? in
+		0) result=pass ;;
+		137) result=hang ;;
+		*) result=fail ;;
+		esac
+		grep -q "^ok.*# SKIP" /tmp/output && result=skip
+		echo "$result $test"
+		[ $result = pass ] ||
+			grep -E ':(Expected|one more|no answer)' /tmp/output | head -n 4
+	done
+done

@@ -1,0 +1,750 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Faults that take their time, and faults with rules of their own: userfaultfd, swap,
+ * slow disks, NUMA hinting, limits. The device waits where the CPU would, nobody else
+ * waits with it, and whoever cannot be served gets an answer.
+ *
+ * guest-setup.sh makes the slow disks.
+ */
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "acc.h"
+#include "kselftest_harness.h"
+#include "uffd.h"
+
+#define MB		(1UL << 20)
+#define PAGE		4096UL
+#define HUGE_PAGE	(2 * MB)
+#define SEED		0x5eed
+#define CGROUP		"/sys/fs/cgroup/test-mm"
+
+/* enum iommu_page_response_code */
+#define RESP_INVALID	1
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static void *map(size_t len, int flags, int fd)
+{
+	if (fd < 0)
+		flags |= MAP_ANONYMOUS;
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
+}
+
+static int write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, strlen(value)) == strlen(value) ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+/* The value of a line "NAME VALUE" of a file, or 0. */
+static unsigned long long read_value(const char *path, const char *name)
+{
+	unsigned long long value;
+	unsigned long long found = 0;
+	char line[64];
+	FILE *file = fopen(path, "r");
+
+	while (file && fscanf(file, "%63s %llu\n", line, &value) == 2)
+		if (!strcmp(line, name))
+			found = value;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void fill(void *area, size_t len, uint64_t seed)
+{
+	uint64_t *word = area;
+	size_t i;
+
+	for (i = 0; i < len / 8; i++)
+		word[i] = softacc_pattern(seed, i * 8);
+}
+
+/* Pages of @area for which /proc/self/pagemap has @bit. */
+static size_t count_pages(void *area, size_t len, unsigned int bit)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	size_t count = 0;
+	uint64_t entry;
+	size_t i;
+
+	for (i = 0; i < len / PAGE; i++)
+		if (pread(fd, &entry, 8, ((uintptr_t)area / PAGE + i) * 8) == 8)
+			count += entry >> bit & 1;
+	close(fd);
+	return count;
+}
+
+#define PAGEMAP_PRESENT	63
+#define PAGEMAP_SWAPPED	62
+
+FIXTURE(mm)
+{
+	int fd;
+	uint64_t spurious;
+	struct softacc_completion end;
+};
+
+FIXTURE_SETUP(mm)
+{
+	struct softacc_stats stats;
+
+	self->fd = acc_open(8, 16, 1);
+	ASSERT_LE(0, self->fd)
+		TH_LOG("%s: %s", ACC_DEVICE, strerror(errno));
+	ASSERT_EQ(0, ioctl(self->fd, SOFTACC_IOC_DEV_STATS, &stats));
+	self->spurious = stats.spurious;
+}
+
+/* No answer was lost, and none came for a group that was not outstanding. */
+FIXTURE_TEARDOWN(mm)
+{
+	struct softacc_stats stats;
+
+	ASSERT_EQ(0, ioctl(self->fd, SOFTACC_IOC_DEV_STATS, &stats));
+	EXPECT_EQ(self->spurious, stats.spurious);
+	EXPECT_EQ(0, stats.forgotten);
+	close(self->fd);
+}
+
+#define device_fill(area, len, seed)					\
+	acc_run(self->fd, SOFTACC_OP_FILL, NULL, area, len, seed, &self->end)
+
+#define device_compare(a, b, len)					\
+	acc_run(self->fd, SOFTACC_OP_COMPARE, a, b, len, 0, &self->end)
+
+/**
+ * struct server - somebody who serves a userfaultfd
+ * @uffd: the userfaultfd
+ * @mode: UFFDIO_REGISTER_MODE_*
+ * @page: what missing pages are to be
+ * @delay: before each answer, in microseconds
+ * @served: events
+ */
+struct server {
+	int uffd;
+	uint64_t mode;
+	void *page;
+	unsigned int delay;
+	unsigned int served;
+};
+
+static void serve_one(struct server *server, uint64_t addr)
+{
+	struct uffdio_writeprotect unprotect = {
+		.range = { addr, PAGE },
+	};
+	struct uffdio_continue resume = { .range = { addr, PAGE } };
+	struct uffdio_copy copy = {
+		.dst = addr,
+		.src = (uintptr_t)server->page,
+		.len = PAGE,
+	};
+	int ret;
+
+	usleep(server->delay);
+	server->served++;
+	switch (server->mode) {
+	case UFFDIO_REGISTER_MODE_WP:
+		ret = ioctl(server->uffd, UFFDIO_WRITEPROTECT, &unprotect);
+		break;
+	case UFFDIO_REGISTER_MODE_MINOR:
+		ret = ioctl(server->uffd, UFFDIO_CONTINUE, &resume);
+		break;
+	default:
+		ret = ioctl(server->uffd, UFFDIO_COPY, &copy);
+	}
+	/* EEXIST: asked for twice. Then the waiters have to be woken. */
+	if (ret)
+		ioctl(server->uffd, UFFDIO_WAKE, &resume.range);
+}
+
+static void *serve(void *data)
+{
+	struct server *server = data;
+	struct uffd_msg msg;
+
+	while (read(server->uffd, &msg, sizeof(msg)) == sizeof(msg))
+		if (msg.event == UFFD_EVENT_PAGEFAULT)
+			serve_one(server, msg.arg.pagefault.address & ~(PAGE - 1));
+	return NULL;
+}
+
+#define start_server(server, thread) \
+	ASSERT_EQ(0, pthread_create(thread, NULL, serve, server))
+
+/* Closing alone does not wake a reader. */
+static void stop_server(struct server *server, pthread_t thread)
+{
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	close(server->uffd);
+}
+
+/* Missing pages are what user space says they are. */
+TEST_F(mm, userfaultfd_missing)
+{
+	struct server server = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	size_t len = 64 * PAGE;
+	char *area = map(len, MAP_PRIVATE, -1);
+	char *copy = map(len, MAP_PRIVATE, -1);
+	pthread_t thread;
+	size_t same = 0;
+	size_t i;
+
+	ASSERT_NE(MAP_FAILED, area);
+	server.page = map(PAGE, MAP_PRIVATE, -1);
+	fill(server.page, PAGE, SEED);
+	server.uffd = uffd_watch(area, len, server.mode, 0);
+	ASSERT_LE(0, server.uffd);
+	server.delay = 1000;
+	start_server(&server, &thread);
+
+	EXPECT_EQ(0, acc_run(self->fd, SOFTACC_OP_COPY, area, copy, len, 0,
+			     &self->end));
+	for (i = 0; i < len / PAGE; i++)
+		same += !memcmp(copy + i * PAGE, server.page, PAGE);
+	EXPECT_EQ(len / PAGE, same);
+	EXPECT_EQ(len / PAGE, count_pages(area, len, PAGEMAP_PRESENT));
+	EXPECT_LE(len / PAGE, server.served);
+	stop_server(&server, thread);
+}
+
+/* A write to a protected page waits for user space, a read does not. */
+TEST_F(mm, userfaultfd_write_protect)
+{
+	struct server server = { .mode = UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_writeprotect protect = {
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	size_t len = 64 * PAGE;
+	char *area = map(len, MAP_PRIVATE, -1);
+	char *copy = map(len, MAP_PRIVATE, -1);
+	pthread_t thread;
+
+	ASSERT_NE(MAP_FAILED, area);
+	madvise(area, len, MADV_NOHUGEPAGE);
+	fill(area, len, SEED);
+	server.uffd = uffd_watch(area, len, server.mode,
+				 UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	ASSERT_LE(0, server.uffd);
+	protect.range.start = (uintptr_t)area;
+	protect.range.len = len;
+	ASSERT_EQ(0, ioctl(server.uffd, UFFDIO_WRITEPROTECT, &protect));
+	start_server(&server, &thread);
+
+	EXPECT_EQ(0, acc_run(self->fd, SOFTACC_OP_COPY, area, copy, len, 0,
+			     &self->end));
+	EXPECT_EQ(0, server.served);
+	EXPECT_EQ(-1, acc_verify(copy, len, SEED));
+	EXPECT_EQ(0, device_fill(area, len, SEED + 1));
+	EXPECT_EQ(-1, acc_verify(area, len, SEED + 1));
+	EXPECT_LE(len / PAGE, server.served);
+	stop_server(&server, thread);
+}
+
+/* The page cache has the pages, and user space says when they may be mapped. */
+TEST_F(mm, userfaultfd_minor)
+{
+	struct server server = { .mode = UFFDIO_REGISTER_MODE_MINOR };
+	size_t len = 64 * PAGE;
+	int fd = memfd_create("minor", MFD_CLOEXEC);
+	pthread_t thread;
+	char *area;
+	char *other;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, len));
+	area = map(len, MAP_SHARED, fd);
+	other = map(len, MAP_SHARED, fd);
+	ASSERT_NE(MAP_FAILED, area);
+	ASSERT_NE(MAP_FAILED, other);
+	fill(other, len, SEED);
+	server.uffd = uffd_watch(area, len, server.mode,
+				 UFFD_FEATURE_MINOR_SHMEM);
+	ASSERT_LE(0, server.uffd);
+	start_server(&server, &thread);
+
+	EXPECT_EQ(0, device_compare(area, other, len));
+	EXPECT_LE(len / PAGE, server.served);
+	EXPECT_EQ(0, device_fill(area, len, SEED + 1));
+	EXPECT_EQ(-1, acc_verify(other, len, SEED + 1));
+	stop_server(&server, thread);
+	close(fd);
+}
+
+/* A memory cgroup for this process, or an error. */
+static int enter_cgroup(void)
+{
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(CGROUP, 0755);
+	return write_file(CGROUP "/cgroup.procs", "0");
+}
+
+static int leave_cgroup(void)
+{
+	return write_file("/sys/fs/cgroup/cgroup.procs", "0") ?: rmdir(CGROUP);
+}
+
+/* Pages come back from a slow swap device, and are what they were. */
+TEST_F(mm, swap)
+{
+	size_t len = 2 * MB;
+	char *area = map(len, MAP_PRIVATE, -1);
+	struct rusage before;
+	struct rusage after;
+	size_t swapped;
+
+	ASSERT_NE(MAP_FAILED, area);
+	madvise(area, len, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, enter_cgroup());
+	fill(area, len, SEED);
+	ASSERT_EQ(0, madvise(area, len, MADV_PAGEOUT));
+	/* Once they are written they may leave the swap cache, too. */
+	usleep(200000);
+	write_file(CGROUP "/memory.reclaim", "8M");
+	swapped = count_pages(area, len, PAGEMAP_SWAPPED);
+	ASSERT_LE(len / PAGE / 2, swapped)
+		TH_LOG("%zu pages swapped out: is there a swap device?",
+		       swapped);
+	getrusage(RUSAGE_SELF, &before);
+	EXPECT_EQ(0, device_compare(area, area, len));
+	/* A worker adds them up when it has nothing left to do. */
+	usleep(50000);
+	getrusage(RUSAGE_SELF, &after);
+	EXPECT_EQ(0, count_pages(area, len, PAGEMAP_SWAPPED));
+	EXPECT_EQ(-1, acc_verify(area, len, SEED));
+	EXPECT_LT(before.ru_majflt, after.ru_majflt);
+	EXPECT_EQ(0, leave_cgroup());
+}
+
+/*
+ * The device reads a file from a disk that takes 5 ms for each page. Another process
+ * does not wait with it.
+ */
+TEST_F(mm, slow_file)
+{
+	size_t len = 8 * MB;
+	double alone = 0;
+	double start;
+	int status;
+	pid_t pid;
+	void *area;
+	int done;
+	int fd;
+
+	fd = open("/slow/file", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd)
+		TH_LOG("/slow/file: %s", strerror(errno));
+	ASSERT_EQ(0, ftruncate(fd, len));
+	area = map(len, MAP_SHARED, fd);
+	ASSERT_NE(MAP_FAILED, area);
+	fill(area, len, SEED);
+	ASSERT_EQ(0, msync(area, len, MS_SYNC));
+	munmap(area, len);
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, len, POSIX_FADV_DONTNEED));
+	ASSERT_EQ(0, posix_fadvise(fd, 0, len, POSIX_FADV_RANDOM));
+	area = map(len, MAP_SHARED, fd);
+	ASSERT_NE(MAP_FAILED, area);
+	ASSERT_EQ(0, madvise(area, len, MADV_RANDOM));
+
+	ASSERT_EQ(0, acc_submit(self->fd, SOFTACC_OP_COMPARE, area, area, len,
+				0));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct softacc_completion end;
+		int other = acc_open(1, 1, 1);
+		void *memory = map(16 * PAGE, MAP_PRIVATE, -1);
+
+		_exit(other < 0 || acc_run(other, SOFTACC_OP_FILL, NULL, memory,
+					   16 * PAGE, SEED, &end));
+	}
+	start = seconds();
+	waitpid(pid, &status, 0);
+	alone = seconds() - start;
+	/* Then the slow one is still at it. */
+	done = !ioctl(self->fd, SOFTACC_IOC_REAP, &self->end);
+	EXPECT_EQ(0, status);
+	EXPECT_FALSE(done)
+		TH_LOG("the other one took %.3f s", alone);
+	if (!done)
+		ASSERT_EQ(0, acc_reap(self->fd, &self->end, 60000));
+	EXPECT_EQ(0, self->end.status);
+	EXPECT_EQ(-1, acc_verify(area, len, SEED));
+	munmap(area, len);
+	close(fd);
+}
+
+/* Without a huge page left the CPU would get SIGBUS. */
+TEST_F(mm, hugetlb_exhausted)
+{
+	size_t len = 4096 * HUGE_PAGE;
+	char *area = map(len, MAP_PRIVATE | MAP_HUGETLB | MAP_NORESERVE, -1);
+	char *all;
+	size_t i;
+
+	ASSERT_NE(MAP_FAILED, area)
+		TH_LOG("huge pages: %s", strerror(errno));
+	/* Take them all: a reservation fails when there are no more. */
+	for (i = 0; ; i++) {
+		all = map(HUGE_PAGE, MAP_PRIVATE | MAP_HUGETLB, -1);
+		if (all == MAP_FAILED)
+			break;
+	}
+	ASSERT_LT(0, i);
+	EXPECT_EQ(-EFAULT, device_fill(area, HUGE_PAGE, SEED));
+	EXPECT_EQ(RESP_INVALID, self->end.fault_code);
+}
+
+/*
+ * Lets NUMA balancing set its traps in @area. The scanner comes along with the time
+ * that the process has used, the more rarely the longer it takes, and passes a new
+ * area by if it came at a bad moment.
+ */
+static bool set_traps(void *area, size_t len)
+{
+	unsigned long long traps = read_value("/proc/vmstat", "numa_pte_updates");
+	double start = seconds();
+
+	fill(area, len, SEED);
+	while (seconds() - start < 6)
+		if (read_value("/proc/vmstat", "numa_pte_updates") - traps >=
+		    len / PAGE)
+			return true;
+	return false;
+}
+
+/* They are the device's, too. */
+TEST_F(mm, numa_hinting)
+{
+	size_t len = MB;
+	char *area = MAP_FAILED;
+	unsigned long long hints;
+	bool set = false;
+	int i;
+
+	if (write_file("/proc/sys/kernel/numa_balancing", "1") ||
+	    access("/sys/devices/system/node/node1", F_OK))
+		SKIP(return, "no NUMA balancing, or one node only");
+	for (i = 0; i < 4 && !set; i++) {
+		area = map(len, MAP_PRIVATE, -1);
+		ASSERT_NE(MAP_FAILED, area);
+		madvise(area, len, MADV_NOHUGEPAGE);
+		set = set_traps(area, len);
+	}
+	if (!set)
+		SKIP(return, "the scanner of NUMA balancing has set no traps");
+	hints = read_value("/proc/vmstat", "numa_hint_faults");
+	EXPECT_EQ(0, device_compare(area, area, len));
+	EXPECT_LE(len / PAGE / 2,
+		  read_value("/proc/vmstat", "numa_hint_faults") - hints);
+	EXPECT_EQ(-1, acc_verify(area, len, SEED));
+	write_file("/proc/sys/kernel/numa_balancing", "0");
+}
+
+/* What a fault waits for may go away meanwhile, and come again. */
+TEST_F(mm, races_with_munmap)
+{
+	size_t len = 2 * MB;
+	char *area = map(len, MAP_PRIVATE, -1);
+	unsigned int gone = 0;
+	int i;
+
+	ASSERT_NE(MAP_FAILED, area);
+	for (i = 0; i < 40; i++) {
+		ASSERT_EQ(0, acc_submit(self->fd, SOFTACC_OP_FILL, NULL, area,
+					len, SEED + i));
+		usleep(i * 100);
+		ASSERT_EQ(0, munmap(area + len / 2, len / 2));
+		ASSERT_EQ(0, acc_reap(self->fd, &self->end, 60000));
+		EXPECT_TRUE(!self->end.status || self->end.status == -EFAULT)
+			TH_LOG("status %d", self->end.status);
+		gone += self->end.status == -EFAULT;
+		/* A failed job has done what came before the hole. */
+		if (self->end.status)
+			EXPECT_LE((uintptr_t)area + len / 2,
+				  self->end.fault_addr);
+		EXPECT_EQ(-1, acc_verify(area, len / 2, SEED + i));
+		ASSERT_EQ(area + len / 2,
+			  mmap(area + len / 2, len / 2, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+		ASSERT_EQ(0, madvise(area, len, MADV_DONTNEED));
+	}
+	EXPECT_LT(0, gone);
+	EXPECT_EQ(0, device_fill(area, len, SEED));
+	EXPECT_EQ(-1, acc_verify(area, len, SEED));
+}
+
+/* With the switch off a stack stays as it is. */
+TEST_F(mm, stack_growth_off)
+{
+	const char *parameter = "/sys/module/iopf/parameters/stack_growth";
+	size_t gap = 4 * MB;
+	char *top = map(gap, MAP_PRIVATE, -1);
+	char *stack;
+
+	ASSERT_NE(MAP_FAILED, top);
+	munmap(top, gap);
+	stack = mmap(top + gap - PAGE, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
+		     -1, 0);
+	ASSERT_NE(MAP_FAILED, stack);
+	stack[0] = 1;
+	ASSERT_EQ(0, write_file(parameter, "N"));
+	EXPECT_EQ(-EFAULT, device_fill(stack - PAGE, PAGE, SEED));
+	EXPECT_EQ(RESP_INVALID, self->end.fault_code);
+	ASSERT_EQ(0, write_file(parameter, "Y"));
+	EXPECT_EQ(0, device_fill(stack - PAGE, PAGE, SEED));
+	EXPECT_EQ(-1, acc_verify(stack - PAGE, PAGE, SEED));
+}
+
+/* A locked stack grows within what its owner may lock. */
+TEST_F(mm, stack_growth_locked)
+{
+	struct rlimit limit = { 64 * 1024, 64 * 1024 };
+	size_t gap = 4 * MB;
+	char *top = map(gap, MAP_PRIVATE, -1);
+	char *stack;
+
+	ASSERT_NE(MAP_FAILED, top);
+	munmap(top, gap);
+	stack = mmap(top + gap - PAGE, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
+		     -1, 0);
+	ASSERT_NE(MAP_FAILED, stack);
+	ASSERT_EQ(0, mlock(stack, PAGE));
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	EXPECT_EQ(0, device_fill(stack - 8 * PAGE, 8 * PAGE, SEED));
+	EXPECT_EQ(-EFAULT, device_fill(stack - 64 * PAGE, PAGE, SEED));
+	EXPECT_EQ(RESP_INVALID, self->end.fault_code);
+}
+
+/* In a memory cgroup of 16 MB, a child lets the device fill 64 MB. */
+static pid_t overeat(const char *score)
+{
+	pid_t pid = fork();
+	struct softacc_completion end;
+	void *area;
+	int fd;
+
+	if (pid)
+		return pid;
+	if (write_file(CGROUP "/cgroup.procs", "0") ||
+	    write_file("/proc/self/oom_score_adj", score))
+		_exit(10);
+	fd = acc_open(8, 16, 1);
+	area = map(64 * MB, MAP_PRIVATE, -1);
+	if (fd < 0 || area == MAP_FAILED)
+		_exit(11);
+	switch (acc_run(fd, SOFTACC_OP_FILL, NULL, area, 64 * MB, SEED, &end)) {
+	case 0:
+		_exit(12);
+	case -EFAULT:
+		_exit(end.fault_code);
+	default:
+		_exit(13);
+	}
+}
+
+/*
+ * Without memory left in the cgroup a process is killed or, if it must not be, the
+ * device gets an answer. Nobody hangs, and other cgroups have what is theirs.
+ */
+TEST_F(mm, memory_cgroup)
+{
+	struct rusage usage;
+	double start = seconds();
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, enter_cgroup());
+	write_file("/sys/fs/cgroup/cgroup.procs", "0");
+	ASSERT_EQ(0, write_file(CGROUP "/memory.max", "16M"));
+	write_file(CGROUP "/memory.swap.max", "0");
+
+	pid = overeat("-1000");
+	ASSERT_LE(0, pid);
+	ASSERT_EQ(pid, wait4(pid, &status, 0, &usage));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(RESP_INVALID, WEXITSTATUS(status));
+	/* It was the child's cgroup that was charged, to its limit. */
+	EXPECT_LT(0, read_value(CGROUP "/memory.events", "max"));
+	EXPECT_LT(3000, read_value(CGROUP "/memory.stat", "pgfault"));
+
+	pid = overeat("0");
+	ASSERT_LE(0, pid);
+	ASSERT_EQ(pid, wait4(pid, &status, 0, &usage));
+	EXPECT_TRUE(WIFSIGNALED(status) ||
+		    WEXITSTATUS(status) == RESP_INVALID)
+		TH_LOG("status %x", status);
+	EXPECT_GT(20, seconds() - start);
+	EXPECT_EQ(0, rmdir(CGROUP));
+
+	/* The workers are none the worse for it. */
+	EXPECT_EQ(0, device_fill(map(4 * MB, MAP_PRIVATE, -1), 4 * MB, SEED));
+}
+
+/* A process's faults are its own, whoever takes them. */
+TEST_F(mm, faults_are_counted)
+{
+	size_t len = 8 * MB;
+	char *area = map(len, MAP_PRIVATE, -1);
+	struct rusage before;
+	struct rusage after;
+	long faults;
+
+	ASSERT_NE(MAP_FAILED, area);
+	madvise(area, len, MADV_NOHUGEPAGE);
+	getrusage(RUSAGE_SELF, &before);
+	EXPECT_EQ(0, device_fill(area, len, SEED));
+	usleep(50000);
+	getrusage(RUSAGE_SELF, &after);
+	faults = after.ru_minflt - before.ru_minflt;
+	EXPECT_LE(len / PAGE, faults);
+	EXPECT_GT(2 * len / PAGE, faults);
+}
+
+/* Bytes per second that a device of ours fills, or 0. */
+static double throughput(void)
+{
+	struct softacc_completion end;
+	size_t len = 32 * MB;
+	int fd = acc_open(8, 16, 1);
+	void *area = map(len, MAP_PRIVATE, -1);
+	double start = seconds();
+	double rate = 0;
+
+	if (fd >= 0 && !acc_run(fd, SOFTACC_OP_FILL, NULL, area, len, SEED,
+				&end))
+		rate = len / (seconds() - start);
+	munmap(area, len);
+	close(fd);
+	return rate;
+}
+
+/* Another process, with 512 faults of its device that sleep. */
+static pid_t start_asleep(void)
+{
+	char line[16];
+	int out[2];
+	pid_t pid;
+
+	if (pipe(out))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		dup2(out[1], 1);
+		execlp("asleep", "asleep", "512", NULL);
+		_exit(1);
+	}
+	close(out[1]);
+	if (read(out[0], line, sizeof(line)) <= 0)
+		pid = -1;
+	close(out[0]);
+	return pid;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+#define ROUNDS	7
+
+/* 512 faults of one process sleep: another one's are as fast as ever. */
+TEST_F(mm, asleep_beside)
+{
+	double ratios[ROUNDS];
+	double slowest = 0;
+	double start;
+	int status;
+	pid_t pid;
+	int i;
+
+	throughput();
+	for (i = 0; i < ROUNDS; i++) {
+		double alone = throughput();
+
+		pid = start_asleep();
+		ASSERT_LT(0, pid);
+		ratios[i] = throughput() / alone;
+
+		start = seconds();
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		if (seconds() - start > slowest)
+			slowest = seconds() - start;
+	}
+	qsort(ratios, ROUNDS, sizeof(*ratios), compare);
+	ksft_print_msg("beside 512 asleep: %.0f percent (%.0f to %.0f), killed within %.3f s\n",
+		       100 * ratios[ROUNDS / 2], 100 * ratios[0],
+		       100 * ratios[ROUNDS - 1], slowest);
+	/* Promised are 90 percent; on a shared machine two runs differ by more. */
+	EXPECT_LT(0.6, ratios[ROUNDS / 2]);
+	EXPECT_GT(1, slowest);
+}
+
+/* A PASID with 512 sleeping faults is unbound at once. */
+TEST_F(mm, unbound_asleep)
+{
+	struct softacc_inject request = {
+		.flags = SOFTACC_INJECT_LAST,
+		.perm = 2,
+	};
+	char *area = map(16 * PAGE, MAP_PRIVATE, -1);
+	int uffd = uffd_watch(area, 16 * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	int fd = acc_open(8, 16, 1);
+	double start;
+	int i;
+
+	ASSERT_LE(0, uffd);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 512; i++) {
+		request.grpid = SOFTACC_INJECT_GRPID + i;
+		request.addr = (uintptr_t)area + i % 16 * PAGE;
+		ASSERT_EQ(0, ioctl(fd, SOFTACC_IOC_INJECT, &request));
+	}
+	usleep(50000);
+	start = seconds();
+	close(fd);
+	EXPECT_GT(1, seconds() - start)
+		TH_LOG("%.1f s", seconds() - start);
+	/* And others may bind meanwhile: nobody holds the lock of all SVA. */
+	start = seconds();
+	fd = acc_open(8, 16, 1);
+	EXPECT_LE(0, fd);
+	EXPECT_GT(1, seconds() - start);
+	close(fd);
+	close(uffd);
+}
+
+TEST_HARNESS_MAIN

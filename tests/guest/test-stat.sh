@@ -1,0 +1,169 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# test-stat.sh: in the guest, what the fault queue shows of itself: the files of
+# debugfs, iopfstat, trace events, messages. Their figures have to be right.
+DEBUGFS=/sys/kernel/debug/iopf
+TRACING=/sys/kernel/tracing
+LATENCY=/sys/module/iopf/parameters/latency
+number=0
+failed=0
+
+check()
+{
+	number=$((number + 1))
+	name=$1
+	shift
+	if "$@" >/tmp/check 2>&1; then
+		echo "ok $number $name"
+	else
+		echo "not ok $number $name"
+		sed 's/^/# /' /tmp/check
+		failed=1
+	fi
+}
+
+# value FILE NAME
+value()
+{
+	awk -v name="$2" '$1 == name { print $2 }' "$1"
+}
+
+work()
+{
+	test-sva -r sva.groups.anonymous >/dev/null
+}
+
+# The columns of iopfstat, by their names in its header.
+column()
+{
+	awk -v wanted="$1" -v line="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i - NF; next }
+		$0 ~ line { print $(NF + at[wanted]) }' /tmp/stat
+}
+
+# A line with more than no groups, and a latency that is none of the ends.
+live()
+{
+	while :; do work; done &
+	worker=$!
+	iopfstat -p -1 "$device" 1 4 >/tmp/stat
+	kill "$worker"
+	wait
+	cat /tmp/stat
+	column grp/s "^$device +[0-9]" | sort -n | tail -n 1 | awk '{ exit !($1 > 100) }' &&
+		column succ/s "^$device +[0-9]" | sort -n | tail -n 1 | awk '{ exit !($1 > 100) }' &&
+		column p99us "^$device +[0-9]" | awk '$1 > 1 && $1 < 4e6 { n++ } END { exit !n }' &&
+		column grp/s "pasid [0-9]+ " | awk '$1 > 100 { n++ } END { exit !n }'
+}
+
+turned_off_again()
+{
+	[ "$(cat "$LATENCY")" = N ]
+}
+
+# What is off is not counted; what is on counts every answer.
+histogram()
+{
+	before=$(awk '/^latency/ { for (i = 2; i <= NF; i++) n += $i; print n }' "$stats")
+	answers=$(($(value "$stats" success) + $(value "$stats" invalid)))
+	work
+	off=$(awk '/^latency/ { for (i = 2; i <= NF; i++) n += $i; print n }' "$stats")
+	counted=$(($(value "$stats" success) + $(value "$stats" invalid)))
+	echo Y >"$LATENCY"
+	work
+	echo N >"$LATENCY"
+	after=$(awk '/^latency/ { for (i = 2; i <= NF; i++) n += $i; print n }' "$stats")
+	now=$(($(value "$stats" success) + $(value "$stats" invalid)))
+	echo "latencies $before $off $after, answers $answers $counted $now"
+	[ "$before" = "$off" ] && [ "$counted" -gt "$answers" ] &&
+		[ $((after - off)) = $((now - counted)) ]
+}
+
+# Groups that wait are there with their age and who has them.
+waiting()
+{
+	asleep 20 >/tmp/asleep &
+	sleeper=$!
+	sleep 1
+	pasid=$(cat /tmp/asleep)
+	cat "$DEBUGFS"/*/"$device"/groups "$DEBUGFS"/*/"$device"/pasids
+	awk -v pasid="$pasid" '
+		$1 == pasid { nr++; have[$4]++; old += $5 >= 500 && $5 < 60000 }
+		END { exit !(nr == 20 && have["worker"] == 16 &&
+			     have["queued"] == 4 && old == 20) }' "$DEBUGFS"/*/"$device"/groups &&
+		awk -v pasid="$pasid" '
+			$1 == pasid && $8 == 20 && $9 == 4 && $10 == 16 { found = 1 }
+			END { exit !found }' "$DEBUGFS"/*/"$device"/pasids
+	status=$?
+	kill "$sleeper"
+	wait
+	return "$status"
+}
+
+queue_is_the_sum()
+{
+	for queue in "$DEBUGFS"/*; do
+		for key in requests groups success; do
+			sum=0
+			for file in "$queue"/*/stats; do
+				[ -e "$file" ] || continue
+				sum=$((sum + $(value "$file" "$key")))
+			done
+			echo "$queue $key $sum $(value "$queue/stats" "$key")"
+			[ "$sum" = "$(value "$queue/stats" "$key")" ] || return 1
+		done
+	done
+}
+
+# Every event of a group, with what it is about.
+events()
+{
+	echo >"$TRACING/trace"
+	echo 1 >"$TRACING/events/iopf/enable"
+	test-groups -r groups.one_answer_for_all >/dev/null
+	test-groups -r groups.deadline >/dev/null
+	test-groups -r groups.stop_marker >/dev/null
+	echo 0 >"$TRACING/events/iopf/enable"
+	grep iopf_ "$TRACING/trace" | head -n 40
+	for event in \
+		"iopf_report: $device pasid=[0-9]* grpid=65536 addr=0x[0-9a-f]*000 perm=-w" \
+		"iopf_complete: $device pasid=[0-9]* grpid=65536 requests=8" \
+		"iopf_handle: $device pasid=[0-9]* grpid=65536 requests=8" \
+		"iopf_respond: $device pasid=[0-9]* grpid=65536 addr=0x[0-9a-f]*000 code=success age=[0-9]* us" \
+		"iopf_timeout: $device pasid=[0-9]* grpid=65536 requests=1" \
+		"iopf_respond: .* code=invalid age=[0-9]*[0-9]\{6\} us" \
+		"iopf_discard: $device pasid=[0-9]* grpid=65536 requests=1"
+	do
+		grep -q "$event" "$TRACING/trace" || { echo "missing: $event"; return 1; }
+	done
+}
+
+messages()
+{
+	dmesg -c >/dev/null
+	test-groups -r groups.pasid_not_bound >/dev/null
+	test-groups -r groups.deadline >/dev/null
+	dmesg
+	dmesg | grep -q "$device: page request group 65536 of PASID 1048574 refused" &&
+		dmesg | grep -q "$device: page request group 65536 of PASID [0-9]* not answered in time"
+}
+
+bad_arguments()
+{
+	! iopfstat -x && ! iopfstat 1 2 3 4 && ! IOPF_DEBUGFS=/none iopfstat 1 1
+}
+
+for stats in "$DEBUGFS"/*/softacc*/stats; do
+	device=$(basename "$(dirname "$stats")")
+done
+echo "1..8"
+check "iopfstat shows a device and a PASID at work" live
+check "iopfstat leaves the measuring off" turned_off_again
+check "latencies are measured when they are to be" histogram
+check "groups that wait are shown" waiting
+check "a queue's counters are the sum of its devices'" queue_is_the_sum
+check "trace events" events
+check "messages name device and PASID" messages
+check "iopfstat refuses nonsense" bad_arguments
+exit $failed

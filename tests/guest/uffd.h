@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For programs in the guest that serve faults of their memory themselves.
+ */
+#ifndef UFFD_H
+#define UFFD_H
+
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Accesses of @mode to @area are the caller's to serve, by the file; -1: no. */
+static inline int uffd_watch(void *area, size_t len, uint64_t mode,
+			     uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register range = {
+		.range = { (uintptr_t)area, len },
+		.mode = mode,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
+			ioctl(fd, UFFDIO_REGISTER, &range))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+#endif /* UFFD_H */

@@ -1,0 +1,11 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# vtd-tests.sh: in a guest whose accelerator is behind VT-d, the programs that test it
+# anywhere. Their TAP comes one after the other.
+failed=0
+for program in test-groups test-sva test-removal.sh; do
+	echo "# $program"
+	"$program" || failed=1
+done
+exit $failed

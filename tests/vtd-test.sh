@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# vtd-test.sh short|long: the tests on an emulated VT-d, as TAP. For each pair of
+# fault queue and page request driver a guest with all the programs, and storms.
+#
+#   short   minutes, part of make test: the library with both drivers, with FIXES
+#   long    1,000,000 requests and 200 rounds of processes that end in a storm;
+#           6.12, too; and what happens without FIXES, which is told, not judged
+set -euo pipefail
+. "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+
+GUEST=$TOP/tests/guest
+number=0
+failed=0
+
+# kernel KERNEL IMPL PRQ FIXES: the kernel, its module and programs.
+kernel()
+{
+	export KERNEL=$1 IMPL=$2 PRQ=$3 FIXES=$4 CONFIG=${CONFIG:-release} MODULES
+	name="$1 $2, prq $3, fixes $4"
+	"$TOP/drivers-glue/in-tree/build.sh" kernel
+	MODULES=$("$GUEST/modules.sh" | tr "\n" " ")
+	programs=$("$GUEST/build.sh")
+	export FILES="$programs/test-sva $programs/test-groups $programs/storm $programs/asleep $programs/vmm"
+	FILES="$FILES $GUEST/guest-setup.sh $GUEST/test-removal.sh $GUEST/vtd-tests.sh"
+}
+
+# guest TIMEOUT COMMAND...: runs it; its TAP, renumbered, is ours.
+guest()
+{
+	local timeout=$1 status=0 out=$tmp/out line rest
+
+	shift
+	TIMEOUT=$timeout MEM=${MEM:-3G} "$GUEST/vtd.sh" "$@" >"$out" </dev/null || status=$?
+	while read -r line; do
+		case $line in
+		ok\ *|not\ ok\ *)
+			number=$((number + 1))
+			rest=${line#*ok }
+			echo "${line%%ok *}ok $number $name: ${rest#* }"
+			;;
+		'#'*) echo "$line" ;;
+		esac
+	done <"$out"
+	! grep -q '^not ok' "$out" || failed=1
+	return $status
+}
+
+# judged TIMEOUT COMMAND...: a guest that does not end well is a failure of its own.
+judged()
+{
+	local status=0
+
+	guest "$@" || status=$?
+	if [ $status -gt 1 ]; then
+		number=$((number + 1))
+		echo "not ok $number $name: $2 ended with status $status"
+		failed=1
+	fi
+}
+
+# told TIMEOUT COMMAND...: what happens, whatever it is.
+told()
+{
+	local status=0 before=$failed
+
+	TIMEOUT=$1 MEM=${MEM:-3G} "$GUEST/vtd.sh" "${@:2}" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+	number=$((number + 1))
+	echo "# $name:"
+	grep -E '^(not )?ok|^#' "$tmp/out" | sed 's/^/#   /' || true
+	grep -m 3 -E 'BUG|Oops|WARNING|RIP:|KASAN' "$tmp/err" | sed 's/^/#   /' || true
+	echo "ok $number $name: told, the guest ended with status $status"
+	failed=$before
+}
+
+tests_with_both_drivers()
+{
+	kernel "$1" iopf iopf 1
+	judged 900 guest-setup.sh vtd-tests.sh
+	judged "$4" storm -n "$2" -r "$3"
+	kernel "$1" iopf kernel 1
+	judged "$4" storm -n "$2" -r "$3"
+}
+
+case ${1:-} in
+short|long) ;;
+*) die "usage: $0 short|long" ;;
+esac
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+echo "TAP version 13"
+if [ "$1" = short ]; then
+	tests_with_both_drivers 7.3 30000 8 300
+else
+	tests_with_both_drivers 7.3 1000000 200 3600
+	tests_with_both_drivers 6.12 100000 20 900
+	kernel 7.3 iopf iopf 0
+	told 3600 storm -n 100000 -r 200
+	kernel 7.3 iopf kernel 0
+	told 3600 storm -n 100000 -r 200
+	kernel 7.3 upstream kernel 0
+	told 900 storm -n 100000 -r 20
+fi
+echo "1..$number"
+exit $failed
