@@ -10,8 +10,9 @@ IOPF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iopf
 export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 
 # What may be given on the command line; anything else is a typing mistake.
-VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE SMP MEM TIMEOUT ACCEL \
-	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG
+VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES PRQ SMP MEM TIMEOUT ACCEL \
+	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
+	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
 ifneq ($(strip $(unknown)),)
@@ -22,18 +23,21 @@ export $(foreach v,$(VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kunit mutants docs apply unapply kernel kdir shell guest clean
+.PHONY: help demo demo-vtd demo-guest-sva stress stress-broken stress-guest-sva test test-vtd \
+	check bench kunit mutants model docs apply unapply kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-16s %s\n", $$1, $$2 }' Makefile
 	@echo "Variables:"
 	@awk -F '## ' '/^## /{ print "  " $$2 }' Makefile
 
 ## KERNEL=7.3|6.12     series of Debian's kernel sources (7.3)
 ## KSRC=DIR            your own kernel tree instead; copied, except by apply and unapply
 ## IMPL=iopf|upstream  whose fault queue the kernel has (iopf)
-## CONFIG=release|debug  debug has KASAN, lockdep and the like (release)
+## CONFIG=release|debug|kcsan  debug has KASAN, lockdep and the like (release)
+## FIXES=1             apply, kernel: with fixes to known bugs of the tree (0)
+## PRQ=kernel|iopf     VT-d's page request driver: the kernel's or the library's (kernel)
 ## FORCE=1             apply: to kernel versions that were not tested, too
 ## SMP=N MEM=SIZE      the guest's processors and memory (2, 2G)
 ## TIMEOUT=SECONDS     end of patience with a guest (300)
@@ -44,23 +48,54 @@ help: ## this list
 ## CMD=COMMAND         guest: what to run
 ## FILES='A B'         guest: files to put there, in the folder where CMD runs
 ## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
+## FAULTS=N            demo-guest-sva, stress-guest-sva: how many (150000, 1000000)
 ## LOG=FILE            guest: keep the console's output there
+## MINUTES=N SEED=N    stress: how long (5), of all its choices (a new one)
+## ROUND=N FLAGS=HEX   stress: begin with this round; these disturbances in all rounds
+## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/broken.list
+## REPS=N              bench: pairs of runs (5)
+## MODE=threads|icount bench: real time, or instructions (both)
+## SCENARIOS='A B'     bench: these only
 ## IOPF_CACHE=DIR      downloads and builds (~/.cache/iopf)
 
 demo: ## set everything up and watch an accelerator fault on a process's memory
 	@tests/guest/demo.sh
 
+demo-guest-sva: ## watch faults leave the kernel and a program in user space answer them
+	@tests/guest/guest-sva.sh demo
+
+stress-guest-sva: ## the same with a million faults, and nothing may be lost
+	@tests/guest/guest-sva.sh stress
+
 test: ## set everything up and run all tests: KUnit, guests, iommufd's own, check
 	@tests/run-all.sh
 
+test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, an hour or two
+	@tests/vtd-test.sh long
+
+demo-vtd: ## the demo on an emulated VT-d, by the library's own driver for it
+	@FIXES=1 PRQ=iopf tests/guest/demo.sh vtd
+
 check: ## checkpatch, sparse, W=1, kernel-doc and shellcheck over our files
 	@tests/check.sh
+
+bench: ## measure the library against the kernel's own fault queue
+	@tests/bench/run.sh
 
 kunit: ## the KUnit suites alone
 	@tests/kunit.sh
 
 mutants: ## break the library on purpose and see the KUnit suites fail
 	@tests/mutants.sh
+
+model: ## let spin check the model of a group's life, and models broken on purpose
+	@tests/model/model.sh
+
+stress: ## the torture test for MINUTES, on a debug kernel
+	@CONFIG=$(if $(filter file,$(origin CONFIG)),debug,$(CONFIG)) tests/stress/run.sh
+
+stress-broken: ## break the library on purpose and see the torture test fail
+	@tests/stress/broken.sh
 
 docs: ## the documentation as HTML, with the API from the sources
 	@Documentation/build.sh

@@ -12,7 +12,8 @@ api()
 {
 	local file
 
-	for file in include/linux/iopf.h iopf/*.c drivers-glue/softacc/softacc.h; do
+	for file in include/linux/iopf.h iopf/*.c drivers-glue/softacc/softacc.h \
+		    drivers-glue/forwarder/iopf_forward.h; do
 		(cd "$TOP" && python3 "$tree/scripts/kernel-doc" -rst "$file" 2>/dev/null)
 	done
 }
