@@ -112,9 +112,11 @@ static long softacc_ioc_config(struct softacc_queue *queue, void __user *arg)
 		return -EINVAL;
 	if (!list_empty_careful(&queue->jobs))
 		return -EBUSY;
+	softacc_iommu_begin(queue->dev->dev);
 	ret = iopf_pasid_set_prefault(queue->dev->dev, queue->pasid,
 				      config.flags & SOFTACC_CONFIG_PREFAULT ?
 				      SOFTACC_PREFAULT_PAGES : -1);
+	softacc_iommu_end(queue->dev->dev);
 	if (ret)
 		return ret;
 	softacc_engine_stop(queue);
