@@ -22,7 +22,7 @@
 
 /* What the library allocates while it must not sleep. */
 static const char *const caches[] = {
-	"iopf_grp", "iopf_fault", "radix_tree_node",
+	"iopf_grp", "iopf_chunk", "radix_tree_node",
 };
 
 static void filter_caches(bool on)

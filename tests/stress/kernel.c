@@ -19,7 +19,7 @@
 
 const char *module_path;
 
-static const char *const slabs[NR_SLABS] = { "iopf_grp", "iopf_fault" };
+static const char *const slabs[NR_SLABS] = { "iopf_grp", "iopf_chunk" };
 static long before[NR_SLABS];
 
 bool load_module(const char *parameters)
