@@ -33,10 +33,10 @@ struct iopf_dev *iopf_dev_get(struct device *dev)
 	return idev;
 }
 
-/* Not under iopf_dev.lock. */
-void iopf_dev_put(struct iopf_dev *idev)
+/* Drop @n references, not under iopf_dev.lock. */
+void iopf_dev_put_many(struct iopf_dev *idev, int n)
 {
-	if (!refcount_dec_and_test(&idev->pub.users))
+	if (!refcount_sub_and_test(n, &idev->pub.users))
 		return;
 	iopf_lanes_destroy(idev);
 	iopf_spare_free(idev);

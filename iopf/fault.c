@@ -100,7 +100,7 @@ struct iopf_access {
 	unsigned int flags;
 };
 
-static struct iopf_access iopf_access(const struct iommu_fault *fault)
+static inline struct iopf_access iopf_access(const struct iommu_fault *fault)
 {
 	struct iopf_access access = {
 		.addr = fault->prm.addr & PAGE_MASK,

@@ -184,9 +184,12 @@ int iopf_queue_flush_dev(struct device *dev)
 
 	spin_lock(&idev->lock);
 	idev->nr_flushing--;
-	xa_for_each(&idev->lanes, index, lane)
+	xa_for_each(&idev->lanes, index, lane) {
 		iopf_claim_pending(lane, seq, false, IOMMU_PAGE_RESP_SUCCESS,
 				   &claimed);
+		/* One of them goes away. */
+		lane->mm = NULL;
+	}
 	spin_unlock(&idev->lock);
 
 	iopf_send(&claimed);

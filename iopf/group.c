@@ -11,6 +11,27 @@
 
 #include "iopf.h"
 
+/* It may have been another group before. What its holder sets is left alone. */
+static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	INIT_LIST_HEAD(&grp->pub.faults);
+	INIT_LIST_HEAD(&grp->pub.node);
+	grp->pub.fault_count = 0;
+	grp->pub.attach_handle = NULL;
+	grp->pub.fault_param = &idev->pub;
+	refcount_set(&grp->users, 1);
+	grp->mm = NULL;
+	grp->parked_mm = NULL;
+	grp->state = IOPF_PARTIAL;
+	grp->rejected = false;
+	grp->prefaulted = 0;
+	grp->age = 0;
+	grp->handled = IOPF_NOT_HANDLED;
+	grp->seq = 0;
+	grp->completed = 0;
+	grp->marks = 0;
+}
+
 /*
  * The group of @key, of which @fault is the first request; the table takes the one
  * reference that it is born with. NULL without memory.
@@ -34,13 +55,11 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 
 	/* The queue has a reference as long as the device is not dead. */
 	refcount_inc(&idev->pub.users);
-	grp->pub.fault_param = &idev->pub;
-	grp->pub.last_fault.fault = *fault;
-	INIT_LIST_HEAD(&grp->pub.faults);
-	INIT_LIST_HEAD(&grp->pub.node);
-	refcount_set(&grp->users, 1);
+	iopf_grp_init(idev, grp);
 	grp->key = *key;
 	grp->lane = lane;
+	if (!iopf_is_last(fault))
+		grp->pub.last_fault.fault = *fault;
 	iopf_table_insert(&idev->table, grp);
 	list_add_tail(&grp->pub.pending_node, &lane->partial);
 	grp->since = jiffies;
@@ -48,21 +67,24 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 	return grp;
 }
 
-static void iopf_grp_release(struct iopf_grp *grp)
+/* As iopf_grp_put(). True if the caller has to put @idev for the group, too. */
+bool iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
-
+	if (!refcount_dec_and_test(&grp->users))
+		return false;
 	if (grp->mm || grp->parked_mm)
 		mmdrop(grp->mm ?: grp->parked_mm);
 	iopf_grp_free(idev, grp);
-	iopf_dev_put(idev);
+	return true;
 }
 
 /* Not under iopf_dev.lock. */
 void iopf_grp_put(struct iopf_grp *grp)
 {
-	if (refcount_dec_and_test(&grp->users))
-		iopf_grp_release(grp);
+	struct iopf_dev *idev = iopf_grp_dev(grp);
+
+	if (iopf_grp_drop(idev, grp))
+		iopf_dev_put(idev);
 }
 
 /* NULL if there is no such group, and always for a dead device. */
@@ -70,6 +92,8 @@ struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key)
 {
 	lockdep_assert_held(&idev->lock);
+	if (idev->joined && iopf_key_equal(&idev->joined->key, key))
+		return idev->joined;
 	if (idev->dead)
 		return NULL;
 	return iopf_table_find(&idev->table, key);
@@ -100,7 +124,11 @@ void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 {
 	lockdep_assert_held(&idev->lock);
 	iopf_table_remove(&idev->table, grp);
+	if (idev->joined == grp)
+		WRITE_ONCE(idev->joined, NULL);
 	list_del_init(&grp->pub.pending_node);
+	if ((grp->mm || grp->parked_mm) && !--grp->lane->nr_mm)
+		grp->lane->mm = NULL;
 	if (grp->state == IOPF_PENDING) {
 		idev->nr_pending--;
 		idev->nr_handled -= grp->handled > IOPF_PARKED;
@@ -126,8 +154,6 @@ void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp)
 void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 			  const struct iommu_fault *fault)
 {
-	struct iopf_fault *request;
-
 	lockdep_assert_held(&idev->lock);
 	if (grp->rejected)
 		return;
@@ -136,16 +162,14 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 		iopf_grp_reject(idev, grp);
 		return;
 	}
-	request = iopf_grp_slot(idev, grp);
-	if (!request) {
+	if (!grp->nr_slots && !iopf_grp_add_slots(idev, grp)) {
 		idev->stats.nomem++;
 		iopf_grp_reject(idev, grp);
 		return;
 	}
-	request->fault = *fault;
-	list_add_tail(&request->list, &grp->pub.faults);
-	grp->pub.fault_count++;
-	idev->nr_partial++;
+	iopf_grp_append(idev, grp, fault);
+	/* Solo ones, of which there may be several of a key, do not come here. */
+	WRITE_ONCE(idev->joined, grp);
 }
 
 /* The last request is here; the group's holder gets a reference. */

@@ -175,6 +175,8 @@ struct iopf_table {
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
  * @table: all groups that are not answered
+ * @joined: the group that the last request has joined, or NULL: most often the
+ *	next one does, too
  * @lanes: the lanes, by iopf_lane_index()
  * @recent: the lane that was found last, or NULL
  * @idle: idle lanes, the longest idle one first
@@ -212,6 +214,7 @@ struct iopf_dev {
 	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
 	struct iopf_table table;
+	struct iopf_grp *joined;
 	struct xarray lanes;
 	struct iopf_lane *recent;
 	struct list_head idle;
@@ -378,6 +381,9 @@ struct iopf_worker {
  * @queue: pending groups of an SVA domain that no worker has taken yet
  * @claimed: groups that workers have handled and not yet answered
  * @idle_node: in iopf_dev.idle while the lane has no user
+ * @mm: the address space of the PASID, as its groups without an answer have it; NULL
+ *	if there is none, or the next group has to ask the domain again
+ * @nr_mm: groups without an answer that hold it, or did before a flush
  * @nr_users: groups, scheduled workers and answers on their way
  * @nr_queued: length of @queue
  * @queued_pages: requests of the groups in @queue
@@ -409,6 +415,8 @@ struct iopf_lane {
 	struct list_head queue;
 	struct list_head claimed;
 	struct list_head idle_node;
+	struct mm_struct *mm;
+	unsigned int nr_mm;
 	unsigned int nr_users;
 	unsigned int nr_queued;
 	unsigned int queued_pages;
@@ -548,11 +556,23 @@ struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev);
 void iopf_dev_end(struct iopf_dev *idev);
 struct iopf_dev *iopf_dev_rcu(struct device *dev);
 struct iopf_dev *iopf_dev_get(struct device *dev);
-void iopf_dev_put(struct iopf_dev *idev);
+void iopf_dev_put_many(struct iopf_dev *idev, int n);
+
+static inline void iopf_dev_put(struct iopf_dev *idev)
+{
+	iopf_dev_put_many(idev, 1);
+}
 
 static inline bool iopf_key_has_pasid(const struct iopf_key *key)
 {
 	return key->pasid_valid & (u32)~IOPF_KEY_SOLO;
+}
+
+static inline bool iopf_key_equal(const struct iopf_key *a,
+				  const struct iopf_key *b)
+{
+	return a->grpid == b->grpid && a->pasid == b->pasid &&
+	       a->pasid_valid == b->pasid_valid;
 }
 
 /* memory.c */
@@ -561,7 +581,7 @@ void iopf_reserve_exit(struct iopf_q *q);
 struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev);
 void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_spare_free(struct iopf_dev *idev);
-struct iopf_fault *iopf_grp_slot(struct iopf_dev *idev, struct iopf_grp *grp);
+bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
 
 /* table.c */
 int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits);
@@ -576,6 +596,7 @@ void iopf_table_remove(struct iopf_table *table, struct iopf_grp *grp);
 /* group.c */
 struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 			      const struct iommu_fault *fault);
+bool iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_grp_put(struct iopf_grp *grp);
 struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key);
@@ -586,6 +607,20 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 			  const struct iommu_fault *fault);
 void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 		       const struct iommu_fault *fault);
+
+/* One request more for @grp, which has a slot for it. */
+static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
+				   const struct iommu_fault *fault)
+{
+	struct iopf_fault *request = grp->slot++;
+
+	lockdep_assert_held(&idev->lock);
+	grp->nr_slots--;
+	request->fault = *fault;
+	list_add_tail(&request->list, &grp->pub.faults);
+	grp->pub.fault_count++;
+	idev->nr_partial++;
+}
 
 static inline bool iopf_is_last(const struct iommu_fault *fault)
 {

@@ -48,8 +48,8 @@ void iopf_reserve_exit(struct iopf_q *q)
 }
 
 /*
- * Memory for a group, zeroed save for the room for requests. NULL without memory:
- * the reporter must not wait for reclaim, which may wait for this very device.
+ * Memory for a group, of which iopf_grp_new() sets what has to be set. NULL without
+ * memory: the reporter must not wait for reclaim, which may wait for this very device.
  */
 struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev)
 {
@@ -67,9 +67,9 @@ struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev)
 		if (!grp)
 			return NULL;
 	}
-	memset(grp, 0, offsetof(struct iopf_grp, requests));
 	grp->slot = grp->requests;
 	grp->nr_slots = IOPF_INLINE_REQUESTS;
+	grp->chunks = NULL;
 	return grp;
 }
 
@@ -104,22 +104,18 @@ void iopf_spare_free(struct iopf_dev *idev)
 	}
 }
 
-/* Room for one more request of @grp, or NULL. */
-struct iopf_fault *iopf_grp_slot(struct iopf_dev *idev, struct iopf_grp *grp)
+/* Room for more requests of @grp; false without memory. */
+bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp)
 {
 	struct iopf_chunk *chunk;
 
 	lockdep_assert_held(&idev->lock);
-	if (!grp->nr_slots) {
-		chunk = mempool_alloc(&idev->q->chunks,
-				      GFP_NOWAIT | __GFP_NOWARN);
-		if (!chunk)
-			return NULL;
-		chunk->next = grp->chunks;
-		grp->chunks = chunk;
-		grp->slot = chunk->requests;
-		grp->nr_slots = IOPF_CHUNK_REQUESTS;
-	}
-	grp->nr_slots--;
-	return grp->slot++;
+	chunk = mempool_alloc(&idev->q->chunks, GFP_NOWAIT | __GFP_NOWARN);
+	if (!chunk)
+		return false;
+	chunk->next = grp->chunks;
+	grp->chunks = chunk;
+	grp->slot = chunk->requests;
+	grp->nr_slots = IOPF_CHUNK_REQUESTS;
+	return true;
 }

@@ -128,6 +128,27 @@ void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
 }
 
 /*
+ * The address space that @fault is about, NULL if its PASID's domain is none. What
+ * comes while earlier groups of the PASID have no answer is for the same one: they
+ * hold the mm, so the PASID cannot have been given away. The domain is asked again
+ * when they are answered, and after a flush.
+ */
+static struct mm_struct *iopf_find_mm(struct iopf_lane *lane,
+				      struct device *dev,
+				      const struct iommu_fault *fault)
+{
+	struct iommu_attach_handle *handle;
+
+	lockdep_assert_held(&lane->idev->lock);
+	if (lane->mm)
+		return lane->mm;
+	handle = iopf_find_handle(dev, fault);
+	if (!handle || handle->domain->type != IOMMU_DOMAIN_SVA)
+		return NULL;
+	return handle->domain->mm;
+}
+
+/*
  * The group of @key, begun by @fault, or an error; @whole: no other request will come.
  * Sleeps no more than its caller.
  */
@@ -135,7 +156,7 @@ struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
 				  const struct iopf_key *key,
 				  const struct iommu_fault *fault, bool whole)
 {
-	struct iommu_attach_handle *handle;
+	struct mm_struct *mm;
 	struct iopf_grp *grp;
 
 	if (idev->dead)
@@ -146,11 +167,13 @@ struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
 	if (!grp)
 		return ERR_PTR(-ENOMEM);
 
-	handle = iopf_find_handle(dev, fault);
-	if (handle && handle->domain->type == IOMMU_DOMAIN_SVA) {
+	mm = iopf_find_mm(grp->lane, dev, fault);
+	if (mm) {
 		/* From here on the process may unbind, and it may exit. */
-		grp->mm = handle->domain->mm;
-		mmgrab(grp->mm);
+		mmgrab(mm);
+		grp->mm = mm;
+		grp->lane->mm = mm;
+		grp->lane->nr_mm++;
 	}
 	return grp;
 }
@@ -177,6 +200,27 @@ static struct iopf_worker *iopf_join(struct iopf_dev *idev, struct device *dev,
 }
 
 /*
+ * Most requests are in the middle of their group and join where the one before has:
+ * nothing but that is to be found out. False: do it thoroughly, which is what
+ * iopf_take_request() would come to as well.
+ */
+static inline bool iopf_join_same(struct iopf_dev *idev, struct device *dev,
+				  const struct iopf_key *key,
+				  const struct iommu_fault *fault)
+{
+	struct iopf_grp *grp = idev->joined;
+
+	lockdep_assert_held(&idev->lock);
+	if (!grp || !iopf_key_equal(&grp->key, key) || iopf_is_last(fault) ||
+	    grp->state != IOPF_PARTIAL || grp->rejected || !grp->nr_slots ||
+	    idev->nr_partial >= idev->limits.partial ||
+	    (grp->mm && iopf_is_malformed(dev, grp->mm, fault)))
+		return false;
+	iopf_grp_append(idev, grp, fault);
+	return true;
+}
+
+/*
  * Take a request in. On success @complete is the group that it completed, if
  * the caller has to see to it: nobody handles it in the background.
  *
@@ -193,6 +237,10 @@ int iopf_take_request(struct iopf_dev *idev, struct device *dev,
 
 	spin_lock(&idev->lock);
 	idev->stats.requests++;
+	if (iopf_join_same(idev, dev, &key, fault)) {
+		spin_unlock(&idev->lock);
+		return 0;
+	}
 	grp = iopf_grp_find(idev, &key);
 	if (!grp) {
 		grp = iopf_begin_group(idev, dev, &key, fault,
@@ -246,6 +294,49 @@ int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 	return ret;
 }
 
+/* Away from the usual way, which needs no room for it. */
+static noinline int iopf_ask_handler(struct device *dev,
+				     const struct iommu_fault *fault)
+{
+	struct iopf_request request = { .fault = *fault };
+
+	return iopf_ask(dev, &request);
+}
+
+static int iopf_report(struct device *dev, const struct iommu_fault *fault)
+{
+	struct iopf_grp *complete = NULL;
+	struct iopf_dev *idev;
+	int ret = -ENODEV;
+
+	if (fault->type != IOMMU_FAULT_PAGE_REQ)
+		return -EINVAL;
+
+	if (static_branch_unlikely(&iopf_handlers_exist) &&
+	    iopf_has_handler(dev))
+		return iopf_ask_handler(dev, fault);
+	trace_iopf_report(dev, fault);
+	rcu_read_lock();
+	idev = iopf_dev_rcu(dev);
+	if (idev && iopf_is_stop_marker(fault)) {
+		struct iopf_key key = iopf_key(fault);
+
+		iopf_stop_pasid(idev, &key);
+		ret = 0;
+	} else if (idev && iopf_is_too_wide(idev, fault)) {
+		ret = -EINVAL;
+	} else if (idev) {
+		ret = iopf_take_request(idev, dev, fault, &complete);
+	}
+	rcu_read_unlock();
+
+	if (complete)
+		return iopf_hand_over(dev, complete);
+	if (ret && ret != -EEXIST)
+		iopf_refuse(dev, fault);
+	return ret;
+}
+
 /**
  * iommu_report_device_fault() - Report a page request of a device
  * @dev: the device
@@ -285,39 +376,7 @@ int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
  */
 int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 {
-	struct iopf_grp *complete = NULL;
-	struct iopf_dev *idev;
-	int ret = -ENODEV;
-
-	if (evt->fault.type != IOMMU_FAULT_PAGE_REQ)
-		return -EINVAL;
-
-	if (static_branch_unlikely(&iopf_handlers_exist) &&
-	    iopf_has_handler(dev)) {
-		struct iopf_request request = { .fault = evt->fault };
-
-		return iopf_ask(dev, &request);
-	}
-	trace_iopf_report(dev, &evt->fault);
-	rcu_read_lock();
-	idev = iopf_dev_rcu(dev);
-	if (idev && iopf_is_stop_marker(&evt->fault)) {
-		struct iopf_key key = iopf_key(&evt->fault);
-
-		iopf_stop_pasid(idev, &key);
-		ret = 0;
-	} else if (idev && iopf_is_too_wide(idev, &evt->fault)) {
-		ret = -EINVAL;
-	} else if (idev) {
-		ret = iopf_take_request(idev, dev, &evt->fault, &complete);
-	}
-	rcu_read_unlock();
-
-	if (complete)
-		return iopf_hand_over(dev, complete);
-	if (ret && ret != -EEXIST)
-		iopf_refuse(dev, &evt->fault);
-	return ret;
+	return iopf_report(dev, &evt->fault);
 }
 EXPORT_SYMBOL_GPL(iommu_report_device_fault);
 
@@ -341,15 +400,13 @@ int iopf_report_requests(struct device *dev,
 {
 	unsigned int i;
 	int ret = 0;
+	int err;
 
 	for (i = 0; i < count; i++) {
-		struct iopf_fault evt = { .fault = requests[i].fault };
-		int err;
-
 		if (unlikely(requests[i].marks))
 			err = iopf_ask(dev, &requests[i]);
 		else
-			err = iommu_report_device_fault(dev, &evt);
+			err = iopf_report(dev, &requests[i].fault);
 		ret = ret ?: err;
 	}
 	return ret;

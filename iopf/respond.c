@@ -146,6 +146,20 @@ static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_grp *grp)
 				   jiffies_to_nsecs(jiffies - grp->since));
 }
 
+/* For those who want to know how long it took, if there are any. */
+static void iopf_note_answers(struct iopf_dev *idev, struct list_head *batch)
+{
+	struct iopf_grp *grp;
+
+	if (!iopf_latency_enabled() && !trace_iopf_respond_enabled() &&
+	    !trace_iopf_discard_enabled())
+		return;
+	list_for_each_entry(grp, batch, pub.pending_node) {
+		grp->age = iopf_age(grp);
+		iopf_trace_answer(idev, grp);
+	}
+}
+
 /* The answers are out: those who wait for them may go on. */
 static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch)
 {
@@ -185,30 +199,35 @@ static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 	return idev;
 }
 
-/* Send the answers of claimed groups and drop the library's references. */
-void iopf_send(struct list_head *claimed)
+/* The library's references; the last of them may take the device along. */
+static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
+	int freed = 0;
 
+	list_for_each_entry_safe(grp, next, batch, pub.pending_node) {
+		list_del_init(&grp->pub.pending_node);
+		freed += iopf_grp_drop(idev, grp);
+	}
+	if (freed)
+		iopf_dev_put_many(idev, freed);
+}
+
+/* Send the answers of claimed groups and drop the library's references. */
+void iopf_send(struct list_head *claimed)
+{
 	while (!list_empty(claimed)) {
 		LIST_HEAD(batch);
 		struct iopf_dev *idev = iopf_cut_batch(claimed, &batch);
 
-		list_for_each_entry(grp, &batch, pub.pending_node) {
-			grp->age = iopf_age(grp);
-			iopf_trace_answer(idev, grp);
-		}
+		iopf_note_answers(idev, &batch);
 		if (idev->q->ops && idev->q->ops->page_responses)
 			iopf_send_at_once(idev, &batch);
 		else
 			iopf_send_each(idev, &batch);
 		iopf_end_answers(idev, &batch);
-		/* The last of them may take the device along. */
-		list_for_each_entry_safe(grp, next, &batch, pub.pending_node) {
-			list_del_init(&grp->pub.pending_node);
-			iopf_grp_put(grp);
-		}
+		iopf_put_answered(idev, &batch);
 	}
 }
 

@@ -38,12 +38,6 @@ static struct hlist_head *iopf_bucket(struct iopf_table *table,
 	return &table->buckets[word * table->factor >> (64 - table->bits)];
 }
 
-static bool iopf_key_equal(const struct iopf_key *a, const struct iopf_key *b)
-{
-	return a->grpid == b->grpid && a->pasid == b->pasid &&
-	       a->pasid_valid == b->pasid_valid;
-}
-
 /* A table for what @limits allow: 0 or -ENOMEM. May sleep. */
 int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits)
 {

@@ -165,7 +165,7 @@ inline put_mm(m)
 	fi
 }
 
-/* Stands for: iopf_grp_put iopf_grp_release */
+/* Stands for: iopf_grp_put iopf_grp_drop */
 inline put_group(g)
 {
 	use_group(g);
