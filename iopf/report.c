@@ -380,6 +380,40 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 }
 EXPORT_SYMBOL_GPL(iommu_report_device_fault);
 
+/*
+ * How many of @requests, from the first one on, have joined the group of the one
+ * before: all in one hold of the lock.
+ */
+static unsigned int iopf_join_run(struct device *dev,
+				  const struct iopf_request *requests,
+				  unsigned int count)
+{
+	struct iopf_dev *idev;
+	unsigned int n = 0;
+
+	/* These see each by itself. */
+	if (static_branch_unlikely(&iopf_handlers_exist) ||
+	    trace_iopf_report_enabled())
+		return 0;
+	rcu_read_lock();
+	idev = iopf_dev_rcu(dev);
+	if (idev && READ_ONCE(idev->joined)) {
+		spin_lock(&idev->lock);
+		for (; n < count && !requests[n].marks; n++) {
+			const struct iommu_fault *fault = &requests[n].fault;
+			struct iopf_key key = iopf_key(fault);
+
+			if (fault->type != IOMMU_FAULT_PAGE_REQ ||
+			    !iopf_join_same(idev, dev, &key, fault))
+				break;
+		}
+		idev->stats.requests += n;
+		spin_unlock(&idev->lock);
+	}
+	rcu_read_unlock();
+	return n;
+}
+
 /**
  * iopf_report_requests() - Report page requests of a device
  * @dev: the device
@@ -398,16 +432,21 @@ int iopf_report_requests(struct device *dev,
 			 const struct iopf_request *requests,
 			 unsigned int count)
 {
-	unsigned int i;
+	unsigned int i = 0;
 	int ret = 0;
 	int err;
 
-	for (i = 0; i < count; i++) {
-		if (unlikely(requests[i].marks))
-			err = iopf_ask(dev, &requests[i]);
+	while (i < count) {
+		const struct iopf_request *request = &requests[i++];
+
+		if (unlikely(request->marks))
+			err = iopf_ask(dev, request);
 		else
-			err = iopf_report(dev, &requests[i].fault);
+			err = iopf_report(dev, &request->fault);
 		ret = ret ?: err;
+		/* All others of its group, as a rule, but the last. */
+		if (!iopf_is_last(&request->fault))
+			i += iopf_join_run(dev, requests + i, count - i);
 	}
 	return ret;
 }
