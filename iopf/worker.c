@@ -23,7 +23,7 @@
 #include "iopf.h"
 
 /* Pages that a worker asks for before it lets other lanes have their turn. */
-#define IOPF_WORKER_BUDGET	16
+#define IOPF_WORKER_BUDGET	32
 /* Pages in a lane's queue for each worker that helps on another CPU. */
 #define IOPF_WORKER_BACKLOG	64
 
@@ -61,12 +61,11 @@ static unsigned int iopf_pick_cpu(unsigned int avoid)
 }
 
 /* Does the lane need one more worker, and is it one that @helps those it has? */
-static bool iopf_lane_wants(struct iopf_lane *lane, bool *helps)
+static inline bool iopf_lane_wants(struct iopf_lane *lane, bool *helps)
 {
-	*helps = false;
-	if (!lane->nr_waiting)
+	*helps = lane->nr_waiting;
+	if (!*helps)
 		return lane->nr_queued || !list_empty(&lane->claimed);
-	*helps = true;
 	return lane->queued_pages >=
 	       IOPF_WORKER_BACKLOG * (lane->nr_helpers + 1) &&
 	       lane->nr_helpers + 1 < num_online_cpus();
