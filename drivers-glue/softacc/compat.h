@@ -18,6 +18,19 @@ static inline int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	return iopf_queue_flush_dev(dev);
 }
 
+/* It takes requests one by one. */
+#define iopf_request iopf_fault
+
+static inline void iopf_report_requests(struct device *dev,
+					struct iopf_request *requests,
+					unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		iommu_report_device_fault(dev, &requests[i]);
+}
+
 static inline int iopf_pasid_set_prefault(struct device *dev, u32 pasid,
 					  int pages)
 {

@@ -69,7 +69,7 @@ struct softacc_prq {
  * @thread: whose it is, NULL once nobody waits for it any more
  * @chunk: what waits for it
  * @pasid: PASID; with the answer it stays, to know a second one
- * @posted: when it was sent, local_clock()
+ * @posted: when it was sent, softacc_clock()
  */
 struct softacc_group {
 	struct softacc_thread *thread;
@@ -115,6 +115,8 @@ struct softacc_indices {
  * @post: send the requests of a group: @first, and @count - 1 for the pages after
  *	it. The flag for the last one, if @first has it, belongs to the last one.
  *	False without room for all; nothing has been sent then. Does not sleep.
+ * @interrupt: tell the driver that there are requests. Not later than the sender has
+ *	nothing more to send; it may collect some groups before. Does not sleep.
  * @capacity: most requests that post can have room for
  *
  * In the other direction a port calls softacc_answer() for what comes back, and
@@ -130,6 +132,7 @@ struct softacc_port {
 	int (*add)(struct softacc_dev *sdev, int id);
 	void (*remove)(struct softacc_dev *sdev);
 	bool (*post)(const struct softacc_prq *first, unsigned int count);
+	void (*interrupt)(void);
 	unsigned int (*capacity)(void);
 };
 
@@ -194,6 +197,9 @@ enum softacc_chunk_state {
  * @end: end of the chunk
  * @result: what CHECKSUM has summed up
  * @retries: failed accesses since the last progress
+ * @groups: groups that were sent for it
+ * @requests: requests in these
+ * @repeated: those of the groups that asked for the same once more
  * @group: while waiting, the group
  * @first: the first page that was asked for
  * @after: the one after the last
@@ -209,6 +215,9 @@ struct softacc_chunk {
 	u64 end;
 	u64 result;
 	u32 retries;
+	u32 groups;
+	u32 requests;
+	u32 repeated;
 	struct softacc_group *group;
 	u64 first;
 	u64 after;
@@ -223,6 +232,7 @@ struct softacc_chunk {
  * @task: the thread
  * @wait: where it waits for answers and jobs
  * @nr_chunks: chunks that it may have under way
+ * @nr_posted: groups that are in the ring, but for which no interrupt was sent yet
  * @todo: chunks that there is a reason to look at
  * @src: a page's worth of what it reads
  * @dst: and of what it writes or compares with
@@ -233,6 +243,7 @@ struct softacc_thread {
 	struct task_struct *task;
 	wait_queue_head_t wait;
 	unsigned int nr_chunks;
+	unsigned int nr_posted;
 	DECLARE_BITMAP(todo, SOFTACC_MAX_OUTSTANDING);
 	u64 *src;
 	u64 *dst;
@@ -312,6 +323,7 @@ void softacc_ring_exit(void);
 void softacc_ring_drain(void);
 void softacc_ring_call(void (*fn)(struct device *dev), struct device *dev);
 bool softacc_ring_post(const struct softacc_prq *first, unsigned int count);
+void softacc_ring_interrupt(void);
 unsigned int softacc_ring_capacity(void);
 
 /* platform.c */

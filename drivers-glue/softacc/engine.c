@@ -13,6 +13,8 @@
 #include "core.h"
 
 #define SOFTACC_RETRY_LIMIT	1000
+/* Groups that are sent before the driver is interrupted, if there are so many. */
+#define SOFTACC_COALESCE	8
 
 enum softacc_step {
 	SOFTACC_IDLE,		/* nothing to do for this chunk */
@@ -84,6 +86,9 @@ static void softacc_finish_chunk(struct softacc_queue *queue,
 
 	spin_lock(&queue->lock);
 	work->end.bytes += chunk->pos - chunk->begin;
+	work->end.groups += chunk->groups;
+	work->end.requests += chunk->requests;
+	work->end.retries += chunk->repeated;
 	if (!work->end.status)
 		work->end.result += chunk->result;
 	finished = !--work->chunks && work->next >= work->limit;
@@ -127,18 +132,11 @@ static enum softacc_step softacc_end_chunk(struct softacc_queue *queue,
 	return SOFTACC_PROGRESS;
 }
 
-static void softacc_count_post(struct softacc_queue *queue,
-			       struct softacc_chunk *chunk,
-			       const struct softacc_miss *miss)
+/* There are requests in the ring, and nobody has been told. */
+static void softacc_interrupt(struct softacc_thread *thread)
 {
-	struct softacc_completion *end = &chunk->work->end;
-
-	spin_lock(&queue->lock);
-	end->groups++;
-	end->requests += softacc_miss_pages(queue, miss);
-	if (chunk->retries > 1)
-		end->retries++;
-	spin_unlock(&queue->lock);
+	thread->queue->dev->port->interrupt();
+	thread->nr_posted = 0;
 }
 
 static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
@@ -171,8 +169,12 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 		return SOFTACC_BLOCKED;
 	if (ret)
 		return softacc_end_chunk(queue, chunk, ret, miss.addr);
+	if (++thread->nr_posted >= SOFTACC_COALESCE)
+		softacc_interrupt(thread);
 	chunk->retries++;
-	softacc_count_post(queue, chunk, &miss);
+	chunk->groups++;
+	chunk->requests += softacc_miss_pages(queue, &miss);
+	chunk->repeated += chunk->retries > 1;
 	return SOFTACC_IDLE;
 }
 
@@ -230,6 +232,8 @@ static void softacc_round(struct softacc_thread *thread)
 			break;
 		}
 	}
+	if (thread->nr_posted)
+		softacc_interrupt(thread);
 	if (progress)
 		cond_resched();
 	else if (blocked)

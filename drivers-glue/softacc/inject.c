@@ -251,6 +251,7 @@ int softacc_inject(struct softacc_queue *queue,
 			softacc_unexpect(queue, &prq);
 		return -EAGAIN;
 	}
+	sdev->port->interrupt();
 	spin_lock_irq(&sdev->lock);
 	sdev->stats.requests++;
 	spin_unlock_irq(&sdev->lock);

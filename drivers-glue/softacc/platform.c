@@ -107,5 +107,6 @@ const struct softacc_port softacc_ring_port = {
 	.add = softacc_platform_add,
 	.remove = softacc_platform_remove,
 	.post = softacc_ring_post,
+	.interrupt = softacc_ring_interrupt,
 	.capacity = softacc_ring_capacity,
 };

@@ -61,23 +61,35 @@ static unsigned int softacc_ring_take(struct softacc_prq *batch)
 	return count;
 }
 
-static void softacc_report(const struct softacc_prq *prq)
+/* @request has all that requests have in common from its last use, or from the start. */
+static void softacc_decode(const struct softacc_prq *prq,
+			   struct iopf_request *request)
 {
-	struct iopf_fault evt = {
-		.fault = {
-			.type = IOMMU_FAULT_PAGE_REQ,
-			.prm = {
-				.flags = prq->flags,
-				.pasid = prq->pasid,
-				.grpid = prq->grpid,
-				.perm = prq->perm,
-				.addr = prq->addr,
-			},
-		},
-	};
+	struct iommu_fault_page_request *prm = &request->fault.prm;
 
-	/* An error has been answered; there is nobody else to tell. */
-	iommu_report_device_fault(prq->dev->dev, &evt);
+	request->fault.type = IOMMU_FAULT_PAGE_REQ;
+	prm->flags = prq->flags;
+	prm->pasid = prq->pasid;
+	prm->grpid = prq->grpid;
+	prm->perm = prq->perm;
+	prm->addr = prq->addr;
+}
+
+/* Report @count requests of @batch, those of a device that come together at once. */
+static void softacc_report(const struct softacc_prq *batch, unsigned int count)
+{
+	static struct iopf_request requests[SOFTACC_BATCH];
+	unsigned int done = 0;
+	unsigned int n;
+
+	for (; done < count; done += n) {
+		struct softacc_dev *sdev = batch[done].dev;
+
+		for (n = 0; done + n < count && batch[done + n].dev == sdev; n++)
+			softacc_decode(&batch[done + n], &requests[n]);
+		/* Errors have been answered; there is nobody else to tell. */
+		iopf_report_requests(sdev->dev, requests, n);
+	}
 }
 
 /* The ring was closed and is empty: do what it was closed for. */
@@ -109,7 +121,6 @@ static int softacc_irq_thread(void *unused)
 {
 	static struct softacc_prq batch[SOFTACC_BATCH];
 	unsigned int count;
-	unsigned int i;
 
 	sched_set_fifo(current);
 	while (!kthread_should_stop()) {
@@ -122,8 +133,7 @@ static int softacc_irq_thread(void *unused)
 			softacc_open_ring();
 		if (!count)
 			continue;
-		for (i = 0; i < count; i++)
-			softacc_report(&batch[i]);
+		softacc_report(batch, count);
 		/* Pairs with smp_load_acquire() in softacc_ring_drain(). */
 		smp_store_release(&ring.reported, ring.reported + count);
 		wake_up_all(&ring.progress);
@@ -160,9 +170,13 @@ bool softacc_ring_post(const struct softacc_prq *first, unsigned int count)
 	/* The thread looks at this without the lock before it sleeps. */
 	WRITE_ONCE(ring.tail, ring.tail + i);
 	spin_unlock(&ring.lock);
-	if (room && wq_has_sleeper(&ring.not_empty))
-		wake_up(&ring.not_empty);
 	return room;
+}
+
+void softacc_ring_interrupt(void)
+{
+	if (wq_has_sleeper(&ring.not_empty))
+		wake_up(&ring.not_empty);
 }
 
 unsigned int softacc_ring_capacity(void)

@@ -107,9 +107,9 @@ static void softacc_vtd_write(u64 *slot, const struct softacc_prq *prq, u32 flag
 }
 
 /*
- * Where the driver wants it, which may change with its affinity. It is sent with
- * every group, as the bit that says whether one is under way (PRS.PPR) cannot be
- * set from here.
+ * Where the driver wants it, which may change with its affinity. It is sent
+ * whenever there is something new, as the bit that says whether one is under way
+ * (PRS.PPR) cannot be set from here.
  */
 static void softacc_vtd_interrupt(void)
 {
@@ -151,7 +151,6 @@ static bool softacc_vtd_post(const struct softacc_prq *first, unsigned int count
 	}
 	/* After the descriptors: writeq() orders. */
 	writeq((u64)tail * 32, reg + DMAR_PQT_REG);
-	softacc_vtd_interrupt();
 	spin_unlock(&vtd.ring_lock);
 	return true;
 }
@@ -371,5 +370,6 @@ const struct softacc_port softacc_vtd_port = {
 	.add = softacc_vtd_add,
 	.remove = softacc_vtd_remove,
 	.post = softacc_vtd_post,
+	.interrupt = softacc_vtd_interrupt,
 	.capacity = softacc_vtd_capacity,
 };
