@@ -18,6 +18,17 @@
 
 static struct dentry *iopf_debugfs_root;
 
+static const char * const iopf_phases[IOPF_NR_PHASES] = {
+	[IOPF_REPORT] = "report",
+	[IOPF_ASSEMBLY] = "assembly",
+	[IOPF_WAIT] = "wait",
+	[IOPF_MM] = "mm",
+	[IOPF_HANDLER] = "handler",
+	[IOPF_HOLD] = "hold",
+	[IOPF_RESPONSE] = "response",
+	[IOPF_FREE] = "free",
+};
+
 /**
  * struct iopf_sums - what a stats file shows
  * @stats: counters
@@ -81,6 +92,8 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "overdue %llu\n", stats->overdue);
 	seq_printf(file, "prefaulted %llu\n", stats->prefaulted);
 	seq_printf(file, "quarantined %llu\n", stats->quarantined);
+	for (i = 0; i < IOPF_NR_PHASES; i++)
+		seq_printf(file, "ns_%s %llu\n", iopf_phases[i], stats->ns[i]);
 	seq_printf(file, "partial_requests %u\n", sums->partial);
 	seq_printf(file, "pending_groups %u\n", sums->pending);
 	seq_printf(file, "handled_groups %u\n", sums->handled);

@@ -25,10 +25,11 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
 	grp->state = IOPF_PARTIAL;
 	grp->rejected = false;
 	grp->prefaulted = 0;
-	grp->age = 0;
 	grp->handled = IOPF_NOT_HANDLED;
 	grp->seq = 0;
-	grp->completed = 0;
+	grp->times.begun = iopf_now();
+	grp->times.taken = 0;
+	grp->times.sent = 0;
 	grp->marks = 0;
 }
 
@@ -195,7 +196,7 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 	refcount_inc(&grp->users);
 	list_move_tail(&grp->pub.pending_node, &grp->lane->pending);
 	grp->since = jiffies;
-	grp->completed = iopf_latency_enabled() ? ktime_get_ns() : 0;
+	grp->times.complete = iopf_now();
 	trace_iopf_complete(idev->pub.dev, grp->key.pasid, grp->key.grpid,
 			    grp->pub.fault_count);
 }

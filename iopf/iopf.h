@@ -119,6 +119,30 @@ struct iopf_q {
 };
 
 /**
+ * enum iopf_phase - where the time of page requests goes, while iopf.latency is on
+ * @IOPF_REPORT: reporting them; the reporter's time
+ * @IOPF_ASSEMBLY: from a group's first request to its last
+ * @IOPF_WAIT: from there until a worker takes it
+ * @IOPF_MM: until the worker is through with its pages
+ * @IOPF_HANDLER: from the last request until the answer of somebody else: a handler, or
+ *	who ends it before its time
+ * @IOPF_HOLD: until its answer leaves, with others
+ * @IOPF_RESPONSE: sending answers, of a batch once; the sender's time
+ * @IOPF_FREE: giving up what groups have; the sender's time
+ */
+enum iopf_phase {
+	IOPF_REPORT,
+	IOPF_ASSEMBLY,
+	IOPF_WAIT,
+	IOPF_MM,
+	IOPF_HANDLER,
+	IOPF_HOLD,
+	IOPF_RESPONSE,
+	IOPF_FREE,
+	IOPF_NR_PHASES,
+};
+
+/**
  * struct iopf_stats - what a device counts, guarded by iopf_dev.lock
  * @requests: page requests reported
  * @groups: groups completed by their last request
@@ -133,6 +157,7 @@ struct iopf_q {
  * @overdue: groups answered because their time was over
  * @prefaulted: pages that nobody had asked for
  * @quarantined: groups refused because a late answer could be taken for theirs
+ * @ns: time by &enum iopf_phase
  */
 struct iopf_stats {
 	u64 requests;
@@ -148,6 +173,7 @@ struct iopf_stats {
 	u64 overdue;
 	u64 prefaulted;
 	u64 quarantined;
+	u64 ns[IOPF_NR_PHASES];
 };
 
 /**
@@ -282,6 +308,22 @@ enum iopf_handled {
 };
 
 /**
+ * struct iopf_times - when a group did what, ktime in ns
+ * @begun: had its first request; 0 if nobody wanted to know then
+ * @complete: had its last one
+ * @taken: was taken by a worker, or 0
+ * @claimed: somebody had its answer
+ * @sent: the answer left
+ */
+struct iopf_times {
+	u64 begun;
+	u64 complete;
+	u64 taken;
+	u64 claimed;
+	u64 sent;
+};
+
+/**
  * struct iopf_chunk - room for further requests of a group
  * @next: more of it
  * @requests: requests, on the group's list
@@ -310,12 +352,11 @@ struct iopf_chunk {
  * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
  * @code: the answer, %IOPF_FORGET for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
- * @age: see iopf_age(); set when it is answered
  * @phase: the phase of its lane that it is answered in
  * @handled: &enum iopf_handled; guarded by iopf_dev.lock
  * @seq: place in the order of complete groups
  * @since: jiffies when it came to the list that it is on
- * @completed: when its last request came, ktime in ns; 0 if nobody wants to know
+ * @times: see there
  * @slot: room for the next request; guarded by iopf_dev.lock, as the next two
  * @nr_slots: how many there are from there on
  * @chunks: where @requests is not enough
@@ -335,12 +376,11 @@ struct iopf_grp {
 	bool rejected;
 	int code;
 	unsigned int prefaulted;
-	u64 age;
 	u8 phase;
 	u8 handled;
 	u64 seq;
 	unsigned long since;
-	u64 completed;
+	struct iopf_times times;
 	struct iopf_fault *slot;
 	unsigned int nr_slots;
 	struct iopf_chunk *chunks;
@@ -684,8 +724,21 @@ static inline bool iopf_latency_enabled(void)
 	return static_branch_unlikely(&iopf_latency_key);
 }
 
-u64 iopf_age(struct iopf_grp *grp);
+/* The time, for those who measure, or 0. */
+static inline u64 iopf_now(void)
+{
+	return iopf_latency_enabled() ? ktime_get_ns() : 0;
+}
+
+/* The time in ns from the last request of @grp to its answer, 0 if not measured. */
+static inline u64 iopf_age(const struct iopf_grp *grp)
+{
+	return grp->times.begun && grp->times.sent ?
+	       grp->times.sent - grp->times.complete : 0;
+}
+
 void iopf_count_answer(struct iopf_grp *grp);
+void iopf_count_time(struct iopf_dev *idev, enum iopf_phase phase, u64 since);
 
 /* How many pages a worker of @lane may be ahead of the device. */
 static inline unsigned int iopf_prefault_max(const struct iopf_lane *lane)

@@ -303,6 +303,20 @@ static noinline int iopf_ask_handler(struct device *dev,
 	return iopf_ask(dev, &request);
 }
 
+static noinline void iopf_end_report(struct device *dev, u64 begun)
+{
+	struct iopf_dev *idev;
+
+	rcu_read_lock();
+	idev = iopf_dev_rcu(dev);
+	if (idev) {
+		spin_lock(&idev->lock);
+		iopf_count_time(idev, IOPF_REPORT, begun);
+		spin_unlock(&idev->lock);
+	}
+	rcu_read_unlock();
+}
+
 static int iopf_report(struct device *dev, const struct iommu_fault *fault)
 {
 	struct iopf_grp *complete = NULL;
@@ -376,7 +390,13 @@ static int iopf_report(struct device *dev, const struct iommu_fault *fault)
  */
 int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 {
-	return iopf_report(dev, &evt->fault);
+	u64 begun = iopf_now();
+	int ret;
+
+	ret = iopf_report(dev, &evt->fault);
+	if (begun)
+		iopf_end_report(dev, begun);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_report_device_fault);
 
@@ -432,6 +452,7 @@ int iopf_report_requests(struct device *dev,
 			 const struct iopf_request *requests,
 			 unsigned int count)
 {
+	u64 begun = iopf_now();
 	unsigned int i = 0;
 	int ret = 0;
 	int err;
@@ -448,6 +469,8 @@ int iopf_report_requests(struct device *dev,
 		if (!iopf_is_last(&request->fault))
 			i += iopf_join_run(dev, requests + i, count - i);
 	}
+	if (begun)
+		iopf_end_report(dev, begun);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iopf_report_requests);

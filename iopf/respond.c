@@ -30,6 +30,7 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 	/* Pairs with READ_ONCE() in iopf_is_answered(). */
 	WRITE_ONCE(grp->state, IOPF_ANSWERED);
 	grp->code = code;
+	grp->times.claimed = iopf_now();
 	grp->phase = lane->phase;
 	lane->answering[grp->phase]++;
 	list_add_tail(&grp->pub.pending_node, claimed);
@@ -142,30 +143,33 @@ static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_grp *grp)
 				   grp->key.grpid, grp->pub.fault_count);
 	else
 		trace_iopf_respond(idev->pub.dev, &grp->pub.last_fault.fault,
-				   grp->code, grp->age ?:
+				   grp->code, iopf_age(grp) ?:
 				   jiffies_to_nsecs(jiffies - grp->since));
 }
 
 /* For those who want to know how long it took, if there are any. */
 static void iopf_note_answers(struct iopf_dev *idev, struct list_head *batch)
 {
+	u64 now = iopf_now();
 	struct iopf_grp *grp;
 
-	if (!iopf_latency_enabled() && !trace_iopf_respond_enabled() &&
+	if (!now && !trace_iopf_respond_enabled() &&
 	    !trace_iopf_discard_enabled())
 		return;
 	list_for_each_entry(grp, batch, pub.pending_node) {
-		grp->age = iopf_age(grp);
+		grp->times.sent = now;
 		iopf_trace_answer(idev, grp);
 	}
 }
 
-/* The answers are out: those who wait for them may go on. */
-static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch)
+/* The answers are out: those who wait for them may go on. @begun: see iopf_now(). */
+static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
+			     u64 begun)
 {
 	struct iopf_grp *grp;
 
 	spin_lock(&idev->lock);
+	iopf_count_time(idev, IOPF_RESPONSE, begun);
 	list_for_each_entry(grp, batch, pub.pending_node) {
 		if (grp->code == IOPF_FORGET)
 			idev->stats.discarded++;
@@ -202,6 +206,7 @@ static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 /* The library's references; the last of them may take the device along. */
 static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 {
+	u64 begun = iopf_now();
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 	int freed = 0;
@@ -209,6 +214,11 @@ static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 	list_for_each_entry_safe(grp, next, batch, pub.pending_node) {
 		list_del_init(&grp->pub.pending_node);
 		freed += iopf_grp_drop(idev, grp);
+	}
+	if (begun && freed) {
+		spin_lock(&idev->lock);
+		iopf_count_time(idev, IOPF_FREE, begun);
+		spin_unlock(&idev->lock);
 	}
 	if (freed)
 		iopf_dev_put_many(idev, freed);
@@ -220,13 +230,14 @@ void iopf_send(struct list_head *claimed)
 	while (!list_empty(claimed)) {
 		LIST_HEAD(batch);
 		struct iopf_dev *idev = iopf_cut_batch(claimed, &batch);
+		u64 begun = iopf_now();
 
 		iopf_note_answers(idev, &batch);
 		if (idev->q->ops && idev->q->ops->page_responses)
 			iopf_send_at_once(idev, &batch);
 		else
 			iopf_send_each(idev, &batch);
-		iopf_end_answers(idev, &batch);
+		iopf_end_answers(idev, &batch, begun);
 		iopf_put_answered(idev, &batch);
 	}
 }

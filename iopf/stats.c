@@ -3,7 +3,8 @@
  * I/O page fault queue: what is counted, and how long groups take
  *
  * Counters are there always. Latencies, from the last request of a group to its
- * answer, need two looks at the clock and are there when iopf.latency says so.
+ * answer, and where the time goes need looks at the clock and are there when
+ * iopf.latency says so.
  */
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
@@ -41,15 +42,7 @@ static const struct kernel_param_ops iopf_latency_ops = {
 
 module_param_cb(latency, &iopf_latency_ops, &iopf_latency, 0644);
 MODULE_PARM_DESC(latency,
-		 "Measure the time from the last request of a group to its answer (default N)");
-
-/* The time in ns since @grp was complete, 0 if it was not measured. */
-u64 iopf_age(struct iopf_grp *grp)
-{
-	if (!iopf_latency_enabled() || !grp->completed)
-		return 0;
-	return ktime_get_ns() - grp->completed;
-}
+		 "Measure how long page request groups take, and where their time goes (default N)");
 
 /* Bucket 0 is for less than a microsecond, bucket n for less than 2^n. */
 static unsigned int iopf_bucket(u64 age)
@@ -60,18 +53,42 @@ static unsigned int iopf_bucket(u64 age)
 		     IOPF_LATENCY_BUCKETS - 1);
 }
 
+static void iopf_count_phases(struct iopf_stats *stats,
+			      const struct iopf_times *times)
+{
+	stats->ns[IOPF_ASSEMBLY] += times->complete - times->begun;
+	stats->ns[IOPF_HOLD] += times->sent - times->claimed;
+	if (times->taken && times->taken < times->claimed) {
+		stats->ns[IOPF_WAIT] += times->taken - times->complete;
+		stats->ns[IOPF_MM] += times->claimed - times->taken;
+	} else {
+		stats->ns[IOPF_HANDLER] += times->claimed - times->complete;
+	}
+}
+
 /* The answer of @grp is out. */
 void iopf_count_answer(struct iopf_grp *grp)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
+	u64 age = iopf_age(grp);
 	unsigned int bucket;
 
 	lockdep_assert_held(&idev->lock);
 	idev->stats.answers[grp->code]++;
 	grp->lane->answers[grp->code]++;
-	if (!grp->age)
+	/* Not if measuring was turned on or off while it lived. */
+	if (!age || !grp->times.complete || !grp->times.claimed)
 		return;
-	bucket = iopf_bucket(grp->age);
+	bucket = iopf_bucket(age);
 	idev->latency[bucket]++;
 	grp->lane->latency[bucket]++;
+	iopf_count_phases(&idev->stats, &grp->times);
+}
+
+/* What has gone on from @since, iopf_now(), belongs to @phase. */
+void iopf_count_time(struct iopf_dev *idev, enum iopf_phase phase, u64 since)
+{
+	lockdep_assert_held(&idev->lock);
+	if (since)
+		idev->stats.ns[phase] += ktime_get_ns() - since;
 }

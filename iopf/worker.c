@@ -147,6 +147,7 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 		return NULL;
 	worker->grp = grp;
 	worker->task = current;
+	grp->times.taken = iopf_now();
 	if (grp->state == IOPF_PENDING)
 		trace_iopf_handle(idev->pub.dev, grp->key.pasid,
 				  grp->key.grpid, grp->pub.fault_count);
