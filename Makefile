@@ -12,7 +12,7 @@ export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 # What may be given on the command line; anything else is a typing mistake.
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
-	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS
+	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS PORT
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
 ifneq ($(strip $(unknown)),)
@@ -55,7 +55,8 @@ help: ## this list
 ## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/broken.list
 ## REPS=N              bench: pairs of runs (5)
 ## MODE=threads|icount bench: real time, or instructions (both)
-## SCENARIOS='A B'     bench: these only
+## SCENARIOS='A B'     bench: these only; scale: with many PASIDs and devices
+## PORT=ring|vtd       bench: on softacc's own IOMMU, or on the emulated VT-d (ring)
 ## IOPF_CACHE=DIR      downloads and builds (~/.cache/iopf)
 
 demo: ## set everything up and watch an accelerator fault on a process's memory

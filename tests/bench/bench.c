@@ -2,9 +2,11 @@
 /*
  * The benchmark in the guest
  *
- *	bench [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]
+ *	bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]
  *
- * Without scenarios all of them. The host side is run.sh.
+ * Without scenarios all but those of scale, which want softacc with devices=16
+ * prg_bits=12 ring_entries=16384. -p: where the time goes instead, as the library
+ * measures it. The host side is run.sh.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -43,6 +45,12 @@ static void bench_store2(const char *scenario)
 		    ##__VA_ARGS__ },					\
 }
 
+/* As much in all for 1 PASID and for 1024. */
+#define SCALE(_name, ...) {						\
+	.name = (_name),						\
+	.stream = { .pages = 8, .outstanding = 2, ##__VA_ARGS__ },	\
+}
+
 /**
  * struct bench_scenario - a scenario
  * @name: as in Documentation/benchmarks.rst
@@ -73,16 +81,33 @@ static const struct bench_scenario {
 	RUN("s9", bench_unbind),
 	RUN("s10", bench_quiet),
 	RUN("s11", bench_stale),
+	SCALE("scale.pasids1", .processes = 1),
+	SCALE("scale.pasids64", .processes = 64),
+	SCALE("scale.pasids1024", .processes = 1024),
+	SCALE("scale.devices1", .processes = 64, .devices = 1),
+	SCALE("scale.devices16", .processes = 64, .devices = 16),
+	STREAM("scale.group8", 8, 4),
+	STREAM("scale.group64", 64, 4),
+	STREAM("scale.group512", 512, 4),
 };
 
 #define NR_SCENARIOS	(sizeof(bench_scenarios) / sizeof(*bench_scenarios))
+
+static int bench_wants_phases;
 
 static void bench_one(const struct bench_scenario *scenario)
 {
 	if (scenario->run)
 		scenario->run(scenario->name);
+	else if (bench_wants_phases)
+		bench_phases(scenario->name, &scenario->stream);
 	else
 		bench_stream(scenario->name, &scenario->stream);
+}
+
+static int bench_is_scale(const struct bench_scenario *scenario)
+{
+	return !strncmp(scenario->name, "scale.", 6);
 }
 
 static void bench_named(const char *name)
@@ -119,13 +144,15 @@ int main(int argc, char **argv)
 	unsigned int i;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:m:")) >= 0) {
-		if (option == 'r' && atoi(optarg) > 0) {
+	while ((option = getopt(argc, argv, "pr:m:")) >= 0) {
+		if (option == 'p') {
+			bench_wants_phases = 1;
+		} else if (option == 'r' && atoi(optarg) > 0) {
 			bench_rounds = atoi(optarg);
 		} else if (option == 'm' && atoi(optarg) > 0) {
 			bench_area = (size_t)atoi(optarg) << 20;
 		} else {
-			fprintf(stderr, "usage: bench [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
+			fprintf(stderr, "usage: bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
 			return 1;
 		}
 	}
@@ -133,6 +160,7 @@ int main(int argc, char **argv)
 	for (i = optind; i < argc; i++)
 		bench_named(argv[i]);
 	for (i = 0; optind == argc && i < NR_SCENARIOS; i++)
-		bench_one(&bench_scenarios[i]);
+		if (!bench_is_scale(&bench_scenarios[i]))
+			bench_one(&bench_scenarios[i]);
 	return 0;
 }

@@ -4,6 +4,7 @@
  *
  *	bench.c    the list of scenarios
  *	stream.c   accelerators that touch memory as fast as they can
+ *	phases.c   where the time goes, as the library measures it
  *	beside.c   what one PASID notices of the others
  *	cpu.c      the same memory touched by the CPU, for comparison
  *
@@ -31,6 +32,7 @@ enum bench_memory {
  * @flags: SOFTACC_CONFIG_* values
  * @memory: what it touches
  * @processes: how many of them, each with its own memory and PASID
+ * @devices: how many devices they are spread over
  * @disturb: another thread of the process loops mmap(), mprotect(), munmap()
  */
 struct bench_stream {
@@ -39,8 +41,11 @@ struct bench_stream {
 	unsigned int flags;
 	enum bench_memory memory;
 	unsigned int processes;
+	unsigned int devices;
 	int disturb;
 };
+
+#define BENCH_MAX_PROCESSES	1024
 
 /* Bytes per round, and rounds, which -s and -r set. */
 extern size_t bench_area;
@@ -62,6 +67,9 @@ void bench_stream(const char *scenario, const struct bench_stream *stream);
 /* Starts one that goes on until bench_stop(); returns what that wants. */
 int bench_start(const struct bench_stream *stream);
 void bench_stop(int child);
+
+/* phases.c */
+void bench_phases(const char *scenario, const struct bench_stream *stream);
 
 /* beside.c */
 void bench_unbind(const char *scenario);

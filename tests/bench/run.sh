@@ -10,19 +10,47 @@
 #   REPS       pairs (5)
 #   MODE       threads, icount, or both (both). With icount QEMU counts
 #              instructions: CPU work, repeatable, without parallelism
-#   SCENARIOS  some instead of all, see Documentation/benchmarks.rst
+#   SCENARIOS  some instead of all, see Documentation/benchmarks.rst; "scale" for
+#              those with many PASIDs and devices, and large groups
+#   PORT       ring, softacc's own IOMMU (ring), or vtd: the emulated VT-d, the
+#              library's driver against intel-iommu's prq.c and io-pgfault.c
 #
 # Results: a table here, and CSV, the table and plots in the cache.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
-: "${KERNEL:=7.3}" "${SMP:=2}" "${REPS:=5}" "${MODE:=both}" "${SCENARIOS:=}"
+: "${KERNEL:=7.3}" "${SMP:=2}" "${REPS:=5}" "${MODE:=both}" "${SCENARIOS:=}" "${PORT:=ring}"
 [[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of pairs"
 case $MODE in
 both) modes="threads icount" ;;
 threads|icount) modes=$MODE ;;
 *) die "MODE=$MODE is unknown" "MODE=threads, MODE=icount or MODE=both" ;;
 esac
+run=run.sh
+name=$KERNEL-smp$SMP
+# Those of which it is said where the time goes.
+TAKEN_APART="s1 s2 s3 s6"
+case $PORT in
+ring) ;;
+vtd)
+	# A killed process is never drained without the fixes, which the kernel's own
+	# queue does not survive.
+	export FIXES=1
+	run=vtd.sh
+	name=$name-vtd
+	# Half of the indices are the engine's, and there is one device.
+	: "${SCENARIOS:=populate floor1 floor8 floor32 s1 s2 s3 s4 s5 s6 s9 s10}"
+	;;
+*) die "PORT=$PORT is unknown" "PORT=ring or PORT=vtd" ;;
+esac
+if [ "$SCENARIOS" = scale ]; then
+	SCENARIOS="scale.pasids1 scale.pasids64 scale.pasids1024 scale.devices1 scale.devices16"
+	SCENARIOS="$SCENARIOS scale.group8 scale.group64 scale.group512"
+	APPEND="${APPEND:-} iopf.softacc=devices=16,prg_bits=12,ring_entries=16384"
+	export APPEND
+	TAKEN_APART=''
+	name=$name-scale
+fi
 export KERNEL SMP CONFIG=release MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900}
 export ACCEL=${ACCEL:-tcg}
 
@@ -35,23 +63,30 @@ describe_host()
 	echo "date $(date -u +%Y-%m-%d)"
 	echo "host $(nproc) CPUs, $(awk '/^model name/{ sub(/.*: /, ""); print; exit }' /proc/cpuinfo)"
 	echo "kernel $KERNEL, guests with $SMP CPUs, $ACCEL"
-	echo "command make bench KERNEL=$KERNEL SMP=$SMP REPS=$REPS MODE=$MODE${SCENARIOS:+ SCENARIOS=\"$SCENARIOS\"}"
+	echo "command make bench KERNEL=$KERNEL SMP=$SMP REPS=$REPS MODE=$MODE PORT=$PORT${SCENARIOS:+ SCENARIOS=\"$SCENARIOS\"}"
 }
 
-# guest MODE IMPL: one guest; prints its result lines.
+# guest MODE IMPL [-p]: one guest; prints its result lines.
 guest()
 {
-	local options args='' scenarios=$SCENARIOS
+	local mode=$1 impl=$2 args='' scenarios=$SCENARIOS options="${3:-} -r 4 -m 64"
 
-	options="-r 4 -m 64"
-	if [ "$1" = icount ]; then
+	if [ "$mode" = icount ]; then
 		args="-icount shift=0,sleep=off"
-		options="-r 3 -m 16"
+		options="${3:-} -r 12 -m 16"
 		: "${scenarios:=$COUNTED}"
 	fi
-	IMPL=$2 MODULES=${module[$2]} FILES="$programs/bench" QEMU_ARGS=$args \
-		"$TOP/tests/guest/run.sh" "bench $options $scenarios" 2>"$out/log" ||
-		{ cat "$out/log" >&2; die "the benchmark failed in the guest ($1, $2)"; }
+	[ "${3:-}" != -p ] || scenarios=$TAKEN_APART
+	IMPL=$impl PRQ=${prq[$impl]} MODULES=${module[$impl]} FILES="$programs/bench" \
+		QEMU_ARGS=$args "$TOP/tests/guest/$run" "bench $options $scenarios" 2>"$out/log" ||
+		{ cat "$out/log" >&2; die "the benchmark failed in the guest ($mode, $impl)"; }
+}
+
+# results MODE REP IMPL: result lines as CSV.
+results()
+{
+	tr -d '\r' | awk -v OFS=, -v p="$1,$2,$3" \
+		'$1 == "result" { print p, $2, $3, $4 }' >>"$out/results.csv"
 }
 
 pair()
@@ -61,20 +96,28 @@ pair()
 	[ $((rep % 2)) = 1 ] || order="upstream iopf"
 	for impl in $order; do
 		say "$mode, pair $rep of $REPS: $impl"
-		guest "$mode" "$impl" | tr -d '\r' |
-			awk -v OFS=, -v p="$mode,$rep,$impl" \
-			    '$1 == "result" { print p, $2, $3, $4 }' >>"$out/results.csv"
+		guest "$mode" "$impl" | results "$mode" "$rep" "$impl"
 	done
+}
+
+# Where the time goes: of the library only, as it has the probes.
+take_apart()
+{
+	say "$1: where the time goes"
+	guest "$1" iopf -p | grep ' phase_' | results "$1" 1 iopf
 }
 
 need_packages python3 gnuplot-nox
 declare -A module
+declare -A prq=([iopf]=kernel [upstream]=kernel)
+[ "$PORT" != vtd ] || prq[iopf]=iopf
 for impl in iopf upstream; do
-	IMPL=$impl "$TOP/drivers-glue/in-tree/build.sh" kernel
-	module[$impl]=$(IMPL=$impl "$TOP/drivers-glue/softacc/build.sh")
+	export IMPL=$impl PRQ=${prq[$impl]}
+	"$TOP/drivers-glue/in-tree/build.sh" kernel
+	module[$impl]=$("$TOP/drivers-glue/softacc/build.sh")
 done
 programs=$("$TOP/tests/guest/build.sh")
-out=$IOPF_CACHE/bench/$KERNEL-smp$SMP
+out=$IOPF_CACHE/bench/$name
 rm -rf "$out"
 mkdir -p "$out"
 describe_host >"$out/host"
@@ -83,6 +126,7 @@ for mode in $modes; do
 	for ((rep = 1; rep <= REPS; rep++)); do
 		pair "$mode" "$rep"
 	done
+	[ -z "$TAKEN_APART" ] || take_apart "$mode"
 done
 "$TOP/tests/bench/summary.py" "$out"
 case $modes in

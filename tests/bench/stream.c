@@ -28,12 +28,18 @@ struct bench_figures {
 
 struct bench_shared {
 	int go;
-	struct bench_figures figures[8];
+	struct bench_figures figures[BENCH_MAX_PROCESSES];
 };
 
-static char *bench_map(enum bench_memory memory)
+static size_t bench_size(const struct bench_stream *stream)
 {
-	size_t size = bench_area + HUGE_SIZE;
+	/* Of many each has its part. */
+	return stream->processes > 8 ? bench_area / stream->processes : bench_area;
+}
+
+static char *bench_map(enum bench_memory memory, size_t area_size)
+{
+	size_t size = area_size + HUGE_SIZE;
 	uintptr_t start;
 	char *area;
 	int fd = -1;
@@ -48,30 +54,30 @@ static char *bench_map(enum bench_memory memory)
 	if (area == MAP_FAILED)
 		bench_die("mmap");
 	start = ((uintptr_t)area + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1);
-	if (memory == BENCH_THP && madvise((void *)start, bench_area,
+	if (memory == BENCH_THP && madvise((void *)start, area_size,
 					   MADV_HUGEPAGE))
 		bench_die("MADV_HUGEPAGE");
 	/* The file's pages are there; what is missing is the mapping. */
 	if (fd >= 0)
-		memset((void *)start, 0, bench_area);
+		memset((void *)start, 0, area_size);
 	return (char *)start;
 }
 
 /* One round: touches the area, which is not mapped, and checks it. */
-static uint64_t bench_round(int fd, char *area, uint64_t seed)
+static uint64_t bench_round(int fd, char *area, size_t size, uint64_t seed)
 {
 	struct softacc_completion end;
 	uint64_t start;
 	uint64_t ns;
 	size_t i;
 
-	if (madvise(area, bench_area, MADV_DONTNEED))
+	if (madvise(area, size, MADV_DONTNEED))
 		bench_die("MADV_DONTNEED");
 	start = bench_ns();
-	if (acc_run(fd, SOFTACC_OP_TOUCH, NULL, area, bench_area, seed, &end))
+	if (acc_run(fd, SOFTACC_OP_TOUCH, NULL, area, size, seed, &end))
 		bench_die("the accelerator's job");
 	ns = bench_ns() - start;
-	for (i = 0; i < bench_area; i += 4096)
+	for (i = 0; i < size; i += 4096)
 		if (*(uint64_t *)(area + i) != softacc_pattern(seed, i))
 			bench_die("wrong data");
 	return ns;
@@ -89,23 +95,28 @@ static void *bench_disturb(void *stop)
 	return NULL;
 }
 
-static int bench_open(const struct bench_stream *stream)
+static int bench_open(const struct bench_stream *stream, unsigned int number)
 {
+	unsigned int device = stream->devices ? number % stream->devices : 0;
+	char path[32];
+	int fd;
+
 	struct softacc_config config = {
 		.pages_per_group = stream->pages,
 		.outstanding = stream->outstanding,
 		.threads = 1,
 		.flags = stream->flags,
 	};
-	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
 
+	snprintf(path, sizeof(path), ACC_DEVICES, device);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		bench_die(ACC_DEVICE);
+		bench_die(path);
 	/* Not every fault queue can do everything. */
 	if (ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
 		if (errno == EOPNOTSUPP)
 			_exit(BENCH_UNSUPPORTED);
-		bench_die(ACC_DEVICE);
+		bench_die(path);
 	}
 	return fd;
 }
@@ -122,18 +133,19 @@ static void bench_stats_diff(struct softacc_stats *stats,
 
 /* One process, @rounds times or until it is killed. */
 static void bench_process(const struct bench_stream *stream,
-			  unsigned int rounds, const int *go,
-			  struct bench_figures *figures)
+			  unsigned int number, unsigned int rounds,
+			  const int *go, struct bench_figures *figures)
 {
-	char *area = bench_map(stream->memory);
-	int fd = bench_open(stream);
+	size_t size = bench_size(stream);
+	char *area = bench_map(stream->memory, size);
+	int fd = bench_open(stream, number);
 	struct softacc_stats old;
 	pthread_t thread;
 	unsigned int i;
 	int stop = 0;
 
 	/* The first round differs: threads, caches and page tables are new. */
-	bench_round(fd, area, 0);
+	bench_round(fd, area, size, 0);
 	if (ioctl(fd, SOFTACC_IOC_STATS, &old))
 		bench_die("STATS");
 	if (stream->disturb)
@@ -142,8 +154,8 @@ static void bench_process(const struct bench_stream *stream,
 	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
 		usleep(1000);
 	for (i = 1; !rounds || i <= rounds; i++) {
-		figures->ns += bench_round(fd, area, i);
-		figures->bytes += bench_area;
+		figures->ns += bench_round(fd, area, size, i);
+		figures->bytes += size;
 	}
 	if (ioctl(fd, SOFTACC_IOC_STATS, &figures->stats))
 		bench_die("STATS");
@@ -176,7 +188,8 @@ static pid_t bench_fork(const struct bench_stream *stream, unsigned int rounds,
 		bench_die("fork");
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		bench_process(stream, rounds, &shared->go, &shared->figures[i]);
+		bench_process(stream, i, rounds, &shared->go,
+			      &shared->figures[i]);
 		_exit(0);
 	}
 	while (!__atomic_load_n(&shared->figures[i].ready, __ATOMIC_ACQUIRE)) {
@@ -230,7 +243,7 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 	struct bench_shared *shared = bench_share();
 	struct softacc_stats sum = {};
 	double pages_per_s = 0;
-	pid_t children[8];
+	pid_t children[BENCH_MAX_PROCESSES];
 	unsigned int i;
 	unsigned int j;
 	int status;

@@ -77,6 +77,23 @@ def icount_table(values):
     return rows
 
 
+def phases_table(values):
+    """What the library measures itself, see enum iopf_phase."""
+    phases = collections.defaultdict(dict)
+    scenarios = []
+    for (scenario, metric), impls in values.items():
+        if metric.startswith("phase_"):
+            phases[metric[6:]][scenario] = median(impls["iopf"])
+            if scenario not in scenarios:
+                scenarios.append(scenario)
+    rows = [("phase", "ns of a") + tuple(scenarios)]
+    for phase, times in phases.items():
+        unit = "page" if phase in ("report", "response", "free") else "group"
+        rows.append((phase, unit) + tuple("%.0f" % times[scenario]
+                                          for scenario in scenarios))
+    return rows
+
+
 def layout(rows):
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(
@@ -110,6 +127,12 @@ def write_distribution(file, values, scenario, impl):
     print("\n", file=file)
 
 
+def add_phases(parts, values):
+    rows = phases_table(values)
+    if len(rows) > 1:
+        parts.append("Where the time goes (measured in another run)\n" + layout(rows))
+
+
 def main():
     directory = sys.argv[1]
     values = read(directory + "/results.csv")
@@ -118,8 +141,10 @@ def main():
     if "threads" in values:
         parts.append("Threads, real time\n" + layout(threads_table(values["threads"])))
         write_plots(directory, values["threads"])
+        add_phases(parts, values["threads"])
     if "icount" in values:
         parts.append("Instructions\n" + layout(icount_table(values["icount"])))
+        add_phases(parts, values["icount"])
     text = "\n\n".join(parts)
     print(text)
     with open(directory + "/summary.txt", "w") as file:

@@ -18,6 +18,7 @@
 #include "softacc.h"
 
 #define ACC_DEVICE	"/dev/softacc-0"
+#define ACC_DEVICES	"/dev/softacc-%u"
 
 /* A file of the accelerator, or -1. */
 static inline int acc_open(unsigned int pages_per_group,
