@@ -2,6 +2,8 @@
 /*
  * Which requests make a group
  */
+#include <linux/mman.h>
+
 #include "fake.h"
 
 static struct iopf_group *expect_taken(struct kunit *test, size_t fault_count)
@@ -150,7 +152,105 @@ static void index_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
 }
 
+static struct iopf_request batched(u32 pasid, u32 grpid, u64 addr, bool last)
+{
+	return (struct iopf_request){
+		.fault = {
+			.type = IOMMU_FAULT_PAGE_REQ,
+			.prm = {
+				.flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+					 (last ? IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE : 0),
+				.pasid = pasid,
+				.grpid = grpid,
+				.perm = IOMMU_FAULT_PERM_WRITE,
+				.addr = addr,
+			},
+		},
+	};
+}
+
+/* Two groups in one batch, mixed: each gets its own, in their order. */
+static void batch_of_two_groups(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_request requests[IOPF_INLINE_REQUESTS + 6];
+	struct iopf_fault *request;
+	unsigned int count = 0;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		requests[count++] = batched(FAKE_PASID, 1, i * PAGE_SIZE, false);
+	requests[count++] = batched(FAKE_PASID, 2, 0, false);
+	/* More than a group has room for without an allocation. */
+	for (; i <= IOPF_INLINE_REQUESTS; i++)
+		requests[count++] = batched(FAKE_PASID, 1, i * PAGE_SIZE, false);
+	requests[count++] = batched(FAKE_PASID, 2, PAGE_SIZE, true);
+	requests[count++] = batched(FAKE_PASID, 1, i * PAGE_SIZE, true);
+	KUNIT_ASSERT_LE(test, count, ARRAY_SIZE(requests));
+
+	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests,
+						      count));
+	KUNIT_ASSERT_EQ(test, 2, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 2, fake->taken[0]->fault_count);
+	KUNIT_EXPECT_EQ(test, IOPF_INLINE_REQUESTS + 2,
+			fake->taken[1]->fault_count);
+	i = 0;
+	list_for_each_entry(request, &fake->taken[1]->faults, list)
+		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
+	KUNIT_EXPECT_EQ(test, count, fake_idev(fake)->stats.requests);
+	answer(fake->taken[0]);
+	answer(fake->taken[1]);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+}
+
+/* What is wrong in the middle of a run is noticed there as it is elsewhere. */
+static void batch_with_mistakes(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_request requests[4];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		requests[i] = batched(FAKE_PASID, 1, i * PAGE_SIZE, i == 3);
+	requests[2].fault.type = 17;
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iopf_report_requests(fake_dev(fake), requests, 4));
+	/* It is none, the others are a group. */
+	answer(expect_taken(test, 3));
+
+	for (i = 0; i < 4; i++)
+		requests[i] = batched(FAKE_SVA_PASID, 1, addr, i == 3);
+	requests[2].fault.prm.perm = 0;
+	iopf_report_requests(fake_dev(fake), requests, 4);
+	KUNIT_ASSERT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.malformed);
+}
+
+/* A run ends where the device's limit does. */
+static void batch_beyond_limit(struct kunit *test)
+{
+	struct iopf_limits limits = { .partial = 4, .pending = 64 };
+	struct fake *fake = test->priv;
+	struct iopf_request requests[8];
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	for (i = 0; i < 8; i++)
+		requests[i] = batched(FAKE_PASID, 1, i * PAGE_SIZE, i == 7);
+	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests, 7));
+	KUNIT_EXPECT_EQ(test, 4, fake_idev(fake)->nr_partial);
+	iopf_report_requests(fake_dev(fake), &requests[7], 1);
+	KUNIT_ASSERT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(batch_of_two_groups),
+	KUNIT_CASE(batch_with_mistakes),
+	KUNIT_CASE(batch_beyond_limit),
 	KUNIT_CASE(single_request),
 	KUNIT_CASE(inline_requests),
 	KUNIT_CASE(many_requests),

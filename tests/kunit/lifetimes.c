@@ -145,6 +145,30 @@ static void flush_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 }
 
+/*
+ * Requests that come while a PASID has groups are for their address space, without a
+ * look at the domain; not so after a flush, which is how a driver ends a PASID.
+ */
+static void unbound_and_flushed(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	/* This one is unfinished, so it outlives the flush. */
+	fake_partial(fake, FAKE_SVA_PASID, 1, addr);
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), FAKE_SVA_PASID);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			fake_last(fake, FAKE_SVA_PASID, 2, addr));
+	KUNIT_ASSERT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.unhandled);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
+							FAKE_SVA_PASID));
+	mmdrop(fake->sva.mm);
+	fake->sva.mm = NULL;
+}
+
 /* What does not sleep ends by itself when the device is flushed. */
 static void flush_lets_finish(struct kunit *test)
 {
@@ -285,6 +309,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_waits_for_answers),
 	KUNIT_CASE(flush_asleep),
 	KUNIT_CASE(flush_lets_finish),
+	KUNIT_CASE(unbound_and_flushed),
 	KUNIT_CASE(remove_asleep),
 	KUNIT_CASE(bounded_sleepers),
 	KUNIT_CASE(storm),
