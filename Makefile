@@ -71,7 +71,7 @@ stress-guest-sva: ## the same with a million faults, and nothing may be lost
 test: ## set everything up and run all tests: KUnit, guests, iommufd's own, check
 	@tests/run-all.sh
 
-test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, an hour or two
+test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, and KASAN
 	@tests/vtd-test.sh long
 
 demo-vtd: ## the demo on an emulated VT-d, by the library's own driver for it

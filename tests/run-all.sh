@@ -93,6 +93,9 @@ for config in "7.3 release" "6.12 debug" "7.3 debug"; do
 	[ "$CONFIG" != debug ] ||
 		SECONDS_OF_STRESS=60 part "stress $config" "$TOP/tests/stress/run.sh"
 done
+if kernel 7.3 iopf kcsan; then
+	SECONDS_OF_STRESS=60 part "stress 7.3 kcsan" "$TOP/tests/stress/run.sh"
+fi
 if kernel 7.3 upstream release; then
 	for test in two_pasids_one_index pasid_not_bound; do
 		part "upstream $test" expect_failure "$test"

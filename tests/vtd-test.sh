@@ -6,7 +6,9 @@
 #
 #   short   minutes, part of make test: the library with both drivers, with FIXES
 #   long    1,000,000 requests and 200 rounds of processes that end in a storm;
-#           6.12, too; and what happens without FIXES, which is told, not judged
+#           6.12, and under KASAN, too; and what happens without FIXES, which is
+#           told, not judged
+#   debug   the last part of long: under KASAN
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 
@@ -14,11 +16,12 @@ GUEST=$TOP/tests/guest
 number=0
 failed=0
 
-# kernel KERNEL IMPL PRQ FIXES: the kernel, its module and programs.
+# kernel KERNEL IMPL PRQ FIXES [CONFIG]: the kernel, its module and programs.
 kernel()
 {
-	export KERNEL=$1 IMPL=$2 PRQ=$3 FIXES=$4 CONFIG=${CONFIG:-release} MODULES
+	export KERNEL=$1 IMPL=$2 PRQ=$3 FIXES=$4 CONFIG=${5:-release} MODULES
 	name="$1 $2, prq $3, fixes $4"
+	[ "$CONFIG" = release ] || name="$name, $CONFIG"
 	"$TOP/drivers-glue/in-tree/build.sh" kernel
 	MODULES=$("$GUEST/modules.sh" | tr "\n" " ")
 	programs=$("$GUEST/build.sh")
@@ -69,7 +72,7 @@ told()
 	number=$((number + 1))
 	echo "# $name:"
 	grep -E '^(not )?ok|^#' "$tmp/out" | sed 's/^/#   /' || true
-	grep -m 3 -E 'BUG|Oops|WARNING|RIP:|KASAN' "$tmp/err" | sed 's/^/#   /' || true
+	grep -m 6 -E 'BUG|Oops|WARNING|RIP:|KASAN' "$tmp/err" | sed 's/^/#   /' || true
 	echo "ok $number $name: told, the guest ended with status $status"
 	failed=$before
 }
@@ -83,16 +86,34 @@ tests_with_both_drivers()
 	judged "$4" storm -n "$2" -r "$3"
 }
 
+# What touches freed memory KASAN sees. A warning is not to end the guest early.
+under_kasan()
+{
+	# The KUnit suites' device would be taken by VT-d.
+	export APPEND=kunit.enable=0
+	kernel 7.3 iopf iopf 1 debug
+	judged 1800 storm -n 20000 -r 40
+	kernel 7.3 iopf kernel 1 debug
+	judged 1800 storm -n 20000 -r 40
+	APPEND="$APPEND panic_on_warn=0"
+	kernel 7.3 iopf iopf 0 debug
+	told 1800 storm -n 20000 -r 40
+	kernel 7.3 iopf kernel 0 debug
+	told 1800 storm -n 20000 -r 40
+	kernel 7.3 upstream kernel 0 debug
+	told 1800 storm -n 20000 -r 40
+}
+
 case ${1:-} in
-short|long) ;;
-*) die "usage: $0 short|long" ;;
+short|long|debug) ;;
+*) die "usage: $0 short|long|debug" ;;
 esac
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 echo "TAP version 13"
-if [ "$1" = short ]; then
-	tests_with_both_drivers 7.3 30000 8 300
-else
+case $1 in
+short) tests_with_both_drivers 7.3 30000 8 300 ;;
+long)
 	tests_with_both_drivers 7.3 1000000 200 3600
 	tests_with_both_drivers 6.12 100000 20 900
 	kernel 7.3 iopf iopf 0
@@ -101,6 +122,9 @@ else
 	told 3600 storm -n 100000 -r 200
 	kernel 7.3 upstream kernel 0
 	told 900 storm -n 100000 -r 20
-fi
+	under_kasan
+	;;
+debug) under_kasan ;;
+esac
 echo "1..$number"
 exit $failed

@@ -184,14 +184,18 @@ void fake_exit(struct kunit *test)
 
 	if (!fake)
 		return;
+	/* Where another IOMMU has taken the device, this is how far it went. */
 	iopf_queue_free(fake->queue);
-	iommu_detach_device_pasid(&fake->domain, fake_dev(fake), FAKE_PASID);
+	if (fake->handle.domain)
+		iommu_detach_device_pasid(&fake->domain, fake_dev(fake),
+					  FAKE_PASID);
 	if (fake->sva.mm) {
 		iommu_detach_device_pasid(&fake->sva, fake_dev(fake),
 					  FAKE_SVA_PASID);
 		mmdrop(fake->sva.mm);
 	}
-	platform_device_unregister(fake->pdev);
+	if (!IS_ERR_OR_NULL(fake->pdev))
+		platform_device_unregister(fake->pdev);
 	iommu_device_unregister(&fake->iommu);
 	iommu_device_sysfs_remove(&fake->iommu);
 	kvfree(fake);
