@@ -14,6 +14,7 @@
 #include <linux/export.h>
 #include <trace/events/iopf.h>
 
+#include "handler.h"
 #include "iopf.h"
 
 bool iopf_has_handler(struct device *dev)

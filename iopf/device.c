@@ -5,6 +5,7 @@
 #include <linux/export.h>
 #include <linux/slab.h>
 
+#include "handler.h"
 #include "iopf.h"
 
 /* Valid inside the caller's RCU read section. */

@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 
+#include "handler.h"
 #include "iopf.h"
 
 /* How long iopf_queue_flush_dev() lets groups end by themselves. */

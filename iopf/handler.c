@@ -15,6 +15,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include "handler.h"
 #include "iopf.h"
 
 DEFINE_STATIC_KEY_FALSE(iopf_handlers_exist);

@@ -4,7 +4,7 @@
  *
  * A page request walks the files in this order:
  *
- *	report.c    checks it and finds out whom its group belongs to
+ *	report.c    checks it (request.h) and finds out whom its group belongs to
  *	group.c     joins it to its group, which table.c finds
  *	lane.c      queues a complete group of an SVA domain on its PASID's lane
  *	worker.c    takes groups from lanes, on the workqueue
@@ -54,11 +54,8 @@
 #ifndef __IOPF_H
 #define __IOPF_H
 
-#include <linux/completion.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
-#include <linux/jump_label.h>
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mempool.h>
@@ -69,6 +66,10 @@
 #include <linux/xarray.h>
 
 #include "../iommu-priv.h"
+#include "request.h"
+#include "stats.h"
+
+struct iopf_handler;
 
 /* In place of a response code: the device does not wait for an answer. */
 #define IOPF_FORGET		(-1)
@@ -80,14 +81,8 @@
 #define IOPF_LANE_WORKERS	16
 /* Lanes that a device keeps for PASIDs without a group. */
 #define IOPF_IDLE_LANES		64
-/* In a key, beside a PASID being valid. */
-#define IOPF_KEY_SOLO		BIT(1)
 /* What a device may have of everything unless it is told otherwise. */
 #define IOPF_DEFAULT_LIMIT	4096
-/* Answers that a handler may be late with, see quarantine.c. */
-#define IOPF_QUARANTINE		256
-/* Powers of two of microseconds that latencies are told apart by. */
-#define IOPF_LATENCY_BUCKETS	24
 /* Objects that a queue holds back for times without memory. */
 #define IOPF_RESERVE_GROUPS	64
 #define IOPF_RESERVE_CHUNKS	16
@@ -116,64 +111,6 @@ struct iopf_q {
 	unsigned int prefault_max;
 	struct dentry *debugfs;
 	struct work_struct release;
-};
-
-/**
- * enum iopf_phase - where the time of page requests goes, while iopf.latency is on
- * @IOPF_REPORT: reporting them; the reporter's time
- * @IOPF_ASSEMBLY: from a group's first request to its last
- * @IOPF_WAIT: from there until a worker takes it
- * @IOPF_MM: until the worker is through with its pages
- * @IOPF_HANDLER: from the last request until the answer of somebody else: a handler, or
- *	who ends it before its time
- * @IOPF_HOLD: until its answer leaves, with others
- * @IOPF_RESPONSE: sending answers, of a batch once; the sender's time
- * @IOPF_FREE: giving up what groups have; the sender's time
- */
-enum iopf_phase {
-	IOPF_REPORT,
-	IOPF_ASSEMBLY,
-	IOPF_WAIT,
-	IOPF_MM,
-	IOPF_HANDLER,
-	IOPF_HOLD,
-	IOPF_RESPONSE,
-	IOPF_FREE,
-	IOPF_NR_PHASES,
-};
-
-/**
- * struct iopf_stats - what a device counts, guarded by iopf_dev.lock
- * @requests: page requests reported
- * @groups: groups completed by their last request
- * @answers: answers sent, by response code
- * @late: answers of groups that had been answered before
- * @malformed: requests that no device should send
- * @unhandled: groups of a PASID that nobody handles
- * @limited: requests beyond a limit of the device
- * @nomem: requests dropped because even the reserve was empty
- * @discarded: groups that never got their last request
- * @disowned: groups answered while their fault was still being handled
- * @overdue: groups answered because their time was over
- * @prefaulted: pages that nobody had asked for
- * @quarantined: groups refused because a late answer could be taken for theirs
- * @ns: time by &enum iopf_phase
- */
-struct iopf_stats {
-	u64 requests;
-	u64 groups;
-	u64 answers[3];
-	u64 late;
-	u64 malformed;
-	u64 unhandled;
-	u64 limited;
-	u64 nomem;
-	u64 discarded;
-	u64 disowned;
-	u64 overdue;
-	u64 prefaulted;
-	u64 quarantined;
-	u64 ns[IOPF_NR_PHASES];
 };
 
 /**
@@ -265,20 +202,6 @@ struct iopf_dev {
 };
 
 /**
- * struct iopf_key - what makes page requests a group, per device
- * @pasid_valid: a PASID came with the request; with %IOPF_KEY_SOLO, this is one
- *	request that is answered by itself, and that none joins: there may be
- *	several of a key
- * @pasid: the PASID, 0 without one
- * @grpid: Page Request Group Index
- */
-struct iopf_key {
-	u32 pasid_valid;
-	u32 pasid;
-	u32 grpid;
-};
-
-/**
  * enum iopf_state - the life of a group
  * @IOPF_PARTIAL: waits for its last request
  * @IOPF_PENDING: complete and owed an answer
@@ -305,22 +228,6 @@ enum iopf_handled {
 	IOPF_PARKED,
 	IOPF_BY_PAIR,
 	IOPF_BY_COOKIE,
-};
-
-/**
- * struct iopf_times - when a group did what, ktime in ns
- * @begun: had its first request; 0 if nobody wanted to know then
- * @complete: had its last one
- * @taken: was taken by a worker, or 0
- * @claimed: somebody had its answer
- * @sent: the answer left
- */
-struct iopf_times {
-	u64 begun;
-	u64 complete;
-	u64 taken;
-	u64 claimed;
-	u64 sent;
 };
 
 /**
@@ -500,85 +407,7 @@ static inline struct iopf_dev *iopf_grp_dev(struct iopf_grp *grp)
 /* queue.c */
 void iopf_q_put(struct iopf_q *q);
 
-/**
- * struct iopf_overdue - an answer that may still come, to a group that has one
- * @key: the group
- * @until: jiffies until when it is expected
- */
-struct iopf_overdue {
-	struct iopf_key key;
-	unsigned long until;
-};
-
-/**
- * struct iopf_handler - who has registered for a device's faults
- * @node: in the list of all of them: RCU, changed under iopf_handlers_lock
- * @dev: the device
- * @handler: whom to call
- * @data: with what
- * @users: see References above
- * @idle: completed when the last user is gone
- * @rcu: frees it
- * @lock: guards all that follows
- * @nr_overdue: entries in @overdue
- * @full: an answer is expected that found no room: until @full_until none by
- *	PASID and index can be trusted
- * @full_until: see there, in jiffies
- * @overdue: in no order
- */
-struct iopf_handler {
-	struct list_head node;
-	struct device *dev;
-	iommu_dev_fault_handler_t handler;
-	void *data;
-	refcount_t users;
-	struct completion idle;
-	struct rcu_head rcu;
-
-	spinlock_t lock; /* all that follows */
-	unsigned int nr_overdue;
-	bool full;
-	unsigned long full_until;
-	struct iopf_overdue overdue[IOPF_QUARANTINE];
-};
-
-/* handler.c */
-DECLARE_STATIC_KEY_FALSE(iopf_handlers_exist);
-extern struct mutex iopf_handlers_lock;
-
-bool iopf_is_home(struct iopf_queue *queue);
-struct iopf_handler *iopf_handler_of(struct device *dev);
-struct iopf_handler *iopf_handler_get(struct iopf_dev *idev);
-void iopf_handler_put(struct iopf_handler *handler);
-int iopf_go_home(struct device *dev);
-
-/* quarantine.c */
-void iopf_expect_late(struct iopf_grp *grp);
-bool iopf_is_quarantined(struct iopf_handler *handler,
-			 const struct iopf_key *key);
-bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);
-
-/**
- * struct iopf_event - a fault as a registered handler gets it: @request.fault
- * @request: the fault, and what travels beside it
- * @grp: the group that is owed an answer, NULL if none is owed
- * @unrecoverable: what it is if it is no page request
- */
-struct iopf_event {
-	struct iopf_request request;
-	struct iopf_grp *grp;
-	const struct iommu_fault_unrecoverable *unrecoverable;
-};
-
-/* ask.c */
-bool iopf_has_handler(struct device *dev);
-int iopf_ask(struct device *dev, const struct iopf_request *request);
-
 /* report.c */
-struct iopf_key iopf_key(const struct iommu_fault *fault);
-bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
-		       const struct iommu_fault *fault);
-bool iopf_is_stop_marker(const struct iommu_fault *fault);
 void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key);
 bool iopf_is_too_wide(struct iopf_dev *idev, const struct iommu_fault *fault);
 struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
@@ -601,18 +430,6 @@ void iopf_dev_put_many(struct iopf_dev *idev, int n);
 static inline void iopf_dev_put(struct iopf_dev *idev)
 {
 	iopf_dev_put_many(idev, 1);
-}
-
-static inline bool iopf_key_has_pasid(const struct iopf_key *key)
-{
-	return key->pasid_valid & (u32)~IOPF_KEY_SOLO;
-}
-
-static inline bool iopf_key_equal(const struct iopf_key *a,
-				  const struct iopf_key *b)
-{
-	return a->grpid == b->grpid && a->pasid == b->pasid &&
-	       a->pasid_valid == b->pasid_valid;
 }
 
 /* memory.c */
@@ -660,11 +477,6 @@ static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
 	list_add_tail(&request->list, &grp->pub.faults);
 	grp->pub.fault_count++;
 	idev->nr_partial++;
-}
-
-static inline bool iopf_is_last(const struct iommu_fault *fault)
-{
-	return fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 }
 
 /* lane.c */
@@ -717,19 +529,6 @@ void iopf_account_begin(struct iopf_mm *imm);
 void iopf_account_end(struct iopf_mm *imm);
 
 /* stats.c */
-DECLARE_STATIC_KEY_FALSE(iopf_latency_key);
-
-static inline bool iopf_latency_enabled(void)
-{
-	return static_branch_unlikely(&iopf_latency_key);
-}
-
-/* The time, for those who measure, or 0. */
-static inline u64 iopf_now(void)
-{
-	return iopf_latency_enabled() ? ktime_get_ns() : 0;
-}
-
 /* The time in ns from the last request of @grp to its answer, 0 if not measured. */
 static inline u64 iopf_age(const struct iopf_grp *grp)
 {

@@ -14,6 +14,7 @@
  */
 #include <linux/jiffies.h>
 
+#include "handler.h"
 #include "iopf.h"
 
 #define IOPF_QUARANTINE_TIMES	10

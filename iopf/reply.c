@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 
+#include "handler.h"
 #include "iopf.h"
 
 /* Is it @grp that an answer means? Without a cookie the pair has to do. */

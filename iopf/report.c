@@ -10,50 +10,8 @@
 #include <linux/sched/mm.h>
 #include <trace/events/iopf.h>
 
+#include "handler.h"
 #include "iopf.h"
-
-struct iopf_key iopf_key(const struct iommu_fault *fault)
-{
-	bool valid = fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
-
-	return (struct iopf_key){
-		.pasid_valid = valid,
-		.pasid = valid ? fault->prm.pasid : 0,
-		.grpid = fault->prm.grpid,
-	};
-}
-
-/*
- * PCIe 6.0, 10.4.1.2.1: L = 1, W = R = 0 with a PASID is a Stop Marker. All
- * requests of that PASID have been sent before it, and it wants no response.
- */
-bool iopf_is_stop_marker(const struct iommu_fault *fault)
-{
-	return iopf_is_last(fault) && iopf_key(fault).pasid_valid &&
-	       !(fault->prm.perm & (IOMMU_FAULT_PERM_READ |
-				    IOMMU_FAULT_PERM_WRITE |
-				    IOMMU_FAULT_PERM_EXEC));
-}
-
-/*
- * What no device asks of a process's address space. Other domains have an
- * owner who knows his own rules.
- */
-bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
-		       const struct iommu_fault *fault)
-{
-	u32 perm = fault->prm.perm;
-
-	if (!(perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE |
-		      IOMMU_FAULT_PERM_EXEC)))
-		return true;
-	/* An instruction fetch does not write. */
-	if ((perm & IOMMU_FAULT_PERM_EXEC) && (perm & IOMMU_FAULT_PERM_WRITE))
-		return true;
-	if (fault->prm.pasid >= dev->iommu->max_pasids)
-		return true;
-	return fault->prm.addr >= mm->task_size;
-}
 
 /*
  * The handle stays valid as long as the driver keeps its side: what detaches a

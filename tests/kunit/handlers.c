@@ -8,6 +8,7 @@
 #include <linux/mman.h>
 
 #include "fake.h"
+#include "../handler.h"
 
 #define TIMEOUT_MS	100
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O page fault queue: what is counted and measured
+ */
+#ifndef __IOPF_STATS_H
+#define __IOPF_STATS_H
+
+#include <linux/jump_label.h>
+#include <linux/ktime.h>
+#include <linux/types.h>
+
+/* Powers of two of microseconds that latencies are told apart by. */
+#define IOPF_LATENCY_BUCKETS	24
+
+/**
+ * enum iopf_phase - where the time of page requests goes, while iopf.latency is on
+ * @IOPF_REPORT: reporting them; the reporter's time
+ * @IOPF_ASSEMBLY: from a group's first request to its last
+ * @IOPF_WAIT: from there until a worker takes it
+ * @IOPF_MM: until the worker is through with its pages
+ * @IOPF_HANDLER: from the last request until the answer of somebody else: a handler, or
+ *	who ends it before its time
+ * @IOPF_HOLD: until its answer leaves, with others
+ * @IOPF_RESPONSE: sending answers, of a batch once; the sender's time
+ * @IOPF_FREE: giving up what groups have; the sender's time
+ */
+enum iopf_phase {
+	IOPF_REPORT,
+	IOPF_ASSEMBLY,
+	IOPF_WAIT,
+	IOPF_MM,
+	IOPF_HANDLER,
+	IOPF_HOLD,
+	IOPF_RESPONSE,
+	IOPF_FREE,
+	IOPF_NR_PHASES,
+};
+
+/**
+ * struct iopf_stats - what a device counts, guarded by iopf_dev.lock
+ * @requests: page requests reported
+ * @groups: groups completed by their last request
+ * @answers: answers sent, by response code
+ * @late: answers of groups that had been answered before
+ * @malformed: requests that no device should send
+ * @unhandled: groups of a PASID that nobody handles
+ * @limited: requests beyond a limit of the device
+ * @nomem: requests dropped because even the reserve was empty
+ * @discarded: groups that never got their last request
+ * @disowned: groups answered while their fault was still being handled
+ * @overdue: groups answered because their time was over
+ * @prefaulted: pages that nobody had asked for
+ * @quarantined: groups refused because a late answer could be taken for theirs
+ * @ns: time by &enum iopf_phase
+ */
+struct iopf_stats {
+	u64 requests;
+	u64 groups;
+	u64 answers[3];
+	u64 late;
+	u64 malformed;
+	u64 unhandled;
+	u64 limited;
+	u64 nomem;
+	u64 discarded;
+	u64 disowned;
+	u64 overdue;
+	u64 prefaulted;
+	u64 quarantined;
+	u64 ns[IOPF_NR_PHASES];
+};
+
+/**
+ * struct iopf_times - when a group did what, ktime in ns
+ * @begun: had its first request; 0 if nobody wanted to know then
+ * @complete: had its last one
+ * @taken: was taken by a worker, or 0
+ * @claimed: somebody had its answer
+ * @sent: the answer left
+ */
+struct iopf_times {
+	u64 begun;
+	u64 complete;
+	u64 taken;
+	u64 claimed;
+	u64 sent;
+};
+
+DECLARE_STATIC_KEY_FALSE(iopf_latency_key);
+
+static inline bool iopf_latency_enabled(void)
+{
+	return static_branch_unlikely(&iopf_latency_key);
+}
+
+/* The time, for those who measure, or 0. */
+static inline u64 iopf_now(void)
+{
+	return iopf_latency_enabled() ? ktime_get_ns() : 0;
+}
+
+#endif /* __IOPF_STATS_H */
