@@ -57,6 +57,18 @@ static void iopf_lane_erase(struct iopf_lane *lane)
 	kfree(lane);
 }
 
+/* Make room: false if all lanes are in use. */
+static bool iopf_lane_erase_idle(struct iopf_dev *idev)
+{
+	struct iopf_lane *lane;
+
+	lane = list_first_entry_or_null(&idev->idle, struct iopf_lane,
+					idle_node);
+	if (lane)
+		iopf_lane_erase(lane);
+	return lane;
+}
+
 /* The caller's use of the lane ends, and maybe the lane with it. */
 void iopf_lane_unuse(struct iopf_lane *lane)
 {
@@ -67,8 +79,7 @@ void iopf_lane_unuse(struct iopf_lane *lane)
 		return;
 	list_add_tail(&lane->idle_node, &idev->idle);
 	if (++idev->nr_idle > IOPF_IDLE_LANES)
-		iopf_lane_erase(list_first_entry(&idev->idle, struct iopf_lane,
-						 idle_node));
+		iopf_lane_erase_idle(idev);
 }
 
 static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
@@ -97,11 +108,15 @@ static struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 {
 	struct iopf_lane *lane;
 
-	if (idev->nr_lanes >= idev->limits.lanes) {
+	if (idev->nr_lanes >= idev->limits.lanes &&
+	    !iopf_lane_erase_idle(idev)) {
 		idev->stats.limited++;
 		return NULL;
 	}
 	lane = iopf_lane_alloc(idev, key);
+	/* Idle lanes are the reserve. */
+	if (!lane && iopf_lane_erase_idle(idev))
+		lane = iopf_lane_alloc(idev, key);
 	if (lane && !xa_insert(&idev->lanes, iopf_lane_index(key), lane,
 			       GFP_NOWAIT | __GFP_NOWARN)) {
 		idev->nr_lanes++;

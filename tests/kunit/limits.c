@@ -148,6 +148,24 @@ static void default_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 32, fake_idev(fake)->limits.grpid_bits);
 }
 
+/* Lanes of PASIDs that are done make room for others. */
+static void lanes_come_and_go(struct kunit *test)
+{
+	struct iopf_limits limits = { .lanes = 2 };
+	struct fake *fake = test->priv;
+	u32 pasid;
+
+	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	for (pasid = 200; pasid < 210; pasid++) {
+		/* Nobody has this PASID: it is answered at once. */
+		fake_last(fake, pasid, 1, 0);
+		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, pasid, 1));
+		KUNIT_EXPECT_GE(test, 2, fake_idev(fake)->nr_lanes);
+	}
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.limited);
+	KUNIT_EXPECT_EQ(test, 10, fake_idev(fake)->stats.unhandled);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(partial_requests),
 	KUNIT_CASE(partial_groups),
@@ -156,6 +174,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(lanes_in_use),
 	KUNIT_CASE(index_width),
 	KUNIT_CASE(default_limits),
+	KUNIT_CASE(lanes_come_and_go),
 	{ }
 };
 
