@@ -115,11 +115,13 @@ static void iopf_watch_fn(struct work_struct *work)
 	struct iopf_lane *lane;
 	unsigned long index;
 	LIST_HEAD(claimed);
+	LIST_HEAD(held);
 	bool again;
 
 	spin_lock(&idev->lock);
-	if (timeout) {
-		xa_for_each(&idev->lanes, index, lane)
+	xa_for_each(&idev->lanes, index, lane) {
+		iopf_take_held(lane, &held);
+		if (timeout)
 			iopf_claim_overdue(lane, timeout, &claimed);
 	}
 	again = !idev->dead && idev->table.nr_groups;
@@ -131,6 +133,7 @@ static void iopf_watch_fn(struct work_struct *work)
 
 	iopf_warn_overdue(idev, &claimed);
 	iopf_send(&claimed);
+	iopf_send(&held);
 	if (!again)
 		iopf_dev_put(idev);
 }

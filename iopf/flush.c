@@ -65,12 +65,25 @@ static void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 	}
 }
 
-/* All groups of a lane that goes away, to be refused. */
+/* Answers that a worker keeps back are not to wait for its next fault. */
+void iopf_take_held(struct iopf_lane *lane, struct list_head *claimed)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	list_splice_tail_init(&lane->claimed, claimed);
+}
+
+/* All groups of a lane that goes away, with the same answer. */
+static void iopf_claim_lane(struct iopf_lane *lane, int code,
+			    struct list_head *claimed)
+{
+	iopf_claim_partial(lane, code, claimed);
+	iopf_claim_pending(lane, U64_MAX, true, code, claimed);
+	iopf_take_held(lane, claimed);
+}
+
 void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed)
 {
-	iopf_claim_partial(lane, IOMMU_PAGE_RESP_INVALID, claimed);
-	iopf_claim_pending(lane, U64_MAX, true, IOMMU_PAGE_RESP_INVALID,
-			   claimed);
+	iopf_claim_lane(lane, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
 static bool iopf_lane_quiet(struct iopf_lane *lane, int phase)
@@ -188,6 +201,7 @@ int iopf_queue_flush_dev(struct device *dev)
 	xa_for_each(&idev->lanes, index, lane) {
 		iopf_claim_pending(lane, seq, false, IOMMU_PAGE_RESP_SUCCESS,
 				   &claimed);
+		iopf_take_held(lane, &claimed);
 		/* One of them goes away. */
 		lane->mm = NULL;
 	}
@@ -253,6 +267,46 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
+
+/**
+ * iopf_queue_forget_dev() - Forget the page requests of a device that was reset
+ * @dev: the device
+ *
+ * For a driver whose device has lost its state, by a function level reset or because
+ * its PRI was reset: it waits for no answer any more, and would take one for an answer
+ * to what it asks next. All groups of @dev end, those of handlers, too, and none is
+ * answered; later answers do nothing. Answers that were already on their way have been
+ * sent on return. Nobody waits for the mm here.
+ *
+ * Context: Process context, may sleep. No requests of @dev are reported at the same
+ * time. The driver holds no lock that its page_response takes.
+ * Return: 0, or %-ENODEV if the device is on no fault queue.
+ */
+int iopf_queue_forget_dev(struct device *dev)
+{
+	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_lane *lane;
+	struct iopf_grp *grp;
+	unsigned long index;
+	LIST_HEAD(claimed);
+
+	if (!idev)
+		return -ENODEV;
+
+	spin_lock(&idev->lock);
+	xa_for_each(&idev->lanes, index, lane)
+		iopf_claim_lane(lane, IOPF_FORGET, &claimed);
+	/* Answers that were kept back are among them. */
+	list_for_each_entry(grp, &claimed, pub.pending_node)
+		grp->code = IOPF_FORGET;
+	spin_unlock(&idev->lock);
+
+	iopf_send(&claimed);
+	iopf_wait_answers(idev);
+	iopf_dev_put(idev);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iopf_queue_forget_dev);
 
 /**
  * iopf_queue_discard_partial() - End the groups that wait for a request

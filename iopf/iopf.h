@@ -330,6 +330,7 @@ struct iopf_worker {
  * @idle_node: in iopf_dev.idle while the lane has no user
  * @mm: the address space of the PASID, as its groups without an answer have it; NULL
  *	if there is none, or the next group has to ask the domain again
+ * @mm_uses: groups that may yet be begun without asking
  * @nr_mm: groups without an answer that hold it, or did before a flush
  * @nr_users: groups, scheduled workers and answers on their way
  * @nr_queued: length of @queue
@@ -363,6 +364,7 @@ struct iopf_lane {
 	struct list_head claimed;
 	struct list_head idle_node;
 	struct mm_struct *mm;
+	unsigned int mm_uses;
 	unsigned int nr_mm;
 	unsigned int nr_users;
 	unsigned int nr_queued;
@@ -414,7 +416,7 @@ struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
 				  const struct iopf_key *key,
 				  const struct iommu_fault *fault, bool whole);
 int iopf_take_request(struct iopf_dev *idev, struct device *dev,
-		      const struct iommu_fault *fault,
+		      const struct iommu_fault *fault, bool refuse,
 		      struct iopf_grp **complete);
 int iopf_hand_over(struct device *dev, struct iopf_grp *grp);
 
@@ -532,7 +534,7 @@ void iopf_account_end(struct iopf_mm *imm);
 /* The time in ns from the last request of @grp to its answer, 0 if not measured. */
 static inline u64 iopf_age(const struct iopf_grp *grp)
 {
-	return grp->times.begun && grp->times.sent ?
+	return grp->times.begun && grp->times.complete && grp->times.sent ?
 	       grp->times.sent - grp->times.complete : 0;
 }
 
@@ -600,6 +602,7 @@ void iopf_watch_stop(struct iopf_dev *idev);
 /* flush.c */
 void iopf_claim_partial(struct iopf_lane *lane, int code,
 			struct list_head *claimed);
+void iopf_take_held(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_early(struct iopf_grp *grp, int code,
 		      struct list_head *claimed);

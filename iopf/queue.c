@@ -44,7 +44,8 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 		return NULL;
 	if (iopf_reserve_init(q))
 		goto err_free;
-	q->pub.wq = alloc_workqueue("iopf_queue/%s", WQ_PERCPU, 0, name);
+	q->pub.wq = alloc_workqueue("iopf_queue/%s", WQ_PERCPU, WQ_MAX_ACTIVE,
+				    name);
 	if (!q->pub.wq)
 		goto err_reserve;
 

@@ -27,6 +27,12 @@
 /* Pages in a lane's queue for each worker that helps on another CPU. */
 #define IOPF_WORKER_BACKLOG	64
 
+/*
+ * Workers of a CPU, all lanes together, from which on a lane has one only: those that
+ * sleep count for the workqueue's limit, and every lane has to get in.
+ */
+#define IOPF_CPU_WORKERS	(WQ_MAX_ACTIVE / 2)
+
 /* Workers of all lanes that are scheduled on a CPU. */
 static DEFINE_PER_CPU(atomic_t, iopf_cpu_workers);
 
@@ -84,6 +90,8 @@ struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
 
 	lockdep_assert_held(&lane->idev->lock);
 	if (!iopf_lane_wants(lane, &helps))
+		return NULL;
+	if (lane->nr_scheduled && iopf_cpu_load(lane->cpu) >= IOPF_CPU_WORKERS)
 		return NULL;
 	for (worker = lane->workers;
 	     worker < lane->workers + IOPF_LANE_WORKERS; worker++) {

@@ -145,6 +145,31 @@ static void flush_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 }
 
+/* A device that was reset waits for nothing. */
+static void forget_device(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	fake_partial(fake, FAKE_PASID, 1, 0);
+	fake_last(fake, FAKE_PASID, 2, 0);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_forget_dev(fake_dev(fake)));
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_EQ(test, 3, fake_idev(fake)->stats.discarded);
+	/* Too late. */
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	fake->nr_taken = 0;
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	/* What it asks next is answered. */
+	fake_last(fake, FAKE_PASID, 2, 0);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+}
+
 /*
  * Requests that come while a PASID has groups are for their address space, without a
  * look at the domain; not so after a flush, which is how a driver ends a PASID.
@@ -309,6 +334,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_waits_for_answers),
 	KUNIT_CASE(flush_asleep),
 	KUNIT_CASE(flush_lets_finish),
+	KUNIT_CASE(forget_device),
 	KUNIT_CASE(unbound_and_flushed),
 	KUNIT_CASE(remove_asleep),
 	KUNIT_CASE(bounded_sleepers),
