@@ -39,7 +39,8 @@ static int iopf_refuse_owed(struct iopf_dev *idev, struct device *dev,
 			    const struct iopf_request *request, int error)
 {
 	/* Of two last requests with the same index one is owed an answer. */
-	if (iopf_is_owed(request) && error != -EEXIST)
+	if (iopf_is_owed(request) && error != -EEXIST &&
+	    !iopf_is_stop_marker(&request->fault))
 		iopf_send_invalid(idev, dev, request);
 	return error;
 }
@@ -157,12 +158,17 @@ static int iopf_ask_owed(struct iopf_dev *idev, struct device *dev,
 	if (IS_ERR(grp))
 		return iopf_refuse_owed(idev, dev, request, PTR_ERR(grp));
 	/* It has lost a request: this answers it. */
-	if (grp->rejected)
-		return iopf_hand_over(dev, grp);
+	if (grp->rejected) {
+		ret = iopf_hand_over(dev, grp);
+		iopf_expect_none(handler, &key);
+		return ret;
+	}
 
 	event.grp = grp;
 	if (handler)
 		ret = handler->handler(&event.request.fault, handler->data);
+	if (ret != IOMMU_FAULT_STATUS_HANDLED)
+		iopf_expect_none(handler, &key);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
 		ret = iopf_go_on(idev, dev, grp);
 	} else if (ret != IOMMU_FAULT_STATUS_HANDLED) {
@@ -185,7 +191,8 @@ static int iopf_ask_partial(struct iopf_dev *idev, struct device *dev,
 	if (handler)
 		ret = handler->handler(&event.request.fault, handler->data);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE)
-		return iopf_take_request(idev, dev, &request->fault, &complete);
+		return iopf_take_request(idev, dev, &request->fault,
+					 false, &complete);
 	return ret <= 0 ? ret : -EINVAL;
 }
 
@@ -279,7 +286,8 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 		ret = iopf_go_on(idev, dev, grp);
 		iopf_grp_put(grp);
 	} else if (!iopf_is_last(fault)) {
-		ret = iopf_take_request(idev, dev, fault, &complete);
+		ret = iopf_take_request(idev, dev, fault, false,
+					&complete);
 	}
 	iopf_dev_put(idev);
 	return ret;

@@ -28,6 +28,7 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
 	grp->handled = IOPF_NOT_HANDLED;
 	grp->seq = 0;
 	grp->times.begun = iopf_now();
+	grp->times.complete = 0;
 	grp->times.taken = 0;
 	grp->times.sent = 0;
 	grp->marks = 0;

@@ -74,6 +74,7 @@ int iopf_go_home(struct device *dev);
 
 /* quarantine.c */
 void iopf_expect_late(struct iopf_grp *grp);
+void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key);
 bool iopf_is_quarantined(struct iopf_handler *handler,
 			 const struct iopf_key *key);
 bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);

@@ -75,6 +75,19 @@ void iopf_expect_late(struct iopf_grp *grp)
 	spin_unlock(&handler->lock);
 }
 
+/*
+ * A group of @key was answered by somebody else while its handler was still being
+ * asked, and he does not want it, or answers by cookie: no late answer will come.
+ */
+void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key)
+{
+	struct iopf_key plain = *key;
+
+	plain.pasid_valid &= ~IOPF_KEY_SOLO;
+	if (handler)
+		iopf_late_answer(handler, &plain);
+}
+
 bool iopf_is_quarantined(struct iopf_handler *handler,
 			 const struct iopf_key *key)
 {

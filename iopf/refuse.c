@@ -9,21 +9,6 @@
 
 #include "iopf.h"
 
-/* Refuse the unfinished group that @fault has just joined. */
-static void iopf_reject_partial(struct iopf_dev *idev,
-				const struct iommu_fault *fault)
-{
-	struct iopf_key key = iopf_key(fault);
-	struct iopf_grp *grp;
-
-	spin_lock(&idev->lock);
-	idev->stats.malformed++;
-	grp = iopf_grp_find(idev, &key);
-	if (grp && grp->state == IOPF_PARTIAL)
-		iopf_grp_reject(idev, grp);
-	spin_unlock(&idev->lock);
-}
-
 /**
  * iopf_refuse_request() - Report a page request that must not be handled
  * @dev: the device
@@ -37,22 +22,14 @@ static void iopf_reject_partial(struct iopf_dev *idev,
  */
 int iopf_refuse_request(struct device *dev, const struct iommu_fault *fault)
 {
-	struct iopf_dev *idev = iopf_dev_get(dev);
 	const struct iopf_request request = { .fault = *fault };
-	struct iommu_fault partial = *fault;
+	struct iopf_dev *idev = iopf_dev_get(dev);
 	struct iopf_grp *complete = NULL;
 	int ret = -ENODEV;
 
-	/* First like one that is not the last, which leaves time to spoil it. */
-	partial.prm.flags &= ~IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 	if (idev)
 		ret = iopf_is_too_wide(idev, fault) ? -EINVAL :
-		      iopf_take_request(idev, dev, &partial, &complete);
-	if (!ret) {
-		iopf_reject_partial(idev, fault);
-		if (iopf_is_last(fault))
-			ret = iopf_take_request(idev, dev, fault, &complete);
-	}
+		      iopf_take_request(idev, dev, fault, true, &complete);
 	if (complete)
 		iopf_hand_over(dev, complete);
 	else if (ret && ret != -EEXIST && iopf_is_last(fault))

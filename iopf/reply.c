@@ -197,8 +197,13 @@ u64 iopf_fault_cookie(struct iommu_fault *fault)
 		return 0;
 	idev = iopf_grp_dev(grp);
 	spin_lock(&idev->lock);
-	if (grp->handled == IOPF_BY_PAIR)
+	if (grp->handled == IOPF_BY_PAIR) {
 		grp->handled = IOPF_BY_COOKIE;
+		if (grp->state == IOPF_ANSWERED)
+			iopf_expect_none(rcu_dereference_protected(idev->handler,
+								   lockdep_is_held(&idev->lock)),
+					 &grp->key);
+	}
 	spin_unlock(&idev->lock);
 	return grp->seq;
 }

@@ -13,6 +13,9 @@
 #include "handler.h"
 #include "iopf.h"
 
+/* Groups that are begun before the domain of their PASID is asked again. */
+#define IOPF_MM_USES		64
+
 /*
  * The handle stays valid as long as the driver keeps its side: what detaches a
  * PASID waits for reports of that PASID. Drivers that fail to do so are the
@@ -50,7 +53,7 @@ static void iopf_refuse(struct device *dev, const struct iommu_fault *fault)
 	struct iopf_request request = { .fault = *fault };
 	struct iopf_dev *idev;
 
-	if (!iopf_is_last(fault))
+	if (!iopf_is_last(fault) || iopf_is_stop_marker(fault))
 		return;
 	iopf_warn_refused(dev, fault->prm.pasid, fault->prm.grpid);
 	idev = iopf_dev_get(dev);
@@ -89,7 +92,8 @@ void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key)
  * The address space that @fault is about, NULL if its PASID's domain is none. What
  * comes while earlier groups of the PASID have no answer is for the same one: they
  * hold the mm, so the PASID cannot have been given away. The domain is asked again
- * when they are answered, and after a flush.
+ * when they are answered, after a flush, and now and then, as not every driver
+ * flushes, and not every device stops when it should.
  */
 static struct mm_struct *iopf_find_mm(struct iopf_lane *lane,
 				      struct device *dev,
@@ -98,8 +102,12 @@ static struct mm_struct *iopf_find_mm(struct iopf_lane *lane,
 	struct iommu_attach_handle *handle;
 
 	lockdep_assert_held(&lane->idev->lock);
-	if (lane->mm)
+	if (lane->mm && lane->mm_uses) {
+		lane->mm_uses--;
 		return lane->mm;
+	}
+	lane->mm = NULL;
+	lane->mm_uses = IOPF_MM_USES;
 	handle = iopf_find_handle(dev, fault);
 	if (!handle || handle->domain->type != IOMMU_DOMAIN_SVA)
 		return NULL;
@@ -139,11 +147,12 @@ struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
 /* Add a request to its group. Returns a worker to be queued, if any. */
 static struct iopf_worker *iopf_join(struct iopf_dev *idev, struct device *dev,
 				     struct iopf_grp *grp,
-				     const struct iommu_fault *fault)
+				     const struct iommu_fault *fault,
+				     bool refuse)
 {
 	lockdep_assert_held(&idev->lock);
 
-	if (grp->mm && iopf_is_malformed(dev, grp->mm, fault)) {
+	if (refuse || (grp->mm && iopf_is_malformed(dev, grp->mm, fault))) {
 		idev->stats.malformed++;
 		iopf_grp_reject(idev, grp);
 	}
@@ -179,14 +188,15 @@ static inline bool iopf_join_same(struct iopf_dev *idev, struct device *dev,
 }
 
 /*
- * Take a request in. On success @complete is the group that it completed, if
- * the caller has to see to it: nobody handles it in the background.
+ * Take a request in; with @refuse its group is to be refused when it is complete. On
+ * success @complete is the group that it completed, if the caller has to see to it:
+ * nobody handles it in the background.
  *
  * -EEXIST: the index is still in use, an answer is on its way and this request
  * is owed none. Other errors: an answer is owed if this is a last request.
  */
 int iopf_take_request(struct iopf_dev *idev, struct device *dev,
-		      const struct iommu_fault *fault,
+		      const struct iommu_fault *fault, bool refuse,
 		      struct iopf_grp **complete)
 {
 	struct iopf_key key = iopf_key(fault);
@@ -195,7 +205,7 @@ int iopf_take_request(struct iopf_dev *idev, struct device *dev,
 
 	spin_lock(&idev->lock);
 	idev->stats.requests++;
-	if (iopf_join_same(idev, dev, &key, fault)) {
+	if (!refuse && iopf_join_same(idev, dev, &key, fault)) {
 		spin_unlock(&idev->lock);
 		return 0;
 	}
@@ -208,7 +218,7 @@ int iopf_take_request(struct iopf_dev *idev, struct device *dev,
 		grp = ERR_PTR(-EEXIST);
 	}
 	if (!IS_ERR(grp)) {
-		worker = iopf_join(idev, dev, grp, fault);
+		worker = iopf_join(idev, dev, grp, fault, refuse);
 		if (iopf_is_last(fault) && (!grp->mm || grp->rejected))
 			*complete = grp;
 	}
@@ -227,13 +237,17 @@ int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 	int ret = -EINVAL;
 
 	if (!grp->rejected) {
+		/* An SVA domain may be about to go, and is none of ours here. */
+		rcu_read_lock();
 		handle = iopf_find_handle(dev, &grp->pub.last_fault.fault);
-		if (!handle || handle->domain->type == IOMMU_DOMAIN_SVA) {
-			spin_lock(&idev->lock);
-			idev->stats.unhandled++;
-			spin_unlock(&idev->lock);
+		if (handle && handle->domain->type == IOMMU_DOMAIN_SVA)
 			handle = NULL;
-		}
+		rcu_read_unlock();
+	}
+	if (!handle && !grp->rejected) {
+		spin_lock(&idev->lock);
+		idev->stats.unhandled++;
+		spin_unlock(&idev->lock);
 	}
 	if (handle) {
 		grp->pub.attach_handle = handle;
@@ -298,7 +312,7 @@ static int iopf_report(struct device *dev, const struct iommu_fault *fault)
 	} else if (idev && iopf_is_too_wide(idev, fault)) {
 		ret = -EINVAL;
 	} else if (idev) {
-		ret = iopf_take_request(idev, dev, fault, &complete);
+		ret = iopf_take_request(idev, dev, fault, false, &complete);
 	}
 	rcu_read_unlock();
 

@@ -77,7 +77,7 @@ void iopf_count_answer(struct iopf_grp *grp)
 	idev->stats.answers[grp->code]++;
 	grp->lane->answers[grp->code]++;
 	/* Not if measuring was turned on or off while it lived. */
-	if (!age || !grp->times.complete || !grp->times.claimed)
+	if (!age || !grp->times.claimed)
 		return;
 	bucket = iopf_bucket(age);
 	idev->latency[bucket]++;
