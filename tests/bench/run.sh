@@ -76,6 +76,8 @@ guest()
 		options="${3:-} -r 12 -m 16"
 		: "${scenarios:=$COUNTED}"
 	fi
+	# So much that a thousand processes have some each.
+	[ -n "$TAKEN_APART" ] || options="-r 4 -m 256"
 	[ "${3:-}" != -p ] || scenarios=$TAKEN_APART
 	IMPL=$impl PRQ=${prq[$impl]} MODULES=${module[$impl]} FILES="$programs/bench" \
 		QEMU_ARGS=$args "$TOP/tests/guest/$run" "bench $options $scenarios" 2>"$out/log" ||

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Accelerators that touch memory as fast as they can. */
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "bench.h"
@@ -35,6 +38,19 @@ static size_t bench_size(const struct bench_stream *stream)
 {
 	/* Of many each has its part. */
 	return stream->processes > 8 ? bench_area / stream->processes : bench_area;
+}
+
+/* A thousand processes that look every millisecond would be a load of their own. */
+static void bench_wait_go(const int *go)
+{
+	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, go, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+static void bench_go(int *go)
+{
+	__atomic_store_n(go, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, go, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static char *bench_map(enum bench_memory memory, size_t area_size)
@@ -151,8 +167,7 @@ static void bench_process(const struct bench_stream *stream,
 	if (stream->disturb)
 		pthread_create(&thread, NULL, bench_disturb, &stop);
 	__atomic_store_n(&figures->ready, 1, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
-		usleep(1000);
+	bench_wait_go(go);
 	for (i = 1; !rounds || i <= rounds; i++) {
 		figures->ns += bench_round(fd, area, size, i);
 		figures->bytes += size;
@@ -208,7 +223,7 @@ int bench_start(const struct bench_stream *stream)
 	struct bench_shared *shared = bench_share();
 	pid_t child = bench_fork(stream, 0, shared, 0);
 
-	__atomic_store_n(&shared->go, 1, __ATOMIC_RELEASE);
+	bench_go(&shared->go);
 	return child;
 }
 
@@ -253,7 +268,7 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 		if (children[i] < 0)
 			return;
 	}
-	__atomic_store_n(&shared->go, 1, __ATOMIC_RELEASE);
+	bench_go(&shared->go);
 	for (i = 0; i < n; i++) {
 		struct bench_figures *figures = &shared->figures[i];
 
