@@ -208,28 +208,64 @@ static enum softacc_step softacc_step(struct softacc_thread *thread,
 	       softacc_step_waiting(thread, chunk);
 }
 
+/*
+ * Chunks that there is a reason to look at, those of word @word. Others set bits
+ * meanwhile: what is not seen now is seen before the thread sleeps.
+ */
+static unsigned long softacc_todo_word(struct softacc_thread *thread,
+				       unsigned int word)
+{
+	/* Pairs with set_bit() in softacc_todo(). */
+	return READ_ONCE(thread->todo[word]);
+}
+
+static bool softacc_has_todo(struct softacc_thread *thread)
+{
+	unsigned int word;
+
+	for (word = 0; word < BITS_TO_LONGS(thread->nr_chunks); word++)
+		if (softacc_todo_word(thread, word))
+			return true;
+	return false;
+}
+
+/* Look at chunk @i: what came of it. */
+static enum softacc_step softacc_look(struct softacc_thread *thread,
+				      unsigned int i)
+{
+	enum softacc_step step;
+
+	/* Before the look, so that an answer after it counts. */
+	clear_bit(i, thread->todo);
+	smp_mb__after_atomic(); /* pairs with softacc_todo() */
+	step = softacc_step(thread, &thread->chunks[i]);
+	if (step != SOFTACC_IDLE)
+		set_bit(i, thread->todo);
+	return step;
+}
+
 /* Look at the chunks that there is a reason to look at. */
 static void softacc_round(struct softacc_thread *thread)
 {
 	bool blocked = false;
 	bool progress = false;
+	unsigned int word;
 	unsigned long i;
 
-	for_each_set_bit(i, thread->todo, thread->nr_chunks) {
-		/* Before the look, so that an answer after it counts. */
-		clear_bit(i, thread->todo);
-		smp_mb__after_atomic(); /* pairs with softacc_todo() */
-		switch (softacc_step(thread, &thread->chunks[i])) {
-		case SOFTACC_PROGRESS:
-			progress = true;
-			set_bit(i, thread->todo);
-			break;
-		case SOFTACC_BLOCKED:
-			blocked = true;
-			set_bit(i, thread->todo);
-			break;
-		case SOFTACC_IDLE:
-			break;
+	for (word = 0; word < BITS_TO_LONGS(thread->nr_chunks); word++) {
+		unsigned long todo = softacc_todo_word(thread, word);
+
+		for_each_set_bit(i, &todo, BITS_PER_LONG) {
+			switch (softacc_look(thread, word * BITS_PER_LONG + i)) {
+			case SOFTACC_PROGRESS:
+				progress = true;
+				break;
+			case SOFTACC_BLOCKED:
+				blocked = true;
+				break;
+			case SOFTACC_IDLE:
+				break;
+			}
 		}
 	}
 	if (thread->nr_posted)
@@ -250,8 +286,7 @@ static int softacc_engine_thread(void *data)
 	while (!kthread_should_stop()) {
 		wait_event_interruptible(thread->wait,
 					 kthread_should_stop() ||
-					 !bitmap_empty(thread->todo,
-						       thread->nr_chunks));
+					 softacc_has_todo(thread));
 		softacc_round(thread);
 	}
 	for (i = 0; i < thread->nr_chunks; i++)
@@ -300,7 +335,7 @@ static struct softacc_thread *softacc_thread_alloc(struct softacc_queue *queue)
 		return NULL;
 	thread->queue = queue;
 	thread->nr_chunks = nr_chunks;
-	bitmap_fill(thread->todo, nr_chunks);
+	bitmap_set(thread->todo, 0, nr_chunks);
 	init_waitqueue_head(&thread->wait);
 	thread->src = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	thread->dst = kmalloc(PAGE_SIZE, GFP_KERNEL);
