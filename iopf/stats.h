@@ -23,6 +23,7 @@
  * @IOPF_HOLD: until its answer leaves, with others
  * @IOPF_RESPONSE: sending answers, of a batch once; the sender's time
  * @IOPF_FREE: giving up what groups have; the sender's time
+ * @IOPF_NR_PHASES: how many there are
  */
 enum iopf_phase {
 	IOPF_REPORT,

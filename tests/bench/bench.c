@@ -48,7 +48,8 @@ static void bench_store2(const char *scenario)
 /* As much in all for 1 PASID and for 1024. */
 #define SCALE(_name, ...) {						\
 	.name = (_name),						\
-	.stream = { .pages = 8, .outstanding = 2, ##__VA_ARGS__ },	\
+	.stream = { .pages = 8, .outstanding = 2, .whole = 1,		\
+		    ##__VA_ARGS__ },					\
 }
 
 /**
@@ -152,7 +153,8 @@ int main(int argc, char **argv)
 		} else if (option == 'm' && atoi(optarg) > 0) {
 			bench_area = (size_t)atoi(optarg) << 20;
 		} else {
-			fprintf(stderr, "usage: bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
+			fprintf(stderr,
+				"usage: bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
 			return 1;
 		}
 	}

@@ -33,6 +33,8 @@ enum bench_memory {
  * @memory: what it touches
  * @processes: how many of them, each with its own memory and PASID
  * @devices: how many devices they are spread over
+ * @whole: the time is that of all together, from the first round to the last, and
+ *	what is done between the rounds is part of it
  * @disturb: another thread of the process loops mmap(), mprotect(), munmap()
  */
 struct bench_stream {
@@ -42,6 +44,7 @@ struct bench_stream {
 	enum bench_memory memory;
 	unsigned int processes;
 	unsigned int devices;
+	int whole;
 	int disturb;
 };
 

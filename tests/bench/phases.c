@@ -53,7 +53,7 @@ static void bench_read_times(struct bench_times *times)
 			times->groups = value;
 		if (strncmp(name, "ns_", 3) || times->nr == MAX_PHASES)
 			continue;
-		strcpy(times->names[times->nr], name + 3);
+		memcpy(times->names[times->nr], name + 3, sizeof(name) - 3);
 		times->ns[times->nr++] = value;
 	}
 	fclose(file);

@@ -20,12 +20,16 @@
  * @ready: it may be started
  * @bytes: touched
  * @ns: time that took
+ * @begin: when it began, and
+ * @end: when it ended
  * @stats: the accelerator's counters for it
  */
 struct bench_figures {
 	int ready;
 	uint64_t bytes;
 	uint64_t ns;
+	uint64_t begin;
+	uint64_t end;
 	struct softacc_stats stats;
 };
 
@@ -168,10 +172,12 @@ static void bench_process(const struct bench_stream *stream,
 		pthread_create(&thread, NULL, bench_disturb, &stop);
 	__atomic_store_n(&figures->ready, 1, __ATOMIC_RELEASE);
 	bench_wait_go(go);
+	figures->begin = bench_ns();
 	for (i = 1; !rounds || i <= rounds; i++) {
 		figures->ns += bench_round(fd, area, size, i);
 		figures->bytes += size;
 	}
+	figures->end = bench_ns();
 	if (ioctl(fd, SOFTACC_IOC_STATS, &figures->stats))
 		bench_die("STATS");
 	bench_stats_diff(&figures->stats, &old);
@@ -257,7 +263,10 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 	unsigned int n = stream->processes ?: 1;
 	struct bench_shared *shared = bench_share();
 	struct softacc_stats sum = {};
+	uint64_t begin = UINT64_MAX;
 	double pages_per_s = 0;
+	uint64_t bytes = 0;
+	uint64_t end = 0;
 	pid_t children[BENCH_MAX_PROCESSES];
 	unsigned int i;
 	unsigned int j;
@@ -275,10 +284,15 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 		if (waitpid(children[i], &status, 0) < 0 || status)
 			bench_die("a process of the benchmark");
 		pages_per_s += figures->bytes / 4096 * 1e9 / figures->ns;
+		bytes += figures->bytes;
+		begin = figures->begin < begin ? figures->begin : begin;
+		end = figures->end > end ? figures->end : end;
 		sum.lat_count += figures->stats.lat_count;
 		for (j = 0; j < SOFTACC_LAT_BUCKETS; j++)
 			sum.lat[j] += figures->stats.lat[j];
 	}
+	if (stream->whole)
+		pages_per_s = bytes / 4096 * 1e9 / (end - begin);
 	bench_result(scenario, "pages_per_s", pages_per_s);
 	bench_print_latency(scenario, &sum);
 	munmap(shared, sizeof(*shared));

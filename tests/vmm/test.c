@@ -431,7 +431,8 @@ TEST_F(forward, one_pasid)
 	vmm_start(&self->vmm, self->fd, 1);
 	EXPECT_EQ(0, job_status(self, 10000));
 	vmm_stop(&self->vmm);
-	EXPECT_EQ(8, fwd_stats(self->fd).groups);
+	/* NUMA balancing may have a page asked for once more. */
+	EXPECT_LE(8, fwd_stats(self->fd).groups);
 }
 
 /* A process that is killed with faults outside is gone at once. */
