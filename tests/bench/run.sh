@@ -37,6 +37,8 @@ vtd)
 	# queue does not survive.
 	export FIXES=1
 	run=vtd.sh
+	# There the device is on its queue only while it is used.
+	TAKEN_APART=''
 	name=$name-vtd
 	# Half of the indices are the engine's, and there is one device.
 	: "${SCENARIOS:=populate floor1 floor8 floor32 s1 s2 s3 s4 s5 s6 s9 s10}"
@@ -77,7 +79,7 @@ guest()
 		: "${scenarios:=$COUNTED}"
 	fi
 	# So much that a thousand processes have some each.
-	[ -n "$TAKEN_APART" ] || options="-r 4 -m 256"
+	[[ $name != *-scale ]] || options="-r 4 -m 256"
 	[ "${3:-}" != -p ] || scenarios=$TAKEN_APART
 	IMPL=$impl PRQ=${prq[$impl]} MODULES=${module[$impl]} FILES="$programs/bench" \
 		QEMU_ARGS=$args "$TOP/tests/guest/$run" "bench $options $scenarios" 2>"$out/log" ||
