@@ -91,6 +91,7 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "disowned %llu\n", stats->disowned);
 	seq_printf(file, "overdue %llu\n", stats->overdue);
 	seq_printf(file, "prefaulted %llu\n", stats->prefaulted);
+	seq_printf(file, "polled %llu\n", stats->polled);
 	seq_printf(file, "quarantined %llu\n", stats->quarantined);
 	for (i = 0; i < IOPF_NR_PHASES; i++)
 		seq_printf(file, "ns_%s %llu\n", iopf_phases[i], stats->ns[i]);

@@ -339,6 +339,8 @@ struct iopf_worker {
  * @nr_waiting: of these, queued and not yet running
  * @nr_helpers: of these, on other CPUs than @cpu
  * @cpu: the CPU of its workers, chosen with the first
+ * @poll_pause: how many looks for a next group to leave out when the next one is in vain
+ * @poll_skip: how many are yet to be left out
  * @prefault_max: pages to fault in ahead of the device, negative for those of the
  *	queue; set by iopf_lane_set_prefault()
  * @prefault_window: how many it would be next. Like @prefault_next a guess, without
@@ -373,6 +375,8 @@ struct iopf_lane {
 	unsigned int nr_waiting;
 	unsigned int nr_helpers;
 	unsigned int cpu;
+	u8 poll_pause;
+	u8 poll_skip;
 	int prefault_max;
 	unsigned int prefault_window;
 	u64 prefault_next;
@@ -498,6 +502,11 @@ void iopf_workers_init(struct iopf_lane *lane);
 struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane);
 void iopf_worker_queue(struct iopf_worker *worker);
 void iopf_worker_disturb(struct iopf_grp *grp);
+
+/* poll.c */
+bool iopf_poll_wanted(struct iopf_lane *lane);
+void iopf_poll_done(struct iopf_lane *lane);
+void iopf_poll(struct iopf_lane *lane);
 
 /* fault.c */
 /**

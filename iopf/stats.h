@@ -51,6 +51,7 @@ enum iopf_phase {
  * @disowned: groups answered while their fault was still being handled
  * @overdue: groups answered because their time was over
  * @prefaulted: pages that nobody had asked for
+ * @polled: groups that a worker has waited for without sleeping
  * @quarantined: groups refused because a late answer could be taken for theirs
  * @ns: time by &enum iopf_phase
  */
@@ -67,6 +68,7 @@ struct iopf_stats {
 	u64 disowned;
 	u64 overdue;
 	u64 prefaulted;
+	u64 polled;
 	u64 quarantined;
 	u64 ns[IOPF_NR_PHASES];
 };

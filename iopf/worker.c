@@ -16,6 +16,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched/signal.h>
 #include <trace/events/iopf.h>
@@ -32,6 +33,9 @@
  * sleep count for the workqueue's limit, and every lane has to get in.
  */
 #define IOPF_CPU_WORKERS	(WQ_MAX_ACTIVE / 2)
+
+/* Nanoseconds that a worker may wait for groups, and handle those that come. */
+#define IOPF_WORKER_TIME	NSEC_PER_MSEC
 
 /* Workers of all lanes that are scheduled on a CPU. */
 static DEFINE_PER_CPU(atomic_t, iopf_cpu_workers);
@@ -198,7 +202,7 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 	return grp;
 }
 
-/* Answers that a worker of the lane has left, because its next fault sleeps. */
+/* @worker has been queued, and now runs. Others may have left it their answers. */
 static void iopf_worker_begin(struct iopf_worker *worker)
 {
 	struct iopf_lane *lane = worker->lane;
@@ -237,17 +241,17 @@ static void iopf_worker_end(struct iopf_worker *worker)
 		iopf_dev_put(idev);
 }
 
-static void iopf_worker_fn(struct work_struct *work)
+/* A worker's turn: groups of its lane, as many as its share. Returns how many. */
+static unsigned int iopf_worker_run(struct iopf_worker *worker)
 {
-	struct iopf_worker *worker = container_of(work, struct iopf_worker,
-						  work);
 	struct iopf_mm imm = {};
+	unsigned int groups = 0;
 	struct iopf_grp *grp;
 	size_t pages = 0;
 
-	iopf_worker_begin(worker);
 	while ((grp = iopf_worker_step(worker, &imm,
 				       pages < IOPF_WORKER_BUDGET))) {
+		groups++;
 		pages += grp->pub.fault_count;
 		if (iopf_mm_enter(&imm, grp->mm))
 			worker->code = iopf_fault_group(&imm, grp);
@@ -255,6 +259,54 @@ static void iopf_worker_fn(struct work_struct *work)
 			worker->code = IOMMU_PAGE_RESP_INVALID;
 	}
 	iopf_mm_leave(&imm);
+	return groups;
+}
+
+/*
+ * Wait for the lane's next group without giving up the CPU; meanwhile @worker counts as
+ * one that is queued and does not run. Not if somebody else waits for this CPU, or
+ * has helped, and not for too long: other work items that it has do not run. False if
+ * the worker has to end.
+ */
+static bool iopf_worker_poll(struct iopf_worker *worker, u64 begun)
+{
+	struct iopf_lane *lane = worker->lane;
+	struct iopf_dev *idev = lane->idev;
+	bool poll;
+
+	if (iopf_cpu_load(worker->cpu) > 1 ||
+	    local_clock() - begun > IOPF_WORKER_TIME)
+		return false;
+	spin_lock(&idev->lock);
+	poll = !lane->nr_queued && lane->nr_scheduled == 1 && !idev->dead &&
+	       iopf_poll_wanted(lane);
+	lane->nr_waiting += poll;
+	spin_unlock(&idev->lock);
+	if (!poll)
+		return false;
+
+	iopf_poll(lane);
+	spin_lock(&idev->lock);
+	iopf_poll_done(lane);
+	spin_unlock(&idev->lock);
+	return true;
+}
+
+/*
+ * A device that waits for one answer at a time shows in runs of one group. Where there
+ * are more, to go on at once would only make the runs shorter.
+ */
+static void iopf_worker_fn(struct work_struct *work)
+{
+	struct iopf_worker *worker = container_of(work, struct iopf_worker,
+						  work);
+	u64 begun = local_clock();
+	unsigned int groups;
+
+	do {
+		iopf_worker_begin(worker);
+		groups = iopf_worker_run(worker);
+	} while (groups == 1 && iopf_worker_poll(worker, begun));
 	iopf_worker_end(worker);
 }
 

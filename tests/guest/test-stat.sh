@@ -101,6 +101,29 @@ waiting()
 	return "$status"
 }
 
+# Groups of a device that has one at a time find a worker awake, if that is wanted.
+polling()
+{
+	parameter=/sys/module/iopf/parameters/poll_us
+	huge=/sys/kernel/mm/transparent_hugepage/enabled
+	usual=$(cat "$parameter")
+	pages=$(sed 's/.*\[\(.*\)\].*/\1/' "$huge")
+	# Small pages, so that there are many groups.
+	echo never >"$huge"
+	echo 0 >"$parameter"
+	before=$(value "$stats" polled)
+	test-sva -r sva.single.anonymous >/dev/null
+	off=$(value "$stats" polled)
+	echo 1000 >"$parameter"
+	test-sva -r sva.single.anonymous >/dev/null
+	on=$(value "$stats" polled)
+	! echo 1001 >"$parameter" || return 1
+	echo "$usual" >"$parameter"
+	echo "$pages" >"$huge"
+	echo "polled $before $off $on"
+	[ "$off" = "$before" ] && [ $((on - off)) -gt 100 ]
+}
+
 queue_is_the_sum()
 {
 	for queue in "$DEBUGFS"/*; do
@@ -157,11 +180,12 @@ bad_arguments()
 for stats in "$DEBUGFS"/*/softacc*/stats; do
 	device=$(basename "$(dirname "$stats")")
 done
-echo "1..8"
+echo "1..9"
 check "iopfstat shows a device and a PASID at work" live
 check "iopfstat leaves the measuring off" turned_off_again
 check "latencies are measured when they are to be" histogram
 check "groups that wait are shown" waiting
+check "workers wait for the next group, and only if they are to" polling
 check "a queue's counters are the sum of its devices'" queue_is_the_sum
 check "trace events" events
 check "messages name device and PASID" messages

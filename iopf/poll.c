@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: waiting for the next group without going to sleep
+ *
+ * A device that has one group outstanding sends the next one soon after it has the
+ * answer. To put the CPU and the worker to sleep until then, and to wake them, takes
+ * longer than the fault. So a worker that has nothing left to do looks for the next
+ * group for a moment, if the CPU would be idle. When none comes it looks less often:
+ * after each look in vain it leaves out twice as many as before.
+ */
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/stat.h>
+
+#include "iopf.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "iopf."
+
+#define IOPF_MAX_POLL_US	1000
+/* Looks that are left out after one in vain, at most. */
+#define IOPF_MAX_POLL_PAUSE	255
+
+static unsigned int iopf_poll_us = 50;
+
+static int iopf_set_poll_us(const char *value, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(value, kp, 0, IOPF_MAX_POLL_US);
+}
+
+static const struct kernel_param_ops iopf_poll_us_ops = {
+	.set = iopf_set_poll_us,
+	.get = param_get_uint,
+};
+
+module_param_cb(poll_us, &iopf_poll_us_ops, &iopf_poll_us, 0644);
+MODULE_PARM_DESC(poll_us,
+		 "Microseconds that a CPU without other work looks for a PASID's next group, 1 to 1000, 0 for never (default 50)");
+
+/* Is it worth looking? The caller has nothing else to do in @lane. */
+bool iopf_poll_wanted(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (!READ_ONCE(iopf_poll_us))
+		return false;
+	if (!lane->poll_skip)
+		return true;
+	lane->poll_skip--;
+	return false;
+}
+
+/* Remember what a look has brought. */
+void iopf_poll_done(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (lane->nr_queued) {
+		lane->idev->stats.polled++;
+		lane->poll_pause /= 2;
+	} else {
+		lane->poll_pause = min(2 * lane->poll_pause + 1,
+				       IOPF_MAX_POLL_PAUSE);
+		lane->poll_skip = lane->poll_pause;
+	}
+}
+
+/* Without the lock, so this may be wrong, and the caller looks again. */
+static bool iopf_lane_has_work(struct iopf_lane *lane)
+{
+	return READ_ONCE(lane->nr_queued) ||
+	       !list_empty_careful(&lane->claimed);
+}
+
+/* Look for something to do in @lane, which the caller uses, without its lock. */
+void iopf_poll(struct iopf_lane *lane)
+{
+	u64 until = local_clock() +
+		    (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
+
+	while (!iopf_lane_has_work(lane) && single_task_running() &&
+	       !need_resched() && local_clock() < until)
+		cpu_relax();
+}
