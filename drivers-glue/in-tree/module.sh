@@ -12,7 +12,11 @@ kdir=$("$TOP/drivers-glue/in-tree/build.sh" kdir)
 [ -e "$kdir/.stamp" ] || "$TOP/drivers-glue/in-tree/build.sh" kernel
 build=$IOPF_CACHE/module/$(basename "$kdir")/$1
 with_lock "module-$(basename "$kdir")"
+# kbuild does not see that another configuration makes other objects of a module.
+config=$(sha1sum <"$kdir/.config")
+[ "$(cat "$build/.config-stamp" 2>/dev/null)" = "$config" ] || rm -rf "$build"
 mkdir -p "$build"
+echo "$config" >"$build/.config-stamp"
 for file in "$TOP/drivers-glue/$1"/{*.c,*.h,Makefile}; do
 	cmp -s "$file" "$build/${file##*/}" || cp "$file" "$build/"
 done
