@@ -118,6 +118,13 @@ bool iopf_grp_room(struct iopf_dev *idev, bool whole)
 	return true;
 }
 
+/* The next request does not just join @grp. */
+static void iopf_grp_close(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	if (idev->joined == grp)
+		idev->joined = NULL;
+}
+
 /*
  * Nobody finds the group by its key or its lane any more. Its index may be used
  * again as soon as the answer is out, so this comes before the answer.
@@ -126,8 +133,7 @@ void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 {
 	lockdep_assert_held(&idev->lock);
 	iopf_table_remove(&idev->table, grp);
-	if (idev->joined == grp)
-		WRITE_ONCE(idev->joined, NULL);
+	iopf_grp_close(idev, grp);
 	list_del_init(&grp->pub.pending_node);
 	if ((grp->mm || grp->parked_mm) && !--grp->lane->nr_mm)
 		grp->lane->mm = NULL;
@@ -147,6 +153,7 @@ void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp)
 	if (!grp->rejected)
 		idev->nr_rejected++;
 	grp->rejected = true;
+	iopf_grp_close(idev, grp);
 }
 
 /*
@@ -171,7 +178,7 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 	}
 	iopf_grp_append(idev, grp, fault);
 	/* Solo ones, of which there may be several of a key, do not come here. */
-	WRITE_ONCE(idev->joined, grp);
+	idev->joined = grp;
 }
 
 /* The last request is here; the group's holder gets a reference. */
@@ -179,6 +186,7 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 		       const struct iommu_fault *fault)
 {
 	lockdep_assert_held(&idev->lock);
+	iopf_grp_close(idev, grp);
 	idev->nr_rejected -= grp->rejected;
 	if (iopf_over_pending(idev)) {
 		idev->stats.limited++;

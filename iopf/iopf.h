@@ -138,8 +138,8 @@ struct iopf_table {
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
  * @table: all groups that are not answered
- * @joined: the group that the last request has joined, or NULL: most often the
- *	next one does, too
+ * @joined: the group that the last request has joined, unfinished and not rejected,
+ *	or NULL: most often the next one joins it, too
  * @lanes: the lanes, by iopf_lane_index()
  * @recent: the lane that was found last, or NULL
  * @idle: idle lanes, the longest idle one first

@@ -15,6 +15,8 @@
 
 /* Groups that are begun before the domain of their PASID is asked again. */
 #define IOPF_MM_USES		64
+/* Requests that are taken in under one hold of the lock. */
+#define IOPF_RUN_REQUESTS	32U
 
 /*
  * The handle stays valid as long as the driver keeps its side: what detaches a
@@ -62,11 +64,15 @@ static void iopf_refuse(struct device *dev, const struct iommu_fault *fault)
 		iopf_dev_put(idev);
 }
 
+static bool iopf_fits(struct iopf_dev *idev, const struct iommu_fault *fault)
+{
+	return !((u64)fault->prm.grpid >> READ_ONCE(idev->limits.grpid_bits));
+}
+
 /* An index that the device does not have is no index of a group. */
 bool iopf_is_too_wide(struct iopf_dev *idev, const struct iommu_fault *fault)
 {
-	if (likely(!((u64)fault->prm.grpid >>
-		     READ_ONCE(idev->limits.grpid_bits))))
+	if (likely(iopf_fits(idev, fault)))
 		return false;
 	spin_lock(&idev->lock);
 	idev->stats.malformed++;
@@ -167,24 +173,69 @@ static struct iopf_worker *iopf_join(struct iopf_dev *idev, struct device *dev,
 }
 
 /*
- * Most requests are in the middle of their group and join where the one before has:
- * nothing but that is to be found out. False: do it thoroughly, which is what
- * iopf_take_request() would come to as well.
+ * Most requests are in the middle of their group and ask for what the one before has
+ * asked for, of the next page: then nothing but that is to be found out. False: do it
+ * thoroughly, which is what iopf_take() would come to as well.
  */
-static inline bool iopf_join_same(struct iopf_dev *idev, struct device *dev,
-				  const struct iopf_key *key,
+static inline bool iopf_join_same(struct iopf_dev *idev,
 				  const struct iommu_fault *fault)
 {
 	struct iopf_grp *grp = idev->joined;
+	const struct iommu_fault_page_request *last;
 
 	lockdep_assert_held(&idev->lock);
-	if (!grp || !iopf_key_equal(&grp->key, key) || iopf_is_last(fault) ||
-	    grp->state != IOPF_PARTIAL || grp->rejected || !grp->nr_slots ||
-	    idev->nr_partial >= idev->limits.partial ||
-	    (grp->mm && iopf_is_malformed(dev, grp->mm, fault)))
+	if (!grp || !grp->nr_slots || idev->nr_partial >= idev->limits.partial)
 		return false;
+	last = &list_last_entry(&grp->pub.faults, struct iopf_fault,
+				list)->fault.prm;
+	if (fault->prm.grpid != last->grpid ||
+	    fault->prm.pasid != last->pasid ||
+	    fault->prm.flags != last->flags ||
+	    fault->prm.perm != last->perm ||
+	    fault->type != IOMMU_FAULT_PAGE_REQ ||
+	    (grp->mm && fault->prm.addr >= grp->mm->task_size))
+		return false;
+	idev->stats.requests++;
 	iopf_grp_append(idev, grp, fault);
 	return true;
+}
+
+/**
+ * struct iopf_taken - what is to be done, without the lock, for requests taken in
+ * @worker: to be queued, or NULL
+ * @complete: a group that nobody handles in the background, or NULL
+ */
+struct iopf_taken {
+	struct iopf_worker *worker;
+	struct iopf_grp *complete;
+};
+
+/* As iopf_take_request(). */
+static int iopf_take(struct iopf_dev *idev, struct device *dev,
+		     const struct iommu_fault *fault, bool refuse,
+		     struct iopf_taken *taken)
+{
+	struct iopf_key key = iopf_key(fault);
+	struct iopf_grp *grp;
+
+	lockdep_assert_held(&idev->lock);
+	if (!refuse && iopf_join_same(idev, fault))
+		return 0;
+	idev->stats.requests++;
+	grp = iopf_grp_find(idev, &key);
+	if (!grp) {
+		grp = iopf_begin_group(idev, dev, &key, fault,
+				       iopf_is_last(fault));
+	} else if (grp->state != IOPF_PARTIAL) {
+		idev->stats.malformed++;
+		grp = ERR_PTR(-EEXIST);
+	}
+	if (IS_ERR(grp))
+		return PTR_ERR(grp);
+	taken->worker = iopf_join(idev, dev, grp, fault, refuse);
+	if (iopf_is_last(fault) && (!grp->mm || grp->rejected))
+		taken->complete = grp;
+	return 0;
 }
 
 /*
@@ -199,34 +250,18 @@ int iopf_take_request(struct iopf_dev *idev, struct device *dev,
 		      const struct iommu_fault *fault, bool refuse,
 		      struct iopf_grp **complete)
 {
-	struct iopf_key key = iopf_key(fault);
-	struct iopf_worker *worker = NULL;
-	struct iopf_grp *grp;
+	struct iopf_taken taken = {};
+	int ret;
 
 	spin_lock(&idev->lock);
-	idev->stats.requests++;
-	if (!refuse && iopf_join_same(idev, dev, &key, fault)) {
-		spin_unlock(&idev->lock);
-		return 0;
-	}
-	grp = iopf_grp_find(idev, &key);
-	if (!grp) {
-		grp = iopf_begin_group(idev, dev, &key, fault,
-				       iopf_is_last(fault));
-	} else if (grp->state != IOPF_PARTIAL) {
-		idev->stats.malformed++;
-		grp = ERR_PTR(-EEXIST);
-	}
-	if (!IS_ERR(grp)) {
-		worker = iopf_join(idev, dev, grp, fault, refuse);
-		if (iopf_is_last(fault) && (!grp->mm || grp->rejected))
-			*complete = grp;
-	}
+	ret = iopf_take(idev, dev, fault, refuse, &taken);
 	spin_unlock(&idev->lock);
 
-	if (worker)
-		iopf_worker_queue(worker);
-	return PTR_ERR_OR_ZERO(grp);
+	if (taken.worker)
+		iopf_worker_queue(taken.worker);
+	if (taken.complete)
+		*complete = taken.complete;
+	return ret;
 }
 
 /* A complete group that is no SVA domain's, or that must not be handled. */
@@ -263,6 +298,17 @@ int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 	iopf_warn_refused(dev, grp->key.pasid, grp->key.grpid);
 	iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
 	iopf_grp_put(grp);
+	return ret;
+}
+
+/* What is left to do for a request that was taken in with @ret, without any lock. */
+static int iopf_end_take(struct device *dev, const struct iommu_fault *fault,
+			 int ret, struct iopf_grp *complete)
+{
+	if (unlikely(complete))
+		return iopf_hand_over(dev, complete);
+	if (unlikely(ret) && ret != -EEXIST)
+		iopf_refuse(dev, fault);
 	return ret;
 }
 
@@ -315,12 +361,7 @@ static int iopf_report(struct device *dev, const struct iommu_fault *fault)
 		ret = iopf_take_request(idev, dev, fault, false, &complete);
 	}
 	rcu_read_unlock();
-
-	if (complete)
-		return iopf_hand_over(dev, complete);
-	if (ret && ret != -EEXIST)
-		iopf_refuse(dev, fault);
-	return ret;
+	return iopf_end_take(dev, fault, ret, complete);
 }
 
 /**
@@ -372,14 +413,47 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 }
 EXPORT_SYMBOL_GPL(iommu_report_device_fault);
 
-/*
- * How many of @requests, from the first one on, have joined the group of the one
- * before: all in one hold of the lock.
- */
-static unsigned int iopf_join_run(struct device *dev,
-				  const struct iopf_request *requests,
-				  unsigned int count)
+/* Nothing is to be found out about it but its group. */
+static bool iopf_is_plain(struct iopf_dev *idev,
+			  const struct iopf_request *request)
 {
+	return !request->marks && request->fault.type == IOMMU_FAULT_PAGE_REQ &&
+	       !iopf_is_stop_marker(&request->fault) &&
+	       iopf_fits(idev, &request->fault);
+}
+
+/*
+ * Take requests in until there is something to be done without the lock. Returns how
+ * many; @ret is what came of the last one.
+ */
+static unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
+				  const struct iopf_request *requests,
+				  unsigned int count, int *ret,
+				  struct iopf_taken *taken)
+{
+	unsigned int n = 0;
+
+	lockdep_assert_held(&idev->lock);
+	while (n < count && !*ret && !taken->worker && !taken->complete) {
+		while (n < count && !requests[n].marks &&
+		       iopf_join_same(idev, &requests[n].fault))
+			n++;
+		if (n == count || !iopf_is_plain(idev, &requests[n]))
+			break;
+		*ret = iopf_take(idev, dev, &requests[n++].fault, false, taken);
+	}
+	return n;
+}
+
+/*
+ * Report as many of @requests, from the first one on, as need nothing but the lock, in
+ * one hold of it. Returns how many these are; @ret is what came of the last one.
+ */
+static unsigned int iopf_report_run(struct device *dev,
+				    const struct iopf_request *requests,
+				    unsigned int count, int *ret)
+{
+	struct iopf_taken taken = {};
 	struct iopf_dev *idev;
 	unsigned int n = 0;
 
@@ -387,22 +461,22 @@ static unsigned int iopf_join_run(struct device *dev,
 	if (static_branch_unlikely(&iopf_handlers_exist) ||
 	    trace_iopf_report_enabled())
 		return 0;
+	*ret = 0;
 	rcu_read_lock();
 	idev = iopf_dev_rcu(dev);
-	if (idev && READ_ONCE(idev->joined)) {
+	if (idev) {
 		spin_lock(&idev->lock);
-		for (; n < count && !requests[n].marks; n++) {
-			const struct iommu_fault *fault = &requests[n].fault;
-			struct iopf_key key = iopf_key(fault);
-
-			if (fault->type != IOMMU_FAULT_PAGE_REQ ||
-			    !iopf_join_same(idev, dev, &key, fault))
-				break;
-		}
-		idev->stats.requests += n;
+		n = iopf_take_run(idev, dev, requests,
+				  min(count, IOPF_RUN_REQUESTS), ret, &taken);
 		spin_unlock(&idev->lock);
 	}
 	rcu_read_unlock();
+
+	if (taken.worker)
+		iopf_worker_queue(taken.worker);
+	if (n)
+		*ret = iopf_end_take(dev, &requests[n - 1].fault, *ret,
+				     taken.complete);
 	return n;
 }
 
@@ -425,21 +499,18 @@ int iopf_report_requests(struct device *dev,
 			 unsigned int count)
 {
 	u64 begun = iopf_now();
-	unsigned int i = 0;
+	unsigned int i;
+	unsigned int n;
 	int ret = 0;
 	int err;
 
-	while (i < count) {
-		const struct iopf_request *request = &requests[i++];
-
-		if (unlikely(request->marks))
-			err = iopf_ask(dev, request);
-		else
-			err = iopf_report(dev, &request->fault);
+	for (i = 0; i < count; i += n ?: 1) {
+		n = iopf_report_run(dev, requests + i, count - i, &err);
+		if (!n && requests[i].marks)
+			err = iopf_ask(dev, &requests[i]);
+		else if (!n)
+			err = iopf_report(dev, &requests[i].fault);
 		ret = ret ?: err;
-		/* All others of its group, as a rule, but the last. */
-		if (!iopf_is_last(&request->fault))
-			i += iopf_join_run(dev, requests + i, count - i);
 	}
 	if (begun)
 		iopf_end_report(dev, begun);
