@@ -69,24 +69,25 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 	return grp;
 }
 
-/* As iopf_grp_put(). True if the caller has to put @idev for the group, too. */
-bool iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp)
+/* As iopf_grp_put(), for several: the caller ends with iopf_freed_end(). */
+void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed)
 {
 	if (!refcount_dec_and_test(&grp->users))
-		return false;
+		return;
 	if (grp->mm || grp->parked_mm)
 		mmdrop(grp->mm ?: grp->parked_mm);
-	iopf_grp_free(idev, grp);
-	return true;
+	iopf_grp_free(idev, grp, freed);
 }
 
 /* Not under iopf_dev.lock. */
 void iopf_grp_put(struct iopf_grp *grp)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_freed freed = {};
 
-	if (iopf_grp_drop(idev, grp))
-		iopf_dev_put(idev);
+	iopf_grp_drop(idev, grp, &freed);
+	iopf_freed_end(idev, &freed);
 }
 
 /* NULL if there is no such group, and always for a dead device. */

@@ -133,10 +133,11 @@ struct iopf_table {
  * @q: the queue, referenced
  * @ops: the device's iommu_ops
  * @debugfs: its folder
- * @spare: groups to be used again; taken under @lock, given back without
+ * @spare: groups to be used again, as they have come back, without @lock
  * @nr_spare: length of @spare
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
+ * @ready: groups to be used again, the next ones
  * @table: all groups that are not answered
  * @joined: the group that the last request has joined, unfinished and not rejected,
  *	or NULL: most often the next one joins it, too
@@ -176,6 +177,7 @@ struct iopf_dev {
 
 	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
+	struct llist_node *ready;
 	struct iopf_table table;
 	struct iopf_grp *joined;
 	struct xarray lanes;
@@ -294,6 +296,18 @@ struct iopf_grp {
 	struct llist_node spare_node;
 	u32 marks;
 	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
+};
+
+/**
+ * struct iopf_freed - groups whose memory is to be given back, see iopf_freed_end()
+ * @first: by spare_node
+ * @last: the last of them
+ * @nr: how many
+ */
+struct iopf_freed {
+	struct llist_node *first;
+	struct llist_node *last;
+	int nr;
 };
 
 /**
@@ -442,7 +456,9 @@ static inline void iopf_dev_put(struct iopf_dev *idev)
 int iopf_reserve_init(struct iopf_q *q);
 void iopf_reserve_exit(struct iopf_q *q);
 struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev);
-void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed);
+void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed);
 void iopf_spare_free(struct iopf_dev *idev);
 bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
 
@@ -459,7 +475,8 @@ void iopf_table_remove(struct iopf_table *table, struct iopf_grp *grp);
 /* group.c */
 struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 			      const struct iommu_fault *fault);
-bool iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed);
 void iopf_grp_put(struct iopf_grp *grp);
 struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key);

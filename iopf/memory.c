@@ -47,34 +47,47 @@ void iopf_reserve_exit(struct iopf_q *q)
 	mempool_exit(&q->groups);
 }
 
+/* A spare group: those that came back meanwhile, all at once, when there is none. */
+static struct iopf_grp *iopf_grp_reuse(struct iopf_dev *idev)
+{
+	struct llist_node *spare;
+
+	if (!idev->ready && !llist_empty(&idev->spare)) {
+		idev->ready = llist_del_all(&idev->spare);
+		/* One that comes just now is not counted: one too many, some day. */
+		atomic_set(&idev->nr_spare, 0);
+	}
+	spare = idev->ready;
+	if (!spare)
+		return NULL;
+	idev->ready = spare->next;
+	return llist_entry(spare, struct iopf_grp, spare_node);
+}
+
 /*
  * Memory for a group, of which iopf_grp_new() sets what has to be set. NULL without
  * memory: the reporter must not wait for reclaim, which may wait for this very device.
  */
 struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev)
 {
-	struct llist_node *spare;
 	struct iopf_grp *grp;
 
 	lockdep_assert_held(&idev->lock);
-	spare = llist_del_first(&idev->spare);
-	if (spare) {
-		atomic_dec(&idev->nr_spare);
-		grp = llist_entry(spare, struct iopf_grp, spare_node);
-	} else {
+	grp = iopf_grp_reuse(idev);
+	if (!grp)
 		grp = mempool_alloc(&idev->q->groups,
 				    GFP_NOWAIT | __GFP_NOWARN);
-		if (!grp)
-			return NULL;
-	}
+	if (!grp)
+		return NULL;
 	grp->slot = grp->requests;
 	grp->nr_slots = IOPF_INLINE_REQUESTS;
 	grp->chunks = NULL;
 	return grp;
 }
 
-/* Give it back, with its chunks. */
-void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp)
+/* Nobody has @grp any more: its memory goes to @freed, but for that of its chunks. */
+void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed)
 {
 	struct iopf_chunk *chunk;
 
@@ -82,26 +95,43 @@ void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp)
 		grp->chunks = chunk->next;
 		mempool_free(chunk, &idev->q->chunks);
 	}
-	/* May be a few too many, for a moment. */
-	if (atomic_read(&idev->nr_spare) < IOPF_SPARE_GROUPS) {
-		atomic_inc(&idev->nr_spare);
-		llist_add(&grp->spare_node, &idev->spare);
-	} else {
-		mempool_free(grp, &idev->q->groups);
-	}
+	if (!freed->nr++)
+		freed->last = &grp->spare_node;
+	grp->spare_node.next = freed->first;
+	freed->first = &grp->spare_node;
 }
 
-/* Keep nothing. */
-void iopf_spare_free(struct iopf_dev *idev)
+static void iopf_free_list(struct iopf_dev *idev, struct llist_node *list)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 
-	llist_for_each_entry_safe(grp, next, llist_del_all(&idev->spare),
-				  spare_node) {
-		atomic_dec(&idev->nr_spare);
+	llist_for_each_entry_safe(grp, next, list, spare_node)
 		mempool_free(grp, &idev->q->groups);
+}
+
+/* Give back what is in @freed, with the groups' references to @idev. */
+void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed)
+{
+	if (!freed->nr)
+		return;
+	/* May be a few too many, for a moment. */
+	if (atomic_read(&idev->nr_spare) + freed->nr <= IOPF_SPARE_GROUPS) {
+		atomic_add(freed->nr, &idev->nr_spare);
+		llist_add_batch(freed->first, freed->last, &idev->spare);
+	} else {
+		freed->last->next = NULL;
+		iopf_free_list(idev, freed->first);
 	}
+	iopf_dev_put_many(idev, freed->nr);
+}
+
+/* Keep nothing. Nobody else works with the device. */
+void iopf_spare_free(struct iopf_dev *idev)
+{
+	iopf_free_list(idev, idev->ready);
+	idev->ready = NULL;
+	iopf_free_list(idev, llist_del_all(&idev->spare));
 }
 
 /* Room for more requests of @grp; false without memory. */

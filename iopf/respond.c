@@ -206,22 +206,19 @@ static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 /* The library's references; the last of them may take the device along. */
 static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 {
+	struct iopf_freed freed = {};
 	u64 begun = iopf_now();
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
-	int freed = 0;
 
-	list_for_each_entry_safe(grp, next, batch, pub.pending_node) {
-		list_del_init(&grp->pub.pending_node);
-		freed += iopf_grp_drop(idev, grp);
-	}
-	if (begun && freed) {
+	list_for_each_entry_safe(grp, next, batch, pub.pending_node)
+		iopf_grp_drop(idev, grp, &freed);
+	if (begun && freed.nr) {
 		spin_lock(&idev->lock);
 		iopf_count_time(idev, IOPF_FREE, begun);
 		spin_unlock(&idev->lock);
 	}
-	if (freed)
-		iopf_dev_put_many(idev, freed);
+	iopf_freed_end(idev, &freed);
 }
 
 /* Send the answers of claimed groups and drop the library's references. */
