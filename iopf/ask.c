@@ -239,7 +239,7 @@ static struct iopf_grp *iopf_find_parked(struct iopf_dev *idev,
 	if (!iopf_is_last(fault))
 		key.pasid_valid |= IOPF_KEY_SOLO;
 	spin_lock(&idev->lock);
-	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_table_next(grp))
+	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
 		if (grp->handled &&
 		    grp->pub.last_fault.fault.prm.addr == fault->prm.addr)
 			break;

@@ -62,7 +62,7 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 	grp->lane = lane;
 	if (!iopf_is_last(fault))
 		grp->pub.last_fault.fault = *fault;
-	iopf_table_insert(&idev->table, grp);
+	iopf_table_insert(&idev->table, key, &grp->table_node);
 	list_add_tail(&grp->pub.pending_node, &lane->partial);
 	grp->since = jiffies;
 	iopf_watch(idev);
@@ -94,12 +94,29 @@ void iopf_grp_put(struct iopf_grp *grp)
 struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key)
 {
+	struct iopf_grp *grp;
+
 	lockdep_assert_held(&idev->lock);
 	if (idev->joined && iopf_key_equal(&idev->joined->key, key))
 		return idev->joined;
 	if (idev->dead)
 		return NULL;
-	return iopf_table_find(&idev->table, key);
+	hlist_for_each_entry(grp, iopf_table_bucket(&idev->table, key),
+			     table_node)
+		if (iopf_key_equal(&grp->key, key))
+			return grp;
+	return NULL;
+}
+
+/* Another one with the key of @grp: only keys with IOPF_KEY_SOLO may have it. */
+struct iopf_grp *iopf_grp_next(struct iopf_grp *grp)
+{
+	const struct iopf_key *key = &grp->key;
+
+	hlist_for_each_entry_continue(grp, table_node)
+		if (iopf_key_equal(&grp->key, key))
+			return grp;
+	return NULL;
 }
 
 /*
@@ -133,7 +150,7 @@ static void iopf_grp_close(struct iopf_dev *idev, struct iopf_grp *grp)
 void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 {
 	lockdep_assert_held(&idev->lock);
-	iopf_table_remove(&idev->table, grp);
+	iopf_table_remove(&idev->table, &grp->table_node);
 	iopf_grp_close(idev, grp);
 	list_del_init(&grp->pub.pending_node);
 	if ((grp->mm || grp->parked_mm) && !--grp->lane->nr_mm)

@@ -68,6 +68,7 @@
 #include "../iommu-priv.h"
 #include "request.h"
 #include "stats.h"
+#include "table.h"
 
 struct iopf_handler;
 
@@ -79,6 +80,8 @@ struct iopf_handler;
 #define IOPF_CHUNK_REQUESTS	16
 /* Faults of one PASID that may sleep at the same time. */
 #define IOPF_LANE_WORKERS	16
+/* Pages in a lane's queue for each worker that helps on another CPU. */
+#define IOPF_WORKER_BACKLOG	64
 /* Lanes that a device keeps for PASIDs without a group. */
 #define IOPF_IDLE_LANES		64
 /* What a device may have of everything unless it is told otherwise. */
@@ -111,20 +114,6 @@ struct iopf_q {
 	unsigned int prefault_max;
 	struct dentry *debugfs;
 	struct work_struct release;
-};
-
-/**
- * struct iopf_table - groups by their &struct iopf_key
- * @buckets: lists of groups
- * @bits: log2 of their number
- * @factor: makes the bucket's number of a key
- * @nr_groups: in all buckets
- */
-struct iopf_table {
-	struct hlist_head *buckets;
-	unsigned int bits;
-	u64 factor;
-	unsigned int nr_groups;
 };
 
 /**
@@ -462,16 +451,6 @@ void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed);
 void iopf_spare_free(struct iopf_dev *idev);
 bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
 
-/* table.c */
-int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits);
-void iopf_table_exit(struct iopf_table *table);
-void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
-struct iopf_grp *iopf_table_find(struct iopf_table *table,
-				 const struct iopf_key *key);
-struct iopf_grp *iopf_table_next(struct iopf_grp *grp);
-void iopf_table_insert(struct iopf_table *table, struct iopf_grp *grp);
-void iopf_table_remove(struct iopf_table *table, struct iopf_grp *grp);
-
 /* group.c */
 struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 			      const struct iommu_fault *fault);
@@ -480,6 +459,7 @@ void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 void iopf_grp_put(struct iopf_grp *grp);
 struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key);
+struct iopf_grp *iopf_grp_next(struct iopf_grp *grp);
 bool iopf_grp_room(struct iopf_dev *idev, bool whole);
 void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp);
@@ -503,22 +483,84 @@ static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
 }
 
 /* lane.c */
-struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
-				 const struct iopf_key *key);
-struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
+struct iopf_lane *iopf_lane_look_up(struct iopf_dev *idev,
+				    const struct iopf_key *key);
+struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 				const struct iopf_key *key);
-void iopf_lane_use(struct iopf_lane *lane);
-void iopf_lane_unuse(struct iopf_lane *lane);
+void iopf_lane_wake(struct iopf_lane *lane);
+void iopf_lane_idle(struct iopf_lane *lane);
+
+/* The lane of @key, NULL if there is none. */
+static inline struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
+					       const struct iopf_key *key)
+{
+	struct iopf_lane *lane = idev->recent;
+
+	lockdep_assert_held(&idev->lock);
+	if (lane && lane->pasid == key->pasid &&
+	    lane->pasid_valid == iopf_key_has_pasid(key))
+		return lane;
+	return iopf_lane_look_up(idev, key);
+}
+
+/* As long as it has a user, a lane stays. */
+static inline void iopf_lane_use(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (!lane->nr_users++)
+		iopf_lane_wake(lane);
+}
+
+/*
+ * The lane of @key, made if there is none, and used for the caller. NULL without
+ * memory or beyond the device's limit.
+ */
+static inline struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
+					      const struct iopf_key *key)
+{
+	struct iopf_lane *lane = iopf_lane_find(idev, key);
+
+	if (unlikely(!lane))
+		lane = iopf_lane_new(idev, key);
+	if (lane)
+		iopf_lane_use(lane);
+	return lane;
+}
+
+/* The caller's use of the lane ends, and maybe the lane with it. */
+static inline void iopf_lane_unuse(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (!--lane->nr_users)
+		iopf_lane_idle(lane);
+}
+
 struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,
 				   struct iopf_grp *grp);
-struct iopf_grp *iopf_lane_pop(struct iopf_lane *lane);
 void iopf_lanes_destroy(struct iopf_dev *idev);
 
 /* worker.c */
 void iopf_workers_init(struct iopf_lane *lane);
-struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane);
+struct iopf_worker *iopf_worker_schedule(struct iopf_lane *lane, bool helps);
 void iopf_worker_queue(struct iopf_worker *worker);
 void iopf_worker_disturb(struct iopf_grp *grp);
+
+/*
+ * The worker to be queued, by iopf_worker_queue() and without the lock, when
+ * the lane has groups, or answers to be sent, and no worker on its way, or has so
+ * many groups that another CPU had better help. Without one left NULL: those that
+ * run look for further groups before they end.
+ */
+static inline struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
+{
+	bool helps = lane->nr_waiting;
+
+	lockdep_assert_held(&lane->idev->lock);
+	if (helps ? lane->queued_pages < IOPF_WORKER_BACKLOG :
+		    !lane->nr_queued && list_empty(&lane->claimed))
+		return NULL;
+	return iopf_worker_schedule(lane, helps);
+}
 
 /* poll.c */
 bool iopf_poll_wanted(struct iopf_lane *lane);
@@ -616,8 +658,24 @@ static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
 
 /* limits.c */
 void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
-bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr);
-bool iopf_over_pending(struct iopf_dev *idev);
+bool iopf_is_granted(struct iopf_dev *idev, unsigned int nr,
+		     const unsigned int *limit);
+
+/* May @nr, which counts partial requests or what stands for them, not grow? */
+static inline bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr)
+{
+	lockdep_assert_held(&idev->lock);
+	return unlikely(nr >= idev->limits.partial) &&
+	       !iopf_is_granted(idev, nr, &idev->limits.partial);
+}
+
+/* May there be no further pending group? */
+static inline bool iopf_over_pending(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	return unlikely(idev->nr_pending >= idev->limits.pending) &&
+	       !iopf_is_granted(idev, idev->nr_pending, &idev->limits.pending);
+}
 
 /* deadline.c */
 void iopf_watch_init(struct iopf_dev *idev);

@@ -17,27 +17,21 @@ static unsigned long iopf_lane_index(const struct iopf_key *key)
 	return iopf_key_has_pasid(key) ? key->pasid : ULONG_MAX;
 }
 
-struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
-				 const struct iopf_key *key)
+/* Not the recent one, see iopf_lane_find(). */
+struct iopf_lane *iopf_lane_look_up(struct iopf_dev *idev,
+				    const struct iopf_key *key)
 {
-	struct iopf_lane *lane = idev->recent;
-
-	lockdep_assert_held(&idev->lock);
-	if (!lane || lane->pasid != key->pasid ||
-	    lane->pasid_valid != iopf_key_has_pasid(key)) {
-		lane = xa_load(&idev->lanes, iopf_lane_index(key));
-		idev->recent = lane;
-	}
-	return lane;
+	idev->recent = xa_load(&idev->lanes, iopf_lane_index(key));
+	return idev->recent;
 }
 
-/* As long as it has a user, a lane stays. */
-void iopf_lane_use(struct iopf_lane *lane)
+/* The first user is there. */
+void iopf_lane_wake(struct iopf_lane *lane)
 {
-	if (!lane->nr_users++ && !list_empty(&lane->idle_node)) {
-		list_del_init(&lane->idle_node);
-		lane->idev->nr_idle--;
-	}
+	if (list_empty(&lane->idle_node))
+		return;
+	list_del_init(&lane->idle_node);
+	lane->idev->nr_idle--;
 }
 
 static void iopf_lane_erase(struct iopf_lane *lane)
@@ -69,14 +63,11 @@ static bool iopf_lane_erase_idle(struct iopf_dev *idev)
 	return lane;
 }
 
-/* The caller's use of the lane ends, and maybe the lane with it. */
-void iopf_lane_unuse(struct iopf_lane *lane)
+/* The last user has gone. Ends the lane that is idle longest if there are many. */
+void iopf_lane_idle(struct iopf_lane *lane)
 {
 	struct iopf_dev *idev = lane->idev;
 
-	lockdep_assert_held(&idev->lock);
-	if (--lane->nr_users)
-		return;
 	list_add_tail(&lane->idle_node, &idev->idle);
 	if (++idev->nr_idle > IOPF_IDLE_LANES)
 		iopf_lane_erase_idle(idev);
@@ -103,8 +94,9 @@ static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
 	return lane;
 }
 
-static struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
-				       const struct iopf_key *key)
+/* See iopf_lane_get(). */
+struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
+				const struct iopf_key *key)
 {
 	struct iopf_lane *lane;
 
@@ -128,22 +120,6 @@ static struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 }
 
 /*
- * The lane of @key, made if there is none, and used for the caller. NULL without
- * memory or beyond the device's limit.
- */
-struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
-				const struct iopf_key *key)
-{
-	struct iopf_lane *lane = iopf_lane_find(idev, key);
-
-	if (!lane)
-		lane = iopf_lane_new(idev, key);
-	if (lane)
-		iopf_lane_use(lane);
-	return lane;
-}
-
-/*
  * A group has become the lane's to handle. Returns a worker to be queued when
  * the lane needs one.
  */
@@ -154,21 +130,6 @@ struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 	lane->nr_queued++;
 	lane->queued_pages += grp->pub.fault_count;
 	return iopf_worker_wanted(lane);
-}
-
-/* The next group that nobody handles. Its holder is the caller now. */
-struct iopf_grp *iopf_lane_pop(struct iopf_lane *lane)
-{
-	struct iopf_grp *grp;
-
-	lockdep_assert_held(&lane->idev->lock);
-	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
-	if (grp) {
-		list_del_init(&grp->pub.node);
-		lane->nr_queued--;
-		lane->queued_pages -= grp->pub.fault_count;
-	}
-	return grp;
 }
 
 /* All references to the device are gone, so all lanes are idle. */

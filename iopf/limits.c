@@ -30,38 +30,23 @@ static unsigned int iopf_pri_allocation(struct device *dev)
 }
 
 /*
- * A limit is reached. PRI may be enabled after the device was put on its queue, so
- * this is the time to look what it grants; but only once, it does not change.
+ * @nr has reached @limit, one of the device's. PRI may be enabled after the device was
+ * put on its queue, so this is the time to look what it grants; but only once, it does
+ * not change. True if there is room after that.
  */
-static void iopf_compare_with_pri(struct iopf_dev *idev)
+bool iopf_is_granted(struct iopf_dev *idev, unsigned int nr,
+		     const unsigned int *limit)
 {
 	unsigned int granted;
 
-	if (idev->pri_limits)
-		return;
-	idev->pri_limits = true;
-	granted = iopf_pri_allocation(idev->pub.dev);
-	idev->limits.partial = max(idev->limits.partial, granted);
-	idev->limits.pending = max(idev->limits.pending, granted);
-}
-
-/* May @nr, which counts partial requests or what stands for them, not grow? */
-bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr)
-{
 	lockdep_assert_held(&idev->lock);
-	if (likely(nr < idev->limits.partial))
-		return false;
-	iopf_compare_with_pri(idev);
-	return nr >= idev->limits.partial;
-}
-
-bool iopf_over_pending(struct iopf_dev *idev)
-{
-	lockdep_assert_held(&idev->lock);
-	if (likely(idev->nr_pending < idev->limits.pending))
-		return false;
-	iopf_compare_with_pri(idev);
-	return idev->nr_pending >= idev->limits.pending;
+	if (!idev->pri_limits) {
+		idev->pri_limits = true;
+		granted = iopf_pri_allocation(idev->pub.dev);
+		idev->limits.partial = max(idev->limits.partial, granted);
+		idev->limits.pending = max(idev->limits.pending, granted);
+	}
+	return nr < *limit;
 }
 
 /**

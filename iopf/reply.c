@@ -28,7 +28,7 @@ static struct iopf_grp *iopf_find_meant(struct iopf_dev *idev,
 	if (found && !iopf_is_meant(found, cookie))
 		found = NULL;
 	key.pasid_valid |= IOPF_KEY_SOLO;
-	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_table_next(grp))
+	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
 		if (iopf_is_meant(grp, cookie) &&
 		    (!found || grp->seq < found->seq))
 			found = grp;

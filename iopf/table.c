@@ -30,14 +30,6 @@ static unsigned int iopf_table_bits(const struct iopf_limits *limits)
 		       IOPF_TABLE_MIN_BITS, IOPF_TABLE_MAX_BITS);
 }
 
-static struct hlist_head *iopf_bucket(struct iopf_table *table,
-				      const struct iopf_key *key)
-{
-	u64 word = (u64)key->pasid << 32 | key->grpid;
-
-	return &table->buckets[word * table->factor >> (64 - table->bits)];
-}
-
 /* A table for what @limits allow: 0 or -ENOMEM. May sleep. */
 int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits)
 {
@@ -64,41 +56,8 @@ void iopf_table_move(struct iopf_table *to, struct iopf_table *from)
 	for (i = 0; i < 1 << from->bits; i++)
 		hlist_for_each_entry_safe(grp, next, &from->buckets[i],
 					  table_node) {
-			iopf_table_remove(from, grp);
-			iopf_table_insert(to, grp);
+			iopf_table_remove(from, &grp->table_node);
+			iopf_table_insert(to, &grp->key,
+					  &grp->table_node);
 		}
-}
-
-struct iopf_grp *iopf_table_find(struct iopf_table *table,
-				 const struct iopf_key *key)
-{
-	struct iopf_grp *grp;
-
-	hlist_for_each_entry(grp, iopf_bucket(table, key), table_node)
-		if (iopf_key_equal(&grp->key, key))
-			return grp;
-	return NULL;
-}
-
-/* Another one with the key of @grp: only keys with IOPF_KEY_SOLO may have it. */
-struct iopf_grp *iopf_table_next(struct iopf_grp *grp)
-{
-	const struct iopf_key *key = &grp->key;
-
-	hlist_for_each_entry_continue(grp, table_node)
-		if (iopf_key_equal(&grp->key, key))
-			return grp;
-	return NULL;
-}
-
-void iopf_table_insert(struct iopf_table *table, struct iopf_grp *grp)
-{
-	hlist_add_head(&grp->table_node, iopf_bucket(table, &grp->key));
-	table->nr_groups++;
-}
-
-void iopf_table_remove(struct iopf_table *table, struct iopf_grp *grp)
-{
-	hlist_del(&grp->table_node);
-	table->nr_groups--;
 }

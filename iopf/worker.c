@@ -25,8 +25,6 @@
 
 /* Pages that a worker asks for before it lets other lanes have their turn. */
 #define IOPF_WORKER_BUDGET	32
-/* Pages in a lane's queue for each worker that helps on another CPU. */
-#define IOPF_WORKER_BACKLOG	64
 
 /*
  * Workers of a CPU, all lanes together, from which on a lane has one only: those that
@@ -70,30 +68,18 @@ static unsigned int iopf_pick_cpu(unsigned int avoid)
 	return this;
 }
 
-/* Does the lane need one more worker, and is it one that @helps those it has? */
-static inline bool iopf_lane_wants(struct iopf_lane *lane, bool *helps)
-{
-	*helps = lane->nr_waiting;
-	if (!*helps)
-		return lane->nr_queued || !list_empty(&lane->claimed);
-	return lane->queued_pages >=
-	       IOPF_WORKER_BACKLOG * (lane->nr_helpers + 1) &&
-	       lane->nr_helpers + 1 < num_online_cpus();
-}
-
 /*
- * The worker to be queued, by iopf_worker_queue() and without the lock, when
- * the lane has groups, or answers to be sent, and no worker on its way, or has so
- * many groups that another CPU had better help. Without one left NULL: those that
- * run look for further groups before they end.
+ * A work item for @lane, to be queued, which @helps those it has, or NULL. See
+ * iopf_worker_wanted().
  */
-struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
+struct iopf_worker *iopf_worker_schedule(struct iopf_lane *lane, bool helps)
 {
 	struct iopf_worker *worker;
-	bool helps;
 
 	lockdep_assert_held(&lane->idev->lock);
-	if (!iopf_lane_wants(lane, &helps))
+	if (helps && (lane->queued_pages <
+		      IOPF_WORKER_BACKLOG * (lane->nr_helpers + 1) ||
+		      lane->nr_helpers + 1 >= num_online_cpus()))
 		return NULL;
 	if (lane->nr_scheduled && iopf_cpu_load(lane->cpu) >= IOPF_CPU_WORKERS)
 		return NULL;
@@ -146,6 +132,21 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	/* The lane's reference; the library's is still there. */
 	refcount_dec(&grp->users);
 	return true;
+}
+
+/* The next group that nobody handles. Its holder is the caller now. */
+static struct iopf_grp *iopf_lane_pop(struct iopf_lane *lane)
+{
+	struct iopf_grp *grp;
+
+	lockdep_assert_held(&lane->idev->lock);
+	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
+	if (grp) {
+		list_del_init(&grp->pub.node);
+		lane->nr_queued--;
+		lane->queued_pages -= grp->pub.fault_count;
+	}
+	return grp;
 }
 
 /* The next group for @worker, NULL if there is none. */
