@@ -187,19 +187,18 @@ static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 				       struct list_head *batch)
 {
-	struct iopf_dev *idev = NULL;
+	struct iopf_grp *last = list_first_entry(claimed, struct iopf_grp,
+						 pub.pending_node);
+	struct iopf_dev *idev = iopf_grp_dev(last);
 	unsigned int count = 0;
 	struct iopf_grp *grp;
-	struct iopf_grp *next;
 
-	list_for_each_entry_safe(grp, next, claimed, pub.pending_node) {
-		if (idev && idev != iopf_grp_dev(grp))
+	list_for_each_entry(grp, claimed, pub.pending_node) {
+		if (iopf_grp_dev(grp) != idev || count++ == IOPF_MAX_RESPONSES)
 			break;
-		idev = iopf_grp_dev(grp);
-		list_move_tail(&grp->pub.pending_node, batch);
-		if (++count == IOPF_MAX_RESPONSES)
-			break;
+		last = grp;
 	}
+	list_cut_position(batch, claimed, &last->pub.pending_node);
 	return idev;
 }
 
