@@ -15,6 +15,16 @@
 #define SOFTACC_BATCH	64
 
 /**
+ * struct softacc_batch - what the thread reports at a time
+ * @devs: whose request it is
+ * @requests: the requests; what all have in common stays as it is
+ */
+struct softacc_batch {
+	struct softacc_dev *devs[SOFTACC_BATCH];
+	struct iopf_request requests[SOFTACC_BATCH];
+};
+
+/**
  * struct softacc_call - what is to be done while nothing is reported
  * @fn: does it
  * @dev: its argument
@@ -48,19 +58,6 @@ static struct {
 	wait_queue_head_t progress;
 } ring;
 
-static unsigned int softacc_ring_take(struct softacc_prq *batch)
-{
-	unsigned int count = 0;
-	u64 head;
-
-	spin_lock(&ring.lock);
-	for (head = ring.head; head != ring.tail && count < SOFTACC_BATCH; head++)
-		batch[count++] = ring.entries[head & (ring.size - 1)];
-	WRITE_ONCE(ring.head, head);
-	spin_unlock(&ring.lock);
-	return count;
-}
-
 /* @request has all that requests have in common from its last use, or from the start. */
 static void softacc_decode(const struct softacc_prq *prq,
 			   struct iopf_request *request)
@@ -75,20 +72,37 @@ static void softacc_decode(const struct softacc_prq *prq,
 	prm->addr = prq->addr;
 }
 
-/* Report @count requests of @batch, those of a device that come together at once. */
-static void softacc_report(const struct softacc_prq *batch, unsigned int count)
+/* Move requests from the ring to @batch. */
+static unsigned int softacc_ring_take(struct softacc_batch *batch)
 {
-	static struct iopf_request requests[SOFTACC_BATCH];
+	const struct softacc_prq *prq;
+	unsigned int count = 0;
+	u64 head;
+
+	spin_lock(&ring.lock);
+	for (head = ring.head; head != ring.tail && count < SOFTACC_BATCH; head++) {
+		prq = &ring.entries[head & (ring.size - 1)];
+		batch->devs[count] = prq->dev;
+		softacc_decode(prq, &batch->requests[count++]);
+	}
+	WRITE_ONCE(ring.head, head);
+	spin_unlock(&ring.lock);
+	return count;
+}
+
+/* Report @count requests of @batch, those of a device that come together at once. */
+static void softacc_report(const struct softacc_batch *batch, unsigned int count)
+{
 	unsigned int done = 0;
 	unsigned int n;
 
 	for (; done < count; done += n) {
-		struct softacc_dev *sdev = batch[done].dev;
+		struct softacc_dev *sdev = batch->devs[done];
 
-		for (n = 0; done + n < count && batch[done + n].dev == sdev; n++)
-			softacc_decode(&batch[done + n], &requests[n]);
+		for (n = 1; done + n < count && batch->devs[done + n] == sdev;)
+			n++;
 		/* Errors have been answered; there is nobody else to tell. */
-		iopf_report_requests(sdev->dev, requests, n);
+		iopf_report_requests(sdev->dev, &batch->requests[done], n);
 	}
 }
 
@@ -119,7 +133,7 @@ static void softacc_open_ring(void)
 
 static int softacc_irq_thread(void *unused)
 {
-	static struct softacc_prq batch[SOFTACC_BATCH];
+	static struct softacc_batch batch;
 	unsigned int count;
 
 	sched_set_fifo(current);
@@ -128,12 +142,12 @@ static int softacc_irq_thread(void *unused)
 					 READ_ONCE(ring.head) != READ_ONCE(ring.tail) ||
 					 READ_ONCE(ring.closed) ||
 					 kthread_should_stop());
-		count = softacc_ring_take(batch);
+		count = softacc_ring_take(&batch);
 		if (!count && READ_ONCE(ring.closed))
 			softacc_open_ring();
 		if (!count)
 			continue;
-		softacc_report(batch, count);
+		softacc_report(&batch, count);
 		/* Pairs with smp_load_acquire() in softacc_ring_drain(). */
 		smp_store_release(&ring.reported, ring.reported + count);
 		wake_up_all(&ring.progress);
