@@ -7,6 +7,7 @@
  * their driver.
  */
 #include <linux/export.h>
+#include <linux/minmax.h>
 #include <linux/sched/mm.h>
 #include <trace/events/iopf.h>
 
@@ -172,32 +173,50 @@ static struct iopf_worker *iopf_join(struct iopf_dev *idev, struct device *dev,
 	return iopf_lane_push(grp->lane, grp);
 }
 
+/* Does @fault ask for what @last has asked for, of another page? */
+static inline bool iopf_is_alike(const struct iommu_fault *fault,
+				 const struct iommu_fault *last)
+{
+	return fault->prm.grpid == last->prm.grpid &&
+	       fault->prm.pasid == last->prm.pasid &&
+	       fault->prm.flags == last->prm.flags &&
+	       fault->prm.perm == last->prm.perm && fault->type == last->type;
+}
+
 /*
- * Most requests are in the middle of their group and ask for what the one before has
- * asked for, of the next page: then nothing but that is to be found out. False: do it
- * thoroughly, which is what iopf_take() would come to as well.
+ * Most requests are in the middle of their group and like the one before: then nothing
+ * but that is to be found out. Lets as many of @requests, from the first one on, join,
+ * and returns how many. What is left is to be done thoroughly, by iopf_take(), which
+ * would come to the same for these.
  */
-static inline bool iopf_join_same(struct iopf_dev *idev,
-				  const struct iommu_fault *fault)
+static unsigned int iopf_join_alike(struct iopf_dev *idev,
+				    const struct iopf_request *requests,
+				    unsigned int count)
 {
 	struct iopf_grp *grp = idev->joined;
-	const struct iommu_fault_page_request *last;
+	const struct iommu_fault *last;
+	u64 end = U64_MAX;
+	unsigned int n;
 
 	lockdep_assert_held(&idev->lock);
-	if (!grp || !grp->nr_slots || idev->nr_partial >= idev->limits.partial)
-		return false;
+	if (!grp || idev->nr_partial >= idev->limits.partial)
+		return 0;
+	count = min3(count, grp->nr_slots,
+		     idev->limits.partial - idev->nr_partial);
 	last = &list_last_entry(&grp->pub.faults, struct iopf_fault,
-				list)->fault.prm;
-	if (fault->prm.grpid != last->grpid ||
-	    fault->prm.pasid != last->pasid ||
-	    fault->prm.flags != last->flags ||
-	    fault->prm.perm != last->perm ||
-	    fault->type != IOMMU_FAULT_PAGE_REQ ||
-	    (grp->mm && fault->prm.addr >= grp->mm->task_size))
-		return false;
-	idev->stats.requests++;
-	iopf_grp_append(idev, grp, fault);
-	return true;
+				list)->fault;
+	if (grp->mm)
+		end = grp->mm->task_size;
+	for (n = 0; n < count; n++) {
+		const struct iommu_fault *fault = &requests[n].fault;
+
+		if (requests[n].marks || fault->prm.addr >= end ||
+		    !iopf_is_alike(fault, last))
+			break;
+		iopf_grp_append(idev, grp, fault);
+	}
+	idev->stats.requests += n;
+	return n;
 }
 
 /**
@@ -219,8 +238,6 @@ static int iopf_take(struct iopf_dev *idev, struct device *dev,
 	struct iopf_grp *grp;
 
 	lockdep_assert_held(&idev->lock);
-	if (!refuse && iopf_join_same(idev, fault))
-		return 0;
 	idev->stats.requests++;
 	grp = iopf_grp_find(idev, &key);
 	if (!grp) {
@@ -435,9 +452,7 @@ static unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
 
 	lockdep_assert_held(&idev->lock);
 	while (n < count && !*ret && !taken->worker && !taken->complete) {
-		while (n < count && !requests[n].marks &&
-		       iopf_join_same(idev, &requests[n].fault))
-			n++;
+		n += iopf_join_alike(idev, requests + n, count - n);
 		if (n == count || !iopf_is_plain(idev, &requests[n]))
 			break;
 		*ret = iopf_take(idev, dev, &requests[n++].fault, false, taken);
