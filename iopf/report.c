@@ -281,6 +281,21 @@ int iopf_take_request(struct iopf_dev *idev, struct device *dev,
 	return ret;
 }
 
+/* The handle of a PASID whose domain has a handler of its own, or NULL. */
+static struct iommu_attach_handle *
+iopf_find_foreign_handle(struct device *dev, const struct iommu_fault *fault)
+{
+	struct iommu_attach_handle *handle;
+
+	/* An SVA domain may be about to go, and is none of ours here. */
+	rcu_read_lock();
+	handle = iopf_find_handle(dev, fault);
+	if (handle && handle->domain->type == IOMMU_DOMAIN_SVA)
+		handle = NULL;
+	rcu_read_unlock();
+	return handle;
+}
+
 /* A complete group that is no SVA domain's, or that must not be handled. */
 int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 {
@@ -289,17 +304,13 @@ int iopf_hand_over(struct device *dev, struct iopf_grp *grp)
 	int ret = -EINVAL;
 
 	if (!grp->rejected) {
-		/* An SVA domain may be about to go, and is none of ours here. */
-		rcu_read_lock();
-		handle = iopf_find_handle(dev, &grp->pub.last_fault.fault);
-		if (handle && handle->domain->type == IOMMU_DOMAIN_SVA)
-			handle = NULL;
-		rcu_read_unlock();
-	}
-	if (!handle && !grp->rejected) {
-		spin_lock(&idev->lock);
-		idev->stats.unhandled++;
-		spin_unlock(&idev->lock);
+		handle = iopf_find_foreign_handle(dev,
+						  &grp->pub.last_fault.fault);
+		if (!handle) {
+			spin_lock(&idev->lock);
+			idev->stats.unhandled++;
+			spin_unlock(&idev->lock);
+		}
 	}
 	if (handle) {
 		grp->pub.attach_handle = handle;
