@@ -123,7 +123,7 @@ struct iopf_q {
  * @ops: the device's iommu_ops
  * @debugfs: its folder
  * @spare: groups to be used again, as they have come back, without @lock
- * @nr_spare: length of @spare
+ * @nr_spare: length of @spare, more or less
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
  * @ready: groups to be used again, the next ones
@@ -339,7 +339,7 @@ struct iopf_worker {
  * @nr_queued: length of @queue
  * @queued_pages: requests of the groups in @queue
  * @nr_scheduled: workers queued or running
- * @nr_waiting: of these, queued and not yet running
+ * @nr_waiting: of these, queued and not yet running, or polling for a group
  * @nr_helpers: of these, on other CPUs than @cpu
  * @cpu: the CPU of its workers, chosen with the first
  * @poll_pause: how many looks for a next group to leave out when the next one is in vain
@@ -565,7 +565,7 @@ static inline struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
 /* poll.c */
 bool iopf_poll_wanted(struct iopf_lane *lane);
 void iopf_poll_done(struct iopf_lane *lane);
-void iopf_poll(struct iopf_lane *lane);
+void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers);
 
 /* fault.c */
 /**

@@ -68,17 +68,20 @@ void iopf_poll_done(struct iopf_lane *lane)
 /* Without the lock, so this may be wrong, and the caller looks again. */
 static bool iopf_lane_has_work(struct iopf_lane *lane)
 {
-	return READ_ONCE(lane->nr_queued) ||
-	       !list_empty_careful(&lane->claimed);
+	return !list_empty(&lane->queue) || !list_empty(&lane->claimed);
 }
 
-/* Look for something to do in @lane, which the caller uses, without its lock. */
-void iopf_poll(struct iopf_lane *lane)
+/*
+ * Look for something to do in @lane, which the caller uses, without its lock. Not when
+ * somebody else is to have the CPU: @nr_workers are scheduled there.
+ */
+void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers)
 {
 	u64 until = local_clock() +
 		    (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
 
-	while (!iopf_lane_has_work(lane) && single_task_running() &&
-	       !need_resched() && local_clock() < until)
+	while (!iopf_lane_has_work(lane) && atomic_read(nr_workers) == 1 &&
+	       single_task_running() && !need_resched() &&
+	       local_clock() < until)
 		cpu_relax();
 }

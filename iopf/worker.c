@@ -286,7 +286,7 @@ static bool iopf_worker_poll(struct iopf_worker *worker, u64 begun)
 	if (!poll)
 		return false;
 
-	iopf_poll(lane);
+	iopf_poll(lane, per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
 	spin_lock(&idev->lock);
 	iopf_poll_done(lane);
 	spin_unlock(&idev->lock);
