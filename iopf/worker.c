@@ -11,8 +11,8 @@
  * have the same CPU; when its queue grows long, some come to help on others.
  *
  * A worker that has done its share goes to the end of the CPU's queue, behind
- * the workers of other lanes. Until then it keeps its answers back, so that they
- * leave together; but when a fault sleeps, the next work item sends them.
+ * the workers of other lanes. It keeps its answers back, so that several leave
+ * together; but when a fault sleeps, the next work item sends them.
  */
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
@@ -23,8 +23,12 @@
 
 #include "iopf.h"
 
-/* Pages that a worker asks for before it lets other lanes have their turn. */
+/* Pages that a worker asks for before it lets others have their turn. */
 #define IOPF_WORKER_BUDGET	32
+/* The same when other lanes have workers on its CPU. */
+#define IOPF_WORKER_SHARE	16
+/* Groups whose answers a worker keeps back: the device works while it goes on. */
+#define IOPF_WORKER_HOLD	8
 
 /*
  * Workers of a CPU, all lanes together, from which on a lane has one only: those that
@@ -167,13 +171,23 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 	return grp;
 }
 
+/* Pages that @worker may ask for in its turn. Sleeping workers count as well. */
+static size_t iopf_worker_budget(struct iopf_worker *worker)
+{
+	lockdep_assert_held(&worker->lane->idev->lock);
+	return iopf_cpu_load(worker->cpu) > worker->lane->nr_scheduled ?
+	       IOPF_WORKER_SHARE : IOPF_WORKER_BUDGET;
+}
+
 /*
  * End the group that @worker has handled, if there is one, and take the next, if
- * it may have one more. Answers leave when there is none, or when nobody is there
- * to send them while the next group's fault sleeps.
+ * it may have one more: it has had @groups with @pages. Answers leave when there is
+ * none, when there are many, or when nobody is there to send them while the next
+ * group's fault sleeps.
  */
 static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
-					 struct iopf_mm *imm, bool more)
+					 struct iopf_mm *imm,
+					 unsigned int groups, size_t pages)
 {
 	struct iopf_lane *lane = worker->lane;
 	struct iopf_grp *old = worker->grp;
@@ -184,11 +198,11 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 	spin_lock(&lane->idev->lock);
 	if (old && iopf_worker_claim(worker))
 		old = NULL;
-	if (more)
+	if (pages < iopf_worker_budget(worker))
 		grp = iopf_worker_take(worker);
 	if (grp)
 		next = iopf_worker_wanted(lane);
-	if (!grp || !lane->nr_waiting)
+	if (!grp || !lane->nr_waiting || !(groups % IOPF_WORKER_HOLD))
 		list_splice_init(&lane->claimed, &claimed);
 	spin_unlock(&lane->idev->lock);
 
@@ -250,8 +264,7 @@ static unsigned int iopf_worker_run(struct iopf_worker *worker)
 	struct iopf_grp *grp;
 	size_t pages = 0;
 
-	while ((grp = iopf_worker_step(worker, &imm,
-				       pages < IOPF_WORKER_BUDGET))) {
+	while ((grp = iopf_worker_step(worker, &imm, groups, pages))) {
 		groups++;
 		pages += grp->pub.fault_count;
 		if (iopf_mm_enter(&imm, grp->mm))
