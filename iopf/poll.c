@@ -73,7 +73,8 @@ static bool iopf_lane_has_work(struct iopf_lane *lane)
 
 /*
  * Look for something to do in @lane, which the caller uses, without its lock. Not when
- * somebody else is to have the CPU: @nr_workers are scheduled there.
+ * somebody else is to have the CPU: @nr_workers are scheduled there. The one who wants
+ * it now may be the reporter: where the kernel is not preempted, let him have it.
  */
 void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers)
 {
@@ -81,7 +82,11 @@ void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers)
 		    (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
 
 	while (!iopf_lane_has_work(lane) && atomic_read(nr_workers) == 1 &&
-	       single_task_running() && !need_resched() &&
-	       local_clock() < until)
+	       local_clock() < until) {
+		if (need_resched())
+			cond_resched();
+		else if (!single_task_running())
+			break;
 		cpu_relax();
+	}
 }
