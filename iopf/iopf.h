@@ -563,6 +563,7 @@ static inline struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
 }
 
 /* poll.c */
+bool iopf_poll_has_time(u64 begun);
 bool iopf_poll_wanted(struct iopf_lane *lane);
 void iopf_poll_done(struct iopf_lane *lane);
 void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers);

@@ -20,6 +20,12 @@
 #define MODULE_PARAM_PREFIX "iopf."
 
 #define IOPF_MAX_POLL_US	1000
+/*
+ * How long a worker may go on with groups that it finds so: other work items of its CPU
+ * do not run. A few looks at least, and less than what the workqueue would warn of.
+ */
+#define IOPF_POLL_TIME		NSEC_PER_MSEC
+#define IOPF_POLL_LOOKS		8
 /* Looks that are left out after one in vain, at most. */
 #define IOPF_MAX_POLL_PAUSE	255
 
@@ -38,6 +44,18 @@ static const struct kernel_param_ops iopf_poll_us_ops = {
 module_param_cb(poll_us, &iopf_poll_us_ops, &iopf_poll_us, 0644);
 MODULE_PARM_DESC(poll_us,
 		 "Microseconds that a CPU without other work looks for a PASID's next group, 1 to 1000, 0 for never (default 50)");
+
+static u64 iopf_poll_ns(void)
+{
+	return (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
+}
+
+/* May a worker that runs since @begun, local_clock(), look for more? */
+bool iopf_poll_has_time(u64 begun)
+{
+	return local_clock() - begun <=
+	       max_t(u64, IOPF_POLL_TIME, IOPF_POLL_LOOKS * iopf_poll_ns());
+}
 
 /* Is it worth looking? The caller has nothing else to do in @lane. */
 bool iopf_poll_wanted(struct iopf_lane *lane)
@@ -78,8 +96,7 @@ static bool iopf_lane_has_work(struct iopf_lane *lane)
  */
 void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers)
 {
-	u64 until = local_clock() +
-		    (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
+	u64 until = local_clock() + iopf_poll_ns();
 
 	while (!iopf_lane_has_work(lane) && atomic_read(nr_workers) == 1 &&
 	       local_clock() < until) {

@@ -36,8 +36,6 @@
  */
 #define IOPF_CPU_WORKERS	(WQ_MAX_ACTIVE / 2)
 
-/* Nanoseconds that a worker may wait for groups, and handle those that come. */
-#define IOPF_WORKER_TIME	NSEC_PER_MSEC
 
 /* Workers of all lanes that are scheduled on a CPU. */
 static DEFINE_PER_CPU(atomic_t, iopf_cpu_workers);
@@ -288,8 +286,7 @@ static bool iopf_worker_poll(struct iopf_worker *worker, u64 begun)
 	struct iopf_dev *idev = lane->idev;
 	bool poll;
 
-	if (iopf_cpu_load(worker->cpu) > 1 ||
-	    local_clock() - begun > IOPF_WORKER_TIME)
+	if (iopf_cpu_load(worker->cpu) > 1 || !iopf_poll_has_time(begun))
 		return false;
 	spin_lock(&idev->lock);
 	poll = !lane->nr_queued && lane->nr_scheduled == 1 && !idev->dead &&
