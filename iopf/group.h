@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O page fault queue: page request groups
+ */
+#ifndef __IOPF_GROUP_H
+#define __IOPF_GROUP_H
+
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/refcount.h>
+
+#include "queue.h"
+#include "request.h"
+#include "stats.h"
+
+/* In place of a response code: the device does not wait for an answer. */
+#define IOPF_FORGET		(-1)
+/* Requests that a group holds without a further allocation. */
+#define IOPF_INLINE_REQUESTS	8
+/* Requests that are allocated together, beyond those. */
+#define IOPF_CHUNK_REQUESTS	16
+
+/**
+ * enum iopf_state - the life of a group
+ * @IOPF_PARTIAL: waits for its last request
+ * @IOPF_PENDING: complete and owed an answer
+ * @IOPF_ANSWERED: somebody has taken it upon himself to answer
+ *
+ * Only ever moves forward, under iopf_dev.lock. Whoever moves it to
+ * @IOPF_ANSWERED sends the one answer.
+ */
+enum iopf_state {
+	IOPF_PARTIAL,
+	IOPF_PENDING,
+	IOPF_ANSWERED,
+};
+
+/**
+ * enum iopf_handled - a registered handler's hold on a group
+ * @IOPF_NOT_HANDLED: none
+ * @IOPF_PARKED: none, but it would be his turn; goes on at once
+ * @IOPF_BY_PAIR: he will answer by PASID and index
+ * @IOPF_BY_COOKIE: he will answer by the cookie, which he has taken
+ */
+enum iopf_handled {
+	IOPF_NOT_HANDLED,
+	IOPF_PARKED,
+	IOPF_BY_PAIR,
+	IOPF_BY_COOKIE,
+};
+
+/**
+ * struct iopf_chunk - room for further requests of a group
+ * @next: more of it
+ * @requests: requests, on the group's list
+ */
+struct iopf_chunk {
+	struct iopf_chunk *next;
+	struct iopf_fault requests[IOPF_CHUNK_REQUESTS];
+};
+
+/**
+ * struct iopf_grp - a page request group
+ * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's
+ *	partial, pending or claimed list, @pub.node on its queue or, for other handlers,
+ *	on a list of theirs. Until the last request comes, @pub.last_fault holds
+ *	the first one, for an early answer
+ * @users: see References above
+ * @key: its identity, constant
+ * @table_node: in iopf_dev.table until it is answered
+ * @lane: the lane of its PASID, valid until it is answered
+ * @mm: for SVA domains, the address space, referenced by mm_count; constant, but
+ *	for what follows
+ * @parked_mm: @mm while a registered handler has the group, as nobody is to fault
+ *	on it; guarded by iopf_dev.lock
+ * @state: guarded by iopf_dev.lock; readable without it where a stale
+ *	@IOPF_PENDING does no harm
+ * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
+ * @code: the answer, %IOPF_FORGET for none; set when it is claimed
+ * @prefaulted: pages beyond its own; set by its worker
+ * @phase: the phase of its lane that it is answered in
+ * @handled: &enum iopf_handled; guarded by iopf_dev.lock
+ * @seq: place in the order of complete groups
+ * @since: jiffies when it came to the list that it is on
+ * @times: see there
+ * @slot: room for the next request; guarded by iopf_dev.lock, as the next two
+ * @nr_slots: how many there are from there on
+ * @chunks: where @requests is not enough
+ * @spare_node: in iopf_dev.spare, when it is no group any more
+ * @marks: of the request that is answered; private data is in @pub.last_fault
+ * @requests: room for the first requests
+ */
+struct iopf_grp {
+	struct iopf_group pub;
+	refcount_t users;
+	struct iopf_key key;
+	struct hlist_node table_node;
+	struct iopf_lane *lane;
+	struct mm_struct *mm;
+	struct mm_struct *parked_mm;
+	enum iopf_state state;
+	bool rejected;
+	int code;
+	unsigned int prefaulted;
+	u8 phase;
+	u8 handled;
+	u64 seq;
+	unsigned long since;
+	struct iopf_times times;
+	struct iopf_fault *slot;
+	unsigned int nr_slots;
+	struct iopf_chunk *chunks;
+	struct llist_node spare_node;
+	u32 marks;
+	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
+};
+
+/**
+ * struct iopf_freed - groups whose memory is to be given back, see iopf_freed_end()
+ * @first: by spare_node
+ * @last: the last of them
+ * @nr: how many
+ */
+struct iopf_freed {
+	struct llist_node *first;
+	struct llist_node *last;
+	int nr;
+};
+
+static inline struct iopf_grp *to_iopf_grp(struct iopf_group *group)
+{
+	return container_of(group, struct iopf_grp, pub);
+}
+
+/* The group's device: valid as long as the group. */
+static inline struct iopf_dev *iopf_grp_dev(struct iopf_grp *grp)
+{
+	return to_iopf_dev(grp->pub.fault_param);
+}
+
+/* memory.c */
+int iopf_reserve_init(struct iopf_q *q);
+void iopf_reserve_exit(struct iopf_q *q);
+struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev);
+void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed);
+void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed);
+void iopf_spare_free(struct iopf_dev *idev);
+bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
+
+/* group.c */
+struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
+			      const struct iommu_fault *fault);
+void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed);
+void iopf_grp_put(struct iopf_grp *grp);
+struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
+			       const struct iopf_key *key);
+struct iopf_grp *iopf_grp_next(struct iopf_grp *grp);
+bool iopf_grp_room(struct iopf_dev *idev, bool whole);
+void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
+			  const struct iommu_fault *fault);
+void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
+		       const struct iommu_fault *fault);
+
+/* One request more for @grp, which has a slot for it. */
+static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
+				   const struct iommu_fault *fault)
+{
+	struct iopf_fault *request = grp->slot++;
+
+	lockdep_assert_held(&idev->lock);
+	grp->nr_slots--;
+	request->fault = *fault;
+	list_add_tail(&request->list, &grp->pub.faults);
+	grp->pub.fault_count++;
+	idev->nr_partial++;
+}
+
+/* stats.c */
+/* The time in ns from the last request of @grp to its answer, 0 if not measured. */
+static inline u64 iopf_age(const struct iopf_grp *grp)
+{
+	return grp->times.begun && grp->times.complete && grp->times.sent ?
+	       grp->times.sent - grp->times.complete : 0;
+}
+
+void iopf_count_answer(struct iopf_grp *grp);
+void iopf_count_time(struct iopf_dev *idev, enum iopf_phase phase, u64 since);
+
+#endif /* __IOPF_GROUP_H */
