@@ -230,6 +230,15 @@ static void remove_asleep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100, fake->answers);
 }
 
+/* Until @nr groups of @lane wait for a worker, or for five seconds. */
+static void wait_queued(struct iopf_lane *lane, unsigned int nr)
+{
+	unsigned long end = jiffies + 5 * HZ;
+
+	while (READ_ONCE(lane->nr_queued) != nr && time_before(jiffies, end))
+		msleep(20);
+}
+
 /* A lane's faults may sleep, as many as it has workers; the rest waits. */
 static void bounded_sleepers(struct kunit *test)
 {
@@ -243,9 +252,11 @@ static void bounded_sleepers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i < 100; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	msleep(50);
 	spin_lock(&idev->lock);
 	lane = iopf_lane_find(idev, &key);
+	spin_unlock(&idev->lock);
+	wait_queued(lane, 100 - IOPF_LANE_WORKERS);
+	spin_lock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, IOPF_LANE_WORKERS, lane->nr_scheduled);
 	KUNIT_EXPECT_EQ(test, 100 - IOPF_LANE_WORKERS, lane->nr_queued);
 	spin_unlock(&idev->lock);
