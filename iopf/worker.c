@@ -36,7 +36,6 @@
  */
 #define IOPF_CPU_WORKERS	(WQ_MAX_ACTIVE / 2)
 
-
 /* Workers of all lanes that are scheduled on a CPU. */
 static DEFINE_PER_CPU(atomic_t, iopf_cpu_workers);
 
