@@ -21,9 +21,7 @@ static void iopf_disown(struct iopf_grp *grp)
 		iopf_worker_disturb(grp);
 		return;
 	}
-	list_del_init(&grp->pub.node);
-	grp->lane->nr_queued--;
-	grp->lane->queued_pages -= grp->pub.fault_count;
+	iopf_lane_unqueue(grp);
 	/* The lane's reference; the library's is still there. */
 	refcount_dec(&grp->users);
 }

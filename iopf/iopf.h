@@ -5,7 +5,7 @@
  * A page request walks the files in this order:
  *
  *	report.c    checks it (request.h) and finds out whom its group belongs to
- *	group.c     joins it to its group, which table.c finds
+ *	group.c     joins it to its group, which table.h finds
  *	lane.c      queues a complete group of an SVA domain on its PASID's lane
  *	worker.c    takes groups from lanes, on the workqueue
  *	fault.c     asks the mm for the pages, prefault.c for those that may follow

@@ -163,6 +163,17 @@ static inline void iopf_lane_unuse(struct iopf_lane *lane)
 		iopf_lane_idle(lane);
 }
 
+/* @grp, in its lane's queue, is not to be handled by the next worker any more. */
+static inline void iopf_lane_unqueue(struct iopf_grp *grp)
+{
+	struct iopf_lane *lane = grp->lane;
+
+	lockdep_assert_held(&lane->idev->lock);
+	list_del_init(&grp->pub.node);
+	lane->nr_queued--;
+	lane->queued_pages -= grp->pub.fault_count;
+}
+
 struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,
 				   struct iopf_grp *grp);
 void iopf_lanes_destroy(struct iopf_dev *idev);

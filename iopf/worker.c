@@ -135,30 +135,18 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	return true;
 }
 
-/* The next group that nobody handles. Its holder is the caller now. */
-static struct iopf_grp *iopf_lane_pop(struct iopf_lane *lane)
-{
-	struct iopf_grp *grp;
-
-	lockdep_assert_held(&lane->idev->lock);
-	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
-	if (grp) {
-		list_del_init(&grp->pub.node);
-		lane->nr_queued--;
-		lane->queued_pages -= grp->pub.fault_count;
-	}
-	return grp;
-}
-
 /* The next group for @worker, NULL if there is none. */
 static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 {
 	struct iopf_dev *idev = worker->lane->idev;
 	struct iopf_grp *grp;
 
-	grp = iopf_lane_pop(worker->lane);
+	lockdep_assert_held(&idev->lock);
+	grp = list_first_entry_or_null(&worker->lane->queue, struct iopf_grp,
+				       pub.node);
 	if (!grp)
 		return NULL;
+	iopf_lane_unqueue(grp);
 	worker->grp = grp;
 	worker->task = current;
 	grp->times.taken = iopf_now();
@@ -214,14 +202,19 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 	return grp;
 }
 
-/* @worker has been queued, and now runs. Others may have left it their answers. */
-static void iopf_worker_begin(struct iopf_worker *worker)
+/*
+ * @worker was queued, or has @polled, and now runs. Others may have left it their
+ * answers.
+ */
+static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 {
 	struct iopf_lane *lane = worker->lane;
 	LIST_HEAD(claimed);
 
 	spin_lock(&lane->idev->lock);
 	lane->nr_waiting--;
+	if (polled)
+		iopf_poll_done(lane);
 	list_splice_init(&lane->claimed, &claimed);
 	spin_unlock(&lane->idev->lock);
 	iopf_send(&claimed);
@@ -296,9 +289,6 @@ static bool iopf_worker_poll(struct iopf_worker *worker, u64 begun)
 		return false;
 
 	iopf_poll(lane, per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
-	spin_lock(&idev->lock);
-	iopf_poll_done(lane);
-	spin_unlock(&idev->lock);
 	return true;
 }
 
@@ -311,12 +301,13 @@ static void iopf_worker_fn(struct work_struct *work)
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
 	u64 begun = local_clock();
-	unsigned int groups;
+	bool polled = false;
 
 	do {
-		iopf_worker_begin(worker);
-		groups = iopf_worker_run(worker);
-	} while (groups == 1 && iopf_worker_poll(worker, begun));
+		iopf_worker_begin(worker, polled);
+		polled = iopf_worker_run(worker) == 1 &&
+			 iopf_worker_poll(worker, begun);
+	} while (polled);
 	iopf_worker_end(worker);
 }
 
