@@ -519,7 +519,7 @@ inline send_held()
  * A thread of the workqueue. It may have done its share after any group.
  *
  * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_step iopf_worker_claim
- *	iopf_worker_take iopf_worker_end iopf_lane_pop iopf_mm_enter iopf_fault_group
+ *	iopf_worker_take iopf_worker_end iopf_lane_unqueue iopf_mm_enter iopf_fault_group
  *	iopf_mm_leave
  */
 proctype thread(byte w)

@@ -73,7 +73,7 @@ functions()
 		sort -u >"$tmp/functions"
 	: >"$tmp/log"
 	while read -r name; do
-		grep -qE "^([a-z].*[ *])?$name\(" "$TOP"/iopf/*.c "$TOP"/iopf/iopf.h ||
+		grep -qE "^([a-z].*[ *])?$name\(" "$TOP"/iopf/*.[ch] ||
 			echo "iopf/ has no $name()" >>"$tmp/log"
 	done <"$tmp/functions"
 	if [ -s "$tmp/log" ] || [ ! -s "$tmp/functions" ]; then
