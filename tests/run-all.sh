@@ -79,7 +79,7 @@ expect_failure()
 	[ $status = 1 ]
 }
 
-cases=$(cat "$TOP"/tests/kunit/*.c | grep -c 'KUNIT_CASE(')
+cases=$(cat "$TOP"/tests/kunit/*.c | grep -cE 'KUNIT_CASE(_SLOW)?\(')
 rm -rf "$RESULTS"
 mkdir -p "$RESULTS"
 start=$SECONDS

@@ -230,45 +230,6 @@ static void remove_asleep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100, fake->answers);
 }
 
-/* Until @nr groups of @lane wait for a worker, or for five seconds. */
-static void wait_queued(struct iopf_lane *lane, unsigned int nr)
-{
-	unsigned long end = jiffies + 5 * HZ;
-
-	while (READ_ONCE(lane->nr_queued) != nr && time_before(jiffies, end))
-		msleep(20);
-}
-
-/* A lane's faults may sleep, as many as it has workers; the rest waits. */
-static void bounded_sleepers(struct kunit *test)
-{
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
-	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_key key = { true, FAKE_SVA_PASID };
-	struct iopf_lane *lane;
-	int i;
-
-	mmap_write_lock(current->mm);
-	for (i = 0; i < 100; i++)
-		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	spin_lock(&idev->lock);
-	lane = iopf_lane_find(idev, &key);
-	spin_unlock(&idev->lock);
-	wait_queued(lane, 100 - IOPF_LANE_WORKERS);
-	spin_lock(&idev->lock);
-	KUNIT_EXPECT_EQ(test, IOPF_LANE_WORKERS, lane->nr_scheduled);
-	KUNIT_EXPECT_EQ(test, 100 - IOPF_LANE_WORKERS, lane->nr_queued);
-	spin_unlock(&idev->lock);
-	/* Another PASID is served as if nothing were. */
-	fake_last(fake, FAKE_PASID, 1, 0);
-	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
-	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 101));
-}
-
 struct reporter {
 	struct fake *fake;
 	unsigned long addr;
@@ -348,7 +309,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(forget_device),
 	KUNIT_CASE(unbound_and_flushed),
 	KUNIT_CASE(remove_asleep),
-	KUNIT_CASE(bounded_sleepers),
 	KUNIT_CASE(storm),
 	{ }
 };
