@@ -44,6 +44,21 @@ static int iopf_cpu_load(unsigned int cpu)
 	return atomic_read(per_cpu_ptr(&iopf_cpu_workers, cpu));
 }
 
+/* Each in turn of those that are not set apart, but not @this and not @avoid. */
+static unsigned int iopf_other_cpu(const struct cpumask *allowed,
+				   unsigned int this, unsigned int avoid)
+{
+	unsigned int cpu;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		cpu = cpumask_any_and_distribute(allowed, cpu_online_mask);
+		if (cpu != this && cpu != avoid)
+			return cpu;
+	}
+	return nr_cpu_ids;
+}
+
 /*
  * The CPU for a worker: this one, where the request is warm in the cache, unless
  * another one has less to do. Not @avoid if possible, and never one that was set
@@ -53,18 +68,15 @@ static unsigned int iopf_pick_cpu(unsigned int avoid)
 {
 	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
 	unsigned int this = raw_smp_processor_id();
+	bool good = this != avoid && cpumask_test_cpu(this, allowed);
 	unsigned int other;
 
-	if (this != avoid && !iopf_cpu_load(this) &&
-	    cpumask_test_cpu(this, allowed))
+	if (good && !iopf_cpu_load(this))
 		return this;
-	other = cpumask_any_and_distribute(allowed, cpu_online_mask);
-	if (other == avoid)
-		other = cpumask_any_and_distribute(allowed, cpu_online_mask);
+	other = iopf_other_cpu(allowed, this, avoid);
 	if (other >= nr_cpu_ids)
-		return this;
-	if (this == avoid || !cpumask_test_cpu(this, allowed) ||
-	    iopf_cpu_load(other) < iopf_cpu_load(this))
+		return good || avoid >= nr_cpu_ids ? this : avoid;
+	if (!good || iopf_cpu_load(other) < iopf_cpu_load(this))
 		return other;
 	return this;
 }

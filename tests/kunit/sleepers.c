@@ -11,14 +11,15 @@
 
 #include "fake.h"
 
-static struct iopf_lane *sleepers_lane(struct fake *fake)
+static const struct iopf_key sva_key = { true, FAKE_SVA_PASID };
+
+static struct iopf_lane *find_lane(struct fake *fake, const struct iopf_key *key)
 {
-	struct iopf_key key = { true, FAKE_SVA_PASID };
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
 
 	spin_lock(&idev->lock);
-	lane = iopf_lane_find(idev, &key);
+	lane = iopf_lane_find(idev, key);
 	spin_unlock(&idev->lock);
 	return lane;
 }
@@ -44,7 +45,7 @@ static void bounded_sleepers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i < 100; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	lane = sleepers_lane(fake);
+	lane = find_lane(fake, &sva_key);
 	wait_queued(lane, 100 - IOPF_LANE_WORKERS);
 	spin_lock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, IOPF_LANE_WORKERS, lane->nr_scheduled);
@@ -96,6 +97,34 @@ static struct mm_struct *gone_mm(struct kunit *test)
 	mmgrab(mm);
 	mmput(mm);
 	return mm;
+}
+
+/* Workers of a new lane go where there are fewest, even if it is not here. */
+static void spread_over_cpus(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct iommu_attach_handle handles[16];
+	struct fake *fake = test->priv;
+	struct iopf_key key = { true };
+	int balance = 0;
+	int first = -1;
+	int i;
+
+	if (num_online_cpus() != 2)
+		kunit_skip(test, "wants 2 CPUs");
+	attach_many(test, &fake->sva, handles, ARRAY_SIZE(handles));
+	mmap_write_lock(current->mm);
+	for (i = 0; i < ARRAY_SIZE(handles); i++) {
+		key.pasid = FIRST_PASID + i;
+		fake_last(fake, key.pasid, 0, addr);
+		if (!i)
+			first = find_lane(fake, &key)->cpu;
+		balance += find_lane(fake, &key)->cpu == first ? 1 : -1;
+		KUNIT_EXPECT_LE(test, abs(balance), 1);
+	}
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, ARRAY_SIZE(handles)));
+	detach_many(fake, &fake->sva, ARRAY_SIZE(handles));
 }
 
 static unsigned int nr_asleep(struct fake *fake)
@@ -182,7 +211,7 @@ static void keep_answer_back(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i <= KEPT; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	lane = sleepers_lane(fake);
+	lane = find_lane(fake, &sva_key);
 	wait_queued(lane, 1);
 	spin_lock(&idev->lock);
 	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
@@ -270,6 +299,7 @@ static void kept_back_and_forgotten(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(bounded_sleepers),
+	KUNIT_CASE(spread_over_cpus),
 	KUNIT_CASE_SLOW(crowd_of_sleepers),
 	KUNIT_CASE(kept_back_and_flushed),
 	KUNIT_CASE(kept_back_and_all_flushed),
