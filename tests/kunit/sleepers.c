@@ -62,28 +62,27 @@ static void bounded_sleepers(struct kunit *test)
 
 #define FIRST_PASID	1000
 
-/* Attach @domain to PASIDs from %FIRST_PASID on, as many as the handles. */
-static void attach_many(struct kunit *test, struct iommu_domain *domain,
-			struct iommu_attach_handle *handles, unsigned int nr)
+/* The test's address space at @nr PASIDs from %FIRST_PASID on, too. */
+static void attach_many(struct kunit *test, struct iommu_attach_handle *handles,
+			unsigned int nr)
 {
 	struct fake *fake = test->priv;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_EQ(test, 0,
-				iommu_attach_device_pasid(domain,
+				iommu_attach_device_pasid(&fake->sva,
 							  fake_dev(fake),
 							  FIRST_PASID + i,
 							  &handles[i]));
 }
 
-static void detach_many(struct fake *fake, struct iommu_domain *domain,
-			unsigned int nr)
+static void detach_many(struct fake *fake, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		iommu_detach_device_pasid(domain, fake_dev(fake),
+		iommu_detach_device_pasid(&fake->sva, fake_dev(fake),
 					  FIRST_PASID + i);
 }
 
@@ -106,25 +105,27 @@ static void spread_over_cpus(struct kunit *test)
 	struct iommu_attach_handle handles[16];
 	struct fake *fake = test->priv;
 	struct iopf_key key = { true };
+	unsigned int first = 0;
+	unsigned int cpu;
 	int balance = 0;
-	int first = -1;
 	int i;
 
 	if (num_online_cpus() != 2)
 		kunit_skip(test, "wants 2 CPUs");
-	attach_many(test, &fake->sva, handles, ARRAY_SIZE(handles));
+	attach_many(test, handles, ARRAY_SIZE(handles));
 	mmap_write_lock(current->mm);
 	for (i = 0; i < ARRAY_SIZE(handles); i++) {
 		key.pasid = FIRST_PASID + i;
 		fake_last(fake, key.pasid, 0, addr);
+		cpu = find_lane(fake, &key)->cpu;
 		if (!i)
-			first = find_lane(fake, &key)->cpu;
-		balance += find_lane(fake, &key)->cpu == first ? 1 : -1;
+			first = cpu;
+		balance += cpu == first ? 1 : -1;
 		KUNIT_EXPECT_LE(test, abs(balance), 1);
 	}
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, ARRAY_SIZE(handles)));
-	detach_many(fake, &fake->sva, ARRAY_SIZE(handles));
+	detach_many(fake, ARRAY_SIZE(handles));
 }
 
 static unsigned int nr_asleep(struct fake *fake)
@@ -175,7 +176,7 @@ static void crowd_of_sleepers(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, handles);
 	KUNIT_ASSERT_EQ(test, 0,
 			iopf_device_set_limits(fake_dev(fake), &limits));
-	attach_many(test, &fake->sva, handles, nr);
+	attach_many(test, handles, nr);
 
 	mmap_write_lock(current->mm);
 	for (i = 0; i < groups; i++)
@@ -190,10 +191,10 @@ static void crowd_of_sleepers(struct kunit *test)
 	mmap_write_unlock(current->mm);
 
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, groups + 1));
-	detach_many(fake, &fake->sva, nr);
+	detach_many(fake, nr);
 }
 
-#define KEPT		(IOPF_LANE_WORKERS)
+#define KEPT		IOPF_LANE_WORKERS
 
 /*
  * All workers of a lane sleep, and one of them has kept back the answer of group %KEPT,
