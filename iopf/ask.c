@@ -2,14 +2,10 @@
 /*
  * I/O page fault queue: asking a registered handler
  *
- * The way of a request that is not as simple as most: somebody has registered for
- * the device's faults, or the request has a mark and may be owed an answer although
- * it is not the last of its group.
- *
- * What is owed an answer becomes a complete group before anybody is asked, so that
- * deadline, flush and removal watch over it like over any other, and its answer is
- * claimed as any other's. While the handler has it, the group is parked: nobody
- * faults on it. Then it is answered, or goes on to where it would have gone.
+ * A request that no answer is owed for is shown to the handler before it is taken in.
+ * One that is owed an answer becomes a complete group first, so that timeout, flush and
+ * removal see it like any other. While the handler owns the group no worker does. Then
+ * the handler answers it, or it continues to where it would have gone.
  */
 #include <linux/export.h>
 #include <trace/events/iopf.h>
@@ -17,160 +13,85 @@
 #include "handler.h"
 #include "iopf.h"
 
-bool iopf_has_handler(struct device *dev)
+static int iopf_call(struct iopf_handler *handler,
+		     const struct iopf_request *request, struct iopf_grp *grp)
 {
-	struct iopf_dev *idev;
-	bool ret;
+	struct iopf_event event = { .request = *request, .grp = grp };
 
-	rcu_read_lock();
-	idev = iopf_dev_rcu(dev);
-	ret = idev && rcu_access_pointer(idev->handler);
-	rcu_read_unlock();
-	return ret;
+	return handler->handler(&event.request.fault, handler->data);
 }
 
-static bool iopf_is_owed(const struct iopf_request *request)
+/* Stop markers and refused requests are not for handlers. */
+static bool iopf_is_shown(const struct iopf_request *request)
 {
-	return iopf_is_last(&request->fault) || request->marks;
-}
-
-/* A request that did not make it into a group. */
-static int iopf_refuse_owed(struct iopf_dev *idev, struct device *dev,
-			    const struct iopf_request *request, int error)
-{
-	/* Of two last requests with the same index one is owed an answer. */
-	if (iopf_is_owed(request) && error != -EEXIST &&
-	    !iopf_is_stop_marker(&request->fault))
-		iopf_send_invalid(idev, dev, request);
-	return error;
-}
-
-/* The caller gets a reference of the group's holder. */
-static void iopf_park(struct iopf_dev *idev, struct iopf_grp *grp,
-		      const struct iopf_request *request,
-		      struct iopf_handler *handler)
-{
-	lockdep_assert_held(&idev->lock);
-	grp->marks = request->marks;
-	if (request->marks & IOPF_REQUEST_PRIVATE_DATA)
-		memcpy(grp->pub.last_fault.fault.prm.private_data,
-		       request->private_data, sizeof(request->private_data));
-	grp->handled = handler ? IOPF_BY_PAIR : IOPF_PARKED;
-	idev->nr_handled += grp->handled > IOPF_PARKED;
-	grp->parked_mm = grp->mm;
-	grp->mm = NULL;
+	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&
+	       !iopf_is_stop_marker(&request->fault) &&
+	       !(request->marks & IOPF_REQUEST_REFUSED);
 }
 
 /*
- * A complete, parked group for a request that is owed an answer: the group that it
- * is the last one of, or one of its own. @handler becomes NULL if he has left
- * meanwhile: nobody would wait for his answer.
+ * Ask @handler, or NULL, whether a request is to be taken in:
+ * %IOMMU_FAULT_STATUS_CONTINUE. 0 if the handler keeps it, or an error.
  */
-static struct iopf_grp *iopf_take_owed(struct iopf_dev *idev,
-				       struct device *dev,
-				       const struct iopf_request *request,
-				       struct iopf_handler **handler)
-{
-	const struct iommu_fault *fault = &request->fault;
-	struct iopf_key key = iopf_key(fault);
-	struct iopf_grp *grp = NULL;
-
-	spin_lock(&idev->lock);
-	idev->stats.requests++;
-	if (iopf_is_last(fault))
-		grp = iopf_grp_find(idev, &key);
-	else
-		key.pasid_valid |= IOPF_KEY_SOLO;
-	if (!grp) {
-		grp = iopf_begin_group(idev, dev, &key, fault, true);
-	} else if (grp->state != IOPF_PARTIAL) {
-		idev->stats.malformed++;
-		grp = ERR_PTR(-EEXIST);
-	}
-	if (!IS_ERR(grp)) {
-		if (rcu_access_pointer(idev->handler) != *handler)
-			*handler = NULL;
-		iopf_grp_complete(idev, grp, fault);
-		iopf_park(idev, grp, request, *handler);
-	}
-	spin_unlock(&idev->lock);
-	return grp;
-}
-
-/*
- * Let a parked group go on to its domain. -EINVAL: it was answered meanwhile, or
- * went on before. The caller has a reference.
- */
-static int iopf_go_on(struct iopf_dev *idev, struct device *dev,
-		      struct iopf_grp *grp)
-{
-	struct iommu_fault *fault = &grp->pub.last_fault.fault;
-	struct iopf_worker *worker = NULL;
-	struct mm_struct *mm = NULL;
-	bool malformed = false;
-	bool mine;
-
-	spin_lock(&idev->lock);
-	mine = grp->state == IOPF_PENDING && grp->handled;
-	if (mine) {
-		idev->nr_handled -= grp->handled > IOPF_PARKED;
-		grp->handled = IOPF_NOT_HANDLED;
-		mm = grp->parked_mm;
-		grp->mm = mm;
-		grp->parked_mm = NULL;
-		malformed = mm && iopf_is_malformed(dev, mm, fault);
-		idev->stats.malformed += malformed;
-		/* To a domain's handler all groups are whole. */
-		if (!mm)
-			fault->prm.flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-		if (!malformed)
-			refcount_inc(&grp->users);
-		if (mm && !malformed)
-			worker = iopf_lane_push(grp->lane, grp);
-	}
-	spin_unlock(&idev->lock);
-
-	if (worker)
-		iopf_worker_queue(worker);
-	if (malformed)
-		iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
-	if (!mine || malformed)
-		return -EINVAL;
-	return mm ? 0 : iopf_hand_over(dev, grp);
-}
-
-static int iopf_ask_owed(struct iopf_dev *idev, struct device *dev,
-			 struct iopf_handler *handler,
-			 const struct iopf_request *request)
+int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
+	       const struct iopf_request *request)
 {
 	struct iopf_key key = iopf_key(&request->fault);
-	struct iopf_event event = { .request = *request };
-	int ret = IOMMU_FAULT_STATUS_CONTINUE;
-	struct iopf_grp *grp;
+	int ret;
 
-	if (handler && iopf_is_quarantined(handler, &key)) {
-		spin_lock(&idev->lock);
-		idev->stats.quarantined++;
-		spin_unlock(&idev->lock);
-		return iopf_refuse_owed(idev, dev, request, -EBUSY);
+	if (!handler || !iopf_is_shown(request) ||
+	    !iopf_fits(idev, &request->fault))
+		return IOMMU_FAULT_STATUS_CONTINUE;
+	if (!iopf_is_owed(request)) {
+		ret = iopf_call(handler, request, NULL);
+		return ret > IOMMU_FAULT_STATUS_CONTINUE ? -EINVAL : ret;
 	}
-	grp = iopf_take_owed(idev, dev, request, &handler);
-	if (IS_ERR(grp))
-		return iopf_refuse_owed(idev, dev, request, PTR_ERR(grp));
-	/* It has lost a request: this answers it. */
-	if (grp->rejected) {
-		ret = iopf_hand_over(dev, grp);
-		iopf_expect_none(handler, &key);
-		return ret;
-	}
+	if (!iopf_is_quarantined(handler, &key))
+		return IOMMU_FAULT_STATUS_CONTINUE;
+	spin_lock(&idev->lock);
+	idev->stats.quarantined++;
+	spin_unlock(&idev->lock);
+	return -EBUSY;
+}
 
-	event.grp = grp;
-	if (handler)
-		ret = handler->handler(&event.request.fault, handler->data);
+/*
+ * Let a group of a registered handler continue to its domain. -EINVAL: it was answered
+ * meanwhile, or has continued before. The caller has a reference.
+ */
+static int iopf_continue(struct iopf_dev *idev, struct device *dev,
+			 struct iopf_grp *grp)
+{
+	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
+	int ret = -EINVAL;
+
+	spin_lock(&idev->lock);
+	if (grp->owner == IOPF_OWNER_HANDLER) {
+		grp->by_pair = false;
+		if (grp->mm && iopf_is_malformed(dev, grp->mm,
+						 &grp->pub.last_fault.fault)) {
+			idev->stats.malformed++;
+			grp->rejected = true;
+		}
+		ret = iopf_route(idev, grp, NULL, &taken);
+	}
+	spin_unlock(&idev->lock);
+	return iopf_end_take(dev, ret, &taken);
+}
+
+/*
+ * Ask @handler about a complete group that it owns, which @request has completed. The
+ * caller's reference to @grp goes.
+ */
+int iopf_ask(struct iopf_dev *idev, struct device *dev,
+	     struct iopf_handler *handler, const struct iopf_request *request,
+	     struct iopf_grp *grp)
+{
+	int ret = iopf_call(handler, request, grp);
+
 	if (ret != IOMMU_FAULT_STATUS_HANDLED)
-		iopf_expect_none(handler, &key);
+		iopf_expect_none(handler, &grp->key);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
-		ret = iopf_go_on(idev, dev, grp);
+		ret = iopf_continue(idev, dev, grp);
 	} else if (ret != IOMMU_FAULT_STATUS_HANDLED) {
 		iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
 		ret = ret < 0 ? ret : -EINVAL;
@@ -179,58 +100,8 @@ static int iopf_ask_owed(struct iopf_dev *idev, struct device *dev,
 	return ret;
 }
 
-/* A request that no answer is owed for: it is noted, or joins its group. */
-static int iopf_ask_partial(struct iopf_dev *idev, struct device *dev,
-			    struct iopf_handler *handler,
-			    const struct iopf_request *request)
-{
-	struct iopf_event event = { .request = *request };
-	struct iopf_grp *complete;
-	int ret = IOMMU_FAULT_STATUS_CONTINUE;
-
-	if (handler)
-		ret = handler->handler(&event.request.fault, handler->data);
-	if (ret == IOMMU_FAULT_STATUS_CONTINUE)
-		return iopf_take_request(idev, dev, &request->fault,
-					 false, &complete);
-	return ret <= 0 ? ret : -EINVAL;
-}
-
-/*
- * Report a request that somebody has registered for, or that has a mark. As all
- * reports it sees to the answer, whatever it returns.
- */
-int iopf_ask(struct device *dev, const struct iopf_request *request)
-{
-	const struct iommu_fault *fault = &request->fault;
-	struct iopf_key key = iopf_key(fault);
-	struct iopf_handler *handler;
-	struct iopf_dev *idev;
-	int ret = 0;
-
-	if (fault->type != IOMMU_FAULT_PAGE_REQ)
-		return -EINVAL;
-	trace_iopf_report(dev, fault);
-	idev = iopf_dev_get(dev);
-	if (!idev)
-		return iopf_refuse_owed(NULL, dev, request, -ENODEV);
-
-	handler = iopf_handler_get(idev);
-	if (iopf_is_stop_marker(fault))
-		iopf_stop_pasid(idev, &key);
-	else if (iopf_is_too_wide(idev, fault))
-		ret = iopf_refuse_owed(idev, dev, request, -EINVAL);
-	else if (iopf_is_owed(request))
-		ret = iopf_ask_owed(idev, dev, handler, request);
-	else
-		ret = iopf_ask_partial(idev, dev, handler, request);
-	iopf_handler_put(handler);
-	iopf_dev_put(idev);
-	return ret;
-}
-
-/* The parked group that @fault made complete; the caller gets a reference. */
-static struct iopf_grp *iopf_find_parked(struct iopf_dev *idev,
+/* The handler's group that @fault made complete; the caller gets a reference. */
+static struct iopf_grp *iopf_find_asked(struct iopf_dev *idev,
 					 const struct iommu_fault *fault)
 {
 	struct iopf_key key = iopf_key(fault);
@@ -240,7 +111,7 @@ static struct iopf_grp *iopf_find_parked(struct iopf_dev *idev,
 		key.pasid_valid |= IOPF_KEY_SOLO;
 	spin_lock(&idev->lock);
 	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
-		if (grp->handled &&
+		if (grp->owner == IOPF_OWNER_HANDLER &&
 		    grp->pub.last_fault.fault.prm.addr == fault->prm.addr)
 			break;
 	if (grp)
@@ -270,8 +141,9 @@ static struct iopf_grp *iopf_find_parked(struct iopf_dev *idev,
  */
 int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 {
+	const struct iopf_request request = { .fault = *fault };
+	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	struct device *dev = cookie;
-	struct iopf_grp *complete;
 	struct iopf_dev *idev;
 	struct iopf_grp *grp;
 	int ret = -EINVAL;
@@ -281,13 +153,15 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 	idev = iopf_dev_get(dev);
 	if (!idev)
 		return -ENODEV;
-	grp = iopf_find_parked(idev, fault);
+	grp = iopf_find_asked(idev, fault);
 	if (grp) {
-		ret = iopf_go_on(idev, dev, grp);
+		ret = iopf_continue(idev, dev, grp);
 		iopf_grp_put(grp);
 	} else if (!iopf_is_last(fault)) {
-		ret = iopf_take_request(idev, dev, fault, false,
-					&complete);
+		spin_lock(&idev->lock);
+		ret = iopf_take(idev, dev, &request, NULL, &taken);
+		spin_unlock(&idev->lock);
+		ret = iopf_end_take(dev, ret, &taken);
 	}
 	iopf_dev_put(idev);
 	return ret;

@@ -35,7 +35,7 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
  * @latency: answers by their latency
  * @partial: requests that wait for the last one of their group
  * @pending: complete groups that are not answered
- * @handled: those of them that a registered handler has
+ * @handled: those of them that a registered handler owns
  * @lanes: lanes
  */
 struct iopf_sums {
@@ -181,17 +181,14 @@ static int iopf_pasids_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(iopf_pasids);
 
-/* Who has the group now. */
-static const char *iopf_holder(struct iopf_grp *grp)
-{
-	if (grp->state == IOPF_PARTIAL)
-		return "partial";
-	if (grp->handled)
-		return "registered";
-	if (!grp->mm)
-		return "handler";
-	return list_empty(&grp->pub.node) ? "worker" : "queued";
-}
+static const char * const iopf_owners[IOPF_NR_OWNERS] = {
+	[IOPF_OWNER_ASSEMBLING] = "assembling",
+	[IOPF_OWNER_QUEUED] = "queued",
+	[IOPF_OWNER_WORKER] = "worker",
+	[IOPF_OWNER_DOMAIN] = "domain",
+	[IOPF_OWNER_HANDLER] = "handler",
+	[IOPF_OWNER_CLAIMED] = "claimed",
+};
 
 static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 {
@@ -201,7 +198,7 @@ static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 		iopf_show_pasid(file, iopf_key_has_pasid(&grp->key),
 				grp->key.pasid);
 		seq_printf(file, " %u %zu %s %u\n", grp->key.grpid,
-			   grp->pub.fault_count, iopf_holder(grp),
+			   grp->pub.fault_count, iopf_owners[grp->owner],
 			   jiffies_to_msecs(jiffies - grp->since));
 	}
 }
@@ -212,7 +209,7 @@ static int iopf_groups_show(struct seq_file *file, void *unused)
 	struct iopf_lane *lane;
 	unsigned long index;
 
-	seq_puts(file, "pasid grpid requests holder age_ms\n");
+	seq_puts(file, "pasid grpid requests owner age_ms\n");
 	spin_lock(&idev->lock);
 	xa_for_each(&idev->lanes, index, lane) {
 		iopf_show_groups(file, &lane->partial);

@@ -230,7 +230,7 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
  */
 static bool iopf_is_answered(struct iopf_grp *grp)
 {
-	return READ_ONCE(grp->state) == IOPF_ANSWERED;
+	return READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED;
 }
 
 static enum iommu_page_response_code

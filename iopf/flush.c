@@ -14,28 +14,21 @@
 /* How long iopf_queue_flush_dev() lets groups end by themselves. */
 #define IOPF_FLUSH_GRACE_MS	100
 
-/* A claimed group that this library was to handle need not be handled. */
-static void iopf_disown(struct iopf_grp *grp)
-{
-	if (list_empty(&grp->pub.node)) {
-		iopf_worker_disturb(grp);
-		return;
-	}
-	iopf_lane_unqueue(grp);
-	/* The lane's reference; the library's is still there. */
-	refcount_dec(&grp->users);
-}
-
-/* Take a group away from whoever has it. The caller will answer it. */
+/* Take a group away from its owner. The caller will answer it. */
 void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
 {
-	bool handled = grp->mm && grp->state == IOPF_PENDING;
+	enum iopf_owner owner = grp->owner;
 
-	if (grp->handled == IOPF_BY_PAIR)
+	if (owner == IOPF_OWNER_HANDLER && grp->by_pair)
 		iopf_expect_late(grp);
 	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
-	if (handled)
-		iopf_disown(grp);
+	if (owner == IOPF_OWNER_QUEUED) {
+		iopf_lane_unqueue(grp);
+		/* The lane's reference; the library's is still there. */
+		refcount_dec(&grp->users);
+	} else if (owner == IOPF_OWNER_WORKER) {
+		iopf_worker_disturb(grp);
+	}
 }
 
 void iopf_claim_partial(struct iopf_lane *lane, int code,
@@ -58,7 +51,7 @@ static void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
 		if (grp->seq > seq)
 			break;
-		if (grp->mm || all)
+		if (iopf_grp_is_faulting(grp) || all)
 			iopf_claim_early(grp, code, claimed);
 	}
 }
@@ -147,7 +140,7 @@ static bool iopf_handled_up_to(struct iopf_dev *idev, u64 seq)
 		list_for_each_entry(grp, &lane->pending, pub.pending_node) {
 			if (grp->seq > seq)
 				break;
-			if (grp->mm) {
+			if (iopf_grp_is_faulting(grp)) {
 				handled = false;
 				break;
 			}

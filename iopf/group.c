@@ -5,11 +5,49 @@
  * A group is found by its key in the device's table from its first request
  * until it is answered.
  */
+#include <kunit/static_stub.h>
 #include <linux/jiffies.h>
 #include <linux/sched/mm.h>
 #include <trace/events/iopf.h>
 
 #include "iopf.h"
+
+/* The owners that a group may go to from each of them. */
+static const u8 iopf_next_owners[IOPF_NR_OWNERS] = {
+	[IOPF_OWNER_ASSEMBLING] = BIT(IOPF_OWNER_QUEUED) |
+				  BIT(IOPF_OWNER_DOMAIN) |
+				  BIT(IOPF_OWNER_HANDLER) |
+				  BIT(IOPF_OWNER_CLAIMED),
+	[IOPF_OWNER_QUEUED] = BIT(IOPF_OWNER_WORKER) | BIT(IOPF_OWNER_CLAIMED),
+	[IOPF_OWNER_WORKER] = BIT(IOPF_OWNER_CLAIMED),
+	[IOPF_OWNER_DOMAIN] = BIT(IOPF_OWNER_CLAIMED),
+	[IOPF_OWNER_HANDLER] = BIT(IOPF_OWNER_QUEUED) |
+			       BIT(IOPF_OWNER_DOMAIN) |
+			       BIT(IOPF_OWNER_CLAIMED),
+	[IOPF_OWNER_CLAIMED] = 0,
+};
+
+/* A KUnit case takes this function's place to see the check fire. */
+void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner)
+{
+	KUNIT_STATIC_STUB_REDIRECT(iopf_grp_bad_owner, grp, owner);
+	WARN_ONCE(1, "group %u of PASID %u goes from owner %u to %u\n",
+		  grp->key.grpid, grp->key.pasid, grp->owner, owner);
+}
+
+/* Under iopf_dev.lock, see iopf_grp_set_owner(). */
+void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner)
+{
+	bool queued = !list_empty(&grp->pub.node);
+
+	if (!(iopf_next_owners[grp->owner] & BIT(owner)) ||
+	    (owner != IOPF_OWNER_ASSEMBLING && owner != IOPF_OWNER_CLAIMED &&
+	     !grp->seq) ||
+	    (iopf_grp_is_faulting(grp) && !grp->mm) ||
+	    (owner == IOPF_OWNER_QUEUED && !queued) ||
+	    (owner == IOPF_OWNER_WORKER && queued))
+		iopf_grp_bad_owner(grp, owner);
+}
 
 /* It may have been another group before. What its holder sets is left alone. */
 static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
@@ -21,11 +59,10 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
 	grp->pub.fault_param = &idev->pub;
 	refcount_set(&grp->users, 1);
 	grp->mm = NULL;
-	grp->parked_mm = NULL;
-	grp->state = IOPF_PARTIAL;
+	grp->owner = IOPF_OWNER_ASSEMBLING;
 	grp->rejected = false;
 	grp->prefaulted = 0;
-	grp->handled = IOPF_NOT_HANDLED;
+	grp->by_pair = false;
 	grp->seq = 0;
 	grp->times.begun = iopf_now();
 	grp->times.complete = 0;
@@ -75,8 +112,8 @@ void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 {
 	if (!refcount_dec_and_test(&grp->users))
 		return;
-	if (grp->mm || grp->parked_mm)
-		mmdrop(grp->mm ?: grp->parked_mm);
+	if (grp->mm)
+		mmdrop(grp->mm);
 	iopf_grp_free(idev, grp, freed);
 }
 
@@ -153,11 +190,10 @@ void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 	iopf_table_remove(&idev->table, &grp->table_node);
 	iopf_grp_close(idev, grp);
 	list_del_init(&grp->pub.pending_node);
-	if ((grp->mm || grp->parked_mm) && !--grp->lane->nr_mm)
+	if (grp->mm && !--grp->lane->nr_mm)
 		grp->lane->mm = NULL;
-	if (grp->state == IOPF_PENDING) {
+	if (grp->seq) {
 		idev->nr_pending--;
-		idev->nr_handled -= grp->handled > IOPF_PARKED;
 	} else {
 		idev->nr_partial -= grp->pub.fault_count;
 		idev->nr_rejected -= grp->rejected;
@@ -199,7 +235,7 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 	idev->joined = grp;
 }
 
-/* The last request is here; the group's holder gets a reference. */
+/* The last request is here. The caller finds the group's next owner: iopf_route(). */
 void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 		       const struct iommu_fault *fault)
 {
@@ -218,9 +254,6 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 	grp->lane->groups++;
 	grp->lane->requests += grp->pub.fault_count;
 	grp->seq = ++idev->seq;
-	/* Read without the lock by iopf_is_answered() only. */
-	WRITE_ONCE(grp->state, IOPF_PENDING);
-	refcount_inc(&grp->users);
 	list_move_tail(&grp->pub.pending_node, &grp->lane->pending);
 	grp->since = jiffies;
 	grp->times.complete = iopf_now();

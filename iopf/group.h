@@ -22,32 +22,27 @@
 #define IOPF_CHUNK_REQUESTS	16
 
 /**
- * enum iopf_state - the life of a group
- * @IOPF_PARTIAL: waits for its last request
- * @IOPF_PENDING: complete and owed an answer
- * @IOPF_ANSWERED: somebody has taken it upon himself to answer
+ * enum iopf_owner - who owns a group, and with it the right to answer it
+ * @IOPF_OWNER_ASSEMBLING: the device's table: the last request has not come
+ * @IOPF_OWNER_QUEUED: its PASID's lane, until a worker takes it
+ * @IOPF_OWNER_WORKER: the worker that handles its faults
+ * @IOPF_OWNER_DOMAIN: the iopf_handler of its domain, or the reporter that delivers
+ *	it there
+ * @IOPF_OWNER_HANDLER: the registered handler, or the reporter that asks it
+ * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
+ * @IOPF_NR_OWNERS: how many there are
  *
- * Only ever moves forward, under iopf_dev.lock. Whoever moves it to
- * @IOPF_ANSWERED sends the one answer.
+ * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. Every owner but
+ * @IOPF_OWNER_ASSEMBLING and @IOPF_OWNER_HANDLER has a reference to the group.
  */
-enum iopf_state {
-	IOPF_PARTIAL,
-	IOPF_PENDING,
-	IOPF_ANSWERED,
-};
-
-/**
- * enum iopf_handled - a registered handler's hold on a group
- * @IOPF_NOT_HANDLED: none
- * @IOPF_PARKED: none, but it would be his turn; goes on at once
- * @IOPF_BY_PAIR: he will answer by PASID and index
- * @IOPF_BY_COOKIE: he will answer by the cookie, which he has taken
- */
-enum iopf_handled {
-	IOPF_NOT_HANDLED,
-	IOPF_PARKED,
-	IOPF_BY_PAIR,
-	IOPF_BY_COOKIE,
+enum iopf_owner {
+	IOPF_OWNER_ASSEMBLING,
+	IOPF_OWNER_QUEUED,
+	IOPF_OWNER_WORKER,
+	IOPF_OWNER_DOMAIN,
+	IOPF_OWNER_HANDLER,
+	IOPF_OWNER_CLAIMED,
+	IOPF_NR_OWNERS,
 };
 
 /**
@@ -70,25 +65,24 @@ struct iopf_chunk {
  * @key: its identity, constant
  * @table_node: in iopf_dev.table until it is answered
  * @lane: the lane of its PASID, valid until it is answered
- * @mm: for SVA domains, the address space, referenced by mm_count; constant, but
- *	for what follows
- * @parked_mm: @mm while a registered handler has the group, as nobody is to fault
- *	on it; guarded by iopf_dev.lock
- * @state: guarded by iopf_dev.lock; readable without it where a stale
- *	@IOPF_PENDING does no harm
+ * @mm: for SVA domains, the address space, referenced by mm_count; constant
+ * @owner: guarded by iopf_dev.lock, set by iopf_grp_set_owner(); readable without
+ *	the lock where a stale @IOPF_OWNER_WORKER does no harm
  * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
  * @code: the answer, %IOPF_FORGET for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
  * @phase: the phase of its lane that it is answered in
- * @handled: &enum iopf_handled; guarded by iopf_dev.lock
- * @seq: place in the order of complete groups
+ * @by_pair: the registered handler that owns it answers by PASID and index, as it
+ *	has not taken the cookie; guarded by iopf_dev.lock
+ * @seq: place in the order of complete groups, 0 while it is not complete
  * @since: jiffies when it came to the list that it is on
  * @times: see there
  * @slot: room for the next request; guarded by iopf_dev.lock, as the next two
  * @nr_slots: how many there are from there on
  * @chunks: where @requests is not enough
  * @spare_node: in iopf_dev.spare, when it is no group any more
- * @marks: of the request that is answered; private data is in @pub.last_fault
+ * @marks: of the request that is answered, those that go back with the answer;
+ *	private data is in @pub.last_fault
  * @requests: room for the first requests
  */
 struct iopf_grp {
@@ -98,13 +92,12 @@ struct iopf_grp {
 	struct hlist_node table_node;
 	struct iopf_lane *lane;
 	struct mm_struct *mm;
-	struct mm_struct *parked_mm;
-	enum iopf_state state;
+	enum iopf_owner owner;
 	bool rejected;
 	int code;
 	unsigned int prefaulted;
 	u8 phase;
-	u8 handled;
+	bool by_pair;
 	u64 seq;
 	unsigned long since;
 	struct iopf_times times;
@@ -150,6 +143,8 @@ void iopf_spare_free(struct iopf_dev *idev);
 bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
 
 /* group.c */
+void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner);
+void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner);
 struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 			      const struct iommu_fault *fault);
 void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
@@ -165,6 +160,29 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 			  const struct iommu_fault *fault);
 void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 		       const struct iommu_fault *fault);
+
+/* Is the group its PASID's workers' to handle? Then they own it until it is claimed. */
+static inline bool iopf_grp_is_faulting(const struct iopf_grp *grp)
+{
+	return grp->owner == IOPF_OWNER_QUEUED ||
+	       grp->owner == IOPF_OWNER_WORKER;
+}
+
+/* Hand @grp to another owner. A debug kernel checks that it may go there. */
+static inline void iopf_grp_set_owner(struct iopf_dev *idev,
+				      struct iopf_grp *grp,
+				      enum iopf_owner owner)
+{
+	lockdep_assert_held(&idev->lock);
+	if (IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
+		iopf_grp_check_owner(grp, owner);
+	if (owner == IOPF_OWNER_HANDLER)
+		idev->nr_handled++;
+	else if (unlikely(grp->owner == IOPF_OWNER_HANDLER))
+		idev->nr_handled--;
+	/* Pairs with READ_ONCE() in iopf_is_answered(). */
+	WRITE_ONCE(grp->owner, owner);
+}
 
 /* One request more for @grp, which has a slot for it. */
 static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,

@@ -92,7 +92,17 @@ struct iopf_event {
 };
 
 /* ask.c */
-bool iopf_has_handler(struct device *dev);
-int iopf_ask(struct device *dev, const struct iopf_request *request);
+int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
+	       const struct iopf_request *request);
+int iopf_ask(struct iopf_dev *idev, struct device *dev,
+	     struct iopf_handler *handler, const struct iopf_request *request,
+	     struct iopf_grp *grp);
+
+/* Has a handler registered for the device? Under RCU; it may leave meanwhile. */
+static inline bool iopf_has_handler(struct iopf_dev *idev)
+{
+	return static_branch_unlikely(&iopf_handlers_exist) &&
+	       rcu_access_pointer(idev->handler);
+}
 
 #endif /* __IOPF_HANDLER_H */

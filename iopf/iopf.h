@@ -4,19 +4,20 @@
  *
  * A page request walks the files in this order:
  *
- *	report.c    checks it (request.h) and finds out whom its group belongs to
- *	group.c     joins it to its group, which table.h finds
+ *	report.c    the way in: asks a registered handler, if there is one
+ *	assemble.c  checks it (request.h), joins it to its group, which group.c makes and
+ *	            table.h finds, and gives complete groups to their next owner
+ *	domain.c    finds the address space of its PASID, or the domain's handler
  *	lane.c      queues a complete group of an SVA domain on its PASID's lane
  *	worker.c    takes groups from lanes, on the workqueue
  *	fault.c     asks the mm for the pages, prefault.c for those that may follow
  *	respond.c   sends the one answer of the group
  *
- * One that somebody has registered for, or that has a mark, comes by ask.c after
- * report.c, and its answer by reply.c; handler.c knows who has registered, and
- * quarantine.c which answers of theirs may be late. queue.c and device.c make and
- * remove what these work on, memory.c has the memory of groups, limits.c says how
- * many there may be. flush.c ends groups before their time and deadline.c those
- * whose time is over; refuse.c takes requests that the driver itself refuses.
+ * Who owns a group meanwhile is &enum iopf_owner. Registered handlers are asked by
+ * ask.c, and answer by reply.c; handler.c knows who has registered, and quarantine.c
+ * which answers of theirs may be late. queue.c and device.c make and remove what these
+ * work on, memory.c has the memory of groups, limits.c says how many there may be.
+ * flush.c ends groups before their time and deadline.c those whose time is over.
  * stats.c and account.c count, debugfs.c shows.
  *
  * Locks
@@ -62,16 +63,45 @@
 #include "stats.h"
 #include "table.h"
 
-/* report.c */
-void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key);
-bool iopf_is_too_wide(struct iopf_dev *idev, const struct iommu_fault *fault);
-struct iopf_grp *iopf_begin_group(struct iopf_dev *idev, struct device *dev,
-				  const struct iopf_key *key,
-				  const struct iommu_fault *fault, bool whole);
-int iopf_take_request(struct iopf_dev *idev, struct device *dev,
-		      const struct iommu_fault *fault, bool refuse,
-		      struct iopf_grp **complete);
-int iopf_hand_over(struct device *dev, struct iopf_grp *grp);
+/* domain.c */
+void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
+struct mm_struct *iopf_find_mm(struct iopf_lane *lane, struct device *dev,
+			       const struct iommu_fault *fault);
+int iopf_deliver(struct device *dev, struct iopf_grp *grp);
+
+/* assemble.c */
+/**
+ * struct iopf_taken - what is to be done, without the lock, for requests taken in
+ * @worker: to be queued, or NULL
+ * @grp: a complete group that a handler is to be called with, or NULL; with the
+ *	reference of its holder
+ * @asked: a registered handler, not that of the domain
+ * @claimed: groups to be answered, for iopf_send()
+ */
+struct iopf_taken {
+	struct iopf_worker *worker;
+	struct iopf_grp *grp;
+	bool asked;
+	struct list_head claimed;
+};
+
+#define IOPF_TAKEN_INIT(name)	{ .claimed = LIST_HEAD_INIT((name).claimed) }
+
+static inline bool iopf_taken_is_empty(const struct iopf_taken *taken)
+{
+	return !taken->worker && !taken->grp && list_empty(&taken->claimed);
+}
+
+int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
+	       struct iopf_handler *handler, struct iopf_taken *taken);
+int iopf_take(struct iopf_dev *idev, struct device *dev,
+	      const struct iopf_request *request, struct iopf_handler *handler,
+	      struct iopf_taken *taken);
+unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
+			   const struct iopf_request *requests,
+			   unsigned int count, int *ret,
+			   struct iopf_taken *taken);
+int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken);
 
 /* respond.c */
 void iopf_send_response(struct iopf_dev *idev, struct device *dev,

@@ -127,6 +127,7 @@ struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 {
 	lockdep_assert_held(&lane->idev->lock);
 	list_add_tail(&grp->pub.node, &lane->queue);
+	iopf_grp_set_owner(lane->idev, grp, IOPF_OWNER_QUEUED);
 	lane->nr_queued++;
 	lane->queued_pages += grp->pub.fault_count;
 	return iopf_worker_wanted(lane);

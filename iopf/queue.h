@@ -79,7 +79,7 @@ struct iopf_q {
  * @nr_rejected: groups that exist only to be refused when their last request
  *	comes
  * @nr_pending: complete groups that are not answered
- * @nr_handled: those of them that a registered handler has
+ * @nr_handled: those of them that a registered handler owns
  * @handler: who has registered; read under RCU, and under @lock by those who
  *	count @nr_handled up
  * @limits: for @nr_partial and, apart from it, @nr_rejected; for @nr_pending; for
@@ -177,6 +177,13 @@ static inline bool iopf_over_pending(struct iopf_dev *idev)
 	lockdep_assert_held(&idev->lock);
 	return unlikely(idev->nr_pending >= idev->limits.pending) &&
 	       !iopf_is_granted(idev, idev->nr_pending, &idev->limits.pending);
+}
+
+/* Does the device have page request group indices as wide as the one of @fault? */
+static inline bool iopf_fits(struct iopf_dev *idev,
+			     const struct iommu_fault *fault)
+{
+	return !((u64)fault->prm.grpid >> READ_ONCE(idev->limits.grpid_bits));
 }
 
 #endif /* __IOPF_QUEUE_H */

@@ -14,8 +14,8 @@
 /* Is it @grp that an answer means? Without a cookie the pair has to do. */
 static bool iopf_is_meant(struct iopf_grp *grp, u64 cookie)
 {
-	return cookie ? grp->handled > IOPF_PARKED && grp->seq == cookie :
-			grp->handled == IOPF_BY_PAIR;
+	return grp->owner == IOPF_OWNER_HANDLER &&
+	       (cookie ? grp->seq == cookie : grp->by_pair);
 }
 
 /* The oldest group of @key that an answer may mean. */
@@ -197,9 +197,9 @@ u64 iopf_fault_cookie(struct iommu_fault *fault)
 		return 0;
 	idev = iopf_grp_dev(grp);
 	spin_lock(&idev->lock);
-	if (grp->handled == IOPF_BY_PAIR) {
-		grp->handled = IOPF_BY_COOKIE;
-		if (grp->state == IOPF_ANSWERED)
+	if (grp->by_pair) {
+		grp->by_pair = false;
+		if (grp->owner == IOPF_OWNER_CLAIMED)
 			iopf_expect_none(rcu_dereference_protected(idev->handler,
 								   lockdep_is_held(&idev->lock)),
 					 &grp->key);

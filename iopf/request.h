@@ -8,10 +8,15 @@
 #define __IOPF_REQUEST_H
 
 #include <linux/iommu.h>
+#include <linux/iopf.h>
 #include <linux/mm_types.h>
 
 /* In a key, beside a PASID being valid. */
 #define IOPF_KEY_SOLO		BIT(1)
+
+/* Marks of requests that are answered one by one, last in their group or not. */
+#define IOPF_MARKS_SINGLE	(IOPF_REQUEST_PRIVATE_DATA | \
+				 IOPF_REQUEST_STREAMING)
 
 #define IOPF_PERM_ACCESS	(IOMMU_FAULT_PERM_READ | \
 				 IOMMU_FAULT_PERM_WRITE | \
@@ -67,6 +72,21 @@ static inline bool iopf_is_stop_marker(const struct iommu_fault *fault)
 {
 	return iopf_is_last(fault) && iopf_key(fault).pasid_valid &&
 	       !(fault->prm.perm & IOPF_PERM_ACCESS);
+}
+
+/* A group by itself, although it is not the last request of one. */
+static inline bool iopf_is_single(const struct iopf_request *request)
+{
+	return request->marks & IOPF_MARKS_SINGLE &&
+	       !iopf_is_last(&request->fault);
+}
+
+/* Does the device wait for an answer to this very request? */
+static inline bool iopf_is_owed(const struct iopf_request *request)
+{
+	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&
+	       !iopf_is_stop_marker(&request->fault) &&
+	       (iopf_is_last(&request->fault) || iopf_is_single(request));
 }
 
 /*

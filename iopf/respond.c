@@ -2,7 +2,7 @@
 /*
  * I/O page fault queue: the one answer of a group
  *
- * Whoever moves a group to IOPF_ANSWERED, under the device's lock, has claimed
+ * Whoever moves a group to IOPF_OWNER_CLAIMED, under the device's lock, has claimed
  * it and sends its answer, without the lock. All others come too late, which is
  * counted and does nothing. Claimed groups are collected and sent together.
  */
@@ -22,13 +22,12 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 	struct iopf_lane *lane = grp->lane;
 
 	lockdep_assert_held(&idev->lock);
-	if (grp->state == IOPF_ANSWERED) {
+	if (grp->owner == IOPF_OWNER_CLAIMED) {
 		idev->stats.late++;
 		return false;
 	}
 	iopf_grp_remove(idev, grp);
-	/* Pairs with READ_ONCE() in iopf_is_answered(). */
-	WRITE_ONCE(grp->state, IOPF_ANSWERED);
+	iopf_grp_set_owner(idev, grp, IOPF_OWNER_CLAIMED);
 	grp->code = code;
 	grp->times.claimed = iopf_now();
 	grp->phase = lane->phase;
@@ -95,7 +94,7 @@ void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 			.grpid = prm->grpid,
 			.code = IOMMU_PAGE_RESP_INVALID,
 		},
-		.marks = request->marks,
+		.marks = request->marks & IOPF_MARKS_SINGLE,
 	};
 
 	memcpy(response.private_data, request->private_data,

@@ -159,12 +159,12 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 	if (!grp)
 		return NULL;
 	iopf_lane_unqueue(grp);
+	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
 	worker->grp = grp;
 	worker->task = current;
 	grp->times.taken = iopf_now();
-	if (grp->state == IOPF_PENDING)
-		trace_iopf_handle(idev->pub.dev, grp->key.pasid,
-				  grp->key.grpid, grp->pub.fault_count);
+	trace_iopf_handle(idev->pub.dev, grp->key.pasid, grp->key.grpid,
+			  grp->pub.fault_count);
 	return grp;
 }
 

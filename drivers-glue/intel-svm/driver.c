@@ -108,16 +108,6 @@ static int report(struct iopf_prq *prq, u16 rid,
 	return 0;
 }
 
-static int refuse(struct iopf_prq *prq, u16 rid, const struct iommu_fault *fault)
-{
-	struct device *dev = device_rbtree_find(to_intel_prq(prq)->iommu, rid);
-
-	if (!dev)
-		return -ENODEV;
-	iopf_refuse_request(dev, fault);
-	return 0;
-}
-
 static void submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		   unsigned int count)
 {
@@ -142,7 +132,6 @@ static const struct iopf_prq_ops intel_prq_ops = {
 	.begin = begin,
 	.end = end,
 	.report = report,
-	.refuse = refuse,
 	.submit = submit,
 	.kick = kick,
 };

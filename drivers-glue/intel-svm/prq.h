@@ -74,7 +74,6 @@ struct iopf_prq_event {
  * @end: up to here
  * @report: report requests of one requester, in their order; %-ENODEV if there is no
  *	such device
- * @refuse: have the group of a request refused; %-ENODEV as above
  * @submit: put response descriptors into the invalidation queue
  * @kick: see to it that iopf_prq_run() runs
  */
@@ -87,8 +86,6 @@ struct iopf_prq_ops {
 	void (*end)(struct iopf_prq *prq);
 	int (*report)(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count);
-	int (*refuse)(struct iopf_prq *prq, u16 rid,
-		      const struct iommu_fault *fault);
 	void (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		       unsigned int count);
 	void (*kick)(struct iopf_prq *prq);

@@ -66,6 +66,7 @@ static void answer(struct iopf_prq *prq, u16 rid,
 		   const struct iopf_request *request)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	u32 marks = request->marks & ~IOPF_REQUEST_REFUSED;
 	struct iopf_response response = {
 		.fault = request->fault,
 		.msg = {
@@ -73,7 +74,7 @@ static void answer(struct iopf_prq *prq, u16 rid,
 			.grpid = prm->grpid,
 			.code = IOMMU_PAGE_RESP_INVALID,
 		},
-		.marks = request->marks,
+		.marks = marks,
 		.private_data = {
 			request->private_data[0], request->private_data[1],
 		},
@@ -81,21 +82,8 @@ static void answer(struct iopf_prq *prq, u16 rid,
 	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 	bool marker = last && !(prm->perm & ~IOMMU_FAULT_PERM_PRIV);
 
-	if ((last && !marker) || request->marks)
+	if ((last && !marker) || marks)
 		iopf_prq_respond(prq, rid, &response, 1);
-}
-
-/* One that is refused; the group that it belongs to is refused as a whole. */
-static void refuse(struct iopf_prq *prq, const struct iopf_prq_event *event)
-{
-	const struct iopf_request *request = &event->request;
-	u32 flags = request->fault.prm.flags;
-
-	complain(prq, event, event->bad);
-	if (request->marks && !(flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
-		answer(prq, event->rid, request);
-	else if (prq->ops->refuse(prq, event->rid, &request->fault) == -ENODEV)
-		answer(prq, event->rid, request);
 }
 
 /* Report @count requests of one device, collected in prq->requests. */
@@ -103,7 +91,7 @@ static void report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
 {
 	unsigned int i;
 
-	if (!count || prq->ops->report(prq, rid, prq->requests, count) != -ENODEV)
+	if (prq->ops->report(prq, rid, prq->requests, count) != -ENODEV)
 		return;
 	for (i = 0; i < count; i++) {
 		struct iopf_prq_event event = {
@@ -111,7 +99,9 @@ static void report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
 			.request = prq->requests[i],
 		};
 
-		complain(prq, &event, "unknown requester");
+		/* Of one that is refused something worse has been said. */
+		if (!(event.request.marks & IOPF_REQUEST_REFUSED))
+			complain(prq, &event, "unknown requester");
 		answer(prq, rid, &event.request);
 	}
 }
@@ -130,14 +120,11 @@ static void report_requester(struct iopf_prq *prq, unsigned int first,
 		if (event->rid != rid)
 			continue;
 		__set_bit(i, done);
-		if (!event->bad) {
-			prq->requests[n++] = event->request;
-			continue;
+		if (event->bad) {
+			complain(prq, event, event->bad);
+			event->request.marks |= IOPF_REQUEST_REFUSED;
 		}
-		/* In their order: what came before it may be its group. */
-		report_requests(prq, rid, n);
-		n = 0;
-		refuse(prq, event);
+		prq->requests[n++] = event->request;
 	}
 	report_requests(prq, rid, n);
 }

@@ -69,8 +69,8 @@ struct iopf_limits {
  * &struct iommu_fault is shown to user space by iommufd as it is, so it has no room
  * for what only the driver understands.
  *
- * A request with a mark that is not the last one of its group is answered all the
- * same, by itself and exactly once, with its own code; it is no part of the group
+ * A request with private data or of a stream that is not the last one of its group
+ * is answered all the same, by itself and exactly once, with its own code; it is no part of the group
  * that has its index. This is what VT-d 3.x asks for with private data (7.6) and
  * VT-d 2.x with streaming requests. On a last request a mark changes nothing but
  * what comes back with the answer.
@@ -82,6 +82,8 @@ struct iopf_request {
 #define IOPF_REQUEST_PRIVATE_DATA	BIT(0)
 /* the device waits for this one, not for its group */
 #define IOPF_REQUEST_STREAMING		BIT(1)
+/* not to be handled: its whole group is answered with Invalid Request */
+#define IOPF_REQUEST_REFUSED		BIT(2)
 	u64 private_data[2];
 };
 

@@ -115,15 +115,6 @@ static int model_report(struct iopf_prq *prq, u16 rid,
 	return 0;
 }
 
-static int model_refuse(struct iopf_prq *prq, u16 rid,
-			const struct iommu_fault *fault)
-{
-	if (rid != MODEL_RID)
-		return -ENODEV;
-	iopf_refuse_request(fake_dev(to_model(prq)->fake), fault);
-	return 0;
-}
-
 static void model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 			 unsigned int count)
 {
@@ -146,7 +137,6 @@ static const struct iopf_prq_ops model_ops = {
 	.begin = model_begin,
 	.end = model_end,
 	.report = model_report,
-	.refuse = model_refuse,
 	.submit = model_submit,
 	.kick = model_kick,
 };

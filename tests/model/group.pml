@@ -34,21 +34,21 @@
 #define REPORTS		3
 #endif
 
-mtype = { PARTIAL, PENDING, ANSWERED };
+/* enum iopf_owner */
+mtype = { ASSEMBLING, QUEUED, WORKER, DOMAIN, CLAIMED };
 
 /*
- * struct iopf_grp; held: on iopf_lane.claimed. The last four are ours: whose memory the device meant; the
- * device waits for the answer; it is on its way; a flush or a removal has to wait
- * for it.
+ * struct iopf_grp; held: on iopf_lane.claimed. The last four are ours: whose memory
+ * the device meant; the device waits for the answer; it is on its way; a flush or a
+ * removal has to wait for it.
  */
 typedef Group {
 	bool live;
 	byte users;
-	mtype state;
+	mtype owner;
 	bool in_table;
 	bit index;
 	byte mm;
-	bool queued;
 	bool held;
 	byte lane;
 	bit phase;
@@ -173,7 +173,7 @@ inline put_group(g)
 	grp[g].users--;
 	if
 	:: !grp[g].users ->
-		assert(!grp[g].in_table && !grp[g].queued);
+		assert(!grp[g].in_table && grp[g].owner == CLAIMED);
 		grp[g].live = false;
 #ifndef BROKEN_MMGRAB
 		if
@@ -182,7 +182,7 @@ inline put_group(g)
 		:: else
 		fi;
 #endif
-		grp[g].state = 0;
+		grp[g].owner = 0;
 		grp[g].index = 0;
 		grp[g].mm = 0;
 		grp[g].meant = 0;
@@ -219,8 +219,20 @@ inline find(idx, found)
 	f = 0
 }
 
-#define any_queued	(grp[0].queued || grp[1].queued || grp[2].queued)
+#define is_queued(g)	(grp[g].owner == QUEUED)
+#define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
 #define any_held	(grp[0].held || grp[1].held || grp[2].held)
+
+/* Stands for: iopf_grp_set_owner iopf_grp_check_owner */
+inline set_owner(g, to)
+{
+	assert((grp[g].owner == ASSEMBLING &&
+		(to == QUEUED || to == DOMAIN || to == CLAIMED)) ||
+	       (grp[g].owner == QUEUED && (to == WORKER || to == CLAIMED)) ||
+	       (grp[g].owner == WORKER && to == CLAIMED) ||
+	       (grp[g].owner == DOMAIN && to == CLAIMED));
+	grp[g].owner = to
+}
 
 /* Stands for: iopf_worker_wanted iopf_worker_queue */
 inline want_worker()
@@ -256,7 +268,7 @@ inline claim(g, won)
 	use_group(g);
 	if
 #ifndef BROKEN_CLAIM
-	:: grp[g].state == ANSWERED -> won = false
+	:: grp[g].owner == CLAIMED -> won = false
 	:: else ->
 #else
 	:: true ->
@@ -265,7 +277,11 @@ inline claim(g, won)
 #ifndef BROKEN_INDEX
 		grp[g].in_table = false;
 #endif
-		grp[g].state = ANSWERED;
+#ifdef BROKEN_CLAIM
+		grp[g].owner = CLAIMED;
+#else
+		set_owner(g, CLAIMED);
+#endif
 		grp[g].phase = lane_phase;
 		answering[lane_phase]++;
 		grp[g].unsent = true;
@@ -337,18 +353,17 @@ inline answer(g)
 	fi
 }
 
-/* Stands for: iopf_claim_early iopf_disown iopf_worker_disturb */
+/* Stands for: iopf_claim_early iopf_worker_disturb */
 inline claim_early(g)
 {
-	handled = grp[g].mm && grp[g].state == PENDING;
+	was = grp[g].owner;
 	claim(g, won);
 	won = false;
 	if
-	:: handled && grp[g].queued ->
-		grp[g].queued = false;
+	:: was == QUEUED ->
 		grp[g].users--;
 		assert(grp[g].users)
-	:: handled && !grp[g].queued ->
+	:: was == WORKER ->
 #ifndef BROKEN_DISTURB
 		if
 		:: worker[0].grp == g -> worker[0].notify = true
@@ -358,16 +373,16 @@ inline claim_early(g)
 #endif
 	:: else
 	fi;
-	handled = false
+	was = 0
 }
 
 /*
  * The hardware, and the driver's interrupt thread. A device sends requests for an
  * index that waits for no answer.
  *
- * Stands for: iommu_report_device_fault iopf_dev_rcu iopf_take_request
+ * Stands for: iommu_report_device_fault iopf_report_run iopf_dev_rcu iopf_take
  *	iopf_begin_group iopf_grp_new iopf_lane_get iopf_find_handle iopf_watch
- *	iopf_join iopf_grp_complete iopf_lane_push iopf_hand_over iopf_refuse
+ *	iopf_grp_complete iopf_route iopf_lane_push iopf_deliver iopf_refuse
  */
 proctype reporter()
 {
@@ -413,7 +428,7 @@ end:	do
 			dev_users++;
 			grp[g].live = true;
 			grp[g].users = 1;
-			grp[g].state = PARTIAL;
+			grp[g].owner = ASSEMBLING;
 			grp[g].index = idx;
 			grp[g].meant = meant;
 			lane_live = true;
@@ -448,25 +463,24 @@ end:	do
 		fi;
 		h = 0;
 		if
-		:: g != NONE && grp[g].state != PARTIAL ->
+		:: g != NONE && grp[g].owner != ASSEMBLING ->
 			/* -EEXIST: this device does not do that. */
 			assert(false)
-		:: g != NONE && grp[g].state == PARTIAL && last ->
+		:: g != NONE && grp[g].owner == ASSEMBLING && last ->
 			use_lane(grp[g].lane);
-			grp[g].state = PENDING;
 			grp[g].last = true;
 #ifndef BROKEN_REFERENCE
 			grp[g].users++;
 #endif
 			if
 			:: grp[g].mm ->
-				grp[g].queued = true;
+				set_owner(g, QUEUED);
 				want_worker();
 				g = NONE
-			:: else -> complete = true
+			:: else -> set_owner(g, DOMAIN); complete = true
 			fi;
 			last = false
-		:: g != NONE && grp[g].state == PARTIAL && !last -> g = NONE
+		:: g != NONE && grp[g].owner == ASSEMBLING && !last -> g = NONE
 		:: else
 		fi;
 		readers--
@@ -571,15 +585,17 @@ step:	   atomic {
 		:: else
 		fi;
 		if
-		:: more && grp[0].queued -> g = 0
-		:: more && grp[1].queued -> g = 1
-		:: more && grp[2].queued -> g = 2
+		:: more && is_queued(0) -> g = 0
+		:: more && is_queued(1) -> g = 1
+		:: more && is_queued(2) -> g = 2
 		:: else
 		fi;
 		if
 		:: g != NONE ->
 			use_group(g);
-			grp[g].queued = false;
+#ifndef BROKEN_OWNER
+			set_owner(g, WORKER);
+#endif
 			worker[w].grp = g;
 			want_worker()
 		:: else
@@ -605,7 +621,7 @@ step:	   atomic {
 			m = grp[g].mm;
 			assert(mm_count[m] && m == grp[g].meant);
 			/* A wake-up that was meant for another fault. */
-			assert(!worker[w].notify || grp[g].state == ANSWERED);
+			assert(!worker[w].notify || grp[g].owner == CLAIMED);
 			if
 			:: mm_users[m] -> mm_users[m]++
 			:: else -> m = 0
@@ -682,7 +698,7 @@ inline claim_all(me)
 {
 	for (g : 0 .. NR_GROUPS - 1) {
 		if
-		:: grp[g].in_table && grp[g].state != ANSWERED ->
+		:: grp[g].in_table && grp[g].owner != CLAIMED ->
 			claim_early(g);
 			mine[g] = true
 		:: else
@@ -718,7 +734,7 @@ proctype unbinder()
 	byte lane;
 	bit old;
 	bool won;
-	bool handled;
+	mtype was;
 
 	/* The PASID sends nothing any more, and all it has sent is reported. */
 	stopped = true;
@@ -798,7 +814,7 @@ proctype remover()
 	byte lane;
 	bit old;
 	bool won;
-	bool handled;
+	mtype was;
 
 	published = false;
 	atomic {
@@ -855,7 +871,7 @@ proctype watch()
 	byte g;
 	bool again;
 	bool won;
-	bool handled;
+	mtype was;
 
 end:	do
 	:: atomic {
@@ -864,10 +880,11 @@ end:	do
 		use_dev();
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
-			:: grp[g].in_table && grp[g].state == PENDING ->
+			:: grp[g].in_table && grp[g].owner != ASSEMBLING &&
+			   grp[g].owner != CLAIMED ->
 				claim_early(g);
 				mine[g] = true
-			:: grp[g].in_table && grp[g].state == PARTIAL ->
+			:: grp[g].in_table && grp[g].owner == ASSEMBLING ->
 				claim_early(g);
 				forgotten[g] = true
 			:: true

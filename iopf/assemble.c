@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: page requests become groups
+ *
+ * All requests pass iopf_take(): plain ones, those with a mark, and those that
+ * their driver refuses. A request joins its group, or is a group by itself. A
+ * group that is complete goes to its next owner in the same hold of the lock.
+ * Nothing here sleeps, save what a domain's handler does: reporters are real-time
+ * threads that hold locks of their driver.
+ */
+#include <linux/minmax.h>
+#include <linux/sched/mm.h>
+#include <trace/events/iopf.h>
+
+#include "handler.h"
+#include "iopf.h"
+
+/*
+ * The group of @key, begun by @fault, or an error; @whole: no other request will come.
+ * Sleeps no more than its caller.
+ */
+static struct iopf_grp *iopf_begin_group(struct iopf_dev *idev,
+					 struct device *dev,
+					 const struct iopf_key *key,
+					 const struct iommu_fault *fault,
+					 bool whole)
+{
+	struct mm_struct *mm;
+	struct iopf_grp *grp;
+
+	if (idev->dead)
+		return ERR_PTR(-ENODEV);
+	if (!iopf_grp_room(idev, whole))
+		return ERR_PTR(-ENOMEM);
+	grp = iopf_grp_new(idev, key, fault);
+	if (!grp)
+		return ERR_PTR(-ENOMEM);
+
+	mm = iopf_find_mm(grp->lane, dev, fault);
+	if (mm) {
+		/* From here on the process may unbind, and it may exit. */
+		mmgrab(mm);
+		grp->mm = mm;
+		grp->lane->mm = mm;
+		grp->lane->nr_mm++;
+	}
+	return grp;
+}
+
+/* Does @fault ask for what @last has asked for, of another page? */
+static inline bool iopf_is_alike(const struct iommu_fault *fault,
+				 const struct iommu_fault *last)
+{
+	return fault->prm.grpid == last->prm.grpid &&
+	       fault->prm.pasid == last->prm.pasid &&
+	       fault->prm.flags == last->prm.flags &&
+	       fault->prm.perm == last->prm.perm && fault->type == last->type;
+}
+
+/*
+ * Most requests are in the middle of their group and like the one before: then nothing
+ * but that is to be found out. Lets as many of @requests, from the first one on, join,
+ * and returns how many. What is left is to be done thoroughly, by iopf_take(), which
+ * would come to the same for these.
+ */
+static unsigned int iopf_join_alike(struct iopf_dev *idev,
+				    const struct iopf_request *requests,
+				    unsigned int count)
+{
+	struct iopf_grp *grp = idev->joined;
+	const struct iommu_fault *last;
+	u64 end = U64_MAX;
+	unsigned int n;
+
+	lockdep_assert_held(&idev->lock);
+	if (!grp || idev->nr_partial >= idev->limits.partial)
+		return 0;
+	/* Each request has an event of its own. */
+	if (trace_iopf_report_enabled())
+		return 0;
+	count = min3(count, grp->nr_slots,
+		     idev->limits.partial - idev->nr_partial);
+	last = &list_last_entry(&grp->pub.faults, struct iopf_fault,
+				list)->fault;
+	if (grp->mm)
+		end = grp->mm->task_size;
+	for (n = 0; n < count; n++) {
+		const struct iommu_fault *fault = &requests[n].fault;
+
+		if (requests[n].marks || fault->prm.addr >= end ||
+		    !iopf_is_alike(fault, last))
+			break;
+		iopf_grp_append(idev, grp, fault);
+	}
+	idev->stats.requests += n;
+	return n;
+}
+
+/* Keep with the group what goes back to the device with the response. */
+static void iopf_keep_marks(struct iopf_grp *grp,
+			    const struct iopf_request *request)
+{
+	grp->marks = request->marks & IOPF_MARKS_SINGLE;
+	if (request->marks & IOPF_REQUEST_PRIVATE_DATA)
+		memcpy(grp->pub.last_fault.fault.prm.private_data,
+		       request->private_data, sizeof(request->private_data));
+}
+
+/*
+ * Give a complete group to its next owner: a registered @handler, the PASID's
+ * workers, or the handler of its domain. Handlers are called by the caller, without
+ * the lock, and it has the reference of the group's holder until then. A rejected
+ * group is claimed for Invalid Request: -EINVAL.
+ */
+int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
+	       struct iopf_handler *handler, struct iopf_taken *taken)
+{
+	lockdep_assert_held(&idev->lock);
+	if (grp->rejected) {
+		iopf_claim(idev, grp, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
+		return -EINVAL;
+	}
+
+	refcount_inc(&grp->users);
+	if (handler) {
+		iopf_grp_set_owner(idev, grp, IOPF_OWNER_HANDLER);
+		grp->by_pair = true;
+		taken->grp = grp;
+		taken->asked = true;
+	} else if (grp->mm) {
+		taken->worker = iopf_lane_push(grp->lane, grp);
+	} else {
+		iopf_grp_set_owner(idev, grp, IOPF_OWNER_DOMAIN);
+		/* To a domain's handler all groups are whole. */
+		grp->pub.last_fault.fault.prm.flags |=
+			IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+		taken->grp = grp;
+	}
+	return 0;
+}
+
+/* The device does not wait for what a Stop Marker leaves behind. */
+static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key,
+			    struct list_head *claimed)
+{
+	struct iopf_lane *lane = idev->dead ? NULL : iopf_lane_find(idev, key);
+
+	if (lane)
+		iopf_claim_partial(lane, IOPF_FORGET, claimed);
+}
+
+/*
+ * Take a request in. @handler is asked about the group that it completes. What is
+ * left to be done without the lock is added to @taken.
+ *
+ * -EEXIST: the index is still in use, an answer is on its way and this request is
+ * owed none. Other errors: an answer is owed if iopf_is_owed(), and the group in
+ * taken->claimed gives it if there is one.
+ */
+int iopf_take(struct iopf_dev *idev, struct device *dev,
+	      const struct iopf_request *request, struct iopf_handler *handler,
+	      struct iopf_taken *taken)
+{
+	const struct iommu_fault *fault = &request->fault;
+	struct iopf_key key = iopf_key(fault);
+	bool single = iopf_is_single(request);
+	bool whole = single || iopf_is_last(fault);
+	struct iopf_grp *grp = NULL;
+
+	lockdep_assert_held(&idev->lock);
+	if (fault->type != IOMMU_FAULT_PAGE_REQ)
+		return -EINVAL;
+	if (iopf_is_stop_marker(fault)) {
+		iopf_stop_pasid(idev, &key, &taken->claimed);
+		return 0;
+	}
+	/* An index that the device does not have is no index of a group. */
+	if (!iopf_fits(idev, fault)) {
+		idev->stats.malformed++;
+		return -EINVAL;
+	}
+
+	idev->stats.requests++;
+	if (single)
+		key.pasid_valid |= IOPF_KEY_SOLO;
+	else
+		grp = iopf_grp_find(idev, &key);
+	if (!grp) {
+		grp = iopf_begin_group(idev, dev, &key, fault, whole);
+	} else if (grp->owner != IOPF_OWNER_ASSEMBLING) {
+		idev->stats.malformed++;
+		grp = ERR_PTR(-EEXIST);
+	}
+	if (IS_ERR(grp))
+		return PTR_ERR(grp);
+
+	/* One that has left meanwhile is not waited for. */
+	if (handler && rcu_access_pointer(idev->handler) != handler)
+		handler = NULL;
+	/* A registered handler has rules of its own: see iopf_continue(). */
+	if (request->marks & IOPF_REQUEST_REFUSED ||
+	    (grp->mm && !(whole && handler) &&
+	     iopf_is_malformed(dev, grp->mm, fault))) {
+		idev->stats.malformed++;
+		iopf_grp_reject(idev, grp);
+	}
+	if (!whole) {
+		iopf_grp_add_partial(idev, grp, fault);
+		return 0;
+	}
+	iopf_grp_complete(idev, grp, fault);
+	if (unlikely(request->marks))
+		iopf_keep_marks(grp, request);
+	return iopf_route(idev, grp, handler, taken);
+}
+
+/*
+ * Take requests in until there is something to be done without the lock. Returns how
+ * many; @ret is what came of the last one.
+ */
+unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
+			   const struct iopf_request *requests,
+			   unsigned int count, int *ret,
+			   struct iopf_taken *taken)
+{
+	unsigned int n = 0;
+
+	lockdep_assert_held(&idev->lock);
+	*ret = 0;
+	while (n < count && !*ret && iopf_taken_is_empty(taken)) {
+		n += iopf_join_alike(idev, requests + n, count - n);
+		if (n == count)
+			break;
+		trace_iopf_report(dev, &requests[n].fault);
+		*ret = iopf_take(idev, dev, &requests[n++], NULL, taken);
+	}
+	return n;
+}
+
+/*
+ * Do what is left to be done without the lock for requests that were taken in, the
+ * last one with @ret. A group that a registered handler is to be asked about is the
+ * caller's.
+ */
+int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken)
+{
+	if (taken->worker)
+		iopf_worker_queue(taken->worker);
+	if (unlikely(!list_empty(&taken->claimed))) {
+		struct iopf_grp *grp = list_first_entry(&taken->claimed,
+							struct iopf_grp,
+							pub.pending_node);
+
+		if (ret)
+			iopf_warn_refused(dev, grp->key.pasid, grp->key.grpid);
+		iopf_send(&taken->claimed);
+	}
+	if (unlikely(taken->grp) && !taken->asked)
+		return iopf_deliver(dev, taken->grp);
+	return ret;
+}

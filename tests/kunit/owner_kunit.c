@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who owns a group on its way, and the check of where it may go from there
+ */
+#include <kunit/static_stub.h>
+#include <linux/iopf.h>
+#include <linux/mman.h>
+
+#include "fake.h"
+
+/* The owners that a group may have next, told apart from the library's table. */
+static const struct {
+	enum iopf_owner from;
+	enum iopf_owner to;
+} allowed[] = {
+	{ IOPF_OWNER_ASSEMBLING, IOPF_OWNER_QUEUED },
+	{ IOPF_OWNER_ASSEMBLING, IOPF_OWNER_DOMAIN },
+	{ IOPF_OWNER_ASSEMBLING, IOPF_OWNER_HANDLER },
+	{ IOPF_OWNER_ASSEMBLING, IOPF_OWNER_CLAIMED },
+	{ IOPF_OWNER_QUEUED, IOPF_OWNER_WORKER },
+	{ IOPF_OWNER_QUEUED, IOPF_OWNER_CLAIMED },
+	{ IOPF_OWNER_WORKER, IOPF_OWNER_CLAIMED },
+	{ IOPF_OWNER_DOMAIN, IOPF_OWNER_CLAIMED },
+	{ IOPF_OWNER_HANDLER, IOPF_OWNER_QUEUED },
+	{ IOPF_OWNER_HANDLER, IOPF_OWNER_DOMAIN },
+	{ IOPF_OWNER_HANDLER, IOPF_OWNER_CLAIMED },
+};
+
+static unsigned int nr_bad;
+
+static void count_bad_owner(struct iopf_grp *grp, enum iopf_owner owner)
+{
+	nr_bad++;
+}
+
+static bool is_allowed(enum iopf_owner from, enum iopf_owner to)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(allowed); i++)
+		if (allowed[i].from == from && allowed[i].to == to)
+			return true;
+	return false;
+}
+
+/* Every pair of owners, on a group that is what its owner makes it. */
+static void check_fires_for_each_wrong_pair(struct kunit *test)
+{
+	enum iopf_owner from;
+	enum iopf_owner to;
+	LIST_HEAD(queue);
+
+	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
+	for (from = 0; from < IOPF_NR_OWNERS; from++)
+		for (to = 0; to < IOPF_NR_OWNERS; to++) {
+			struct iopf_grp *grp;
+
+			grp = kunit_kzalloc(test, sizeof(*grp), GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, grp);
+			INIT_LIST_HEAD(&grp->pub.node);
+			if (to == IOPF_OWNER_QUEUED)
+				list_add(&grp->pub.node, &queue);
+			grp->seq = 1;
+			grp->mm = current->active_mm;
+			grp->owner = from;
+			nr_bad = 0;
+			iopf_grp_check_owner(grp, to);
+			KUNIT_EXPECT_EQ_MSG(test, !is_allowed(from, to), nr_bad,
+					    "from %d to %d", from, to);
+		}
+}
+
+/* What a group lacks for its next owner is seen as well. */
+static void check_fires_for_unready_group(struct kunit *test)
+{
+	struct iopf_grp *grp = kunit_kzalloc(test, sizeof(*grp), GFP_KERNEL);
+	LIST_HEAD(queue);
+
+	KUNIT_ASSERT_NOT_NULL(test, grp);
+	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
+	INIT_LIST_HEAD(&grp->pub.node);
+	grp->mm = current->active_mm;
+	grp->owner = IOPF_OWNER_ASSEMBLING;
+	nr_bad = 0;
+	/* Not complete */
+	iopf_grp_check_owner(grp, IOPF_OWNER_DOMAIN);
+	KUNIT_EXPECT_EQ(test, 1, nr_bad);
+	/* On no queue */
+	grp->seq = 1;
+	iopf_grp_check_owner(grp, IOPF_OWNER_QUEUED);
+	KUNIT_EXPECT_EQ(test, 2, nr_bad);
+	/* Still on a queue */
+	list_add(&grp->pub.node, &queue);
+	grp->owner = IOPF_OWNER_QUEUED;
+	iopf_grp_check_owner(grp, IOPF_OWNER_WORKER);
+	KUNIT_EXPECT_EQ(test, 3, nr_bad);
+	/* Without an address space */
+	list_del_init(&grp->pub.node);
+	grp->mm = NULL;
+	iopf_grp_check_owner(grp, IOPF_OWNER_WORKER);
+	KUNIT_EXPECT_EQ(test, 4, nr_bad);
+}
+
+/* The setter asks the check, with the lock. */
+static void setter_checks(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_grp *grp;
+
+	if (!IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
+		kunit_skip(test, "CONFIG_IOPF_QUEUE_DEBUG is off");
+	fake_last(fake, FAKE_PASID, 1, 0x1000);
+	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
+	grp = to_iopf_grp(fake->taken[0]);
+
+	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
+	nr_bad = 0;
+	spin_lock(&idev->lock);
+	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
+	grp->owner = IOPF_OWNER_DOMAIN;
+	spin_unlock(&idev->lock);
+	KUNIT_EXPECT_EQ(test, 1, nr_bad);
+}
+
+static void domain_owns(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_grp *grp;
+
+	fake_partial(fake, FAKE_PASID, 1, 0x1000);
+	fake_last(fake, FAKE_PASID, 1, 0x2000);
+	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
+	grp = to_iopf_grp(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, grp->owner);
+	iopf_group_response(&grp->pub, IOMMU_PAGE_RESP_SUCCESS);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_CLAIMED, grp->owner);
+}
+
+/**
+ * struct owners - what a registered handler of a test sees and does
+ * @fake: the device
+ * @owner: of the group, while the handler runs
+ * @after: of the group, after the fault was given back to the queue
+ * @queue: give the fault back to the queue
+ */
+struct owners {
+	struct fake *fake;
+	enum iopf_owner owner;
+	enum iopf_owner after;
+	bool queue;
+};
+
+static int see_owner(struct iommu_fault *fault, void *data)
+{
+	const struct iopf_group *group = iopf_fault_whole_group(fault);
+	struct owners *owners = data;
+	const struct iopf_grp *grp;
+
+	if (!group)
+		return IOMMU_FAULT_STATUS_CONTINUE;
+	grp = container_of(group, struct iopf_grp, pub);
+	owners->owner = grp->owner;
+	if (!owners->queue)
+		return IOMMU_FAULT_STATUS_HANDLED;
+	iommu_queue_iopf(fault, fake_dev(owners->fake));
+	owners->after = grp->owner;
+	return IOMMU_FAULT_STATUS_HANDLED;
+}
+
+static void handler_owns(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct owners owners = { .fake = fake };
+	struct iommu_page_response msg = {
+		.pasid = FAKE_PASID,
+		.grpid = 1,
+		.code = IOMMU_PAGE_RESP_SUCCESS,
+	};
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(fake_dev(fake),
+							    see_owner,
+							    &owners));
+	fake_last(fake, FAKE_PASID, 1, 0x1000);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_HANDLER, owners.owner);
+	KUNIT_EXPECT_EQ(test, 1, idev->nr_handled);
+	KUNIT_EXPECT_EQ(test, 0, iommu_page_response(fake_dev(fake), &msg));
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+
+	owners.queue = true;
+	fake_last(fake, FAKE_PASID, 2, 0x1000);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_HANDLER, owners.owner);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, owners.after);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+	KUNIT_EXPECT_EQ(test, 0,
+			iommu_unregister_device_fault_handler(fake_dev(fake)));
+}
+
+static struct kunit_case iopf_owner_cases[] = {
+	KUNIT_CASE(check_fires_for_each_wrong_pair),
+	KUNIT_CASE(check_fires_for_unready_group),
+	KUNIT_CASE(setter_checks),
+	KUNIT_CASE(domain_owns),
+	KUNIT_CASE(handler_owns),
+	{ }
+};
+
+static struct kunit_suite iopf_owner_suite = {
+	.name = "iopf_owner",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = iopf_owner_cases,
+};
+kunit_test_suite(iopf_owner_suite);
