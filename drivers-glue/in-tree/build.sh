@@ -16,6 +16,7 @@
 # the fixes or not, as the last build wanted it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/kernel.sh"
 
 : "${KERNEL:=7.3}" "${IMPL:=iopf}" "${CONFIG:=release}" "${KSRC:=}" "${FIXES:=0}"
 : "${PRQ:=kernel}"
@@ -78,18 +79,21 @@ copy_user()
 		--exclude '/include/*/*/iopf.h' "$1/" "$2/"
 }
 
-# 6.12 refuses SVA on x86, where device TLBs may keep stale kernel mappings. Our
-# guests have no such device: their kernels, and only they, lift the refusal.
-# See Documentation/kernels.rst.
+# 6.12 refuses SVA on x86; see guest-sva.cocci.
 lift_sva_refusal()
 {
-	local file=$tree/drivers/iommu/iommu-sva.c
+	local file=drivers/iommu/iommu-sva.c tmp
 
-	grep -q 'IS_ENABLED(CONFIG_X86)' "$file" || return 0
-	awk '/if \(IS_ENABLED\(CONFIG_X86\)\)/ { skip = 2 }
-	     skip > 0 { skip--; next }
-	     { print }' "$file" >"$file.new"
-	mv "$file.new" "$file"
+	grep -q 'IS_ENABLED(CONFIG_X86)' "$tree/$file" || return 0
+	need_packages coccinelle
+	tmp=$(mktemp -d)
+	cp "$tree/$file" "$tmp/new.c"
+	semantic_patch "$tmp/new.c" --in-place --sp-file "$GLUE/guest-sva.cocci" >/dev/null
+	! grep -q 'IS_ENABLED(CONFIG_X86)' "$tmp/new.c" ||
+		die "the refusal of SVA on x86 has a form that guest-sva.cocci does not know" \
+		    "it is in $tree/$file"
+	replace_file "$tree/$file" "$tmp/new.c"
+	rm -rf "$tmp"
 }
 
 prepare_tree()
@@ -133,8 +137,9 @@ stamp()
 		cat "$tree/Makefile" "$0"
 		fragments | xargs cat
 		(cd "$tree" && xargs sha1sum <drivers/iommu/iopf/.placed)
+		[ ! -d "$tree/drivers/iommu/iopf/.fixes" ] ||
+			find "$tree/drivers/iommu/iopf/.fixes" -type f -print0 | sort -z | xargs -0 sha1sum
 		sha1sum <"$tree/drivers/iommu/iommu-sva.c"
-		sha1sum <"$tree/drivers/iommu/intel/pasid.c"
 		sha1sum <"$tree/drivers/iommu/intel/Makefile"
 		[ -z "$KSRC" ] || find "$tree" -type f -newer "$build/.stamp" 2>/dev/null
 	} | sha1sum

@@ -8,6 +8,7 @@
 # BROKEN=NAME makes one of the mistakes in tests/broken.list, for tests of the tests.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/kernel.sh"
 . "$(dirname "$0")/fixes.sh"
 
 MANIFEST=drivers/iommu/iopf/.placed

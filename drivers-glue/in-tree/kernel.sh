@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What is to be known about a kernel tree, and how a file in it is changed. Sourced.
+
+# kernel_version DIR: "7.3" of 7.3.4.
+kernel_version()
+{
+	awk '/^VERSION = /{ v = $3 } /^PATCHLEVEL = /{ print v "." $3; exit }' "$1/Makefile"
+}
+
+# check_kernel DIR: a kernel tree of a version that was tested.
+check_kernel()
+{
+	local version patch
+
+	[ -d "$1" ] || die "$1 is no folder"
+	if ! grep -qs '^PATCHLEVEL = ' "$1/Makefile" || [ ! -f "$1/drivers/iommu/Kconfig" ]; then
+		die "$1 is no Linux kernel tree" \
+		    "it has no Makefile with a kernel version, or no drivers/iommu/Kconfig"
+	fi
+	version=$(kernel_version "$1")
+	patch=$(awk '/^SUBLEVEL = /{ print $3; exit }' "$1/Makefile")
+	case $version in
+	6.12|7.3) ;;
+	*)
+		[ "${FORCE:-}" = 1 ] ||
+			die "$1 is Linux $version.$patch; tested are 6.12.y and 7.3.y" \
+			    "FORCE=1 tries it all the same"
+		;;
+	esac
+}
+
+# replace_file FILE NEW: FILE gets the text of NEW and keeps owner and mode. It is a new
+# file then: a tree in the cache shares files with the pristine sources by hard links.
+replace_file()
+{
+	cp -p "$1" "$1.iopf-new"
+	cat "$2" >"$1.iopf-new"
+	mv -f "$1.iopf-new" "$1"
+}
+
+# semantic_patch FILE ARGUMENTS...: spatch; what it prints goes to stdout.
+semantic_patch()
+{
+	local file=$1
+
+	shift
+	timeout 300 spatch --very-quiet --no-includes "$@" "$file" 2>"$file.spatch" || {
+		cat "$file.spatch" >&2
+		die "spatch failed: spatch $*"
+	}
+	rm -f "$file.spatch"
+}
