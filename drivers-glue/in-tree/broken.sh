@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Deliberate mistakes in the library: patches to our own sources in tests/mutants, each with a
+# paragraph that says what is wrong and which test has to notice. Sourced.
+
+MUTANTS=$TOP/tests/mutants
+# Where the sources of what goes into a kernel tree are.
+SOURCES=(iopf drivers-glue/intel-svm tests/kunit include)
+
+mutant_names()
+{
+	find "$MUTANTS" -name '*.patch' -printf '%f\n' | sed 's/\.patch$//' | sort
+}
+
+check_mutant_name()
+{
+	[[ $1 =~ ^[a-z0-9-]+$ && -f $MUTANTS/$1.patch ]] ||
+		die "BROKEN=$1 is unknown" "the names are those of the patches in tests/mutants"
+}
+
+# copy_sources DIR
+copy_sources()
+{
+	mkdir -p "$1"
+	(cd "$TOP" && cp -a --parents "${SOURCES[@]}" "$1")
+}
+
+# break_sources NAME DIR: makes the mistake in DIR, a copy of the sources. A patch that does not
+# fit line by line would make another mistake than the one that its paragraph describes.
+break_sources()
+{
+	local said
+
+	check_mutant_name "$1"
+	need_packages patch
+	if ! said=$(LC_ALL=C patch --directory="$2" --strip=1 --fuzz=0 --force \
+			--no-backup-if-mismatch --reject-file=- <"$MUTANTS/$1.patch" 2>&1) ||
+	   grep -qE '^Hunk .*(offset|fuzz)' <<<"$said"; then
+		die "tests/mutants/$1.patch does not apply exactly: the code has changed" \
+		    "make refresh-mutants follows code that has moved" "$said"
+	fi
+	! unchanged_sources "$2" ||
+		die "tests/mutants/$1.patch changes nothing"
+}
+
+unchanged_sources()
+{
+	local dir
+
+	for dir in "${SOURCES[@]}"; do
+		diff -rq "$TOP/$dir" "$1/$dir" >/dev/null || return 1
+	done
+}
