@@ -24,7 +24,8 @@ TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-vtd demo-guest-sva stress stress-broken stress-guest-sva test test-vtd \
-	check bench kunit mutants model docs apply unapply kernel kdir shell guest clean
+	check bench kunit mutants refresh-mutants model docs apply unapply \
+	kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
@@ -38,7 +39,7 @@ help: ## this list
 ## CONFIG=release|debug|kcsan  debug has KASAN, lockdep and the like (release)
 ## FIXES=1             apply, kernel: with fixes to known bugs of the tree (0)
 ## PRQ=kernel|iopf     VT-d's page request driver: the kernel's or the library's (kernel)
-## FORCE=1             apply: to kernel versions that were not tested, too
+## FORCE=1             apply: to kernel versions that were not tested, and over edited files
 ## SMP=N MEM=SIZE      the guest's processors and memory (2, 2G)
 ## TIMEOUT=SECONDS     end of patience with a guest (300)
 ## ACCEL=kvm|tcg       how the guest runs (KVM if it is seen to work)
@@ -52,7 +53,7 @@ help: ## this list
 ## LOG=FILE            guest: keep the console's output there
 ## MINUTES=N SEED=N    stress: how long (5), of all its choices (a new one)
 ## ROUND=N FLAGS=HEX   stress: begin with this round; these disturbances in all rounds
-## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/broken.list
+## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/mutants
 ## REPS=N              bench: pairs of runs (5)
 ## MODE=threads|icount bench: real time, or instructions (both)
 ## SCENARIOS='A B'     bench: these only; scale: with many PASIDs and devices
@@ -88,6 +89,9 @@ kunit: ## the KUnit suites alone
 
 mutants: ## break the library on purpose and see the KUnit suites fail
 	@tests/mutants.sh
+
+refresh-mutants: ## make the patches of tests/mutants fit code that has moved
+	@tests/refresh-mutants.sh
 
 model: ## let spin check the model of a group's life, and models broken on purpose
 	@tests/model/model.sh

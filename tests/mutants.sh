@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [NAME...]: makes the mistakes of tests/broken.list in a copy of the kernel tree, one
-# at a time, and runs the KUnit suites on it, which have to notice. TAP.
+# mutants.sh [NAME...]: makes the mistakes of tests/mutants in a copy of the kernel tree, one at a
+# time, and runs the KUnit suites on it, which have to notice. TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
 
 number=0
 failed=0
@@ -40,10 +41,11 @@ cp -a "$source/include" "$tree/include"
 # Objects of an earlier run's last mistake are newer than what is right.
 find "$tree/drivers/iommu/iopf" -type f -exec touch {} +
 
-names=${*:-$(awk -F '\t' '!/^#/ { print $1 }' "$TOP/tests/broken.list")}
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(mutant_names)
 echo "TAP version 13"
-echo "1..$(wc -w <<<"$names")"
-for name in $names; do
+echo "1..$#"
+for name; do
 	mutant "$name"
 done
 exit $failed

@@ -136,7 +136,7 @@ stamp()
 		gcc --version | head -n 1
 		cat "$tree/Makefile" "$0"
 		fragments | xargs cat
-		(cd "$tree" && xargs sha1sum <drivers/iommu/iopf/.placed)
+		cat "$tree/drivers/iommu/iopf/.placed"
 		[ ! -d "$tree/drivers/iommu/iopf/.fixes" ] ||
 			find "$tree/drivers/iommu/iopf/.fixes" -type f -print0 | sort -z | xargs -0 sha1sum
 		sha1sum <"$tree/drivers/iommu/iommu-sva.c"

@@ -4,16 +4,20 @@
 # tree.sh apply|unapply DIR: puts the library into the kernel tree DIR beside
 # drivers/iommu/io-pgfault.c, or takes it out again and leaves the tree as it
 # was. Everything is checked before the first byte is written. FORCE=1 allows
-# kernel versions that nobody tested, FIXES=1 mends known bugs of the tree.
-# BROKEN=NAME makes one of the mistakes in tests/broken.list, for tests of the tests.
+# kernel versions that were not tested, and overwrites or removes placed files
+# that were edited in the tree. FIXES=1 mends known bugs of the tree. BROKEN=NAME
+# makes the mistake tests/mutants/NAME.patch, for tests of the tests.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/kernel.sh"
 . "$(dirname "$0")/fixes.sh"
+. "$(dirname "$0")/broken.sh"
 
+# What was placed, as sha1sum prints it.
 MANIFEST=drivers/iommu/iopf/.placed
 BEGIN='# iopf: begin (placed by make apply)'
 END='# iopf: end'
+HOOKED=(drivers/iommu/Makefile drivers/iommu/intel/Makefile drivers/iommu/Kconfig)
 UPSTREAM='obj-$(CONFIG_IOMMU_IOPF) += io-pgfault.o'
 
 usage()
@@ -89,18 +93,12 @@ unhook()
 		$0 == end { skip = 0 }'
 }
 
-# rewrite FILE FILTER: in place, so that owner and mode stay, and only if the
-# text changes, so that make does not rebuild for nothing.
+# rewrite FILE FILTER: only if the text changes, so that make does not rebuild for
+# nothing.
 rewrite()
 {
-	local file=$1 text
-
-	text=$("$2" <"$file"; echo .)
-	text=${text%.}
-	printf '%s' "$text" | cmp -s - "$file" && return
-	printf '%s' "$text" >"$file.iopf-new"
-	cat "$file.iopf-new" >"$file"
-	rm "$file.iopf-new"
+	"$2" <"$DIR/$1" >"$tmp/text"
+	cmp -s "$tmp/text" "$DIR/$1" || replace_file "$DIR/$1" "$tmp/text"
 }
 
 hook_makefile_again() { unhook | hook_makefile; }
@@ -109,24 +107,12 @@ hook_kconfig_again() { unhook | hook_kconfig; }
 
 check_tree()
 {
-	local version patch
+	local file
 
-	[ -d "$DIR" ] || die "$DIR is no folder"
-	if ! grep -qs '^PATCHLEVEL = ' "$DIR/Makefile" || [ ! -f "$DIR/drivers/iommu/Kconfig" ]; then
-		die "$DIR is no Linux kernel tree" \
-		    "it has no Makefile with a kernel version, or no drivers/iommu/Kconfig"
-	fi
-	version=$(awk '/^VERSION = /{ v = $3 } /^PATCHLEVEL = /{ print v "." $3; exit }' "$DIR/Makefile")
-	patch=$(awk '/^SUBLEVEL = /{ print $3; exit }' "$DIR/Makefile")
-	case $version in
-	6.12|7.3) ;;
-	*)
-		[ "${FORCE:-}" = 1 ] ||
-			die "$DIR is Linux $version.$patch; tested are 6.12.y and 7.3.y" \
-			    "FORCE=1 tries it all the same"
-		;;
-	esac
-	[ -w "$DIR/drivers/iommu" ] || die "$DIR/drivers/iommu is not writable"
+	check_kernel "$DIR"
+	for file in "${HOOKED[@]}"; do
+		[ -f "$DIR/$file" ] || die "$DIR has no $file"
+	done
 	unhook <"$DIR/drivers/iommu/Makefile" | grep -qxF "$UPSTREAM" ||
 		die "$DIR/drivers/iommu/Makefile does not build io-pgfault.o the way this script knows" \
 		    "it looks for the line: $UPSTREAM"
@@ -136,17 +122,97 @@ check_tree()
 		die "$DIR/drivers/iommu/Kconfig has no line 'endif # IOMMU_SUPPORT'"
 }
 
-# A file of the tree's own where one of ours would go is never overwritten.
-check_collisions()
+# The library as it is to be placed goes to $tmp/place, its checksums to $tmp/manifest.
+stage()
+{
+	local source place
+
+	copy_sources "$tmp/sources"
+	if [ -n "$BROKEN" ]; then
+		break_sources "$BROKEN" "$tmp/sources"
+		say "notice: the library is broken on purpose: $BROKEN"
+	fi
+	while IFS=$'\t' read -r source place; do
+		mkdir -p "$tmp/place/$(dirname "$place")"
+		cp "$tmp/sources/$source" "$tmp/place/$place"
+	done < <(placements)
+	(cd "$tmp/place" && find . -type f -printf '%P\n' | sort | xargs sha1sum) >"$tmp/manifest"
+}
+
+# What is in the tree by its manifest. One of an older version has paths alone.
+placed()
+{
+	[ ! -f "$DIR/$MANIFEST" ] || sed -E 's/^[0-9a-f]{40}  //' "$DIR/$MANIFEST" | sort -u
+}
+
+# only_files: of the paths that are read, those that are in the tree.
+only_files()
 {
 	local place
 
-	while IFS=$'\t' read -r _ place; do
-		[ -e "$DIR/$place" ] || continue
-		grep -qsxF "$place" "$DIR/$MANIFEST" ||
-			die "$DIR/$place exists and was not placed by make apply" \
-			    "move it away first"
-	done < <(placements)
+	while read -r place; do
+		[ ! -e "$DIR/$place" ] || printf '%s\n' "$place"
+	done
+}
+
+# The placed files that were edited in the tree: neither the text that was placed nor
+# the one that is to be placed now. A path without a checksum has to be believed.
+edited()
+{
+	local place
+
+	[ -f "$DIR/$MANIFEST" ] || return 0
+	placed | only_files | (cd "$DIR" && xargs -r sha1sum) >"$tmp/sums"
+	grep -vxF -f "$tmp/manifest" -f "$DIR/$MANIFEST" "$tmp/sums" | while read -r _ place; do
+		grep -qxF "$place" "$DIR/$MANIFEST" || printf '%s\n' "$place"
+	done || true
+}
+
+check_edited()
+{
+	local files
+
+	edited >"$tmp/edited"
+	mapfile -t files <"$tmp/edited"
+	[ ${#files[@]} -gt 0 ] || return 0
+	[ "${FORCE:-}" = 1 ] ||
+		die "files that make apply has placed were edited in $DIR; nothing was changed" \
+		    "${files[@]}" "save the edits, then FORCE=1 overwrites or removes these files"
+	say "notice: FORCE=1, edits of these files in $DIR are lost: ${files[*]}"
+}
+
+# A file of the tree's own where one of ours would go is never overwritten.
+check_collisions()
+{
+	local others
+
+	placed >"$tmp/placed"
+	placements | cut -f 2 | sort | only_files | comm -13 "$tmp/placed" - >"$tmp/others"
+	mapfile -t others <"$tmp/others"
+	[ ${#others[@]} -eq 0 ] ||
+		die "$DIR/${others[0]} exists and was not placed by make apply" \
+		    "move it away first"
+}
+
+# Every file is written as a new one beside it.
+check_writable()
+{
+	local path
+
+	{
+		printf '%s\n' "${HOOKED[@]}" "$MANIFEST"
+		placements | cut -f 2
+		placed
+		(cd "$tmp/new" && find . -type f -printf '%P\n')
+	} | xargs dirname | sort -u >"$tmp/folders"
+	while read -r path; do
+		path=$DIR/$path
+		while [ ! -e "$path" ]; do
+			path=$(dirname "$path")
+		done
+		[ -d "$path" ] || die "$path is no folder"
+		[ -w "$path" ] || die "$path is not writable"
+	done <"$tmp/folders"
 }
 
 remove_placed()
@@ -154,9 +220,9 @@ remove_placed()
 	local place
 
 	[ -f "$DIR/$MANIFEST" ] || return 0
-	while read -r place; do
+	placed | while read -r place; do
 		rm -f "${DIR:?}/$place"
-	done <"$DIR/$MANIFEST"
+	done
 	rm -f "$DIR/$MANIFEST"
 	rmdir "$DIR/drivers/iommu/iopf/tests" "$DIR/drivers/iommu/iopf/intel" "$DIR/drivers/iommu/iopf" 2>/dev/null || true
 	[ ! -d "$DIR/drivers/iommu/iopf" ] ||
@@ -168,61 +234,38 @@ remove_stale()
 {
 	local place
 
-	[ -f "$DIR/$MANIFEST" ] || return 0
-	while read -r place; do
-		placements | cut -f 2 | grep -qxF "$place" || rm -f "${DIR:?}/$place"
-	done <"$DIR/$MANIFEST"
+	placed | while read -r place; do
+		[ -e "$tmp/place/$place" ] || rm -f "${DIR:?}/$place"
+	done
 }
 
-# mistake COLUMN: of the one that BROKEN names.
-mistake()
+# An apply that is interrupted leaves files of before and of now: until it is done the
+# manifest has both.
+place()
 {
-	awk -F '\t' -v name="$BROKEN" -v column="$1" \
-		'!/^#/ && $1 == name { print $column }' "$TOP/tests/broken.list"
-}
+	local place
 
-check_broken()
-{
-	local file
-
-	[ -n "$BROKEN" ] || return 0
-	file=$TOP/iopf/$(mistake 2)
-	[ -f "$file" ] ||
-		die "BROKEN=$BROKEN is unknown" "tests/broken.list has the names"
-	! sed -e "$(mistake 3)" "$file" | cmp -s - "$file" ||
-		die "BROKEN=$BROKEN changes nothing in iopf/$(mistake 2)" \
-		    "the code has changed: mend tests/broken.list"
-	say "notice: the library is broken on purpose: $BROKEN"
-}
-
-# text_of SOURCE: as it is to be placed.
-text_of()
-{
-	if [ -n "$BROKEN" ] && [ "$1" = "iopf/$(mistake 2)" ]; then
-		sed -e "$(mistake 3)" "$TOP/$1"
-	else
-		cat "$TOP/$1"
-	fi
+	mkdir -p "$DIR/drivers/iommu/iopf"
+	cat "$tmp/manifest" >>"$DIR/$MANIFEST"
+	remove_stale
+	while read -r _ place; do
+		cmp -s "$tmp/place/$place" "$DIR/$place" && continue
+		mkdir -p "$(dirname "$DIR/$place")"
+		cp "$tmp/place/$place" "$DIR/$place.iopf-new"
+		mv -f "$DIR/$place.iopf-new" "$DIR/$place"
+	done <"$tmp/manifest"
+	cp "$tmp/manifest" "$DIR/$MANIFEST"
 }
 
 apply()
 {
-	local source place
-
-	check_broken
 	check_collisions
 	prepare_fixes "$tmp"
-	remove_stale
-	mkdir -p "$DIR/drivers/iommu/iopf"
-	placements | cut -f 2 >"$DIR/$MANIFEST"
-	while IFS=$'\t' read -r source place; do
-		text_of "$source" | cmp -s - "$DIR/$place" && continue
-		mkdir -p "$(dirname "$DIR/$place")"
-		text_of "$source" >"$DIR/$place"
-	done < <(placements)
-	rewrite "$DIR/drivers/iommu/Makefile" hook_makefile_again
-	rewrite "$DIR/drivers/iommu/intel/Makefile" hook_intel_again
-	rewrite "$DIR/drivers/iommu/Kconfig" hook_kconfig_again
+	check_writable
+	place
+	rewrite drivers/iommu/Makefile hook_makefile_again
+	rewrite drivers/iommu/intel/Makefile hook_intel_again
+	rewrite drivers/iommu/Kconfig hook_kconfig_again
 	install_fixes "$tmp"
 	say "the library is in $DIR: choose it with CONFIG_IOPF_QUEUE"
 }
@@ -231,11 +274,12 @@ unapply()
 {
 	FIXES=0
 	prepare_fixes "$tmp"
+	check_writable
 	install_fixes "$tmp"
 	remove_placed
-	rewrite "$DIR/drivers/iommu/Makefile" unhook
-	rewrite "$DIR/drivers/iommu/intel/Makefile" unhook
-	rewrite "$DIR/drivers/iommu/Kconfig" unhook
+	rewrite drivers/iommu/Makefile unhook
+	rewrite drivers/iommu/intel/Makefile unhook
+	rewrite drivers/iommu/Kconfig unhook
 	say "the library is out of $DIR"
 }
 
@@ -254,4 +298,6 @@ esac
 check_tree
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+stage
+check_edited
 "$1"

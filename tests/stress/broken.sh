@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# broken.sh [NAME...]: builds debug kernels with the mistakes of tests/broken.list in
-# the library, one at a time, and runs the torture test on them for a minute, which has
+# broken.sh [NAME...]: builds debug kernels with mistakes of tests/mutants in the
+# library, one at a time, and runs the torture test on them for a minute, which has
 # to fail. TAP, with what noticed it. The kernel in the cache is a broken one
 # afterwards; whoever builds next builds the right one again.
 set -euo pipefail
