@@ -10,7 +10,7 @@ IOPF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iopf
 export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 
 # What may be given on the command line; anything else is a typing mistake.
-VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES PRQ SMP MEM TIMEOUT ACCEL \
+VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
 	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS PORT
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
@@ -25,7 +25,7 @@ TREE := drivers-glue/in-tree
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-vtd demo-guest-sva stress stress-broken stress-guest-sva test test-vtd \
 	check bench kunit mutants refresh-mutants model docs apply unapply \
-	kernel kdir shell guest clean
+	patch-fixes kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
@@ -58,6 +58,7 @@ help: ## this list
 ## MODE=threads|icount bench: real time, or instructions (both)
 ## SCENARIOS='A B'     bench: these only; scale: with many PASIDs and devices
 ## PORT=ring|vtd       bench: on softacc's own IOMMU, or on the emulated VT-d (ring)
+## OUT=DIR             patch-fixes: where the mails go (a folder in the cache)
 ## IOPF_CACHE=DIR      downloads and builds (~/.cache/iopf)
 
 demo: ## set everything up and watch an accelerator fault on a process's memory
@@ -110,6 +111,9 @@ apply: ## put the library into the kernel tree KSRC
 
 unapply: ## take it out again
 	@$(TREE)/tree.sh unapply "$(KSRC)"
+
+patch-fixes: ## write the fixes to the tree that KERNEL or KSRC names as mails for git am
+	@$(TREE)/patch-fixes.sh
 
 kernel: ## fetch and build the kernel that KERNEL, KSRC, IMPL and CONFIG name
 	@$(TREE)/build.sh kernel
