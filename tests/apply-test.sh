@@ -5,8 +5,10 @@
 # that they look at, as TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
 
 TREE_SH=$TOP/drivers-glue/in-tree/tree.sh
+PLACED=drivers/iommu/iopf
 number=0
 failed=0
 
@@ -28,13 +30,37 @@ check()
 copy_tree()
 {
 	rm -rf "$2"
-	mkdir -p "$2/drivers"
+	mkdir -p "$2/drivers" "$2/include/linux" "$2/include/trace/events"
 	cp "$1/Makefile" "$2/"
-	cp -a "$1/include" "$2/"
+	cp "$1/include/linux/iommu.h" "$2/include/linux/"
+	cp "$1/include/trace/events/iommu.h" "$2/include/trace/events/"
 	cp -a "$1/drivers/iommu" "$2/drivers/"
 }
 
-same() { diff -r "$tmp/tree" "$tmp/pristine"; }
+# The tree is as FOLDER, or as it was at first.
+same() { diff -r "$tmp/tree" "${1:-$tmp/pristine}"; }
+
+remember()
+{
+	rm -rf "$tmp/once"
+	cp -a "$tmp/tree" "$tmp/once"
+}
+
+# semantic_edit FILE: in the tree and in the pristine one, by the semantic patch that is read.
+semantic_edit()
+{
+	cat >"$tmp/edit.cocci"
+	spatch --very-quiet --no-includes --in-place --sp-file "$tmp/edit.cocci" "$tmp/tree/$1" &&
+		! same >/dev/null &&
+		cp "$tmp/tree/$1" "$tmp/pristine/$1"
+}
+
+# The line moves all others.
+edit_first_line()
+{
+	{ echo "/* mine */"; cat "$1"; } >"$tmp/text"
+	cat "$tmp/text" >"$1"
+}
 
 restores()
 {
@@ -44,8 +70,8 @@ restores()
 
 idempotent()
 {
-	"$TREE_SH" apply "$tmp/tree" && cp -a "$tmp/tree" "$tmp/once" &&
-		"$TREE_SH" apply "$tmp/tree" && diff -r "$tmp/once" "$tmp/tree" &&
+	"$TREE_SH" apply "$tmp/tree" && remember &&
+		"$TREE_SH" apply "$tmp/tree" && same "$tmp/once" &&
 		"$TREE_SH" unapply "$tmp/tree" && "$TREE_SH" unapply "$tmp/tree" &&
 		same
 }
@@ -53,22 +79,29 @@ idempotent()
 # refuses TEXT COMMAND...: it fails, says TEXT, and the tree is as it was.
 refuses()
 {
-	local text=$1
+	rm -rf "$tmp/once"
+	refuses_still "$tmp/pristine" "$@"
+}
 
-	shift
+# refuses_still FOLDER TEXT COMMAND...: the same with a tree that is as FOLDER.
+refuses_still()
+{
+	local folder=$1 text=$2
+
+	shift 2
 	if "$@" >"$tmp/said" 2>&1; then
 		echo "it did not fail"
 		return 1
 	fi
 	cat "$tmp/said"
-	grep -q "$text" "$tmp/said" && same
+	grep -q "$text" "$tmp/said" && same "$folder"
 }
 
 refuses_version()
 {
 	sed -i 's/^PATCHLEVEL = .*/PATCHLEVEL = 99/' "$tmp/tree/Makefile" "$tmp/pristine/Makefile"
 	refuses "tested are" "$TREE_SH" apply "$tmp/tree" &&
-		FORCE=1 "$TREE_SH" apply "$tmp/tree" &&
+		FORCE=1 FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed &&
 		FORCE=1 "$TREE_SH" unapply "$tmp/tree" && same
 }
 
@@ -89,8 +122,8 @@ fixed()
 restores_fixes()
 {
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed &&
-		rm -rf "$tmp/once" && cp -a "$tmp/tree" "$tmp/once" &&
-		FIXES=1 "$TREE_SH" apply "$tmp/tree" && diff -r "$tmp/once" "$tmp/tree" &&
+		remember &&
+		FIXES=1 "$TREE_SH" apply "$tmp/tree" && same "$tmp/once" &&
 		FIXES=0 "$TREE_SH" apply "$tmp/tree" && ! fixed &&
 		FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed &&
 		"$TREE_SH" unapply "$tmp/tree" && same
@@ -102,39 +135,231 @@ keeps_edits()
 	local file=drivers/iommu/intel/pasid.c
 
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" &&
-		sed -i '1i /* mine */' "$tmp/tree/$file" "$tmp/pristine/$file" &&
+		edit_first_line "$tmp/tree/$file" && edit_first_line "$tmp/pristine/$file" &&
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 
-# fix_refuses EDIT: the fix does not know what the sed expression EDIT leaves.
-fix_refuses()
+refuses_fixes()
+{
+	refuses "does not know this tree's $1" env FIXES=1 "$TREE_SH" apply "$tmp/tree"
+}
+
+# Nothing of the fix fits.
+refuses_unknown_text()
+{
+	semantic_edit drivers/iommu/iommu-sva.c <<-'EOF' &&
+	@@ @@
+	-iommu_domain_free
+	+free_it
+	 (...)
+	EOF
+		refuses_fixes drivers/iommu/iommu-sva.c
+}
+
+# One of its two functions does.
+refuses_half_a_fix()
+{
+	semantic_edit drivers/iommu/intel/pasid.c <<-'EOF' &&
+	@@ @@
+	-pasid_clear_present
+	+clear_it
+	 (...)
+	EOF
+		refuses_fixes drivers/iommu/intel/pasid.c
+}
+
+refuses_no_file()
 {
 	local file=drivers/iommu/iommu-sva.c
 
-	sed -i "$1" "$tmp/tree/$file" "$tmp/pristine/$file"
-	refuses "does not know this tree's" env FIXES=1 "$TREE_SH" apply "$tmp/tree"
+	rm "$tmp/tree/$file" "$tmp/pristine/$file"
+	refuses "is for $file, which" env FIXES=1 "$TREE_SH" apply "$tmp/tree"
 }
 
+# The tree's own text is the fixed one.
+fix_not_needed()
+{
+	local file files="drivers/iommu/intel/pasid.c drivers/iommu/iommu-sva.c"
+
+	FIXES=1 "$TREE_SH" apply "$tmp/tree" && remember &&
+		"$TREE_SH" unapply "$tmp/tree" || return 1
+	for file in $files; do
+		cp "$tmp/once/$file" "$tmp/tree/$file"
+		cp "$tmp/once/$file" "$tmp/pristine/$file"
+	done
+	FIXES=1 "$TREE_SH" apply "$tmp/tree" 2>"$tmp/said" &&
+		grep "does not need the fix intel-pasid-teardown" "$tmp/said" &&
+		grep "does not need the fix sva-unbind-rcu" "$tmp/said" &&
+		[ ! -e "$tmp/tree/$PLACED/.fixes" ] && fixed &&
+		"$TREE_SH" unapply "$tmp/tree" && same
+}
+
+# A tree in the cache shares its files with the pristine sources.
+keeps_what_is_linked()
+{
+	rm -rf "$tmp/copy" "$tmp/tree"
+	cp -a "$tmp/pristine" "$tmp/copy"
+	cp -al "$tmp/copy" "$tmp/tree"
+	FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed && diff -r "$tmp/copy" "$tmp/pristine"
+}
+
+# refuses_edited FILE COMMAND: which is refused while FILE, a placed one, has an edit.
+refuses_edited()
+{
+	local file=$1 command=$2
+
+	"$TREE_SH" apply "$tmp/tree" && echo "/* mine */" >>"$tmp/tree/$file" && remember &&
+		refuses_still "$tmp/once" "$file" "$TREE_SH" "$command" "$tmp/tree" &&
+		grep "were edited" "$tmp/said" &&
+		FORCE=1 "$TREE_SH" "$command" "$tmp/tree" || return 1
+	case $command in
+	apply) grep -L "mine" "$tmp/tree/$file" | grep . ;;
+	unapply) same ;;
+	esac
+}
+
+# An edit that the repository has, too, is not lost.
+accepts_edit_taken_over()
+{
+	"$TREE_SH" apply "$tmp/tree" && remember &&
+		(cd "$tmp/tree" && echo "/* mine */" >>"$PLACED/fault.c" &&
+			cut -c 43- "$tmp/once/$PLACED/.placed" | xargs sha1sum >"$PLACED/.placed" &&
+			cp "$TOP/iopf/fault.c" "$PLACED/fault.c") &&
+		"$TREE_SH" apply "$tmp/tree" && same "$tmp/once"
+}
+
+# A manifest of before has paths only.
+accepts_old_manifest()
+{
+	local manifest=$tmp/tree/$PLACED/.placed
+
+	"$TREE_SH" apply "$tmp/tree" && remember &&
+		cut -c 43- "$tmp/once/$PLACED/.placed" >"$manifest" &&
+		grep -qx "$PLACED/fault.c" "$manifest" &&
+		echo "/* of before */" >>"$tmp/tree/$PLACED/fault.c" &&
+		"$TREE_SH" apply "$tmp/tree" && same "$tmp/once" &&
+		cut -c 43- "$tmp/once/$PLACED/.placed" >"$manifest" &&
+		echo "/* of before */" >>"$tmp/tree/$PLACED/fault.c" &&
+		"$TREE_SH" unapply "$tmp/tree" && same
+}
+
+# interrupted apply: half of the files are of before, half of now, and one is not there.
+goes_on()
+{
+	BROKEN=no-limit "$TREE_SH" apply "$tmp/tree" && remember &&
+		"$TREE_SH" apply "$tmp/tree" &&
+		! diff -q "$tmp/once/$PLACED/group.c" "$tmp/tree/$PLACED/group.c" &&
+		cp "$tmp/once/$PLACED/group.c" "$tmp/tree/$PLACED/group.c" &&
+		cat "$tmp/once/$PLACED/.placed" >>"$tmp/tree/$PLACED/.placed" &&
+		rm "$tmp/tree/$PLACED/fault.c" &&
+		"$TREE_SH" apply "$tmp/tree" &&
+		diff "$TOP/iopf/group.c" "$tmp/tree/$PLACED/group.c" &&
+		diff "$TOP/iopf/fault.c" "$tmp/tree/$PLACED/fault.c" &&
+		"$TREE_SH" unapply "$tmp/tree" && same
+}
+
+# in_copy COMMAND...: $copy is a copy of our sources.
+in_copy()
+{
+	copy=$tmp/sources
+	rm -rf "$copy"
+	copy_sources "$copy"
+	"$@"
+}
+
+mutant_applies()
+{
+	grep -q '[a-z]' < <(head -n 1 "$MUTANTS/$1.patch") &&
+		! head -n 1 "$MUTANTS/$1.patch" | grep '^---' &&
+		(break_sources "$1" "$copy")
+}
+
+mutants_apply()
+{
+	local name
+
+	for name in $(mutant_names); do
+		in_copy mutant_applies "$name" || return 1
+	done
+	[ "$(mutant_names | wc -l)" -gt 0 ]
+}
+
+# mutant_refused NAME: an exact fit or none.
+mutant_refused()
+{
+	! (break_sources "$1" "$copy") 2>"$tmp/said" && cat "$tmp/said" &&
+		grep -q "does not apply exactly" "$tmp/said"
+}
+
+refuses_moved_mutant()
+{
+	edit_first_line "$copy/iopf/group.c"
+	mutant_refused no-limit
+}
+
+refuses_unknown_mutant()
+{
+	refuses "is unknown" env BROKEN=../mutants/no-limit "$TREE_SH" apply "$tmp/tree" &&
+		refuses "is unknown" env BROKEN=none "$TREE_SH" apply "$tmp/tree"
+}
+
+# Its second hunk does not fit where the first has been made.
+refuses_half_a_mutant()
+{
+	(break_sources early-flush "$copy") &&
+		cp "$copy/iopf/flush.c" "$tmp/text" &&
+		in_copy true &&
+		head -n 200 "$copy/iopf/flush.c" >"$tmp/head" &&
+		tail -n +200 "$tmp/text" | cat "$tmp/head" - >"$copy/iopf/flush.c" &&
+		mutant_refused early-flush
+}
+
+both_trees()
+{
+	copy_tree "$source" "$tmp/pristine"
+	copy_tree "$source" "$tmp/tree"
+}
+
+need_packages coccinelle patch
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/empty"
 echo "TAP version 13"
-echo "1..20"
+echo "1..44"
 for series in 7.3 6.12; do
 	source=$("$TOP/drivers-glue/in-tree/fetch.sh" "$series")
-	copy_tree "$source" "$tmp/pristine"
-	copy_tree "$source" "$tmp/tree"
+	both_trees
 	check "$series: unapply restores the tree" restores
 	check "$series: apply and unapply twice" idempotent
 	check "$series: no kernel tree" refuses "is no Linux kernel tree" "$TREE_SH" apply "$tmp/empty"
 	check "$series: no folder" refuses "is no folder" "$TREE_SH" apply "$tmp/none"
 	check "$series: a file of the user's own" refuses_collision
 	rm "$tmp/tree/include/linux/iopf.h" "$tmp/pristine/include/linux/iopf.h"
+	check "$series: an edited file and apply" refuses_edited $PLACED/fault.c apply
+	check "$series: an edited header and apply" refuses_edited include/linux/iopf.h apply
+	check "$series: an edited file and unapply" refuses_edited $PLACED/fault.c unapply
+	check "$series: an edit that is ours now" accepts_edit_taken_over
+	both_trees
+	check "$series: a manifest without checksums" accepts_old_manifest
+	check "$series: an apply that was interrupted" goes_on
 	check "$series: FIXES=1 and back" restores_fixes
 	check "$series: unapply keeps edits of a fixed file" keeps_edits
 	check "$series: FIXES=2" refuses "is unknown" env FIXES=2 "$TREE_SH" apply "$tmp/tree"
-	check "$series: FIXES=1 on unknown text" fix_refuses 's/iommu_domain_free(domain);/free_it(domain);/'
+	check "$series: FIXES=1 and files with links" keeps_what_is_linked
+	both_trees
+	check "$series: FIXES=1 on unknown text" refuses_unknown_text
+	both_trees
+	check "$series: FIXES=1 on text that is known in part" refuses_half_a_fix
+	both_trees
+	check "$series: FIXES=1 on a tree without the file" refuses_no_file
+	both_trees
+	check "$series: FIXES=1 on a tree that is fixed" fix_not_needed
+	both_trees
 	check "$series: another version" refuses_version
-	rm -rf "$tmp/once"
 done
+both_trees
+check "mutants: each applies exactly" mutants_apply
+check "mutants: one whose lines have moved" in_copy refuses_moved_mutant
+check "mutants: one that fits in part" in_copy refuses_half_a_mutant
+check "mutants: one that is unknown" refuses_unknown_mutant
 exit $failed

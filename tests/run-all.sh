@@ -105,6 +105,7 @@ unset KERNEL IMPL CONFIG MODULES
 part "model" "$TOP/tests/model/model.sh"
 part "vtd" "$TOP/tests/vtd-test.sh" short
 part "apply" "$TOP/tests/apply-test.sh"
+part "fixes" "$TOP/tests/fixes-test.sh"
 part "check" "$TOP/tests/check.sh"
 
 say "all parts took $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
