@@ -5,6 +5,7 @@
 # nothing, and in its broken variants, where it must find something. TAP.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/../runs.sh"
 
 MODEL=$TOP/tests/model/group.pml
 number=0
@@ -34,7 +35,7 @@ search()
 	shift
 	(cd "$tmp" && rm -f pan* group.pml.trail && spin -a "${@/#/-D}" "$MODEL" &&
 		gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM=2000 -o pan pan.c &&
-		timeout 300 ./pan -m20000 -w22) >"$tmp/log" 2>&1 || return 2
+		limited 300 ./pan -m20000 -w22) >"$tmp/log" 2>&1 || return 2
 	grep -q 'errors: 0$' "$tmp/log" || return 1
 	! grep -qE 'max search depth too small|Search not completed' "$tmp/log" || return 2
 }
