@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
-# sparse and W=1, kernel-doc, shellcheck. Any finding fails.
+# sparse and W=1, kernel-doc, shellcheck. Any finding fails. Logs of each run are kept
+# in the cache's log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/runs.sh"
 
-LOGS=$IOPF_CACHE/log/check
 TRACE='^include/trace/'
 USER_SPACE='^tests/(guest|bench|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
 number=0
@@ -89,16 +90,21 @@ warnings()
 
 warnings_of_library()
 {
+	lock "build-$(basename "$tree")"
 	warnings -C "$tree" O="$kdir" W=1 "$@" drivers/iommu/iopf/
+	unlock "build-$(basename "$tree")"
 }
 
 warnings_of_modules()
 {
-	local module
+	local module modules
 
-	for module in $("$TOP/tests/guest/modules.sh" 2>/dev/null); do
+	modules=$("$TOP/tests/guest/modules.sh" 2>/dev/null)
+	lock "module-$(basename "$kdir")"
+	for module in $modules; do
 		warnings -C "$kdir" M="$(dirname "$module")" W=1 "$@" modules
 	done
+	unlock "module-$(basename "$kdir")"
 }
 
 kernel_doc()
@@ -119,7 +125,7 @@ shell_check()
 }
 
 need_packages gcc make perl sparse shellcheck
-mkdir -p "$LOGS"
+LOGS=$(run_folder log/check)
 
 echo "TAP version 13"
 echo "1..7"

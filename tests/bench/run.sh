@@ -15,9 +15,11 @@
 #   PORT       ring, softacc's own IOMMU (ring), or vtd: the emulated VT-d, the
 #              library's driver against intel-iommu's prq.c and io-pgfault.c
 #
-# Results: a table here, and CSV, the table and plots in the cache.
+# Results: a table here, and CSV, the table and plots in the cache, in a folder for each
+# run: bench/NAME/latest.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/../runs.sh"
 
 : "${KERNEL:=7.3}" "${SMP:=2}" "${REPS:=5}" "${MODE:=both}" "${SCENARIOS:=}" "${PORT:=ring}"
 [[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of pairs"
@@ -121,9 +123,9 @@ for impl in iopf upstream; do
 	module[$impl]=$("$TOP/drivers-glue/softacc/build.sh")
 done
 programs=$("$TOP/tests/guest/build.sh")
-out=$IOPF_CACHE/bench/$name
-rm -rf "$out"
-mkdir -p "$out"
+out=$(run_folder "bench/$name")
+# Two at the same time would measure each other.
+lock bench
 describe_host >"$out/host"
 echo mode,rep,impl,scenario,metric,value >"$out/results.csv"
 for mode in $modes; do

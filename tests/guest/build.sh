@@ -6,10 +6,12 @@
 # iommufd, as it is; prints the folder with them.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/../runs.sh"
 
 need_packages gcc libc6-dev make libcap-dev rsync
 tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
 build=$IOPF_CACHE/programs/$(basename "$tree")
+lock "programs-$(basename "$tree")"
 mkdir -p "$build/headers"
 if [ "$tree/Makefile" -nt "$build/headers/.stamp" ]; then
 	run_logged "$build/headers.log" "installing the kernel's headers" \
