@@ -255,13 +255,25 @@ static unsigned int fake_answers(struct fake *fake)
 	return answers;
 }
 
-/* True when there are exactly @count answers, soon, and still a moment later. */
+/*
+ * True when there are exactly @count answers, soon, and still a moment later. Many
+ * answers may take a slow machine long, so wait as long as others come.
+ */
 bool fake_wait_answers(struct fake *fake, unsigned int count)
 {
+	unsigned int before = 0;
+	unsigned int answers;
 	int i;
 
-	for (i = 0; i < 5000 && fake_answers(fake) < count; i++)
+	for (i = 0; i < 5000; i++) {
+		answers = fake_answers(fake);
+		if (answers >= count)
+			break;
+		if (answers != before)
+			i = 0;
+		before = answers;
 		usleep_range(1000, 2000);
+	}
 	usleep_range(2000, 3000);
 	return fake_answers(fake) == count;
 }

@@ -128,31 +128,43 @@ static void spread_over_cpus(struct kunit *test)
 	detach_many(fake, ARRAY_SIZE(handles));
 }
 
-static unsigned int nr_asleep(struct fake *fake)
+/* Workers that have begun; @waiting: those that have been queued and have not. */
+static unsigned int nr_asleep(struct fake *fake, unsigned int *waiting)
 {
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
 	unsigned long index;
 	unsigned int nr = 0;
 
+	*waiting = 0;
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane)
+	xa_for_each(&idev->lanes, index, lane) {
 		nr += lane->nr_scheduled - lane->nr_waiting;
+		*waiting += lane->nr_waiting;
+	}
 	spin_unlock(&idev->lock);
 	return nr;
 }
 
-/* Until nobody else falls asleep. */
-static void wait_asleep(struct fake *fake)
+/*
+ * Until no others fall asleep: those that were queued have begun and want no more. A
+ * new thread for one of them may take a slow machine long; if there is none for ten
+ * seconds, there is no room for it.
+ */
+static unsigned int wait_asleep(struct fake *fake)
 {
+	unsigned int waiting;
 	unsigned int before;
 	unsigned int nr = 0;
+	int same = 0;
 
 	do {
 		before = nr;
 		msleep(200);
-		nr = nr_asleep(fake);
-	} while (nr != before);
+		nr = nr_asleep(fake, &waiting);
+		same = nr == before ? same + 1 : 0;
+	} while (!same || (waiting && same < 50));
+	return nr;
 }
 
 /*
@@ -168,10 +180,19 @@ static void crowd_of_sleepers(struct kunit *test)
 	struct iopf_limits limits = { .pending = groups + 1, .lanes = nr + 1 };
 	struct fake *fake = test->priv;
 	struct iommu_attach_handle *handles;
-	struct mm_struct *gone;
+	struct iommu_attach_handle handle;
+	struct iommu_domain *gone;
 	unsigned int i;
 
-	gone = gone_mm(test);
+	/* For many threads a slow machine takes longer than groups may usually take. */
+	iopf_queue_set_timeout(fake->queue, 0);
+	gone = kunit_kzalloc(test, sizeof(*gone), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, gone);
+	*gone = fake->sva;
+	gone->mm = gone_mm(test);
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_attach_device_pasid(gone, fake_dev(fake),
+						  FIRST_PASID + nr, &handle));
 	handles = kunit_kcalloc(test, nr, sizeof(*handles), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, handles);
 	KUNIT_ASSERT_EQ(test, 0,
@@ -181,17 +202,17 @@ static void crowd_of_sleepers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i < groups; i++)
 		fake_last(fake, FIRST_PASID + i / IOPF_LANE_WORKERS, i, addr);
-	wait_asleep(fake);
+	KUNIT_EXPECT_GE(test, wait_asleep(fake), nr);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	mmdrop(fake->sva.mm);
-	fake->sva.mm = gone;
-	fake_last(fake, FAKE_SVA_PASID, groups, addr);
+	fake_last(fake, FIRST_PASID + nr, groups, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	mmap_write_unlock(current->mm);
 
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, groups + 1));
 	detach_many(fake, nr);
+	iommu_detach_device_pasid(gone, fake_dev(fake), FIRST_PASID + nr);
+	mmdrop(gone->mm);
 }
 
 #define KEPT		IOPF_LANE_WORKERS
