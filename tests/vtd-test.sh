@@ -25,7 +25,7 @@ kernel()
 	"$TOP/drivers-glue/in-tree/build.sh" kernel
 	MODULES=$("$GUEST/modules.sh" | tr "\n" " ")
 	programs=$("$GUEST/build.sh")
-	export FILES="$programs/test-sva $programs/test-groups $programs/storm $programs/asleep $programs/vmm"
+	export FILES="$programs/test-sva $programs/test-groups $programs/storm $programs/asleep $programs/pace $programs/vmm"
 	FILES="$FILES $GUEST/guest-setup.sh $GUEST/test-removal.sh $GUEST/vtd-tests.sh"
 }
 

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "pace.h"
 #include "softacc.h"
 
 #define ACC_DEVICE	"/dev/softacc-0"
@@ -70,21 +71,21 @@ static inline int acc_submit(int fd, uint32_t op, const void *src, void *dst,
 	return ioctl(fd, SOFTACC_IOC_SUBMIT, &job);
 }
 
-/* The next completion, within @ms milliseconds; otherwise -1 with ETIMEDOUT. */
+/* The next completion, within @ms of the machine's time; otherwise -1 with ETIMEDOUT. */
 static inline int acc_reap(int fd, struct softacc_completion *end, int ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	int ret;
+	double start = pace_seconds();
 
 	while (ioctl(fd, SOFTACC_IOC_REAP, end)) {
 		if (errno != EAGAIN)
 			return -1;
-		ret = poll(&poll_fd, 1, ms);
-		if (ret > 0)
-			continue;
-		if (!ret)
+		if (pace_over(start, ms)) {
 			errno = ETIMEDOUT;
-		return -1;
+			return -1;
+		}
+		if (poll(&poll_fd, 1, ms < 100 ? ms : 100) < 0)
+			return -1;
 	}
 	return 0;
 }

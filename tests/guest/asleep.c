@@ -4,12 +4,11 @@
  * have if that is less, that wait for user space, which never comes. Prints its PASID
  * when they are under way.
  */
-#include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "acc.h"
+#include "uffd.h"
 
 #define PAGES	16
 #define PAGE	4096UL
@@ -22,16 +21,14 @@ static void die(const char *what)
 
 int main(int argc, char **argv)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct softacc_inject request = {
 		.flags = SOFTACC_INJECT_LAST,
 		.perm = 2,
 	};
 	int count = argc == 2 ? atoi(argv[1]) : 0;
 	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	char *area;
+	int uffd;
 	int i;
 
 	if (count <= 0) {
@@ -40,12 +37,12 @@ int main(int argc, char **argv)
 	}
 	area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	range.range.start = (uintptr_t)area;
-	range.range.len = PAGES * PAGE;
 	if (fd < 0)
 		die(ACC_DEVICE);
-	if (area == MAP_FAILED || uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
-	    ioctl(uffd, UFFDIO_REGISTER, &range))
+	if (area == MAP_FAILED)
+		die("mmap");
+	uffd = uffd_watch(area, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	if (uffd < 0)
 		die("userfaultfd");
 	for (i = 0; i < count && i < (int)acc_indices(fd); i++) {
 		request.grpid = SOFTACC_INJECT_GRPID + i;
@@ -56,7 +53,8 @@ int main(int argc, char **argv)
 			usleep(1000);
 		}
 	}
-	usleep(50000);
+	if (!uffd_asleep(uffd))
+		die("no fault sleeps");
 	printf("%u\n", acc_pasid(fd));
 	fflush(stdout);
 	pause();

@@ -145,15 +145,15 @@ static bool read_stats(int fd, struct softacc_stats *stats)
 /* All groups answered once: within two seconds nothing is left. */
 static bool all_answered(int fd, struct softacc_stats *stats)
 {
-	int tries;
+	double start = pace_seconds();
 
-	for (tries = 0; tries < 200; tries++) {
+	do {
 		if (!read_stats(fd, stats))
 			return false;
 		if (!stats->outstanding)
 			break;
 		sleep_ms(10);
-	}
+	} while (!pace_over(start, 2000));
 	if (!stats->outstanding && !stats->spurious && !stats->forgotten &&
 	    stats->groups == stats->responses[0] + stats->responses[1] +
 			     stats->responses[2])
@@ -297,6 +297,7 @@ int main(int argc, char **argv)
 		printf("Bail out! %s: %s\n", ACC_DEVICE, strerror(errno));
 		return 1;
 	}
+	pace_start();
 	printf("TAP version 13\n1..%d\n", rounds ? NR_ENDS : 1);
 	fflush(stdout);
 	storm(fd, processes, requests);

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "acc.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define MB		(1UL << 20)
 #define PAGE		4096UL
@@ -446,9 +446,12 @@ TEST_F(sva, processes)
 /* A process dies while its device works: nothing stays behind. */
 TEST_F(sva, killed)
 {
+	int begun[2];
 	int status;
+	char c;
 	int i;
 
+	ASSERT_EQ(0, pipe(begun));
 	for (i = 0; i < 20; i++) {
 		pid_t pid = fork();
 
@@ -460,11 +463,13 @@ TEST_F(sva, killed)
 			void *area = map(64 * MB, MAP_PRIVATE, -1);
 
 			if (fd < 0 || acc_submit(fd, SOFTACC_OP_FILL, NULL,
-						 area, 64 * MB, SEED))
+						 area, 64 * MB, SEED) ||
+			    write(begun[1], "", 1) != 1)
 				_exit(2);
 			pause();
 		}
-		usleep(2000 + i * 500);
+		ASSERT_EQ(1, read(begun[0], &c, 1));
+		usleep(i * 500);
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		EXPECT_TRUE(WIFSIGNALED(status));

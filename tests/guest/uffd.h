@@ -7,10 +7,13 @@
 
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "pace.h"
 
 /* Accesses of @mode to @area are the caller's to serve, by the file; -1: no. */
 static inline int uffd_watch(void *area, size_t len, uint64_t mode,
@@ -29,6 +32,25 @@ static inline int uffd_watch(void *area, size_t len, uint64_t mode,
 		return -1;
 	}
 	return fd;
+}
+
+/*
+ * Until accesses sleep that the caller does not serve: each has left a message. How
+ * many sleep at the same time is up to the fault queue, so wait until no others come.
+ * False if none does.
+ */
+static inline bool uffd_asleep(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct uffd_msg msg;
+	bool asleep;
+
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	asleep = pace_wait(20000, read(fd, &msg, sizeof(msg)) == sizeof(msg));
+	while (asleep && pace_wait(50, read(fd, &msg, sizeof(msg)) == sizeof(msg)))
+		;
+	fcntl(fd, F_SETFL, flags);
+	return asleep;
 }
 
 #endif /* UFFD_H */

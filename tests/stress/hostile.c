@@ -16,7 +16,7 @@
 #define OPEN_GROUPS	8
 #define WINDOW		128
 #define FLOOD		5000
-/* The longest deadline, the longest delay of a handler, and a slow machine. */
+/* The longest deadline and the longest delay of a handler; in the machine's time. */
 #define STUCK_SECONDS	60
 
 #define PERM_READ	(1 << 0)
@@ -44,7 +44,7 @@ enum nonsense {
  * @what: what is wrong with it
  * @request: the next one, except for its address
  * @left: requests that are still to be sent
- * @sent: when the last one was
+ * @sent: when the last one was, in the machine's time
  */
 struct group {
 	bool used;
@@ -161,7 +161,7 @@ static void end(struct hostile *hostile, struct group *group)
 			continue;
 		hostile->sent[i] = *group;
 		hostile->sent[i].used = true;
-		hostile->sent[i].sent = seconds();
+		hostile->sent[i].sent = pace_seconds();
 		hostile->nr_sent++;
 		return;
 	}
@@ -213,13 +213,12 @@ static void read_answers(struct hostile *hostile)
 
 static void look_for_lost(struct hostile *hostile)
 {
-	double now = seconds();
 	unsigned int i;
 
 	for (i = 0; i < WINDOW; i++) {
 		struct group *group = &hostile->sent[i];
 
-		if (!group->used || now - group->sent < STUCK_SECONDS)
+		if (!group->used || !pace_over(group->sent, STUCK_SECONDS * 1000))
 			continue;
 		fail(CHECK_STUCK, "group %x of kind %d has no answer after %d s",
 		     group->request.grpid, group->what, STUCK_SECONDS);

@@ -37,16 +37,8 @@ bool load_module(const char *parameters)
 /* Files of processes that have just died may be open for another moment. */
 bool unload_module(void)
 {
-	int i;
-
-	for (i = 0; i < 100; i++) {
-		if (!syscall(SYS_delete_module, "softacc", O_NONBLOCK))
-			return true;
-		if (errno == ENOENT)
-			return true;
-		usleep(100000);
-	}
-	return false;
+	return pace_wait(10000, !syscall(SYS_delete_module, "softacc",
+					 O_NONBLOCK) || errno == ENOENT);
 }
 
 bool write_file(const char *path, const char *format, ...)
@@ -131,19 +123,11 @@ void note_slabs(void)
 /* A queue and its reserve are given back in the background. */
 void check_slabs(void)
 {
-	long now = 0;
-	int tries;
 	int i;
 
 	for (i = 0; i < NR_SLABS; i++) {
-		for (tries = 0; tries < 100; tries++) {
-			now = slab_objects(slabs[i]);
-			if (now <= before[i])
-				break;
-			usleep(100000);
-		}
-		if (now > before[i])
+		if (!pace_wait(10000, slab_objects(slabs[i]) <= before[i]))
 			fail(CHECK_MEMORY, "%ld objects of %s are left over",
-			     now - before[i], slabs[i]);
+			     slab_objects(slabs[i]) - before[i], slabs[i]);
 	}
 }

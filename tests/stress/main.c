@@ -174,6 +174,7 @@ int main(int argc, char **argv)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return 2;
+	pace_start();
 	atomic_store(&shared->next_grpid, FIRST_GRPID);
 	began = seconds();
 	/* Who disturbs must not wait for those whom he disturbs. */

@@ -18,8 +18,8 @@
 
 #define MEMCG		"/sys/fs/cgroup/stress"
 #define RECORD		"/sys/module/softacc/parameters/record"
-/* For what should take no time at all, on a machine that is slow and busy. */
-#define PATIENCE	30
+/* For what should take no time at all, in ms of the machine's time. */
+#define PATIENCE	30000
 
 /**
  * struct slot - the place of a process
@@ -108,11 +108,9 @@ static void print_stack(pid_t pid)
 
 static void collect_all(void)
 {
-	double start = seconds();
 	unsigned int i;
 
-	while (collect() && seconds() - start < PATIENCE)
-		usleep(10000);
+	pace_wait(PATIENCE, !collect());
 	for (i = 0; i < MAX_SLOTS; i++) {
 		if (!pids[i])
 			continue;
@@ -126,7 +124,7 @@ static void collect_all(void)
 /* Nobody asks for anything any more: the library has nothing left to do. */
 static void check_idle(const struct round *round)
 {
-	double start = seconds();
+	double start = pace_seconds();
 	unsigned int i;
 
 	for (i = 0; i < round->devices; i++) {
@@ -144,7 +142,7 @@ static void check_idle(const struct round *round)
 					     "device %u tells no state", i);
 				return;
 			}
-		} while (pending + partial && seconds() - start < PATIENCE);
+		} while (pending + partial && !pace_over(start, PATIENCE));
 		if (pending + partial)
 			fail(CHECK_STUCK,
 			     "device %u: %ld groups and %ld partial requests left",
@@ -154,13 +152,13 @@ static void check_idle(const struct round *round)
 
 static void remove_devices(void)
 {
-	double start = seconds();
+	double start = pace_seconds();
 
 	if (!write_file("/sys/module/softacc/parameters/remove", "1"))
 		fail(CHECK_STUCK, "remove: %s", strerror(errno));
-	if (seconds() - start > PATIENCE)
+	if (pace_over(start, PATIENCE))
 		fail(CHECK_STUCK, "removing the devices took %.0f s",
-		     seconds() - start);
+		     pace_seconds() - start);
 }
 
 /* What the devices have to say of their groups, all of them. */

@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "pace.h"
+
 #define PAGE		4096UL
 #define MB		(1UL << 20)
 

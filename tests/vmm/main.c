@@ -239,6 +239,7 @@ int main(int argc, char **argv)
 			VMM_MAX_THREADS);
 		return 2;
 	}
+	pace_start();
 	began = vmm_seconds();
 	if (!strcmp(backend, "softacc")) {
 		good = run_softacc(&vmm, threads);
