@@ -23,8 +23,8 @@ export $(foreach v,$(VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-vtd demo-guest-sva stress stress-broken stress-guest-sva test test-vtd \
-	check bench kunit mutants refresh-mutants model docs apply unapply \
+.PHONY: help demo demo-vtd demo-guest-sva stress stress-broken stress-guest-sva test \
+	test-all test-vtd check bench kunit mutants refresh-mutants model docs apply unapply \
 	patch-fixes kernel kdir shell guest clean
 
 help: ## this list
@@ -51,7 +51,7 @@ help: ## this list
 ## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
 ## FAULTS=N            demo-guest-sva, stress-guest-sva: how many (150000, 1000000)
 ## LOG=FILE            guest: keep the console's output there
-## MINUTES=N SEED=N    stress: how long (5), of all its choices (a new one)
+## MINUTES=N SEED=N    stress: how long (5; test-all: 15), of all its choices (a new one)
 ## ROUND=N FLAGS=HEX   stress: begin with this round; these disturbances in all rounds
 ## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/mutants
 ## REPS=N              bench: pairs of runs (5)
@@ -72,6 +72,9 @@ stress-guest-sva: ## the same with a million faults, and nothing may be lost
 
 test: ## set everything up and run all tests: KUnit, guests, iommufd's own, check
 	@tests/run-all.sh
+
+test-all: ## test, and what takes hours: mutants, long stress, VT-d, docs
+	@tests/run-all.sh all
 
 test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, and KASAN
 	@tests/vtd-test.sh long

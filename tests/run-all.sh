@@ -1,20 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run-all.sh: all tests. Each part prints TAP, which is kept in the cache and
-# counted here; a part that ends without its plan fulfilled counts as failed.
+# run-all.sh [all]: all tests of "make test", or of "make test-all". Each part prints
+# TAP, which is kept in the cache, in a folder for each run, and counted here; a part
+# that ends without its plan fulfilled counts as failed. The last lines are a table of
+# the parts with their seconds.
+#
+#   MINUTES  test-all: how long the torture test runs on each debug kernel (15)
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/runs.sh"
 
-RESULTS=$IOPF_CACHE/results
 passed=0
 failed=0
 skipped=0
+table=()
+
+# row NAME SECONDS RESULT: what the table at the end has to say.
+row()
+{
+	table+=("$(printf '%-40s %6d  %s' "$1" "$2" "$3")")
+}
 
 # part NAME COMMAND...: runs it and counts what its TAP says.
 part()
 {
-	local name=$1 out ok not_ok skip status=0 start=$SECONDS
+	local name=$1 out ok not_ok skip result status=0 start=$SECONDS
 
 	out=$RESULTS/${name// /-}.tap
 	shift
@@ -32,17 +43,39 @@ part()
 	passed=$((passed + ok))
 	failed=$((failed + not_ok))
 	skipped=$((skipped + skip))
-	say "$name: $ok passed, $not_ok failed, $skip skipped in $((SECONDS - start)) s ($out)"
+	result="$ok passed, $not_ok failed, $skip skipped"
+	row "$name" $((SECONDS - start)) "$result"
+	say "$name: $result in $((SECONDS - start)) s ($out)"
+}
+
+# whole NAME COMMAND...: a command that prints no TAP is one test.
+whole()
+{
+	local name=$1 status=0
+
+	shift
+	echo "1..1"
+	"$@" | sed 's/^/# /' || status=$?
+	if [ $status = 0 ]; then
+		echo "ok 1 $name"
+	else
+		echo "not ok 1 $name (status $status)"
+	fi
+	return $status
 }
 
 # kernel KERNEL IMPL CONFIG: the kernel and the modules and programs for it. What
 # does not build is a failure.
 kernel()
 {
+	local start=$SECONDS result="is there"
+
 	export KERNEL=$1 IMPL=$2 CONFIG=$3 MODULES
 	"$TOP/drivers-glue/in-tree/build.sh" kernel &&
 		MODULES=$("$TOP/tests/guest/modules.sh") &&
-		programs=$("$TOP/tests/guest/build.sh") && return
+		programs=$("$TOP/tests/guest/build.sh") || result="does not build"
+	row "kernel $*" $((SECONDS - start)) "$result"
+	[ "$result" = "is there" ] && return
 	failed=$((failed + 1))
 	return 1
 }
@@ -59,7 +92,7 @@ guest()
 	local guest=$TOP/tests/guest
 
 	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/asleep \
-		$programs/test-vmm $programs/vmm $programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
+		$programs/pace $programs/test-vmm $programs/vmm $programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
 		QEMU_ARGS="$two_nodes" MEM=3G TIMEOUT=${TIMEOUT:-900} "$guest/run.sh" "$@"
 }
 
@@ -80,34 +113,90 @@ expect_failure()
 }
 
 cases=$(cat "$TOP"/tests/kunit/*.c | grep -cE 'KUNIT_CASE(_SLOW)?\(')
-rm -rf "$RESULTS"
-mkdir -p "$RESULTS"
-start=$SECONDS
 
-KERNEL=7.3 part "kunit 7.3" "$TOP/tests/kunit.sh"
-for config in "7.3 release" "6.12 debug" "7.3 debug"; do
-	# shellcheck disable=SC2086
-	kernel ${config% *} iopf ${config#* } || continue
-	part "guest $config" guest HUGE_PAGES=512 "KUNIT_CASES=$cases" \
-		guest-setup.sh guest-tests.sh
-	[ "$CONFIG" != debug ] ||
-		SECONDS_OF_STRESS=60 part "stress $config" "$TOP/tests/stress/run.sh"
-done
-if kernel 7.3 iopf kcsan; then
-	SECONDS_OF_STRESS=60 part "stress 7.3 kcsan" "$TOP/tests/stress/run.sh"
-fi
-if kernel 7.3 upstream release; then
+# On these kernels guests run all tests.
+guests()
+{
+	local config
+
+	for config in "7.3 release" "6.12 debug" "7.3 debug"; do
+		kernel "${config% *}" iopf "${config#* }" || continue
+		part "guest $config" guest HUGE_PAGES=512 "KUNIT_CASES=$cases" \
+			guest-setup.sh guest-tests.sh
+		[ "$CONFIG" != debug ] || part "stress $config" short_stress
+	done
+}
+
+short_stress()
+{
+	SECONDS_OF_STRESS=60 "$TOP/tests/stress/run.sh"
+}
+
+stress_with_kcsan()
+{
+	kernel 7.3 iopf kcsan || return 0
+	part "stress 7.3 kcsan" short_stress
+}
+
+# The tests of what upstream does otherwise, on upstream's.
+upstream()
+{
+	local test
+
+	kernel 7.3 upstream release || return 0
 	for test in two_pasids_one_index pasid_not_bound; do
 		part "upstream $test" expect_failure "$test"
 	done
-fi
-unset KERNEL IMPL CONFIG MODULES
-part "model" "$TOP/tests/model/model.sh"
-part "vtd" "$TOP/tests/vtd-test.sh" short
-part "apply" "$TOP/tests/apply-test.sh"
-part "fixes" "$TOP/tests/fixes-test.sh"
-part "check" "$TOP/tests/check.sh"
+}
 
+long_stress()
+{
+	local series
+
+	for series in 6.12 7.3; do
+		export MINUTES=${MINUTES:-15}
+		KERNEL=$series CONFIG=debug part "long stress $series debug" "$TOP/tests/stress/run.sh"
+	done
+}
+
+# What "make test" runs.
+parts()
+{
+	KERNEL=7.3 part "kunit 7.3" "$TOP/tests/kunit.sh"
+	guests
+	stress_with_kcsan
+	upstream
+	unset KERNEL IMPL CONFIG MODULES
+	part "model" "$TOP/tests/model/model.sh"
+	part "vtd" "$TOP/tests/vtd-test.sh" short
+	part "apply" "$TOP/tests/apply-test.sh"
+	part "fixes" "$TOP/tests/fixes-test.sh"
+	part "check" "$TOP/tests/check.sh"
+}
+
+# What "make test-all" runs besides. The last one leaves a broken kernel in the cache.
+more_parts()
+{
+	part "docs" whole "the documentation builds" "$TOP/Documentation/build.sh"
+	part "mutants" "$TOP/tests/mutants.sh"
+	part "guest-sva" whole "a million faults are served" "$TOP/tests/guest/guest-sva.sh" stress
+	long_stress
+	part "vtd long" "$TOP/tests/vtd-test.sh" long
+	part "stress broken" "$TOP/tests/stress/broken.sh"
+}
+
+case ${1:-} in
+''|all) ;;
+*) die "usage: $0 [all]" ;;
+esac
+RESULTS=$(run_folder results)
+start=$SECONDS
+parts
+[ "${1:-}" != all ] || more_parts
+
+printf '%s\n' "${table[@]}" >"$RESULTS/table"
+say "parts, and their seconds:"
+cat "$RESULTS/table" >&2
 say "all parts took $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
 if [ $failed -eq 0 ]; then
 	say "All tests passed."
