@@ -112,11 +112,13 @@ static void iopf_keep_marks(struct iopf_grp *grp,
  * the lock, and it has the reference of the group's holder until then. A rejected
  * group is claimed for Invalid Request: -EINVAL.
  */
-int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
-	       struct iopf_handler *handler, struct iopf_taken *taken)
+static __always_inline int __iopf_route(struct iopf_dev *idev,
+					struct iopf_grp *grp,
+					struct iopf_handler *handler,
+					struct iopf_taken *taken)
 {
 	lockdep_assert_held(&idev->lock);
-	if (grp->rejected) {
+	if (unlikely(grp->rejected)) {
 		iopf_claim(idev, grp, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
 		return -EINVAL;
 	}
@@ -127,7 +129,7 @@ int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
 		grp->by_pair = true;
 		taken->grp = grp;
 		taken->asked = true;
-	} else if (grp->mm) {
+	} else if (likely(grp->mm)) {
 		taken->worker = iopf_lane_push(grp->lane, grp);
 	} else {
 		iopf_grp_set_owner(idev, grp, IOPF_OWNER_DOMAIN);
@@ -137,6 +139,12 @@ int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
 		taken->grp = grp;
 	}
 	return 0;
+}
+
+int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
+	       struct iopf_handler *handler, struct iopf_taken *taken)
+{
+	return __iopf_route(idev, grp, handler, taken);
 }
 
 /* The device does not wait for what a Stop Marker leaves behind. */
@@ -157,9 +165,11 @@ static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key,
  * owed none. Other errors: an answer is owed if iopf_is_owed(), and the group in
  * taken->claimed gives it if there is one.
  */
-int iopf_take(struct iopf_dev *idev, struct device *dev,
-	      const struct iopf_request *request, struct iopf_handler *handler,
-	      struct iopf_taken *taken)
+static __always_inline int __iopf_take(struct iopf_dev *idev,
+				       struct device *dev,
+				       const struct iopf_request *request,
+				       struct iopf_handler *handler,
+				       struct iopf_taken *taken)
 {
 	const struct iommu_fault *fault = &request->fault;
 	struct iopf_key key = iopf_key(fault);
@@ -168,14 +178,14 @@ int iopf_take(struct iopf_dev *idev, struct device *dev,
 	struct iopf_grp *grp = NULL;
 
 	lockdep_assert_held(&idev->lock);
-	if (fault->type != IOMMU_FAULT_PAGE_REQ)
+	if (unlikely(fault->type != IOMMU_FAULT_PAGE_REQ))
 		return -EINVAL;
-	if (iopf_is_stop_marker(fault)) {
+	if (unlikely(iopf_is_stop_marker(fault))) {
 		iopf_stop_pasid(idev, &key, &taken->claimed);
 		return 0;
 	}
 	/* An index that the device does not have is no index of a group. */
-	if (!iopf_fits(idev, fault)) {
+	if (unlikely(!iopf_fits(idev, fault))) {
 		idev->stats.malformed++;
 		return -EINVAL;
 	}
@@ -211,7 +221,14 @@ int iopf_take(struct iopf_dev *idev, struct device *dev,
 	iopf_grp_complete(idev, grp, fault);
 	if (unlikely(request->marks))
 		iopf_keep_marks(grp, request);
-	return iopf_route(idev, grp, handler, taken);
+	return __iopf_route(idev, grp, handler, taken);
+}
+
+int iopf_take(struct iopf_dev *idev, struct device *dev,
+	      const struct iopf_request *request, struct iopf_handler *handler,
+	      struct iopf_taken *taken)
+{
+	return __iopf_take(idev, dev, request, handler, taken);
 }
 
 /*
@@ -232,7 +249,7 @@ unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
 		if (n == count)
 			break;
 		trace_iopf_report(dev, &requests[n].fault);
-		*ret = iopf_take(idev, dev, &requests[n++], NULL, taken);
+		*ret = __iopf_take(idev, dev, &requests[n++], NULL, taken);
 	}
 	return n;
 }
