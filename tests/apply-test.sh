@@ -213,7 +213,7 @@ refuses_edited()
 		grep "were edited" "$tmp/said" &&
 		FORCE=1 "$TREE_SH" "$command" "$tmp/tree" || return 1
 	case $command in
-	apply) grep -L "mine" "$tmp/tree/$file" | grep . ;;
+	apply) ! grep "mine" "$tmp/tree/$file" ;;
 	unapply) same ;;
 	esac
 }
@@ -243,18 +243,22 @@ accepts_old_manifest()
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 
-# interrupted apply: half of the files are of before, half of now, and one is not there.
+# The apply that takes a mistake back ends at the first file, for there is a folder in its
+# way. The one that comes after it must not take the rest for edits.
 goes_on()
 {
-	BROKEN=no-limit "$TREE_SH" apply "$tmp/tree" && remember &&
+	local way=$tmp/tree/$PLACED/account.c.iopf-new
+
+	BROKEN=no-limit "$TREE_SH" apply "$tmp/tree" &&
+		rm "$tmp/tree/$PLACED/account.c" && mkdir "$way" || return 1
+	if "$TREE_SH" apply "$tmp/tree"; then
+		echo "it was not interrupted"
+		return 1
+	fi
+	rm -r "$way"
+	! diff -q "$TOP/iopf/group.c" "$tmp/tree/$PLACED/group.c" &&
 		"$TREE_SH" apply "$tmp/tree" &&
-		! diff -q "$tmp/once/$PLACED/group.c" "$tmp/tree/$PLACED/group.c" &&
-		cp "$tmp/once/$PLACED/group.c" "$tmp/tree/$PLACED/group.c" &&
-		cat "$tmp/once/$PLACED/.placed" >>"$tmp/tree/$PLACED/.placed" &&
-		rm "$tmp/tree/$PLACED/fault.c" &&
-		"$TREE_SH" apply "$tmp/tree" &&
-		diff "$TOP/iopf/group.c" "$tmp/tree/$PLACED/group.c" &&
-		diff "$TOP/iopf/fault.c" "$tmp/tree/$PLACED/fault.c" &&
+		diff -r -x tests -x intel -x .placed "$TOP/iopf" "$tmp/tree/$PLACED" &&
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 

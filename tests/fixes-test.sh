@@ -133,7 +133,7 @@ is_complete()
 	for name in "$FIXES_DIR"/*.cocci; do
 		name=$(basename "$name" .cocci)
 		echo "$name"
-		[ -s "$FIXES_DIR/$name.mail" ] && cat "$FIXES_DIR"/series-* | grep -qx "$name" &&
+		[ -s "$FIXES_DIR/$name.mail" ] && grep -qx "$name" "$FIXES_DIR"/series-* &&
 			grep -q '^// Files: ' "$FIXES_DIR/$name.cocci" || return 1
 	done
 }

@@ -251,8 +251,8 @@ place()
 	while read -r _ place; do
 		cmp -s "$tmp/place/$place" "$DIR/$place" && continue
 		mkdir -p "$(dirname "$DIR/$place")"
-		cp "$tmp/place/$place" "$DIR/$place.iopf-new"
-		mv -f "$DIR/$place.iopf-new" "$DIR/$place"
+		cp -T "$tmp/place/$place" "$DIR/$place.iopf-new"
+		mv -fT "$DIR/$place.iopf-new" "$DIR/$place"
 	done <"$tmp/manifest"
 	cp "$tmp/manifest" "$DIR/$MANIFEST"
 }
