@@ -8,6 +8,7 @@
  * Nothing here sleeps, save what a domain's handler does: reporters are real-time
  * threads that hold locks of their driver.
  */
+#include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
 #include <trace/events/iopf.h>
@@ -133,6 +134,8 @@ static __always_inline int __iopf_route(struct iopf_dev *idev,
 		taken->worker = iopf_lane_push(grp->lane, grp);
 	} else {
 		iopf_grp_set_owner(idev, grp, IOPF_OWNER_DOMAIN);
+		list_move_tail(&grp->pub.pending_node, &grp->lane->delivered);
+		grp->since = jiffies;
 		/* To a domain's handler all groups are whole. */
 		grp->pub.last_fault.fault.prm.flags |=
 			IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;

@@ -90,6 +90,7 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "discarded %llu\n", stats->discarded);
 	seq_printf(file, "disowned %llu\n", stats->disowned);
 	seq_printf(file, "overdue %llu\n", stats->overdue);
+	seq_printf(file, "retried %llu\n", stats->retried);
 	seq_printf(file, "prefaulted %llu\n", stats->prefaulted);
 	seq_printf(file, "polled %llu\n", stats->polled);
 	seq_printf(file, "quarantined %llu\n", stats->quarantined);
@@ -159,7 +160,8 @@ static void iopf_show_lane(struct seq_file *file, struct iopf_lane *lane)
 		   lane->answers[IOMMU_PAGE_RESP_SUCCESS],
 		   lane->answers[IOMMU_PAGE_RESP_INVALID],
 		   lane->answers[IOMMU_PAGE_RESP_FAILURE],
-		   iopf_length(&lane->partial), iopf_length(&lane->pending),
+		   iopf_length(&lane->partial),
+		   iopf_length(&lane->pending) + iopf_length(&lane->delivered),
 		   lane->nr_queued, lane->nr_scheduled);
 	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
 		seq_printf(file, " %u", lane->latency[i]);
@@ -214,6 +216,7 @@ static int iopf_groups_show(struct seq_file *file, void *unused)
 	xa_for_each(&idev->lanes, index, lane) {
 		iopf_show_groups(file, &lane->partial);
 		iopf_show_groups(file, &lane->pending);
+		iopf_show_groups(file, &lane->delivered);
 	}
 	spin_unlock(&idev->lock);
 	return 0;

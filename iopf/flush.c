@@ -31,19 +31,25 @@ void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
 	}
 }
 
-void iopf_claim_partial(struct iopf_lane *lane, int code,
-			struct list_head *claimed)
+static void iopf_claim_list(struct list_head *groups, int code,
+			    struct list_head *claimed)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 
-	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node)
+	list_for_each_entry_safe(grp, next, groups, pub.pending_node)
 		iopf_claim_early(grp, code, claimed);
 }
 
-/* Groups up to number @seq, either all of them or those without a handler. */
-static void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
-			       int code, struct list_head *claimed)
+void iopf_claim_partial(struct iopf_lane *lane, int code,
+			struct list_head *claimed)
+{
+	iopf_claim_list(&lane->partial, code, claimed);
+}
+
+/* Groups up to number @seq that are the workers' to handle. */
+static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
+				struct list_head *claimed)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
@@ -51,7 +57,7 @@ static void iopf_claim_pending(struct iopf_lane *lane, u64 seq, bool all,
 	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
 		if (grp->seq > seq)
 			break;
-		if (iopf_grp_is_faulting(grp) || all)
+		if (iopf_grp_is_faulting(grp))
 			iopf_claim_early(grp, code, claimed);
 	}
 }
@@ -68,7 +74,8 @@ static void iopf_claim_lane(struct iopf_lane *lane, int code,
 			    struct list_head *claimed)
 {
 	iopf_claim_partial(lane, code, claimed);
-	iopf_claim_pending(lane, U64_MAX, true, code, claimed);
+	iopf_claim_list(&lane->pending, code, claimed);
+	iopf_claim_list(&lane->delivered, code, claimed);
 	iopf_take_held(lane, claimed);
 }
 
@@ -190,8 +197,8 @@ int iopf_queue_flush_dev(struct device *dev)
 	spin_lock(&idev->lock);
 	idev->nr_flushing--;
 	xa_for_each(&idev->lanes, index, lane) {
-		iopf_claim_pending(lane, seq, false, IOMMU_PAGE_RESP_SUCCESS,
-				   &claimed);
+		iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS,
+				    &claimed);
 		iopf_take_held(lane, &claimed);
 		/* One of them goes away. */
 		lane->mm = NULL;

@@ -58,7 +58,7 @@ struct iopf_chunk {
 /**
  * struct iopf_grp - a page request group
  * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's
- *	partial, pending or claimed list, @pub.node on its queue or, for other handlers,
+ *	partial, pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
  *	on a list of theirs. Until the last request comes, @pub.last_fault holds
  *	the first one, for an early answer
  * @users: see References above

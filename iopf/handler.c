@@ -175,7 +175,7 @@ static int iopf_register(struct iopf_handler *handler)
  *   and iopf_fault_whole_group() shows them with the last one.
  * * a negative errno: the request is refused.
  *
- * The library watches over the answer. When the device's time (iopf.prq_timeout) is
+ * The library watches over the answer. When the queue's timeout (iopf.prq_timeout) is
  * over, and when the PASID is flushed or the device removed from its queue, the group
  * is answered with Invalid Request, and the handler is too late.
  *

@@ -86,6 +86,7 @@ static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
 	lane->pasid = key->pasid;
 	INIT_LIST_HEAD(&lane->partial);
 	INIT_LIST_HEAD(&lane->pending);
+	INIT_LIST_HEAD(&lane->delivered);
 	INIT_LIST_HEAD(&lane->queue);
 	INIT_LIST_HEAD(&lane->claimed);
 	INIT_LIST_HEAD(&lane->idle_node);

@@ -45,7 +45,9 @@ struct iopf_worker {
  * @pasid_valid: the lane of a PASID
  * @pasid: the PASID
  * @partial: groups that wait for their last request, in order of arrival
- * @pending: groups that are owed an answer, in order of completion
+ * @pending: groups that are owed an answer, in order of completion, but for those in
+ *	@delivered
+ * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
  * @queue: pending groups of an SVA domain that no worker has taken yet
  * @claimed: groups that workers have handled and not yet answered
  * @idle_node: in iopf_dev.idle while the lane has no user
@@ -83,6 +85,7 @@ struct iopf_lane {
 	u32 pasid;
 	struct list_head partial;
 	struct list_head pending;
+	struct list_head delivered;
 	struct list_head queue;
 	struct list_head claimed;
 	struct list_head idle_node;

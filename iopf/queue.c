@@ -51,6 +51,7 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 
 	refcount_set(&q->users, 1);
 	q->timeout_ms = -1;
+	q->domain_timeout_ms = -1;
 	INIT_WORK(&q->release, iopf_q_release);
 	INIT_LIST_HEAD(&q->pub.devices);
 	mutex_init(&q->pub.lock);

@@ -38,6 +38,7 @@ struct iopf_lane;
  * @ops: what its driver can do better, or NULL
  * @timeout_ms: for its groups, in milliseconds; 0: none, negative: the one of
  *	the module
+ * @domain_timeout_ms: the same for those that a domain's handler owns
  * @prefault_max: pages to fault in ahead of its devices
  * @debugfs: its folder
  * @release: destroys the queue, away from the workers that may drop the last
@@ -50,6 +51,7 @@ struct iopf_q {
 	mempool_t chunks;
 	const struct iopf_queue_ops *ops;
 	int timeout_ms;
+	int domain_timeout_ms;
 	unsigned int prefault_max;
 	struct dentry *debugfs;
 	struct work_struct release;

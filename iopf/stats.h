@@ -50,6 +50,7 @@ enum iopf_phase {
  * @discarded: groups that never got their last request
  * @disowned: groups answered while their fault was still being handled
  * @overdue: groups answered because their time was over
+ * @retried: of these, groups whose fault goes on: the device was told to ask again
  * @prefaulted: pages that nobody had asked for
  * @polled: groups that a worker has waited for without sleeping
  * @quarantined: groups refused because a late answer could be taken for theirs
@@ -67,6 +68,7 @@ struct iopf_stats {
 	u64 discarded;
 	u64 disowned;
 	u64 overdue;
+	u64 retried;
 	u64 prefaulted;
 	u64 polled;
 	u64 quarantined;

@@ -53,6 +53,12 @@ static inline int iopf_queue_set_timeout(struct iopf_queue *queue, int ms)
 {
 	return -EOPNOTSUPP;
 }
+
+static inline int iopf_queue_set_domain_timeout(struct iopf_queue *queue,
+						int ms)
+{
+	return -EOPNOTSUPP;
+}
 #endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)

@@ -254,7 +254,10 @@ void softacc_iommu_discard(void)
 
 int softacc_iommu_set_timeout(unsigned int ms)
 {
-	return iopf_queue_set_timeout(softacc_iopf_queue, ms ?: -1);
+	int ret = iopf_queue_set_timeout(softacc_iopf_queue, ms ?: -1);
+
+	return ret ?: iopf_queue_set_domain_timeout(softacc_iopf_queue,
+						    ms ?: -1);
 }
 
 int softacc_iommu_init(void)

@@ -6,6 +6,7 @@
  *
  * guest-setup.sh makes the slow disks.
  */
+#include <linux/fs.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
@@ -677,6 +678,72 @@ static double throughput(void)
 	munmap(area, len);
 	close(fd);
 	return done ? done / passed : 0;
+}
+
+/*
+ * The device's writes wait for a file system that is frozen, for several times as long
+ * as a group may take, and go on when it is thawed. Upstream's queue has no timeout.
+ */
+TEST_F(mm, frozen_and_thawed)
+{
+	size_t len = 64 * PAGE;
+	struct softacc_completion end;
+	int dir = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int file = open("/mnt/frozen", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = acc_open(8, 16, 1);
+	void *area;
+
+	ASSERT_LE(0, dir);
+	ASSERT_LE(0, file);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(file, len));
+	area = map(len, MAP_SHARED, file);
+	ASSERT_NE(MAP_FAILED, area);
+	ASSERT_EQ(0, fsync(file));
+	write_file(TIMEOUT, "1");
+	ASSERT_EQ(0, ioctl(dir, FIFREEZE, 0));
+	EXPECT_EQ(0, acc_submit(fd, SOFTACC_OP_FILL, NULL, area, len, SEED));
+	/* The clock of the library's timers, not the machine's pace. */
+	EXPECT_EQ(-1, acc_reap(fd, &end, 3500));
+	EXPECT_EQ(0, ioctl(dir, FITHAW, 0));
+	write_file(TIMEOUT, "10");
+	EXPECT_EQ(0, acc_reap(fd, &end, 20000));
+	EXPECT_EQ(0, end.status);
+	EXPECT_EQ(-1, acc_verify(area, len, SEED));
+	munmap(area, len);
+	close(file);
+	unlink("/mnt/frozen");
+	close(fd);
+	close(dir);
+}
+
+/* A userfaultfd that takes several times as long as a group may is waited for, too. */
+TEST_F(mm, slow_user_space)
+{
+	size_t len = 4 * PAGE;
+	struct softacc_completion end;
+	void *area = map(len, MAP_PRIVATE, -1);
+	int fd = acc_open(8, 16, 1);
+	int uffd;
+	int i;
+
+	ASSERT_LE(0, fd);
+	uffd = uffd_watch(area, len, UFFDIO_REGISTER_MODE_MISSING, 0);
+	ASSERT_LE(0, uffd);
+	if (access(TIMEOUT, F_OK))
+		SKIP(return, "upstream's queue refuses faults in userfaultfd ranges");
+	write_file(TIMEOUT, "1");
+	EXPECT_EQ(0, acc_submit(fd, SOFTACC_OP_FILL, NULL, area, len, SEED));
+	EXPECT_EQ(-1, acc_reap(fd, &end, 3500));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0, uffd_provide(uffd, area + i * PAGE));
+	EXPECT_EQ(0, acc_reap(fd, &end, 20000));
+	write_file(TIMEOUT, "10");
+	EXPECT_EQ(0, end.status);
+	EXPECT_EQ(-1, acc_verify(area, len, SEED));
+	close(uffd);
+	close(fd);
+	munmap(area, len);
 }
 
 /* Another process, with 512 faults of its device that sleep. */

@@ -34,6 +34,16 @@ static inline int uffd_watch(void *area, size_t len, uint64_t mode,
 	return fd;
 }
 
+/* Serve the accesses to a page that wait, with zeroes. */
+static inline int uffd_provide(int fd, void *page)
+{
+	struct uffdio_zeropage zero = {
+		.range = { (uintptr_t)page, sysconf(_SC_PAGESIZE) },
+	};
+
+	return ioctl(fd, UFFDIO_ZEROPAGE, &zero);
+}
+
 /*
  * Until accesses sleep that the caller does not serve: each has left a message. How
  * many sleep at the same time is up to the fault queue, so wait until no others come.

@@ -16,7 +16,7 @@ static void overdue_handler(struct kunit *test)
 	unsigned long start = jiffies;
 
 	KUNIT_EXPECT_EQ(test, 0,
-			iopf_queue_set_timeout(fake->queue, TIMEOUT_MS));
+			iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS));
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, start +
@@ -36,7 +36,50 @@ static void overdue_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 }
 
-/* A fault that waits for mmap_lock is answered, too, and its worker is late. */
+/* A domain's handler has all the time that it wants, whatever the timeout of others. */
+static void domain_has_no_timeout(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	fake_last(fake, FAKE_PASID, 1, 0);
+	fake_partial(fake, FAKE_PASID, 2, 0);
+	msleep(3 * TIMEOUT_MS);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.overdue);
+	/* The watch did look. */
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	iopf_free_group(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+}
+
+/* And the other way round: its timeout is not that of a fault of the library's own. */
+static void domain_timeout_is_its_own(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS);
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	fake_last(fake, FAKE_PASID, 1, 0);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	msleep(3 * TIMEOUT_MS);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, FAKE_PASID, fake->log[0].pasid);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
+	iopf_free_group(fake->taken[0]);
+}
+
+/*
+ * A fault that waits for mmap_lock is answered, too: the device is told to ask again.
+ * Its worker is late.
+ */
 static void overdue_worker(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -49,6 +92,10 @@ static void overdue_worker(struct kunit *test)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 100));
 	KUNIT_EXPECT_EQ(test, 100, fake_idev(fake)->stats.overdue);
+	KUNIT_EXPECT_EQ(test, 100, fake_idev(fake)->stats.retried);
+	for (i = 0; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+				fake->log[i].code);
 	mmap_write_unlock(current->mm);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 100, fake->answers);
@@ -75,6 +122,7 @@ static void no_deadline(struct kunit *test)
 	struct fake *fake = test->priv;
 
 	iopf_queue_set_timeout(fake->queue, 0);
+	iopf_queue_set_domain_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_PASID, 1, 0);
 	msleep(3 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
@@ -116,20 +164,20 @@ static void timeout_changed(struct kunit *test)
 	struct fake *fake = test->priv;
 	unsigned long start = jiffies;
 
-	iopf_queue_set_timeout(fake->queue, 100000);
+	iopf_queue_set_domain_timeout(fake->queue, 100000);
 	fake_last(fake, FAKE_PASID, 1, 0);
 	fake_remove_device(fake);
 	fake_add_device(test);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 
-	iopf_queue_set_timeout(fake->queue, 0);
+	iopf_queue_set_domain_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_PASID, 2, 0);
-	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 3 * HZ));
 
 	fake_last(fake, FAKE_PASID, 3, 0);
-	iopf_queue_set_timeout(fake->queue, 100000);
+	iopf_queue_set_domain_timeout(fake->queue, 100000);
 	msleep(3 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
 	iopf_group_response(fake->taken[2], IOMMU_PAGE_RESP_SUCCESS);
@@ -144,7 +192,7 @@ static void watch_ends(struct kunit *test)
 	struct fake *fake = test->priv;
 	int i;
 
-	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
+	iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS);
 	for (i = 0; i < 8; i++) {
 		fake_last(fake, FAKE_PASID, i, 0);
 		KUNIT_EXPECT_TRUE(test, fake_idev(fake)->watching);
@@ -166,6 +214,12 @@ static void bad_timeout(struct kunit *test)
 			iopf_queue_set_timeout(fake->queue, 100001));
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_set_timeout(fake->queue, 100000));
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_set_timeout(fake->queue, -1));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iopf_queue_set_domain_timeout(fake->queue, 100001));
+	KUNIT_EXPECT_EQ(test, 0,
+			iopf_queue_set_domain_timeout(fake->queue, 100000));
+	KUNIT_EXPECT_EQ(test, 0,
+			iopf_queue_set_domain_timeout(fake->queue, -1));
 }
 
 /* The watch ends with the device, and begins again with its next life. */
@@ -175,6 +229,7 @@ static void removed_while_watched(struct kunit *test)
 	int i;
 
 	iopf_queue_set_timeout(fake->queue, 10);
+	iopf_queue_set_domain_timeout(fake->queue, 10);
 	for (i = 0; i < 50; i++) {
 		fake_partial(fake, FAKE_PASID, i, 0);
 		usleep_range(500, 2000);
@@ -189,6 +244,8 @@ static void removed_while_watched(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(overdue_handler),
+	KUNIT_CASE(domain_has_no_timeout),
+	KUNIT_CASE(domain_timeout_is_its_own),
 	KUNIT_CASE(overdue_worker),
 	KUNIT_CASE(overdue_partial),
 	KUNIT_CASE(no_deadline),

@@ -242,7 +242,7 @@ static void v3_ends_early(struct kunit *test)
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	expect_answer(test, 0, false, 1, 1);
-	iopf_queue_set_timeout(fake->queue, 50);
+	iopf_queue_set_domain_timeout(fake->queue, 50);
 	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 2, 2);
 	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
 	expect_answer(test, 1, false, 2, 2);

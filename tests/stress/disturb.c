@@ -99,12 +99,15 @@ static void set_timeouts(struct rng *rng)
 {
 	static const int seconds[] = { 1, 1, 2, 3, 0 };
 
-	if (rng_percent(rng, 50))
+	if (rng_percent(rng, 50)) {
 		write_file("/sys/module/iopf/parameters/prq_timeout", "%d",
 			   seconds[rng_below(rng, 5)]);
-	else
+		write_file("/sys/module/iopf/parameters/domain_timeout", "%d",
+			   seconds[rng_below(rng, 4)]);
+	} else {
 		write_file(PARAMETER("provoke"), "timeout=%u",
 			   (unsigned int)rng_range(rng, 1, 1000));
+	}
 }
 
 static void kill_one(struct disturber *disturber)
@@ -208,6 +211,7 @@ void disturb_end(struct disturber *disturber)
 		stop_failing();
 	if (disturber->round->flags & D_TIMEOUT) {
 		write_file("/sys/module/iopf/parameters/prq_timeout", "10");
+		write_file("/sys/module/iopf/parameters/domain_timeout", "10");
 		write_file(PARAMETER("provoke"), "timeout=0");
 	}
 }

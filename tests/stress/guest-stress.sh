@@ -12,4 +12,7 @@ mkdir -p /sys/fs/cgroup/stress
 echo 24M >/sys/fs/cgroup/stress/memory.max
 [ ! -e /proc/sys/kernel/hung_task_timeout_secs ] ||
 	echo 60 >/proc/sys/kernel/hung_task_timeout_secs
+# Some of softacc's handlers never answer, and a domain's handler has no timeout.
+[ ! -e /sys/module/iopf/parameters/domain_timeout ] ||
+	echo 10 >/sys/module/iopf/parameters/domain_timeout
 exec stress -m softacc.ko "$@"

@@ -9,8 +9,10 @@
 #include "stress.h"
 
 #define MAX_JOBS	4
-/* Deadlines are 10 seconds at most; in the machine's time. */
+/* In the machine's time. A group that waits for longer than 10 s is asked for again. */
 #define STUCK_SECONDS	60
+/* After that memory that is never served is given up: longer than a group's timeout. */
+#define NEVER_SECONDS	12
 
 /*
  * Faults that nobody serves have taken the workers of this PASID: whatever it asks for
@@ -56,20 +58,58 @@ static bool is_allowed(const struct round *round, const struct area *area,
 {
 	bool racy = area->kind == KIND_PROTECT || area->kind == KIND_HOLES;
 
+	/* What user space never serves ends when user space gives up, not before. */
 	if (!status)
-		return area->kind != KIND_NEVER;
+		return area->kind != KIND_NEVER || area->uffd < 0;
+	/* With little time, memory may have been asked for too often by then. */
+	if (status == -ELOOP)
+		return asleep && round->flags & D_TIMEOUT;
 	if (status == -ECANCELED || status == -ESRCH)
 		return true;
 	if (status != -EFAULT)
 		return false;
-	return racy || asleep || round->flags & D_REFUSING;
+	return racy || round->flags & D_REFUSING;
+}
+
+/**
+ * struct batch - jobs at the same time
+ * @areas: what they work on
+ * @seeds: of the patterns
+ * @ends: how they ended
+ * @nr: how many
+ * @left: how many have not ended
+ */
+struct batch {
+	struct area areas[MAX_JOBS];
+	uint64_t seeds[MAX_JOBS];
+	struct softacc_completion ends[MAX_JOBS];
+	unsigned int nr;
+	unsigned int left;
+};
+
+/*
+ * A group whose fault takes too long is not refused: its device asks again. So jobs on
+ * memory that user space never serves go on until user space is gone.
+ */
+static void give_up(struct batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr; i++) {
+		struct area *area = &batch->areas[i];
+
+		if (area->kind == KIND_NEVER && area->uffd >= 0) {
+			close(area->uffd);
+			area->uffd = -1;
+		}
+	}
 }
 
 /*
  * The next completion: 0, or -1 if there is none any more: the round is over, or the
  * device is gone.
  */
-static int reap(int fd, struct softacc_completion *end)
+static int reap(int fd, struct batch *batch, struct softacc_completion *end)
 {
 	double start = pace_seconds();
 
@@ -81,6 +121,8 @@ static int reap(int fd, struct softacc_completion *end)
 		}
 		if (atomic_load(&shared->stop) || atomic_load(&shared->gone))
 			return -1;
+		if (batch && pace_over(start, NEVER_SECONDS * 1000))
+			give_up(batch);
 		if (pace_over(start, STUCK_SECONDS * 1000)) {
 			fail(CHECK_STUCK, "no job has ended for %d s",
 			     STUCK_SECONDS);
@@ -134,7 +176,7 @@ static int read_back(int fd, const struct round *round, struct area *area,
 	area_push_out(area);
 	if (acc_submit(fd, SOFTACC_OP_CHECKSUM, area->addr, NULL, area->len, 0))
 		return is_gone(errno) ? -1 : 0;
-	if (reap(fd, &end))
+	if (reap(fd, NULL, &end))
 		return -1;
 	count(COUNT_JOBS, 1);
 	if (end.status) {
@@ -150,22 +192,6 @@ static int read_back(int fd, const struct round *round, struct area *area,
 		     area->kind);
 	return 0;
 }
-
-/**
- * struct batch - jobs at the same time
- * @areas: what they work on
- * @seeds: of the patterns
- * @ends: how they ended
- * @nr: how many
- * @left: how many have not ended
- */
-struct batch {
-	struct area areas[MAX_JOBS];
-	uint64_t seeds[MAX_JOBS];
-	struct softacc_completion ends[MAX_JOBS];
-	unsigned int nr;
-	unsigned int left;
-};
 
 static void submit(int fd, struct batch *batch, struct rng *rng)
 {
@@ -202,7 +228,7 @@ static bool finish(int fd, const struct round *round, struct batch *batch)
 	unsigned int i;
 
 	for (; batch->left; batch->left--) {
-		if (reap(fd, &end))
+		if (reap(fd, batch, &end))
 			return false;
 		batch->ends[end.tag] = end;
 		count(COUNT_JOBS, 1);

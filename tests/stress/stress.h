@@ -47,9 +47,9 @@
 #define NR_DISTURBANCES	13
 
 /* With these a good page request may be refused. */
-#define D_REFUSING	(D_REPLUG | D_TIMEOUT | D_LIMITS | D_NOMEM | D_SUSPEND)
+#define D_REFUSING	(D_REPLUG | D_LIMITS | D_NOMEM | D_SUSPEND)
 /* With these a bad one may be told to try again. */
-#define D_RETRYING	(D_FLUSH | D_DISCARD | D_OVERFLOW)
+#define D_RETRYING	(D_FLUSH | D_DISCARD | D_OVERFLOW | D_TIMEOUT)
 
 /**
  * struct rng - a source of choices

@@ -21,6 +21,17 @@ static void *nowhere(void)
 	return (void *)strtoul("8", NULL, 0);
 }
 
+/* Of groups that a domain's handler owns, such as iommufd's. */
+static void set_domain_timeout(const char *seconds)
+{
+	int fd = open("/sys/module/iopf/parameters/domain_timeout",
+		      O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		write(fd, seconds, strlen(seconds));
+	close(fd);
+}
+
 static void set_timeout(const char *seconds)
 {
 	int fd = open("/sys/module/iopf/parameters/prq_timeout",
@@ -672,16 +683,31 @@ TEST_F(mock, closed)
 	EXPECT_EQ(0, mock_stat("pending_groups"));
 }
 
+/* A VMM that is paused loses nothing: its faults wait, however long others may. */
+TEST_F(mock, paused)
+{
+	set_timeout("1");
+	ASSERT_EQ(0, make_faults(&self->mock, 0, 20));
+	pace_wait(2500, mock_answers());
+	set_timeout("10");
+	EXPECT_EQ(0, mock_answers());
+	EXPECT_EQ(20, mock_stat("pending_groups"));
+	ASSERT_EQ(20, get_faults(self->mock.queue_fd[0], self->faults, 256, 1000));
+	EXPECT_EQ(0, vmm_answer(self->mock.queue_fd[0], self->faults[0].cookie,
+				SUCCESS));
+	EXPECT_EQ(1, mock_stat("success"));
+}
+
 /* Nobody answers in time, or ever; the index is used again meanwhile. */
 TEST_F(mock, never)
 {
 	uint64_t overdue;
 
-	set_timeout("1");
+	set_domain_timeout("1");
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 20));
 	ASSERT_EQ(10, get_faults(self->mock.queue_fd[0], self->faults, 10, 1000));
 	pace_wait(1500, mock_stat("overdue") == 20);
-	set_timeout("10");
+	set_domain_timeout("0");
 	overdue = mock_stat("overdue");
 	EXPECT_EQ(20, overdue);
 	EXPECT_EQ(20, mock_stat("invalid"));
