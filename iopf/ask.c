@@ -61,14 +61,14 @@ int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
 static int iopf_continue(struct iopf_dev *idev, struct device *dev,
 			 struct iopf_grp *grp)
 {
+	const struct iommu_fault *fault = &grp->pub.last_fault.fault;
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	int ret = -EINVAL;
 
 	spin_lock(&idev->lock);
 	if (grp->owner == IOPF_OWNER_HANDLER) {
 		grp->by_pair = false;
-		if (grp->mm && iopf_is_malformed(dev, grp->mm,
-						 &grp->pub.last_fault.fault)) {
+		if (grp->mm && iopf_is_malformed(dev, grp->mm, fault)) {
 			idev->stats.malformed++;
 			grp->rejected = true;
 		}
@@ -102,7 +102,7 @@ int iopf_ask(struct iopf_dev *idev, struct device *dev,
 
 /* The handler's group that @fault made complete; the caller gets a reference. */
 static struct iopf_grp *iopf_find_asked(struct iopf_dev *idev,
-					 const struct iommu_fault *fault)
+					const struct iommu_fault *fault)
 {
 	struct iopf_key key = iopf_key(fault);
 	struct iopf_grp *grp;

@@ -70,10 +70,10 @@ struct iopf_limits {
  * for what only the driver understands.
  *
  * A request with private data or of a stream that is not the last one of its group
- * is answered all the same, by itself and exactly once, with its own code; it is no part of the group
- * that has its index. This is what VT-d 3.x asks for with private data (7.6) and
- * VT-d 2.x with streaming requests. On a last request a mark changes nothing but
- * what comes back with the answer.
+ * is answered all the same, by itself and exactly once, with its own code; it is no
+ * part of the group that has its index. This is what VT-d 3.x asks for with private
+ * data (7.6) and VT-d 2.x with streaming requests. On a last request these marks change
+ * nothing but what comes back with the answer.
  */
 struct iopf_request {
 	struct iommu_fault fault;

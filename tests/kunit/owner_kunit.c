@@ -43,31 +43,35 @@ static bool is_allowed(enum iopf_owner from, enum iopf_owner to)
 	return false;
 }
 
+static void check_pair(struct kunit *test, enum iopf_owner from,
+		       enum iopf_owner to)
+{
+	struct iopf_grp *grp = kunit_kzalloc(test, sizeof(*grp), GFP_KERNEL);
+	LIST_HEAD(queue);
+
+	KUNIT_ASSERT_NOT_NULL(test, grp);
+	INIT_LIST_HEAD(&grp->pub.node);
+	if (to == IOPF_OWNER_QUEUED)
+		list_add(&grp->pub.node, &queue);
+	grp->seq = 1;
+	grp->mm = current->active_mm;
+	grp->owner = from;
+	nr_bad = 0;
+	iopf_grp_check_owner(grp, to);
+	KUNIT_EXPECT_EQ_MSG(test, !is_allowed(from, to), nr_bad,
+			    "from %d to %d", from, to);
+}
+
 /* Every pair of owners, on a group that is what its owner makes it. */
 static void check_fires_for_each_wrong_pair(struct kunit *test)
 {
 	enum iopf_owner from;
 	enum iopf_owner to;
-	LIST_HEAD(queue);
 
 	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
 	for (from = 0; from < IOPF_NR_OWNERS; from++)
-		for (to = 0; to < IOPF_NR_OWNERS; to++) {
-			struct iopf_grp *grp;
-
-			grp = kunit_kzalloc(test, sizeof(*grp), GFP_KERNEL);
-			KUNIT_ASSERT_NOT_NULL(test, grp);
-			INIT_LIST_HEAD(&grp->pub.node);
-			if (to == IOPF_OWNER_QUEUED)
-				list_add(&grp->pub.node, &queue);
-			grp->seq = 1;
-			grp->mm = current->active_mm;
-			grp->owner = from;
-			nr_bad = 0;
-			iopf_grp_check_owner(grp, to);
-			KUNIT_EXPECT_EQ_MSG(test, !is_allowed(from, to), nr_bad,
-					    "from %d to %d", from, to);
-		}
+		for (to = 0; to < IOPF_NR_OWNERS; to++)
+			check_pair(test, from, to);
 }
 
 /* What a group lacks for its next owner is seen as well. */
@@ -213,4 +217,5 @@ static struct kunit_suite iopf_owner_suite = {
 	.exit = fake_exit,
 	.test_cases = iopf_owner_cases,
 };
+
 kunit_test_suite(iopf_owner_suite);

@@ -228,4 +228,5 @@ static struct kunit_suite iopf_report_suite = {
 	.exit = fake_exit,
 	.test_cases = iopf_report_cases,
 };
+
 kunit_test_suite(iopf_report_suite);
