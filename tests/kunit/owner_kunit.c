@@ -63,7 +63,7 @@ static void check_pair(struct kunit *test, enum iopf_owner from,
 }
 
 /* Every pair of owners, on a group that is what its owner makes it. */
-static void check_fires_for_each_wrong_pair(struct kunit *test)
+static void check_fires_for_wrong_pairs(struct kunit *test)
 {
 	enum iopf_owner from;
 	enum iopf_owner to;
@@ -203,7 +203,7 @@ static void handler_owns(struct kunit *test)
 }
 
 static struct kunit_case iopf_owner_cases[] = {
-	KUNIT_CASE(check_fires_for_each_wrong_pair),
+	KUNIT_CASE(check_fires_for_wrong_pairs),
 	KUNIT_CASE(check_fires_for_unready_group),
 	KUNIT_CASE(setter_checks),
 	KUNIT_CASE(domain_owns),
