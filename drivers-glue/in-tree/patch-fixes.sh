@@ -85,9 +85,10 @@ fi
 check_kernel "$DIR"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+ours=
 if [ -z "$OUT" ]; then
+	ours=1
 	OUT=$IOPF_CACHE/patches/$name
-	rm -rf "$OUT"
 fi
 check_out
 read_identity
@@ -105,12 +106,13 @@ for fix in $names; do
 	commit_fix "$fix"
 done
 git_here format-patch --quiet --no-signature --output-directory="$tmp/mails" before..fixes
-check_others
+[ -n "$ours" ] || check_others
 mails=$(find "$tmp/mails" -type f -printf '%f\n' | sort)
 if [ -z "$mails" ]; then
 	say "$DIR needs none of the fixes"
 	exit
 fi
+[ -z "$ours" ] || rm -rf "$OUT"
 mkdir -p "$OUT"
 cp "$tmp"/mails/* "$OUT/"
 say "fixes to ${DIR##*/}, in the form of git am:"
