@@ -14,7 +14,10 @@
  *	assembling	no answer: the last request was lost
  *
  * A watch per device looks at the oldest groups of each lane, eight times in the
- * shortest timeout, as long as there are groups; no group has a timer.
+ * shortest timeout, as long as there are groups; no group has a timer. The watch
+ * allocates nothing and never faults, and runs on a workqueue of its own, unbound and
+ * with a rescuer: neither a CPU that a real-time thread owns nor a lack of memory keeps
+ * it from answering.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -29,6 +32,8 @@
 
 #define IOPF_MAX_TIMEOUT	100
 #define IOPF_LOOKS		8
+
+static struct workqueue_struct *iopf_watch_wq;
 
 static unsigned int iopf_prq_timeout = 10;
 static unsigned int iopf_domain_timeout;
@@ -82,7 +87,8 @@ static void iopf_schedule_watch(struct iopf_dev *idev)
 	/* Without a timeout there are still the settings to be looked at. */
 	if (!timeout)
 		timeout = IOPF_LOOKS * HZ;
-	schedule_delayed_work(&idev->watch, timeout / IOPF_LOOKS + 1);
+	queue_delayed_work(iopf_watch_wq, &idev->watch,
+			   timeout / IOPF_LOOKS + 1);
 }
 
 /* There is a group: see to it that somebody looks after it. */
@@ -184,6 +190,15 @@ static void iopf_watch_fn(struct work_struct *work)
 	if (!again)
 		iopf_dev_put(idev);
 }
+
+/* Before the first device: IOMMU drivers add theirs from subsys_initcall() on. */
+static int __init iopf_watch_wq_init(void)
+{
+	iopf_watch_wq = alloc_workqueue("iopf_watch",
+					WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return iopf_watch_wq ? 0 : -ENOMEM;
+}
+core_initcall(iopf_watch_wq_init);
 
 void iopf_watch_init(struct iopf_dev *idev)
 {

@@ -8,7 +8,7 @@
 #include "iopf.h"
 
 /*
- * The last reference may be a worker's, who cannot wait for his own end: so
+ * The last reference may be a worker's, which cannot wait for its own end: so
  * this runs elsewhere. By now all devices and groups are gone.
  */
 static void iopf_q_release(struct work_struct *work)
@@ -23,7 +23,7 @@ static void iopf_q_release(struct work_struct *work)
 void iopf_q_put(struct iopf_q *q)
 {
 	if (refcount_dec_and_test(&q->users))
-		schedule_work(&q->release);
+		queue_work(system_dfl_wq, &q->release);
 }
 
 /**

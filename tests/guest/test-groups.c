@@ -3,11 +3,14 @@
  * How the fault queue puts groups together and answers them, seen from a device
  * that sends exactly the requests it is told to.
  */
-#include <signal.h>
+#include <dirent.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -309,6 +312,112 @@ TEST_F(groups, deadline)
 	ASSERT_EQ(0, uffd_provide(uffd, self->area));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
 	expect_answer(GRPID, RESP_SUCCESS);
+	close(uffd);
+}
+
+/* The thread that reports the device's requests, or 0. */
+static pid_t find_reporter(void)
+{
+	struct dirent *entry;
+	char path[300];
+	char comm[20];
+	DIR *proc = opendir("/proc");
+	pid_t pid = 0;
+
+	while (proc && !pid && (entry = readdir(proc))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(comm, sizeof(comm), file) &&
+		    !strcmp(comm, "irq/softacc-prq\n"))
+			pid = atoi(entry->d_name);
+		fclose(file);
+	}
+	if (proc)
+		closedir(proc);
+	return pid;
+}
+
+static bool pin(pid_t pid, int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return !sched_setaffinity(pid, sizeof(cpus), &cpus);
+}
+
+static bool write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	close(fd);
+	return done;
+}
+
+#define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
+#define FAIR_SERVER	"/sys/kernel/debug/sched/fair_server/cpu1/runtime"
+
+/*
+ * A real-time program owns the CPU where a group was reported, so that nothing else
+ * runs there, the fault's worker included. The group is answered in time all the same.
+ */
+TEST_F(groups, deadline_beside_hog)
+{
+	const struct sched_param hog_param = { .sched_priority = 40 };
+	int uffd = uffd_watch(self->area, 16 * PAGE,
+			      UFFDIO_REGISTER_MODE_MISSING, 0);
+	pid_t reporter = find_reporter();
+	cpu_set_t cpus;
+	double clock;
+	int answered;
+	pid_t hog;
+
+	if (access("/sys/module/iopf/parameters/prq_timeout", F_OK))
+		SKIP(return, "upstream's queue has no timeout");
+	ASSERT_LE(0, uffd);
+	ASSERT_LT(0, reporter);
+	ASSERT_LE(2, sysconf(_SC_NPROCESSORS_ONLN));
+	ASSERT_EQ(0, sched_getaffinity(reporter, sizeof(cpus), &cpus));
+	ASSERT_TRUE(pin(reporter, 1));
+	ASSERT_TRUE(pin(0, 0));
+	hog = fork();
+	ASSERT_LE(0, hog);
+	if (!hog) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!pin(0, 1) || sched_setscheduler(0, SCHED_FIFO, &hog_param))
+			_exit(1);
+		for (;;)
+			;
+	}
+	write_to("/sys/module/iopf/parameters/prq_timeout", "1");
+	EXPECT_TRUE(write_to(RT_RUNTIME, "-1"));
+	/* Where the kernel has no such file, its fair server gives the rest a twentieth. */
+	write_to(FAIR_SERVER, "0");
+	EXPECT_TRUE(pace_wait(5000, sched_getscheduler(hog) == SCHED_FIFO));
+	usleep(100000);
+	clock = pace_clock(CLOCK_MONOTONIC) / 1e9;
+	EXPECT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
+	answered = answer(self->fd, &self->response, 4000);
+	clock = pace_clock(CLOCK_MONOTONIC) / 1e9 - clock;
+
+	write_to(FAIR_SERVER, "50000000");
+	write_to(RT_RUNTIME, "950000");
+	write_to("/sys/module/iopf/parameters/prq_timeout", "10");
+	kill(hog, SIGKILL);
+	waitpid(hog, NULL, 0);
+	sched_setaffinity(reporter, sizeof(cpus), &cpus);
+	EXPECT_EQ(0, answered)
+		TH_LOG("no answer after %.1f s", clock);
+	EXPECT_EQ(RESP_SUCCESS, self->response.code);
+	EXPECT_LE(0.9, clock);
+	/* A slow start would be answered now, as any other. */
+	if (answered)
+		answer(self->fd, &self->response, 20000);
 	close(uffd);
 }
 
