@@ -82,6 +82,7 @@ install_packages()
 {
 	export DEBIAN_FRONTEND=noninteractive
 	"${sudo[@]}" apt-get -q update || true
+	# Another run may be installing, too.
 	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -qy --no-install-recommends install "$@"
+		apt-get -qy -o DPkg::Lock::Timeout=600 --no-install-recommends install "$@"
 }
