@@ -5,27 +5,11 @@
 # that they look at, as TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
 
 TREE_SH=$TOP/drivers-glue/in-tree/tree.sh
 PLACED=drivers/iommu/iopf
-number=0
-failed=0
-
-check()
-{
-	local name=$1
-
-	shift
-	number=$((number + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $number $name"
-		return
-	fi
-	echo "not ok $number $name"
-	sed 's/^/# /' "$tmp/log"
-	failed=1
-}
 
 copy_tree()
 {

@@ -5,26 +5,10 @@
 # whether git am leaves what make apply FIXES=1 does. TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/tap.sh"
 
 GLUE=$TOP/drivers-glue/in-tree
 FIXES_DIR=$TOP/drivers-glue/fixes
-number=0
-failed=0
-
-check()
-{
-	local name=$1
-
-	shift
-	number=$((number + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $number $name"
-		return
-	fi
-	echo "not ok $number $name"
-	sed 's/^/# /' "$tmp/log"
-	failed=1
-}
 
 patch_fixes() { OUT=$1 "$GLUE/patch-fixes.sh"; }
 
