@@ -6,7 +6,7 @@
 # many there have to be.
 status=0
 found=0
-for results in /sys/kernel/debug/kunit/iopf-*/results; do
+for results in /sys/kernel/debug/kunit/iopf[-_]*/results; do
 	[ -e "$results" ] || continue
 	grep -E '^ +(# |ok|not ok)' "$results" | sed 's/^ *//'
 	found=$((found + $(grep -cE '^ +(not )?ok ' "$results")))
