@@ -251,7 +251,8 @@ unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
 		n += iopf_join_alike(idev, requests + n, count - n);
 		if (n == count)
 			break;
-		trace_iopf_report(dev, &requests[n].fault);
+		if (requests[n].fault.type == IOMMU_FAULT_PAGE_REQ)
+			trace_iopf_report(dev, &requests[n].fault);
 		*ret = __iopf_take(idev, dev, &requests[n++], NULL, taken);
 	}
 	return n;

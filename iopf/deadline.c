@@ -23,6 +23,7 @@
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
+#include <linux/panic.h>
 #include <trace/events/iopf.h>
 
 #include "iopf.h"
@@ -50,7 +51,7 @@ static const struct kernel_param_ops iopf_seconds_ops = {
 
 module_param_cb(prq_timeout, &iopf_seconds_ops, &iopf_prq_timeout, 0644);
 MODULE_PARM_DESC(prq_timeout,
-		 "Seconds until a page request group is answered in any case, 1 to 100, 0 for never (default 10)");
+		 "Seconds until a group that a worker or a registered handler owns is answered, 1 to 100, 0 for never (default 10)");
 module_param_cb(domain_timeout, &iopf_seconds_ops, &iopf_domain_timeout, 0644);
 MODULE_PARM_DESC(domain_timeout,
 		 "The same for groups that the handler of a domain owns, such as iommufd's (default 0)");
@@ -196,7 +197,9 @@ static int __init iopf_watch_wq_init(void)
 {
 	iopf_watch_wq = alloc_workqueue("iopf_watch",
 					WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return iopf_watch_wq ? 0 : -ENOMEM;
+	if (!iopf_watch_wq)
+		panic("iopf: no memory for a workqueue\n");
+	return 0;
 }
 core_initcall(iopf_watch_wq_init);
 

@@ -22,13 +22,8 @@ void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
 	if (owner == IOPF_OWNER_HANDLER && grp->by_pair)
 		iopf_expect_late(grp);
 	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
-	if (owner == IOPF_OWNER_QUEUED) {
-		iopf_lane_unqueue(grp);
-		/* The lane's reference; the library's is still there. */
-		refcount_dec(&grp->users);
-	} else if (owner == IOPF_OWNER_WORKER) {
+	if (owner == IOPF_OWNER_WORKER)
 		iopf_worker_disturb(grp);
-	}
 }
 
 static void iopf_claim_list(struct list_head *groups, int code,

@@ -43,9 +43,10 @@ void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner)
 	if (!(iopf_next_owners[grp->owner] & BIT(owner)) ||
 	    (owner != IOPF_OWNER_ASSEMBLING && owner != IOPF_OWNER_CLAIMED &&
 	     !grp->seq) ||
-	    (iopf_grp_is_faulting(grp) && !grp->mm) ||
-	    (owner == IOPF_OWNER_QUEUED && !queued) ||
-	    (owner == IOPF_OWNER_WORKER && queued))
+	    (owner == IOPF_OWNER_QUEUED && (!queued || !grp->mm)) ||
+	    (owner == IOPF_OWNER_WORKER && (queued || !grp->mm)) ||
+	    (owner == IOPF_OWNER_CLAIMED && queued &&
+	     grp->owner == IOPF_OWNER_QUEUED))
 		iopf_grp_bad_owner(grp, owner);
 }
 

@@ -32,8 +32,9 @@
  * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
  * @IOPF_NR_OWNERS: how many there are
  *
- * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. Every owner but
- * @IOPF_OWNER_ASSEMBLING and @IOPF_OWNER_HANDLER has a reference to the group.
+ * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. The lane, the
+ * worker and the domain's handler have a reference to the group of their own; the
+ * claimer uses the library's, and drops it when the answer is sent.
  */
 enum iopf_owner {
 	IOPF_OWNER_ASSEMBLING,
@@ -57,8 +58,8 @@ struct iopf_chunk {
 
 /**
  * struct iopf_grp - a page request group
- * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's
- *	partial, pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
+ * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's partial,
+ *	pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
  *	on a list of theirs. Until the last request comes, @pub.last_fault holds
  *	the first one, for an early answer
  * @users: see References above

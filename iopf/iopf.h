@@ -42,7 +42,8 @@
  * ==========
  *
  *	iopf_grp    one from the library until the group is answered, one from
- *	            its holder: the lane or worker, or the owner of the handler. A
+ *	            its holder: the lane or worker, the domain's handler, or the
+ *	            reporter that delivers it or asks. A
  *	            registered handler holds none: he knows only key and cookie
  *	iopf_dev    one from the queue, one per group, one per scheduled worker,
  *	            one per flush, one from its watch

@@ -90,11 +90,14 @@ static noinline int iopf_report_to_handler(struct device *dev,
 					   const struct iopf_request *request)
 {
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
-	struct iopf_dev *idev = iopf_dev_get(dev);
 	struct iopf_handler *handler;
+	struct iopf_dev *idev;
 	int ret;
 
+	if (request->fault.type != IOMMU_FAULT_PAGE_REQ)
+		return -EINVAL;
 	trace_iopf_report(dev, &request->fault);
+	idev = iopf_dev_get(dev);
 	if (!idev)
 		return iopf_finish(dev, request, -ENODEV, &taken);
 

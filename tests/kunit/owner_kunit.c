@@ -202,12 +202,52 @@ static void handler_owns(struct kunit *test)
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
 }
 
+static int queue_and_refuse(struct iommu_fault *fault, void *data)
+{
+	if (!iopf_fault_whole_group(fault))
+		return IOMMU_FAULT_STATUS_CONTINUE;
+	iommu_queue_iopf(fault, data);
+	return -EPERM;
+}
+
+/*
+ * A handler gives a fault back to the queue and refuses it as well: the group leaves
+ * the lane when it is claimed, and has one answer.
+ */
+static void handler_queues_and_refuses(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(fake_dev(fake),
+							    queue_and_refuse,
+							    fake_dev(fake)));
+	/* The worker waits for the lock if it is faster than the handler. */
+	mmap_write_lock(current->mm);
+	KUNIT_EXPECT_EQ(test, -EPERM, fake_last(fake, FAKE_SVA_PASID, 1, addr));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	mmap_write_unlock(current->mm);
+
+	/* The lane goes on, and nothing of the first group comes. */
+	KUNIT_EXPECT_EQ(test, 0,
+			iommu_unregister_device_fault_handler(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 2, addr));
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, idev->table.nr_groups);
+}
+
 static struct kunit_case iopf_owner_cases[] = {
 	KUNIT_CASE(check_fires_for_wrong_pairs),
 	KUNIT_CASE(check_fires_for_unready_group),
 	KUNIT_CASE(setter_checks),
 	KUNIT_CASE(domain_owns),
 	KUNIT_CASE(handler_owns),
+	KUNIT_CASE(handler_queues_and_refuses),
 	{ }
 };
 

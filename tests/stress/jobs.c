@@ -5,6 +5,8 @@
  * Several jobs at a time on memory of random kinds. What a job says it has done is
  * looked at by the CPU, byte by byte.
  */
+#include <linux/userfaultfd.h>
+
 #include "acc.h"
 #include "stress.h"
 
@@ -61,9 +63,9 @@ static bool is_allowed(const struct round *round, const struct area *area,
 	/* What user space never serves ends when user space gives up, not before. */
 	if (!status)
 		return area->kind != KIND_NEVER || area->uffd < 0;
-	/* With little time, memory may have been asked for too often by then. */
+	/* With little time, memory may have been asked for too often. */
 	if (status == -ELOOP)
-		return asleep && round->flags & D_TIMEOUT;
+		return round->flags & D_TIMEOUT;
 	if (status == -ECANCELED || status == -ESRCH)
 		return true;
 	if (status != -EFAULT)
@@ -99,6 +101,12 @@ static void give_up(struct batch *batch)
 		struct area *area = &batch->areas[i];
 
 		if (area->kind == KIND_NEVER && area->uffd >= 0) {
+			struct uffdio_range range = {
+				(uintptr_t)area->addr, area->len,
+			};
+
+			/* A child that was forked meanwhile keeps the file open. */
+			ioctl(area->uffd, UFFDIO_UNREGISTER, &range);
 			close(area->uffd);
 			area->uffd = -1;
 		}

@@ -163,7 +163,7 @@ static void *map_memory(struct area *area)
 bool area_map(struct area *area, struct rng *rng, int device)
 {
 	*area = (struct area){ .kind = rng_below(rng, NR_KINDS), .uffd = -1 };
-	/* It takes a process a deadline to get over it. */
+	/* A process that has such memory waits until it gives up. */
 	if (area->kind == KIND_NEVER && rng_percent(rng, 80))
 		area->kind = KIND_LATE;
 	area->len = rng_range(rng, 1, 128) * PAGE;
