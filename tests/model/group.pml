@@ -277,6 +277,11 @@ inline claim(g, won)
 #ifndef BROKEN_INDEX
 		grp[g].in_table = false;
 #endif
+		/* The lane's reference */
+		if
+		:: grp[g].owner == QUEUED -> grp[g].users--; assert(grp[g].users)
+		:: else
+		fi;
 #ifdef BROKEN_CLAIM
 		grp[g].owner = CLAIMED;
 #else
@@ -360,9 +365,6 @@ inline claim_early(g)
 	claim(g, won);
 	won = false;
 	if
-	:: was == QUEUED ->
-		grp[g].users--;
-		assert(grp[g].users)
 	:: was == WORKER ->
 #ifndef BROKEN_DISTURB
 		if
@@ -725,7 +727,7 @@ inline send_mine()
  * soon as it is free. UNBIND: a driver that forgets to flush.
  *
  * Stands for: iopf_queue_flush_pasid iopf_dev_get iopf_claim_all
- *	iopf_claim_partial iopf_claim_pending
+ *	iopf_claim_partial iopf_claim_list
  */
 proctype unbinder()
 {
