@@ -315,7 +315,7 @@ TEST_F(groups, deadline)
 	close(uffd);
 }
 
-/* The thread that reports the device's requests, or 0. */
+/* The thread that reports the device's requests; 0 where VT-d's does. */
 static pid_t find_reporter(void)
 {
 	struct dirent *entry;
@@ -379,8 +379,9 @@ TEST_F(groups, deadline_beside_hog)
 
 	if (access("/sys/module/iopf/parameters/prq_timeout", F_OK))
 		SKIP(return, "upstream's queue has no timeout");
+	if (!reporter)
+		SKIP(return, "VT-d's interrupt thread goes where its interrupt goes");
 	ASSERT_LE(0, uffd);
-	ASSERT_LT(0, reporter);
 	ASSERT_LE(2, sysconf(_SC_NPROCESSORS_ONLN));
 	ASSERT_EQ(0, sched_getaffinity(reporter, sizeof(cpus), &cpus));
 	ASSERT_TRUE(pin(reporter, 1));
