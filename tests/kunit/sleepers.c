@@ -237,11 +237,8 @@ static void keep_answer_back(struct kunit *test)
 	wait_queued(lane, 1);
 	spin_lock(&idev->lock);
 	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
-	if (grp) {
-		iopf_lane_unqueue(grp);
+	if (grp)
 		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, &lane->claimed);
-		refcount_dec(&grp->users);
-	}
 	spin_unlock(&idev->lock);
 	KUNIT_EXPECT_NOT_NULL(test, grp);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
