@@ -49,4 +49,10 @@ if [ "$results" != "$cases" ]; then
 	tail -n 40 "$out/output" >&2
 	exit 1
 fi
+# Nor does KUnit mind what the kernel reports.
+if grep -qE 'WARNING: |BUG: |refcount_t: ' "$out/output"; then
+	echo "not ok - the kernel reported something"
+	grep -nE -A 20 'WARNING: |BUG: |refcount_t: ' "$out/output" | head -n 40 >&2
+	exit 1
+fi
 ! grep -q '^    not ok' "$out/output"
