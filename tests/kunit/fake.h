@@ -92,6 +92,13 @@ static inline int fake_last(struct fake *fake, u32 pasid, u32 grpid, u64 addr)
 			   IOMMU_FAULT_PERM_WRITE, addr);
 }
 
+/* Give up all groups that the handler keeps. */
+static inline void fake_free_taken(struct fake *fake)
+{
+	while (fake->nr_taken)
+		iopf_free_group(fake->taken[--fake->nr_taken]);
+}
+
 /* Anonymous pages of the test's address space, exactly. */
 static inline s64 fake_anon_pages(void)
 {

@@ -125,6 +125,7 @@ static void setter_checks(struct kunit *test)
 	grp->owner = IOPF_OWNER_DOMAIN;
 	spin_unlock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, 1, nr_bad);
+	fake_free_taken(fake);
 }
 
 static void domain_owns(struct kunit *test)
@@ -139,6 +140,7 @@ static void domain_owns(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, grp->owner);
 	iopf_group_response(&grp->pub, IOMMU_PAGE_RESP_SUCCESS);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_CLAIMED, grp->owner);
+	fake_free_taken(fake);
 }
 
 /**
@@ -198,6 +200,7 @@ static void handler_owns(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_HANDLER, owners.owner);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, owners.after);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+	fake_free_taken(fake);
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
 }

@@ -121,6 +121,7 @@ static void check_all_entries(struct kunit *test)
 			check_entry(test, &entries[i], way);
 	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	fake_free_taken(fake);
 }
 
 static void same_checks_on_all_ways(struct kunit *test)
@@ -193,6 +194,7 @@ static void refused_in_batch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 2, fake->taken[0]->fault_count);
+	fake_free_taken(fake);
 }
 
 /* Refused and with private data: answered by itself, with the data. */
