@@ -201,7 +201,8 @@ kernel()
 		say "kernel ${build##*/} is up to date"
 		return
 	fi
-	[ -d "$build" ] || seed
+	# Not what a configuration that failed has left.
+	[ -e "$build/vmlinux.o" ] || seed
 	run_logged "$build.config.log" "configuring kernel ${build##*/}" configure
 	run_logged "$build.log" "building kernel ${build##*/} (first time: 5 to 10 minutes)" compile
 	stamp >"$build/.stamp.new"
