@@ -344,6 +344,8 @@ void softacc_pci_remove(struct pci_dev *pdev);
 bool softacc_pci_pri_enabled(struct pci_dev *pdev);
 
 /* iommu.c */
+extern bool softacc_single;
+extern bool softacc_fifo;
 extern bool softacc_no_drain;
 extern bool softacc_no_flush;
 extern bool softacc_overflow;

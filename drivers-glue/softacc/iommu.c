@@ -45,7 +45,10 @@ static void softacc_detach_pasid(struct device *dev, ioasid_t pasid)
 	if (softacc_no_flush)
 		return;
 	softacc_iommu_begin(dev);
-	iopf_queue_flush_pasid(dev, pasid);
+	if (softacc_single)
+		iopf_queue_flush_dev(dev);
+	else
+		iopf_queue_flush_pasid(dev, pasid);
 	softacc_iommu_end(dev);
 	softacc_forget_pasid(sdev, pasid);
 }

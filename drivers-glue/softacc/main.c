@@ -33,6 +33,16 @@ module_param_named(prg_per_pasid, softacc_prg_per_pasid, bool, 0444);
 MODULE_PARM_DESC(prg_per_pasid,
 		 "Each PASID counts its group indices from 0, so that PASIDs use the same ones");
 
+bool softacc_single;
+module_param_named(single, softacc_single, bool, 0444);
+MODULE_PARM_DESC(single,
+		 "Report page requests one by one, and flush whole devices, as a driver that knows <linux/iommu.h> only (default: in batches, and PASIDs; not for port=vtd)");
+
+bool softacc_fifo = true;
+module_param_named(fifo, softacc_fifo, bool, 0444);
+MODULE_PARM_DESC(fifo,
+		 "The thread that reports is SCHED_FIFO, as the threads of interrupts are (default true; not for port=vtd)");
+
 bool softacc_no_drain;
 module_param_named(no_drain, softacc_no_drain, bool, 0644);
 MODULE_PARM_DESC(no_drain,

@@ -4,7 +4,8 @@
  *
  * Devices put requests at the tail. The thread, real-time as the threads of
  * interrupts are, takes a batch from the head, moves the head early, and reports
- * the batch. A device that finds no room tries again.
+ * the batch: at once, or with single=1 a request at a time. A device that finds no
+ * room tries again.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -15,12 +16,12 @@
 #define SOFTACC_BATCH	64
 
 /**
- * struct softacc_batch - what the thread reports at a time
- * @devs: whose request it is
- * @requests: the requests; what all have in common stays as it is
+ * struct softacc_batch - what the thread takes from the ring at a time
+ * @entries: the requests as they stood in the ring
+ * @requests: those that are reported at once; what all have in common stays as it is
  */
 struct softacc_batch {
-	struct softacc_dev *devs[SOFTACC_BATCH];
+	struct softacc_prq entries[SOFTACC_BATCH];
 	struct iopf_request requests[SOFTACC_BATCH];
 };
 
@@ -58,13 +59,13 @@ static struct {
 	wait_queue_head_t progress;
 } ring;
 
-/* @request has all that requests have in common from its last use, or from the start. */
+/* What is not set here is zero in all requests, and in @fault from the start. */
 static void softacc_decode(const struct softacc_prq *prq,
-			   struct iopf_request *request)
+			   struct iommu_fault *fault)
 {
-	struct iommu_fault_page_request *prm = &request->fault.prm;
+	struct iommu_fault_page_request *prm = &fault->prm;
 
-	request->fault.type = IOMMU_FAULT_PAGE_REQ;
+	fault->type = IOMMU_FAULT_PAGE_REQ;
 	prm->flags = prq->flags;
 	prm->pasid = prq->pasid;
 	prm->grpid = prq->grpid;
@@ -75,34 +76,46 @@ static void softacc_decode(const struct softacc_prq *prq,
 /* Move requests from the ring to @batch. */
 static unsigned int softacc_ring_take(struct softacc_batch *batch)
 {
-	const struct softacc_prq *prq;
 	unsigned int count = 0;
 	u64 head;
 
 	spin_lock(&ring.lock);
-	for (head = ring.head; head != ring.tail && count < SOFTACC_BATCH; head++) {
-		prq = &ring.entries[head & (ring.size - 1)];
-		batch->devs[count] = prq->dev;
-		softacc_decode(prq, &batch->requests[count++]);
-	}
+	for (head = ring.head; head != ring.tail && count < SOFTACC_BATCH; head++)
+		batch->entries[count++] = ring.entries[head & (ring.size - 1)];
 	WRITE_ONCE(ring.head, head);
 	spin_unlock(&ring.lock);
 	return count;
 }
 
 /* Report @count requests of @batch, those of a device that come together at once. */
-static void softacc_report(const struct softacc_batch *batch, unsigned int count)
+static void softacc_report_batch(struct softacc_batch *batch, unsigned int count)
 {
+	struct softacc_dev *sdev;
 	unsigned int done = 0;
 	unsigned int n;
 
 	for (; done < count; done += n) {
-		struct softacc_dev *sdev = batch->devs[done];
-
-		for (n = 1; done + n < count && batch->devs[done + n] == sdev;)
-			n++;
+		sdev = batch->entries[done].dev;
+		for (n = 0; done + n < count &&
+		     batch->entries[done + n].dev == sdev; n++)
+			softacc_decode(&batch->entries[done + n],
+				       &batch->requests[n].fault);
 		/* Errors have been answered; there is nobody else to tell. */
-		iopf_report_requests(sdev->dev, &batch->requests[done], n);
+		iopf_report_requests(sdev->dev, batch->requests, n);
+	}
+}
+
+/* Report @count requests of @batch as a driver does that knows <linux/iommu.h> only. */
+static void softacc_report_single(const struct softacc_batch *batch,
+				  unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		struct iopf_fault event = {};
+
+		softacc_decode(&batch->entries[i], &event.fault);
+		iommu_report_device_fault(batch->entries[i].dev->dev, &event);
 	}
 }
 
@@ -136,7 +149,8 @@ static int softacc_irq_thread(void *unused)
 	static struct softacc_batch batch;
 	unsigned int count;
 
-	sched_set_fifo(current);
+	if (softacc_fifo)
+		sched_set_fifo(current);
 	while (!kthread_should_stop()) {
 		wait_event_interruptible(ring.not_empty,
 					 READ_ONCE(ring.head) != READ_ONCE(ring.tail) ||
@@ -147,7 +161,10 @@ static int softacc_irq_thread(void *unused)
 			softacc_open_ring();
 		if (!count)
 			continue;
-		softacc_report(&batch, count);
+		if (softacc_single)
+			softacc_report_single(&batch, count);
+		else
+			softacc_report_batch(&batch, count);
 		/* Pairs with smp_load_acquire() in softacc_ring_drain(). */
 		smp_store_release(&ring.reported, ring.reported + count);
 		wake_up_all(&ring.progress);
