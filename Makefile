@@ -12,7 +12,8 @@ export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 # What may be given on the command line; anything else is a typing mistake.
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
-	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS PORT
+	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS PORT \
+	     REPORT REPORTER AREA
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
 ifneq ($(strip $(unknown)),)
@@ -58,6 +59,10 @@ help: ## this list
 ## MODE=threads|icount bench: real time, or instructions (both)
 ## SCENARIOS='A B'     bench: these only; scale: with many PASIDs and devices
 ## PORT=ring|vtd       bench: on softacc's own IOMMU, or on the emulated VT-d (ring)
+## REPORT=batch|single|both  bench: how softacc reports to the library: single is as a driver
+##                     that is not changed, both takes half as long again (batch)
+## REPORTER=fifo|normal  bench: priority of the thread that reports (fifo)
+## AREA=MIB            bench: memory touched in a round (64; icount: 16)
 ## OUT=DIR             patch-fixes: where the mails go (a folder in the cache)
 ## IOPF_CACHE=DIR      downloads and builds (~/.cache/iopf)
 

@@ -14,22 +14,49 @@
 #              those with many PASIDs and devices, and large groups
 #   PORT       ring, softacc's own IOMMU (ring), or vtd: the emulated VT-d, the
 #              library's driver against intel-iommu's prq.c and io-pgfault.c
+#   REPORT     how the driver reports to the library: batch, several requests at once;
+#              single, one by one, as a driver does that is not changed; or both (batch,
+#              as both takes half as much time again). To io-pgfault.c it is always
+#              single. With PORT=vtd single is intel-iommu's prq.c on the library
+#   REPORTER   fifo: the thread that reports is real-time, as that of an interrupt is;
+#              normal: it is not (fifo). Not for PORT=vtd
+#   AREA       MiB that a scenario touches in a round (64; icount: 16): less where the
+#              machine is busy
 #
 # Results: a table here, and CSV, the table and plots in the cache, in a folder for each
-# run: bench/NAME/latest.
+# run: bench/NAME/latest. They are written anew after each pair, so what is there after an
+# interrupted run is good for the pairs before.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
 
 : "${KERNEL:=7.3}" "${SMP:=2}" "${REPS:=5}" "${MODE:=both}" "${SCENARIOS:=}" "${PORT:=ring}"
+: "${REPORT:=batch}" "${REPORTER:=fifo}" "${AREA:=}"
 [[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of pairs"
 case $MODE in
 both) modes="threads icount" ;;
 threads|icount) modes=$MODE ;;
 *) die "MODE=$MODE is unknown" "MODE=threads, MODE=icount or MODE=both" ;;
 esac
+[[ $AREA =~ ^([1-9][0-9]*)?$ ]] || die "AREA=$AREA is no number of MiB"
+# Each is a guest: whose queue, and how the driver reports to it.
+case $REPORT in
+batch|single) variants="iopf-$REPORT upstream-single" ;;
+both) variants="iopf-batch upstream-single iopf-single" ;;
+*) die "REPORT=$REPORT is unknown" "REPORT=batch, REPORT=single or REPORT=both" ;;
+esac
 run=run.sh
 name=$KERNEL-smp$SMP
+parameters=''
+case $REPORTER in
+fifo) ;;
+normal)
+	[ "$PORT" != vtd ] || die "REPORTER=normal is not for PORT=vtd" \
+		"there the thread is that of VT-d's interrupt"
+	parameters=fifo=0,
+	;;
+*) die "REPORTER=$REPORTER is unknown" "REPORTER=fifo or REPORTER=normal" ;;
+esac
 # Those of which it is said where the time goes.
 TAKEN_APART="s1 s2 s3 s6"
 case $PORT in
@@ -50,10 +77,15 @@ esac
 if [ "$SCENARIOS" = scale ]; then
 	SCENARIOS="scale.pasids1 scale.pasids64 scale.pasids1024 scale.devices1 scale.devices16"
 	SCENARIOS="$SCENARIOS scale.group8 scale.group64 scale.group512"
-	APPEND="${APPEND:-} iopf.softacc=devices=16,prg_bits=12,ring_entries=16384"
-	export APPEND
+	parameters+=devices=16,prg_bits=12,ring_entries=16384,
 	TAKEN_APART=''
 	name=$name-scale
+elif [ -n "$SCENARIOS" ]; then
+	wanted=''
+	for scenario in $TAKEN_APART; do
+		[[ " $SCENARIOS " != *" $scenario "* ]] || wanted+=" $scenario"
+	done
+	TAKEN_APART=${wanted# }
 fi
 export KERNEL SMP CONFIG=release MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900}
 export ACCEL=${ACCEL:-tcg}
@@ -67,67 +99,84 @@ describe_host()
 	echo "date $(date -u +%Y-%m-%d)"
 	echo "host $(nproc) CPUs, $(awk '/^model name/{ sub(/.*: /, ""); print; exit }' /proc/cpuinfo)"
 	echo "kernel $KERNEL, guests with $SMP CPUs, $ACCEL"
-	echo "command make bench KERNEL=$KERNEL SMP=$SMP REPS=$REPS MODE=$MODE PORT=$PORT${SCENARIOS:+ SCENARIOS=\"$SCENARIOS\"}"
+	echo "command make bench KERNEL=$KERNEL SMP=$SMP REPS=$REPS MODE=$MODE PORT=$PORT" \
+		"REPORT=$REPORT REPORTER=$REPORTER${AREA:+ AREA=$AREA}${SCENARIOS:+ SCENARIOS=\"$SCENARIOS\"}"
 }
 
-# guest MODE IMPL [-p]: one guest; prints its result lines.
+# guest MODE VARIANT [-p]: one guest; prints its result lines.
 guest()
 {
-	local mode=$1 impl=$2 args='' scenarios=$SCENARIOS options="${3:-} -r 4 -m 64"
+	local mode=$1 variant=$2 args='' scenarios=$SCENARIOS given=$parameters
+	local options="${3:-} -r 4 -m ${AREA:-64}"
 
+	[[ $variant != *-single ]] || given+=single=1,
 	if [ "$mode" = icount ]; then
 		args="-icount shift=0,sleep=off"
-		options="${3:-} -r 12 -m 16"
+		options="${3:-} -r 12 -m ${AREA:-16}"
 		: "${scenarios:=$COUNTED}"
 	fi
 	# So much that a thousand processes have some each.
-	[[ $name != *-scale ]] || options="-r 4 -m 256"
+	[[ $name != *-scale ]] || options="-r 4 -m ${AREA:-256}"
 	[ "${3:-}" != -p ] || scenarios=$TAKEN_APART
-	IMPL=$impl PRQ=${prq[$impl]} MODULES=${module[$impl]} FILES="$programs/bench" \
+	[ "$PORT" != vtd ] || given=''
+	IMPL=${variant%-*} PRQ=${prq[$variant]} MODULES=${module[$variant]} \
+		APPEND="${APPEND:-}${given:+ iopf.softacc=${given%,}}" FILES="$programs/bench" \
 		QEMU_ARGS=$args "$TOP/tests/guest/$run" "bench $options $scenarios" 2>"$out/log" ||
-		{ cat "$out/log" >&2; die "the benchmark failed in the guest ($mode, $impl)"; }
+		{ cat "$out/log" >&2; die "the benchmark failed in the guest ($mode, $variant)"; }
 }
 
-# results MODE REP IMPL: result lines as CSV.
+# results MODE REP VARIANT: result lines as CSV.
 results()
 {
-	tr -d '\r' | awk -v OFS=, -v p="$1,$2,$3" \
+	tr -d '\r' | awk -v OFS=, -v p="$1,$2,${3/-/,}" \
 		'$1 == "result" { print p, $2, $3, $4 }' >>"$out/results.csv"
 }
 
 pair()
 {
-	local mode=$1 rep=$2 order="iopf upstream" impl
+	local mode=$1 rep=$2 order='' variant
 
-	[ $((rep % 2)) = 1 ] || order="upstream iopf"
-	for impl in $order; do
-		say "$mode, pair $rep of $REPS: $impl"
-		guest "$mode" "$impl" | results "$mode" "$rep" "$impl"
+	for variant in $variants; do
+		if [ $((rep % 2)) = 1 ]; then
+			order="$order $variant"
+		else
+			order="$variant $order"
+		fi
 	done
+	for variant in $order; do
+		say "$mode, pair $rep of $REPS: ${variant/-/, }"
+		guest "$mode" "$variant" | results "$mode" "$rep" "$variant"
+	done
+	"$TOP/tests/bench/summary.py" "$out" >/dev/null
 }
 
 # Where the time goes: of the library only, as it has the probes.
 take_apart()
 {
-	say "$1: where the time goes"
-	guest "$1" iopf -p | grep ' phase_' | results "$1" 1 iopf
+	local variant
+
+	for variant in $variants; do
+		[[ $variant == iopf-* ]] || continue
+		say "$1: where the time goes (${variant#*-})"
+		guest "$1" "$variant" -p | grep ' phase_' | results "$1" 1 "$variant"
+	done
 }
 
 need_packages python3 gnuplot-nox
 declare -A module
-declare -A prq=([iopf]=kernel [upstream]=kernel)
-[ "$PORT" != vtd ] || prq[iopf]=iopf
-for impl in iopf upstream; do
-	export IMPL=$impl PRQ=${prq[$impl]}
+declare -A prq=([iopf-batch]=kernel [iopf-single]=kernel [upstream-single]=kernel)
+[ "$PORT" != vtd ] || prq[iopf-batch]=iopf
+for variant in $variants; do
+	export IMPL=${variant%-*} PRQ=${prq[$variant]}
 	"$TOP/drivers-glue/in-tree/build.sh" kernel
-	module[$impl]=$("$TOP/drivers-glue/softacc/build.sh")
+	module[$variant]=$("$TOP/drivers-glue/softacc/build.sh")
 done
 programs=$("$TOP/tests/guest/build.sh")
 out=$(run_folder "bench/$name")
 # Two at the same time would measure each other.
 lock bench
 describe_host >"$out/host"
-echo mode,rep,impl,scenario,metric,value >"$out/results.csv"
+echo mode,rep,impl,report,scenario,metric,value >"$out/results.csv"
 for mode in $modes; do
 	for ((rep = 1; rep <= REPS; rep++)); do
 		pair "$mode" "$rep"
