@@ -34,7 +34,7 @@
 #define IOPF_MAX_TIMEOUT	100
 #define IOPF_LOOKS		8
 
-static struct workqueue_struct *iopf_watch_wq;
+struct workqueue_struct *iopf_watch_wq;
 
 static unsigned int iopf_prq_timeout = 10;
 static unsigned int iopf_domain_timeout;
@@ -112,20 +112,21 @@ static bool iopf_is_overdue(struct iopf_grp *grp, unsigned long timeout)
 static void iopf_claim_timed_out(struct iopf_grp *grp, struct list_head *claimed)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
-	int code = IOMMU_PAGE_RESP_INVALID;
 
 	if (grp->owner == IOPF_OWNER_ASSEMBLING) {
 		iopf_claim_early(grp, IOPF_FORGET, claimed);
 		return;
 	}
-	if (iopf_grp_is_faulting(grp)) {
-		code = IOMMU_PAGE_RESP_SUCCESS;
-		idev->stats.retried++;
-	}
 	idev->stats.overdue++;
 	trace_iopf_timeout(idev->pub.dev, grp->key.pasid, grp->key.grpid,
 			   grp->pub.fault_count);
-	iopf_claim_early(grp, code, claimed);
+	if (iopf_grp_is_faulting(grp)) {
+		/* The worker sleeps on: the device asks again and waits for it. */
+		idev->stats.retried++;
+		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, claimed);
+		return;
+	}
+	iopf_claim_early(grp, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
 /* The oldest groups come first on each list of a lane. */

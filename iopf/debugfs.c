@@ -91,6 +91,7 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "disowned %llu\n", stats->disowned);
 	seq_printf(file, "overdue %llu\n", stats->overdue);
 	seq_printf(file, "retried %llu\n", stats->retried);
+	seq_printf(file, "followed %llu\n", stats->followed);
 	seq_printf(file, "prefaulted %llu\n", stats->prefaulted);
 	seq_printf(file, "polled %llu\n", stats->polled);
 	seq_printf(file, "quarantined %llu\n", stats->quarantined);
@@ -162,7 +163,7 @@ static void iopf_show_lane(struct seq_file *file, struct iopf_lane *lane)
 		   lane->answers[IOMMU_PAGE_RESP_FAILURE],
 		   iopf_length(&lane->partial),
 		   iopf_length(&lane->pending) + iopf_length(&lane->delivered),
-		   lane->nr_queued, lane->nr_scheduled);
+		   lane->nr_queued + lane->nr_following, lane->nr_workers);
 	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
 		seq_printf(file, " %u", lane->latency[i]);
 	seq_putc(file, '\n');

@@ -85,11 +85,17 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	spin_lock_init(&idev->lock);
 	xa_init(&idev->lanes);
 	INIT_LIST_HEAD(&idev->idle);
+	INIT_LIST_HEAD(&idev->ready);
+	INIT_LIST_HEAD(&idev->starved);
+	INIT_LIST_HEAD(&idev->busy);
+	INIT_LIST_HEAD(&idev->awake);
+	INIT_LIST_HEAD(&idev->starved_node);
 	INIT_LIST_HEAD(&idev->ending);
 	idev->seq = iopf_first_seq();
 	RCU_INIT_POINTER(idev->handler, iopf_handler_of(dev));
 	mutex_init(&idev->flush_lock);
 	init_waitqueue_head(&idev->flushed);
+	iopf_look_init(idev);
 	iopf_watch_init(idev);
 	return idev;
 }
@@ -120,6 +126,7 @@ void iopf_dev_end(struct iopf_dev *idev)
 		return;
 	iopf_debugfs_remove_device(idev);
 	iopf_send(&idev->ending);
+	iopf_look_stop(idev);
 	iopf_watch_stop(idev);
 	iopf_wait_answers(idev);
 	iopf_dev_put(idev);

@@ -47,6 +47,24 @@ bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm)
 	return true;
 }
 
+static void iopf_mm_put_fn(struct work_struct *work)
+{
+	mmput(container_of(work, struct mm_struct, async_put_work));
+}
+
+/*
+ * The last user of an mm must not tear it down here, which may take long and sleep.
+ * mmput_async() has the same work item, but a per-CPU workqueue. Only the last user
+ * queues it, and stays one until it runs, so that nobody else can be the last meanwhile.
+ */
+static void iopf_mm_put(struct mm_struct *mm)
+{
+	if (atomic_add_unless(&mm->mm_users, -1, 1))
+		return;
+	INIT_WORK(&mm->async_put_work, iopf_mm_put_fn);
+	queue_work(system_dfl_wq, &mm->async_put_work);
+}
+
 /* Let go of the VMA. Before anything that may sleep outside the mm. */
 void iopf_mm_unlock(struct iopf_mm *imm)
 {
@@ -63,8 +81,7 @@ void iopf_mm_leave(struct iopf_mm *imm)
 	iopf_account_end(imm);
 	set_active_memcg(imm->old_memcg);
 	mem_cgroup_put(imm->memcg);
-	/* The last user of an mm must not tear it down here. */
-	mmput_async(imm->mm);
+	iopf_mm_put(imm->mm);
 	imm->mm = NULL;
 }
 
@@ -222,34 +239,38 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
 	return ret;
 }
 
-/*
- * Pairs with iopf_claim(), which is followed by iopf_worker_disturb(): a worker that
- * its wake-up reaches in its sleep sees the new state, for waking orders the two.
- * One that has not slept yet may see the old one once more, tries again, finds the
- * signal still pending and so comes back here.
- */
-static bool iopf_is_answered(struct iopf_grp *grp)
+/* Without the lock: whoever sees it late does a page too many. */
+static bool iopf_is_claimed(struct iopf_grp *grp)
 {
 	return READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED;
 }
 
+/*
+ * Stopped means that nobody waits for the page. Pairs with iopf_worker_stop(), which
+ * wakes: a worker that this reaches in its sleep sees it, for waking orders the two.
+ * One that has not slept yet may miss it once, tries again, finds the signal still
+ * pending and so comes back here. A group that has timed out is claimed, and its worker
+ * is not stopped: the device asks again, and waits for what this worker waits for.
+ */
 static enum iommu_page_response_code
-iopf_fault_page(struct iopf_mm *imm, struct iopf_grp *grp,
+iopf_fault_page(struct iopf_mm *imm, struct iopf_worker *worker,
 		const struct iommu_fault *fault)
 {
 	struct iopf_access access = iopf_access(fault);
 	vm_fault_t ret;
 
+	WRITE_ONCE(worker->page, access.addr);
 	ret = iopf_try_vma_lock(imm, &access);
 	if (ret & VM_FAULT_RETRY)
 		iopf_mm_unlock(imm);
 	while (ret & VM_FAULT_RETRY) {
-		/* Woken because nobody waits for this fault any more. */
-		if (iopf_is_answered(grp))
+		if (READ_ONCE(worker->stopped))
 			return IOMMU_PAGE_RESP_INVALID;
 		cond_resched();
 		ret = iopf_try_mmap_lock(imm->mm, &access);
 	}
+	if (unlikely(READ_ONCE(worker->asleep)))
+		iopf_worker_leave_page(worker);
 
 	/* Out of memory is the device's answer: nobody here is to be killed. */
 	if (ret & VM_FAULT_OOM)
@@ -259,27 +280,33 @@ iopf_fault_page(struct iopf_mm *imm, struct iopf_grp *grp,
 }
 
 /*
- * Fault in the pages of a group, in the order that they were asked for. The
- * group has one answer, so the first failure decides it. Gives up when somebody
- * else has answered the group.
+ * Fault in the pages of the group that @worker handles, in the order that they were
+ * asked for. The group has one response, so the first failure decides it. Gives up when
+ * the group is claimed by somebody else.
  */
 enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
-					       struct iopf_grp *grp)
+					       struct iopf_worker *worker)
 {
 	enum iommu_page_response_code code = IOMMU_PAGE_RESP_SUCCESS;
+	struct iopf_grp *grp = worker->grp;
 	struct iopf_fault *request;
 
+	/* It may have slept while it sent responses. */
+	if (unlikely(READ_ONCE(worker->asleep)))
+		iopf_worker_leave_page(worker);
 	list_for_each_entry(request, &grp->pub.faults, list) {
-		if (iopf_is_answered(grp))
-			break;
-		code = iopf_fault_page(imm, grp, &request->fault);
+		if (iopf_is_claimed(grp))
+			return code;
+		code = iopf_fault_page(imm, worker, &request->fault);
 		if (code != IOMMU_PAGE_RESP_SUCCESS)
 			return code;
 	}
-	if (unlikely(iopf_prefault_max(grp->lane)) && !iopf_is_answered(grp)) {
+	if (unlikely(iopf_prefault_max(grp->lane))) {
 		struct iopf_access access =
 			iopf_access(&grp->pub.last_fault.fault);
 
+		/* Nobody who asks for a page of the group has to wait for others. */
+		WRITE_ONCE(worker->page, IOPF_NO_PAGE);
 		grp->prefaulted = iopf_prefault(imm, grp, access.flags |
 						FAULT_FLAG_VMA_LOCK);
 	}

@@ -23,7 +23,7 @@ void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
 		iopf_expect_late(grp);
 	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
 	if (owner == IOPF_OWNER_WORKER)
-		iopf_worker_disturb(grp);
+		iopf_worker_stop(grp->worker);
 }
 
 static void iopf_claim_list(struct list_head *groups, int code,
@@ -71,6 +71,7 @@ static void iopf_claim_lane(struct iopf_lane *lane, int code,
 	iopf_claim_partial(lane, code, claimed);
 	iopf_claim_list(&lane->pending, code, claimed);
 	iopf_claim_list(&lane->delivered, code, claimed);
+	iopf_lane_stop(lane, U64_MAX);
 	iopf_take_held(lane, claimed);
 }
 
@@ -194,6 +195,7 @@ int iopf_queue_flush_dev(struct device *dev)
 	xa_for_each(&idev->lanes, index, lane) {
 		iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS,
 				    &claimed);
+		iopf_lane_stop(lane, seq);
 		iopf_take_held(lane, &claimed);
 		/* One of them goes away. */
 		lane->mm = NULL;

@@ -61,6 +61,7 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
 	refcount_set(&grp->users, 1);
 	grp->mm = NULL;
 	grp->owner = IOPF_OWNER_ASSEMBLING;
+	grp->worker = NULL;
 	grp->rejected = false;
 	grp->prefaulted = 0;
 	grp->by_pair = false;

@@ -69,6 +69,8 @@ struct iopf_chunk {
  * @mm: for SVA domains, the address space, referenced by mm_count; constant
  * @owner: guarded by iopf_dev.lock, set by iopf_grp_set_owner(); readable without
  *	the lock where a stale @IOPF_OWNER_WORKER does no harm
+ * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
+ *	guarded by iopf_dev.lock
  * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
  * @code: the answer, %IOPF_FORGET for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
@@ -94,6 +96,7 @@ struct iopf_grp {
 	struct iopf_lane *lane;
 	struct mm_struct *mm;
 	enum iopf_owner owner;
+	struct iopf_worker *worker;
 	bool rejected;
 	int code;
 	unsigned int prefaulted;

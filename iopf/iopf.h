@@ -9,7 +9,7 @@
  *	            table.h finds, and gives complete groups to their next owner
  *	domain.c    finds the address space of its PASID, or the domain's handler
  *	lane.c      queues a complete group of an SVA domain on its PASID's lane
- *	worker.c    takes groups from lanes, on the workqueue
+ *	worker.c    takes groups from lanes, on a workqueue; pool.c has the workers
  *	fault.c     asks the mm for the pages, prefault.c for those that may follow
  *	respond.c   sends the one answer of the group
  *
@@ -17,6 +17,7 @@
  * ask.c, and answer by reply.c; handler.c knows who has registered, and quarantine.c
  * which answers of theirs may be late. queue.c and device.c make and remove what these
  * work on, memory.c has the memory of groups, limits.c says how many there may be.
+ * sleeper.c knows which workers are asleep, and look.c sees to it that others come.
  * flush.c ends groups before their time and deadline.c those whose time is over.
  * stats.c and account.c count, debugfs.c shows.
  *
@@ -29,10 +30,11 @@
  *	    dev_iommu.lock (mutex)	dev->iommu->fault_param
  *	      iopf_dev.lock (spinlock)	everything else that can change
  *	        iopf_handler.lock (spinlock)	the handler's quarantine
+ *	        iopf_pool.lock (spinlock)	workers that no device uses
  *
  * taken in this order. iopf_dev.lock nests inside any lock of the callers, of
  * the kernel only the locks of xarray (the PASIDs of the device's group, too), slab,
- * mempool, workqueue, timer, wait queue and scheduler nest inside it. No lock of the
+ * mempool, workqueue, timers, wait queue and scheduler nest inside it. No lock of the
  * library is held when it calls iommu_ops.page_response, an iopf_handler or the mm. A
  * worker may take iopf_dev.lock with a VMA read-locked, but lets go of the VMA before
  * it sends an answer. Workers never take
@@ -45,12 +47,13 @@
  *	            its holder: the lane or worker, the domain's handler, or the
  *	            reporter that delivers it or asks. A
  *	            registered handler holds none: he knows only key and cookie
- *	iopf_dev    one from the queue, one per group, one per scheduled worker,
- *	            one per flush, one from its watch
+ *	iopf_dev    one from the queue, one per group, one per worker that it uses, one
+ *	            per flush, one from its watch, one from its look, one while it is
+ *	            in iopf_pool.starved
  *	iopf_q      one from the driver, one per device
  *	iopf_handler  one from its registration, one per call under way
  *	iopf_lane   none: lives as long as its iopf_dev unless it is idle, that
- *	            is, has no group, no scheduled worker, no answer on the way and
+ *	            is, has no group, no worker, no answer on the way and
  *	            no prefault setting of its own
  */
 #ifndef __IOPF_H
@@ -63,6 +66,7 @@
 #include "request.h"
 #include "stats.h"
 #include "table.h"
+#include "worker.h"
 
 /* domain.c */
 void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
@@ -139,6 +143,8 @@ static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
 #endif
 
 /* deadline.c */
+extern struct workqueue_struct *iopf_watch_wq;
+
 void iopf_watch_init(struct iopf_dev *idev);
 void iopf_watch(struct iopf_dev *idev);
 unsigned long iopf_timeout(struct iopf_dev *idev);

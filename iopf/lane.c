@@ -2,8 +2,8 @@
 /*
  * I/O page fault queue: lanes
  *
- * A lane holds the groups of one PASID on one device, and the work items that
- * handle them: what one PASID does to its lane, the lanes of others do not see.
+ * A lane holds the groups of one PASID on one device. The device's workers take them
+ * lane by lane, so that what one PASID does to its lane, the lanes of others do not see.
  * Lanes are made when a PASID first sends something. Idle ones are kept for a
  * while, but not many: a guest that chooses its PASIDs could make a million.
  */
@@ -46,6 +46,7 @@ static void iopf_lane_erase(struct iopf_lane *lane)
 		idev->recent = NULL;
 	xa_erase(&idev->lanes, iopf_lane_index(&key));
 	list_del(&lane->idle_node);
+	list_del(&lane->busy_node);
 	idev->nr_lanes--;
 	idev->nr_idle--;
 	kfree(lane);
@@ -89,9 +90,11 @@ static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
 	INIT_LIST_HEAD(&lane->delivered);
 	INIT_LIST_HEAD(&lane->queue);
 	INIT_LIST_HEAD(&lane->claimed);
+	INIT_LIST_HEAD(&lane->workers);
+	INIT_LIST_HEAD(&lane->ready_node);
+	INIT_LIST_HEAD(&lane->busy_node);
 	INIT_LIST_HEAD(&lane->idle_node);
 	lane->prefault_max = -1;
-	iopf_workers_init(lane);
 	return lane;
 }
 
@@ -122,16 +125,21 @@ struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 
 /*
  * A group has become the lane's to handle. Returns a worker to be queued when
- * the lane needs one.
+ * the device needs one.
  */
 struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 {
-	lockdep_assert_held(&lane->idev->lock);
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
 	list_add_tail(&grp->pub.node, &lane->queue);
-	iopf_grp_set_owner(lane->idev, grp, IOPF_OWNER_QUEUED);
+	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
 	lane->nr_queued++;
 	lane->queued_pages += grp->pub.fault_count;
-	return iopf_worker_wanted(lane);
+	iopf_look_at(lane);
+	iopf_lane_note_asleep(lane);
+	iopf_lane_offer(lane);
+	return iopf_worker_wanted(idev);
 }
 
 /* All references to the device are gone, so all lanes are idle. */

@@ -1,43 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * I/O page fault queue: lanes and their workers
+ * I/O page fault queue: lanes
  */
 #ifndef __IOPF_LANE_H
 #define __IOPF_LANE_H
 
 #include <linux/list.h>
-#include <linux/workqueue.h>
+#include <linux/minmax.h>
+#include <linux/time64.h>
 
 #include "group.h"
 
-/* Faults of one PASID that may sleep at the same time. */
-#define IOPF_LANE_WORKERS	16
-/* Pages in a lane's queue for each worker that helps on another CPU. */
+/* Pages in a lane's queue for each further worker that takes groups from it. */
 #define IOPF_WORKER_BACKLOG	64
+/* The same in CPU time that groups are expected to take, where they take long. */
+#define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
+#define IOPF_LONG_GROUP_NS	(32 * NSEC_PER_USEC)
 /* Lanes that a device keeps for PASIDs without a group. */
 #define IOPF_IDLE_LANES		64
-
-/**
- * struct iopf_worker - one drain work item of a lane
- * @work: on the queue's workqueue
- * @lane: the lane
- * @scheduled: queued or running; guarded by iopf_dev.lock
- * @cpu: where to queue it; set by whoever set @scheduled
- * @helps: on another CPU than the lane's; as @cpu
- * @task: the thread that handles @grp; guarded by iopf_dev.lock
- * @grp: the group being handled; guarded by iopf_dev.lock
- * @code: what became of @grp, when it is through; the thread's own
- */
-struct iopf_worker {
-	struct work_struct work;
-	struct iopf_lane *lane;
-	bool scheduled;
-	unsigned int cpu;
-	bool helps;
-	struct task_struct *task;
-	struct iopf_grp *grp;
-	enum iommu_page_response_code code;
-};
 
 /**
  * struct iopf_lane - the groups of one PASID on one device
@@ -50,20 +30,28 @@ struct iopf_worker {
  * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
  * @queue: pending groups of an SVA domain that no worker has taken yet
  * @claimed: groups that workers have handled and not yet answered
+ * @workers: workers that take groups from it, those that are asleep last
+ * @ready_node: in iopf_dev.ready while it wants a worker, or in iopf_dev.starved
+ * @busy_node: in iopf_dev.busy: the look has to see it
  * @idle_node: in iopf_dev.idle while the lane has no user
  * @mm: the address space of the PASID, as its groups without an answer have it; NULL
  *	if there is none, or the next group has to ask the domain again
  * @mm_uses: groups that may yet be begun without asking
  * @nr_mm: groups without an answer that hold it, or did before a flush
- * @nr_users: groups, scheduled workers and answers on their way
+ * @nr_users: groups, workers and answers on their way
  * @nr_queued: length of @queue
  * @queued_pages: requests of the groups in @queue
- * @nr_scheduled: workers queued or running
- * @nr_waiting: of these, queued and not yet running, or polling for a group
- * @nr_helpers: of these, on other CPUs than @cpu
- * @cpu: the CPU of its workers, chosen with the first
- * @poll_pause: how many looks for a next group to leave out when the next one is in vain
- * @poll_skip: how many are yet to be left out
+ * @nr_following: queued groups that wait for a worker asleep for one of their pages,
+ *	and are not in @queue
+ * @nr_workers: length of @workers
+ * @nr_asleep: those of them that were seen asleep
+ * @nr_slept: workers that were seen to fall asleep since the last look
+ * @nr_eager: workers that may take groups from it whatever the backlog, as those
+ *	before them fell asleep at once
+ * @starved: in iopf_dev.starved: there is no room for a further sleeper
+ * @taken: groups that workers have taken from @queue
+ * @looked: what @taken was at the last look
+ * @group_ns: CPU time that a group takes, a moving average
  * @prefault_max: pages to fault in ahead of the device, negative for those of the
  *	queue; set by iopf_lane_set_prefault()
  * @prefault_window: how many it would be next. Like @prefault_next a guess, without
@@ -77,7 +65,6 @@ struct iopf_worker {
  * @groups: groups completed by their last request
  * @answers: answers sent, by response code
  * @latency: answers by their latency, see iopf_count_answer()
- * @workers: its work items: as many of its faults may sleep
  */
 struct iopf_lane {
 	struct iopf_dev *idev;
@@ -88,6 +75,9 @@ struct iopf_lane {
 	struct list_head delivered;
 	struct list_head queue;
 	struct list_head claimed;
+	struct list_head workers;
+	struct list_head ready_node;
+	struct list_head busy_node;
 	struct list_head idle_node;
 	struct mm_struct *mm;
 	unsigned int mm_uses;
@@ -95,12 +85,15 @@ struct iopf_lane {
 	unsigned int nr_users;
 	unsigned int nr_queued;
 	unsigned int queued_pages;
-	unsigned int nr_scheduled;
-	unsigned int nr_waiting;
-	unsigned int nr_helpers;
-	unsigned int cpu;
-	u8 poll_pause;
-	u8 poll_skip;
+	unsigned int nr_following;
+	unsigned int nr_workers;
+	unsigned int nr_asleep;
+	unsigned int nr_slept;
+	unsigned int nr_eager;
+	bool starved;
+	unsigned long taken;
+	unsigned long looked;
+	u64 group_ns;
 	int prefault_max;
 	unsigned int prefault_window;
 	u64 prefault_next;
@@ -110,7 +103,6 @@ struct iopf_lane {
 	u64 groups;
 	u64 answers[3];
 	u32 latency[IOPF_LATENCY_BUCKETS];
-	struct iopf_worker workers[IOPF_LANE_WORKERS];
 };
 
 /* lane.c */
@@ -166,6 +158,26 @@ static inline void iopf_lane_unuse(struct iopf_lane *lane)
 		iopf_lane_idle(lane);
 }
 
+/* The lane wants no worker any more, or none for the time being. */
+static inline void iopf_lane_withdraw(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (list_empty(&lane->ready_node))
+		return;
+	list_del_init(&lane->ready_node);
+	if (!lane->starved)
+		lane->idev->nr_ready--;
+	lane->starved = false;
+}
+
+/* There is no worker for the lane, and it is not to try again before there is room. */
+static inline void iopf_lane_starve(struct iopf_lane *lane)
+{
+	iopf_lane_withdraw(lane);
+	list_add_tail(&lane->ready_node, &lane->idev->starved);
+	lane->starved = true;
+}
+
 /* @grp, in its lane's queue, is not to be handled by the next worker any more. */
 static inline void iopf_lane_unqueue(struct iopf_grp *grp)
 {
@@ -173,42 +185,41 @@ static inline void iopf_lane_unqueue(struct iopf_grp *grp)
 
 	lockdep_assert_held(&lane->idev->lock);
 	list_del_init(&grp->pub.node);
-	lane->nr_queued--;
 	lane->queued_pages -= grp->pub.fault_count;
+	if (!--lane->nr_queued)
+		iopf_lane_withdraw(lane);
+}
+
+/*
+ * Does the lane want one worker more? If it has groups and nobody awake to take them,
+ * or so many of them that another CPU had better help.
+ */
+static inline bool iopf_lane_wants(const struct iopf_lane *lane)
+{
+	unsigned int awake = lane->nr_workers - lane->nr_asleep;
+
+	if (!lane->nr_queued)
+		return false;
+	return awake < max(lane->nr_eager, 1U) ||
+	       lane->queued_pages >= IOPF_WORKER_BACKLOG * awake ||
+	       (lane->group_ns >= IOPF_LONG_GROUP_NS &&
+		lane->nr_queued * lane->group_ns >=
+		IOPF_WORKER_BACKLOG_NS * awake);
+}
+
+/* Let a worker come to the lane, if it wants one. */
+static inline void iopf_lane_offer(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (list_empty(&lane->ready_node) && iopf_lane_wants(lane)) {
+		list_add_tail(&lane->ready_node, &lane->idev->ready);
+		lane->idev->nr_ready++;
+	}
 }
 
 struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,
 				   struct iopf_grp *grp);
 void iopf_lanes_destroy(struct iopf_dev *idev);
-
-/* worker.c */
-void iopf_workers_init(struct iopf_lane *lane);
-struct iopf_worker *iopf_worker_schedule(struct iopf_lane *lane, bool helps);
-void iopf_worker_queue(struct iopf_worker *worker);
-void iopf_worker_disturb(struct iopf_grp *grp);
-
-/*
- * The worker to be queued, by iopf_worker_queue() and without the lock, when
- * the lane has groups, or answers to be sent, and no worker on its way, or has so
- * many groups that another CPU had better help. Without one left NULL: those that
- * run look for further groups before they end.
- */
-static inline struct iopf_worker *iopf_worker_wanted(struct iopf_lane *lane)
-{
-	bool helps = lane->nr_waiting;
-
-	lockdep_assert_held(&lane->idev->lock);
-	if (helps ? lane->queued_pages < IOPF_WORKER_BACKLOG :
-		    !lane->nr_queued && list_empty(&lane->claimed))
-		return NULL;
-	return iopf_worker_schedule(lane, helps);
-}
-
-/* poll.c */
-bool iopf_poll_has_time(u64 begun);
-bool iopf_poll_wanted(struct iopf_lane *lane);
-void iopf_poll_done(struct iopf_lane *lane);
-void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers);
 
 /* How many pages a worker of @lane may be ahead of the device. */
 static inline unsigned int iopf_prefault_max(const struct iopf_lane *lane)

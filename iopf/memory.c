@@ -52,15 +52,15 @@ static struct iopf_grp *iopf_grp_reuse(struct iopf_dev *idev)
 {
 	struct llist_node *spare;
 
-	if (!idev->ready && !llist_empty(&idev->spare)) {
-		idev->ready = llist_del_all(&idev->spare);
+	if (!idev->reuse && !llist_empty(&idev->spare)) {
+		idev->reuse = llist_del_all(&idev->spare);
 		/* One that comes just now is not counted: one too many, some day. */
 		atomic_set(&idev->nr_spare, 0);
 	}
-	spare = idev->ready;
+	spare = idev->reuse;
 	if (!spare)
 		return NULL;
-	idev->ready = spare->next;
+	idev->reuse = spare->next;
 	return llist_entry(spare, struct iopf_grp, spare_node);
 }
 
@@ -129,8 +129,8 @@ void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed)
 /* Keep nothing. Nobody else works with the device. */
 void iopf_spare_free(struct iopf_dev *idev)
 {
-	iopf_free_list(idev, idev->ready);
-	idev->ready = NULL;
+	iopf_free_list(idev, idev->reuse);
+	idev->reuse = NULL;
 	iopf_free_list(idev, llist_del_all(&idev->spare));
 }
 

@@ -34,7 +34,7 @@ bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm);
 void iopf_mm_leave(struct iopf_mm *imm);
 void iopf_mm_unlock(struct iopf_mm *imm);
 enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
-					       struct iopf_grp *grp);
+					       struct iopf_worker *worker);
 
 /* account.c */
 void iopf_account_begin(struct iopf_mm *imm);

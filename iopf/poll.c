@@ -20,10 +20,7 @@
 #define MODULE_PARAM_PREFIX "iopf."
 
 #define IOPF_MAX_POLL_US	1000
-/*
- * How long a worker may go on with groups that it finds so: other work items of its CPU
- * do not run. A few looks at least, and less than what the workqueue would warn of.
- */
+/* How long a worker may go on with groups that it finds so. A few looks at least. */
 #define IOPF_POLL_TIME		NSEC_PER_MSEC
 #define IOPF_POLL_LOOKS		8
 /* Looks that are left out after one in vain, at most. */
@@ -57,49 +54,42 @@ bool iopf_poll_has_time(u64 begun)
 	       max_t(u64, IOPF_POLL_TIME, IOPF_POLL_LOOKS * iopf_poll_ns());
 }
 
-/* Is it worth looking? The caller has nothing else to do in @lane. */
-bool iopf_poll_wanted(struct iopf_lane *lane)
+/* Is it worth looking? The caller has nothing else to do for @idev. */
+bool iopf_poll_wanted(struct iopf_dev *idev)
 {
-	lockdep_assert_held(&lane->idev->lock);
+	lockdep_assert_held(&idev->lock);
 	if (!READ_ONCE(iopf_poll_us))
 		return false;
-	if (!lane->poll_skip)
+	if (!idev->poll_skip)
 		return true;
-	lane->poll_skip--;
+	idev->poll_skip--;
 	return false;
 }
 
 /* Remember what a look has brought. */
-void iopf_poll_done(struct iopf_lane *lane)
+void iopf_poll_done(struct iopf_dev *idev)
 {
-	lockdep_assert_held(&lane->idev->lock);
-	if (lane->nr_queued) {
-		lane->idev->stats.polled++;
-		lane->poll_pause /= 2;
+	lockdep_assert_held(&idev->lock);
+	if (idev->nr_ready) {
+		idev->stats.polled++;
+		idev->poll_pause /= 2;
 	} else {
-		lane->poll_pause = min(2 * lane->poll_pause + 1,
+		idev->poll_pause = min(2 * idev->poll_pause + 1,
 				       IOPF_MAX_POLL_PAUSE);
-		lane->poll_skip = lane->poll_pause;
+		idev->poll_skip = idev->poll_pause;
 	}
 }
 
-/* Without the lock, so this may be wrong, and the caller looks again. */
-static bool iopf_lane_has_work(struct iopf_lane *lane)
-{
-	return !list_empty(&lane->queue) || !list_empty(&lane->claimed);
-}
-
 /*
- * Look for something to do in @lane, which the caller uses, without its lock. Not when
- * somebody else is to have the CPU: @nr_workers are scheduled there. The one who wants
- * it now may be the reporter: where the kernel is not preempted, let him have it.
+ * Look for a lane that wants a worker, without the lock, so this may be wrong and the
+ * caller looks again. Not when another thread wants this CPU. That may be the reporter:
+ * where the kernel is not preempted, let it have it.
  */
-void iopf_poll(struct iopf_lane *lane, const atomic_t *nr_workers)
+void iopf_poll(struct iopf_dev *idev)
 {
 	u64 until = local_clock() + iopf_poll_ns();
 
-	while (!iopf_lane_has_work(lane) && atomic_read(nr_workers) == 1 &&
-	       local_clock() < until) {
+	while (list_empty(&idev->ready) && local_clock() < until) {
 		if (need_resched())
 			cond_resched();
 		else if (!single_task_running())

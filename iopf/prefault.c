@@ -87,6 +87,9 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
 	if (!iopf_may_prefault(imm, window))
 		window = 0;
 	for (done = 0; done < window && addr < imm->vma->vm_end; done++) {
+		/* Somebody else has the group, and its address space may be going. */
+		if (READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED)
+			break;
 		ret = handle_mm_fault(imm->vma, addr, flags, NULL);
 		if (ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
 			imm->vma = NULL;

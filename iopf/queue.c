@@ -15,7 +15,7 @@ static void iopf_q_release(struct work_struct *work)
 {
 	struct iopf_q *q = container_of(work, struct iopf_q, release);
 
-	destroy_workqueue(q->pub.wq);
+	iopf_pool_exit(&q->pool);
 	iopf_reserve_exit(q);
 	kfree(q);
 }
@@ -44,10 +44,9 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 		return NULL;
 	if (iopf_reserve_init(q))
 		goto err_free;
-	q->pub.wq = alloc_workqueue("iopf_queue/%s", WQ_PERCPU, WQ_MAX_ACTIVE,
-				    name);
-	if (!q->pub.wq)
+	if (iopf_pool_init(&q->pool, name))
 		goto err_reserve;
+	q->pub.wq = q->pool.near;
 
 	refcount_set(&q->users, 1);
 	q->timeout_ms = -1;

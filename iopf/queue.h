@@ -5,6 +5,7 @@
 #ifndef __IOPF_QUEUE_H
 #define __IOPF_QUEUE_H
 
+#include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
 #include <linux/llist.h>
@@ -22,6 +23,7 @@
 struct iopf_grp;
 struct iopf_handler;
 struct iopf_lane;
+struct iopf_worker;
 
 /* What a device may have of everything unless it is told otherwise. */
 #define IOPF_DEFAULT_LIMIT	4096
@@ -29,12 +31,46 @@ struct iopf_lane;
 #define IOPF_RESERVE_GROUPS	64
 #define IOPF_RESERVE_CHUNKS	16
 
+/*
+ * Workers of a queue. As many faults of one PASID may sleep as there are work items of
+ * the queue that this replaces; that leaves a quarter for others.
+ */
+#define IOPF_WORKERS		(WQ_DFL_ACTIVE + WQ_DFL_ACTIVE / 3)
+/* A lane may have so many sleepers for each worker that is left. */
+#define IOPF_SLEEPERS_PER_FREE	3
+/* Lists of workers by the page that they are asleep for. */
+#define IOPF_SLEEPER_BITS	6
+
+/**
+ * struct iopf_pool - the workers of a queue
+ * @lock: guards what follows; nests inside iopf_dev.lock
+ * @free: those that no device uses
+ * @nr_free: length of @free; readable without the lock where a guess is enough
+ * @starved: devices that wait until one comes back
+ * @nr_near: workers in use from which on others are queued on @far
+ * @near: workqueue whose workers begin in the cache domain of who queues them
+ * @far: the same without a domain: the number of its workers is not divided among
+ *	the NUMA nodes
+ * @workers: all of them
+ */
+struct iopf_pool {
+	spinlock_t lock; /* nests inside iopf_dev.lock */
+	struct list_head free;
+	unsigned int nr_free;
+	struct list_head starved;
+	unsigned int nr_near;
+	struct workqueue_struct *near;
+	struct workqueue_struct *far;
+	struct iopf_worker *workers;
+};
+
 /**
  * struct iopf_q - a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.lock guards @pub.devices
  * @users: see References above
  * @groups: reserve of &struct iopf_grp
  * @chunks: reserve of &struct iopf_chunk
+ * @pool: its workers
  * @ops: what its driver can do better, or NULL
  * @timeout_ms: for its groups, in milliseconds; 0: none, negative: the one of
  *	the module
@@ -49,6 +85,7 @@ struct iopf_q {
 	refcount_t users;
 	mempool_t groups;
 	mempool_t chunks;
+	struct iopf_pool pool;
 	const struct iopf_queue_ops *ops;
 	int timeout_ms;
 	int domain_timeout_ms;
@@ -67,13 +104,19 @@ struct iopf_q {
  * @nr_spare: length of @spare, more or less
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
- * @ready: groups to be used again, the next ones
+ * @reuse: groups to be used again, the next ones
  * @table: all groups that are not answered
  * @joined: the group that the last request has joined, unfinished and not rejected,
  *	or NULL: most often the next one joins it, too
  * @lanes: the lanes, by iopf_lane_index()
  * @recent: the lane that was found last, or NULL
  * @idle: idle lanes, the longest idle one first
+ * @ready: lanes that want a worker, in the order in which they are served
+ * @starved: lanes that have groups, and sleepers already, while others may need the
+ *	workers that are left
+ * @busy: lanes that the look has to see
+ * @awake: workers that handle a group and were not seen asleep
+ * @sleepers: workers that were seen asleep, by lane and page
  * @ending: groups claimed by the device's removal, which sends their answers
  * @nr_lanes: lanes in @lanes
  * @nr_idle: lanes in @idle
@@ -89,6 +132,22 @@ struct iopf_q {
  * @pri_limits: @limits have been compared with what PRI grants
  * @seq: number of the youngest complete group; another device, or the same one
  *	after it was removed, has other numbers
+ * @nr_ready: length of @ready
+ * @nr_workers: workers that run
+ * @nr_waiting: workers that are queued and have not begun, or poll for a group
+ * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
+ * @nr_asleep: those of @nr_workers that were seen asleep
+ * @nr_eager: workers beyond the CPUs that lanes may have, see iopf_lane.nr_eager
+ * @nr_cpus: CPUs that workers may use, as they were at the last look
+ * @taken: groups that workers have taken
+ * @looked: what @taken was at the last look
+ * @poll_pause: how many looks for a next group to leave out when the next one is in vain
+ * @poll_skip: how many are yet to be left out
+ * @look_timer: time for @look
+ * @look: sees to it that queued groups are begun
+ * @looking: @look_timer or @look is on its way
+ * @room: workers have come back since @starved lanes were refused
+ * @starved_node: in iopf_pool.starved, whose lock guards it
  * @watch: looks for groups whose time is over
  * @watching: @watch is on its way
  * @flush_lock: one flush at a time may turn the lanes' phases (outside @lock)
@@ -107,12 +166,17 @@ struct iopf_dev {
 
 	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
-	struct llist_node *ready;
+	struct llist_node *reuse;
 	struct iopf_table table;
 	struct iopf_grp *joined;
 	struct xarray lanes;
 	struct iopf_lane *recent;
 	struct list_head idle;
+	struct list_head ready;
+	struct list_head starved;
+	struct list_head busy;
+	struct list_head awake;
+	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];
 	struct list_head ending;
 	unsigned int nr_lanes;
 	unsigned int nr_idle;
@@ -124,6 +188,22 @@ struct iopf_dev {
 	struct iopf_limits limits;
 	bool pri_limits;
 	u64 seq;
+	unsigned int nr_ready;
+	unsigned int nr_workers;
+	unsigned int nr_waiting;
+	unsigned int nr_far;
+	unsigned int nr_asleep;
+	unsigned int nr_eager;
+	unsigned int nr_cpus;
+	unsigned long taken;
+	unsigned long looked;
+	u8 poll_pause;
+	u8 poll_skip;
+	struct hrtimer look_timer;
+	struct work_struct look;
+	bool looking;
+	bool room;
+	struct list_head starved_node;
 	struct delayed_work watch;
 	bool watching;
 	struct mutex flush_lock; /* the phases of lanes */

@@ -29,7 +29,10 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 	iopf_grp_remove(idev, grp);
 	if (unlikely(grp->owner == IOPF_OWNER_QUEUED)) {
 		/* The lane's reference goes; the library's is still there. */
-		iopf_lane_unqueue(grp);
+		if (grp->worker)
+			iopf_grp_unfollow(grp);
+		else
+			iopf_lane_unqueue(grp);
 		refcount_dec(&grp->users);
 	}
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_CLAIMED);

@@ -51,6 +51,7 @@ enum iopf_phase {
  * @disowned: groups answered while their fault was still being handled
  * @overdue: groups answered because their time was over
  * @retried: of these, groups whose fault goes on: the device was told to ask again
+ * @followed: times that a group waited for a worker asleep for one of its pages
  * @prefaulted: pages that nobody had asked for
  * @polled: groups that a worker has waited for without sleeping
  * @quarantined: groups refused because a late answer could be taken for theirs
@@ -69,6 +70,7 @@ struct iopf_stats {
 	u64 disowned;
 	u64 overdue;
 	u64 retried;
+	u64 followed;
 	u64 prefaulted;
 	u64 polled;
 	u64 quarantined;

@@ -2,130 +2,137 @@
 /*
  * I/O page fault queue: workers
  *
- * Groups are handled by work items of their lane on a bound, concurrency
- * managed workqueue: of all work items of a CPU one runs, and when it sleeps in
- * the mm the next one starts. So a lane with groups to handle always has a work
- * item that is queued but does not run yet, if it has one left: its turn comes
- * when the running one sleeps, or ends with nothing left to do. A lane with all
- * its work items asleep waits, and no other lane notices. The work items of a lane
- * have the same CPU; when its queue grows long, some come to help on others.
+ * The workers of a device take groups from its lanes. A lane is served in turns: a
+ * worker takes groups from it, as many as its share, and goes on with the lane that
+ * has waited for longest. So it does not matter how many lanes there are; as many
+ * workers are awake as there are lanes with groups, but no more than CPUs. A lane with
+ * a long queue has several of them, and so has one whose groups take long, huge pages
+ * for example: what counts is the CPU time that they are expected to need.
  *
- * A worker that has done its share goes to the end of the CPU's queue, behind
- * the workers of other lanes. It keeps its answers back, so that several leave
- * together; but when a fault sleeps, the next work item sends them.
+ * When a worker sleeps in the mm, another one comes in its place, see sleeper.c. That
+ * needs no more than that it is noticed, by the next report or by the look.
+ *
+ * A worker defers its responses, so that several leave together: until its turn in the
+ * lane ends, or until there are many, or until the look finds them.
  */
-#include <linux/cpumask.h>
-#include <linux/percpu.h>
+#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/math64.h>
+#include <linux/sched.h>
 #include <linux/sched/clock.h>
-#include <linux/sched/isolation.h>
+#include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
 #include <trace/events/iopf.h>
 
 #include "iopf.h"
 
-/* Pages that a worker asks for before it lets others have their turn. */
+/* Pages that a worker asks for in a turn. */
 #define IOPF_WORKER_BUDGET	32
-/* The same when other lanes have workers on its CPU. */
+/* The same when other lanes wait. */
 #define IOPF_WORKER_SHARE	16
-/* Groups whose answers a worker keeps back: the device works while it goes on. */
+#define IOPF_WORKER_SHARE_NS	NSEC_PER_MSEC
+/* Groups whose responses a worker defers: the device works while it goes on. */
 #define IOPF_WORKER_HOLD	8
+/* A work item ends after that time, so that its thread sees new CPUs and limits. */
+#define IOPF_WORKER_MS		100
+/* No group counts for more, in the average of its lane. */
+#define IOPF_MAX_GROUP_NS	(10 * NSEC_PER_MSEC)
 
-/*
- * Workers of a CPU, all lanes together, from which on a lane has one only: those that
- * sleep count for the workqueue's limit, and every lane has to get in.
+/**
+ * struct iopf_turn - a worker's turn in a lane
+ * @imm: the address space; stays from turn to turn
+ * @until: when the work item ends, in jiffies
+ * @groups: groups handled in this turn
+ * @pages: pages that they had, and pages faulted in ahead
+ * @total: groups handled since the work item began, or since it has polled
+ * @since: local_clock() when the turn began, or when its cost was counted last
+ * @uncounted: groups handled since then
  */
-#define IOPF_CPU_WORKERS	(WQ_MAX_ACTIVE / 2)
+struct iopf_turn {
+	struct iopf_mm imm;
+	unsigned long until;
+	unsigned int groups;
+	size_t pages;
+	unsigned int total;
+	u64 since;
+	unsigned int uncounted;
+};
 
-/* Workers of all lanes that are scheduled on a CPU. */
-static DEFINE_PER_CPU(atomic_t, iopf_cpu_workers);
-
-static int iopf_cpu_load(unsigned int cpu)
+static unsigned long iopf_worker_until(void)
 {
-	return atomic_read(per_cpu_ptr(&iopf_cpu_workers, cpu));
-}
-
-/* Each in turn of those that are not set apart, but not @this and not @avoid. */
-static unsigned int iopf_other_cpu(const struct cpumask *allowed,
-				   unsigned int this, unsigned int avoid)
-{
-	unsigned int cpu;
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		cpu = cpumask_any_and_distribute(allowed, cpu_online_mask);
-		if (cpu != this && cpu != avoid)
-			return cpu;
-	}
-	return nr_cpu_ids;
-}
-
-/*
- * The CPU for a worker: this one, where the request is warm in the cache, unless
- * another one has less to do. Not @avoid if possible, and never one that was set
- * apart.
- */
-static unsigned int iopf_pick_cpu(unsigned int avoid)
-{
-	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
-	unsigned int this = raw_smp_processor_id();
-	bool good = this != avoid && cpumask_test_cpu(this, allowed);
-	unsigned int other;
-
-	if (good && !iopf_cpu_load(this))
-		return this;
-	other = iopf_other_cpu(allowed, this, avoid);
-	if (other >= nr_cpu_ids)
-		return good || avoid >= nr_cpu_ids ? this : avoid;
-	if (!good || iopf_cpu_load(other) < iopf_cpu_load(this))
-		return other;
-	return this;
+	return jiffies + msecs_to_jiffies(IOPF_WORKER_MS);
 }
 
 /*
- * A work item for @lane, to be queued, which @helps those it has, or NULL. See
- * iopf_worker_wanted().
+ * A worker for the lanes of @idev, to be queued, or NULL: there may be none left, or
+ * only some that are reserved for lanes without a sleeper.
  */
-struct iopf_worker *iopf_worker_schedule(struct iopf_lane *lane, bool helps)
+struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
 {
+	bool alone = !iopf_nr_active(idev);
 	struct iopf_worker *worker;
+	struct iopf_lane *lane;
+	struct iopf_lane *next;
 
-	lockdep_assert_held(&lane->idev->lock);
-	if (helps && (lane->queued_pages <
-		      IOPF_WORKER_BACKLOG * (lane->nr_helpers + 1) ||
-		      lane->nr_helpers + 1 >= num_online_cpus()))
-		return NULL;
-	if (lane->nr_scheduled && iopf_cpu_load(lane->cpu) >= IOPF_CPU_WORKERS)
-		return NULL;
-	for (worker = lane->workers;
-	     worker < lane->workers + IOPF_LANE_WORKERS; worker++) {
-		if (worker->scheduled)
+	lockdep_assert_held(&idev->lock);
+	list_for_each_entry_safe(lane, next, &idev->ready, ready_node) {
+		if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 1)) {
+			iopf_lane_starve(lane);
 			continue;
-		/* The next in turn has to be where the others are. */
-		if (!lane->nr_scheduled)
-			lane->cpu = iopf_pick_cpu(nr_cpu_ids);
-		worker->cpu = helps ? iopf_pick_cpu(lane->cpu) : lane->cpu;
-		atomic_inc(per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
-		worker->scheduled = true;
-		worker->helps = helps;
-		refcount_inc(&lane->idev->pub.users);
-		iopf_lane_use(lane);
-		lane->nr_scheduled++;
-		lane->nr_waiting++;
-		lane->nr_helpers += helps;
-		return worker;
+		}
+		worker = iopf_pool_get(idev);
+		if (likely(worker)) {
+			refcount_inc(&idev->pub.users);
+			worker->idev = idev;
+			idev->nr_waiting++;
+			if (worker->far)
+				idev->nr_far++;
+			return worker;
+		}
+		/* One that is awake may come to the lane, or comes back when it ends. */
+		if (!alone)
+			return NULL;
+		iopf_lane_starve(lane);
 	}
 	return NULL;
 }
 
 void iopf_worker_queue(struct iopf_worker *worker)
 {
-	queue_work_on(worker->cpu, worker->lane->idev->q->pub.wq,
-		      &worker->work);
+	struct iopf_pool *pool = &worker->idev->q->pool;
+
+	queue_work(worker->far ? pool->far : pool->near, &worker->work);
 }
 
 /*
- * @worker is through with its group: whose answer is it? False if somebody else
- * has given it meanwhile; then the caller drops the group.
+ * What the groups that @worker has handled have cost, for the average of its lane.
+ * Looking at the clock costs something, too: after the first group of a turn, the
+ * second, the fourth and so on. Those that take long may have slept: there it is the CPU
+ * time that counts.
+ */
+static void iopf_worker_count_cost(struct iopf_worker *worker,
+				   struct iopf_turn *turn)
+{
+	struct iopf_lane *lane = worker->lane;
+	u64 now;
+	u64 ns;
+
+	now = local_clock();
+	ns = now - turn->since;
+	turn->since = now;
+	if (unlikely(ns > IOPF_LONG_GROUP_NS)) {
+		now = task_sched_runtime(current);
+		ns = min(ns, now - worker->runtime);
+		worker->runtime = now;
+	}
+	ns = div_u64(ns, turn->uncounted);
+	lane->group_ns = (lane->group_ns + min_t(u64, ns, IOPF_MAX_GROUP_NS)) / 2;
+	turn->uncounted = 0;
+}
+
+/*
+ * @worker is through with its group: who sends the response? False if somebody else
+ * has claimed it meanwhile; then the caller drops the group.
  */
 static bool iopf_worker_claim(struct iopf_worker *worker)
 {
@@ -135,10 +142,7 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	lockdep_assert_held(&lane->idev->lock);
 	worker->grp = NULL;
 	lane->idev->stats.prefaulted += grp->prefaulted;
-	/*
-	 * iopf_worker_disturb() cannot mean this thread any more: it looks for the
-	 * group under the lock, where it has just gone from the worker.
-	 */
+	/* iopf_worker_stop() cannot mean this thread any more. */
 	clear_notify_signal();
 	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
 		return false;
@@ -147,211 +151,289 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	return true;
 }
 
-/* The next group for @worker, NULL if there is none. */
+/* May the lane's next group put a worker to sleep that is there? */
+static bool iopf_lane_may_sleep(struct iopf_lane *lane)
+{
+	return !lane->nr_asleep || iopf_pool_has_room(lane, 0);
+}
+
+/* The next group for @worker from its lane, NULL if there is none. */
 static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 {
-	struct iopf_dev *idev = worker->lane->idev;
+	struct iopf_lane *lane = worker->lane;
+	struct iopf_dev *idev = lane->idev;
 	struct iopf_grp *grp;
 
 	lockdep_assert_held(&idev->lock);
-	grp = list_first_entry_or_null(&worker->lane->queue, struct iopf_grp,
-				       pub.node);
-	if (!grp)
+	if (lane->nr_workers - lane->nr_asleep > 1)
+		iopf_lane_note_sleepers(lane);
+	do {
+		grp = list_first_entry_or_null(&lane->queue, struct iopf_grp,
+					       pub.node);
+		if (!grp)
+			return NULL;
+	} while (unlikely(lane->nr_asleep) && iopf_grp_follow(grp));
+	if (unlikely(!iopf_lane_may_sleep(lane))) {
+		iopf_lane_starve(lane);
 		return NULL;
+	}
+
 	iopf_lane_unqueue(grp);
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
+	lane->taken++;
+	idev->taken++;
+	grp->worker = worker;
 	worker->grp = grp;
-	worker->task = current;
+	worker->page = IOPF_NO_PAGE;
+	worker->stopped = false;
 	grp->times.taken = iopf_now();
 	trace_iopf_handle(idev->pub.dev, grp->key.pasid, grp->key.grpid,
 			  grp->pub.fault_count);
 	return grp;
 }
 
-/* Pages that @worker may ask for in its turn. Sleeping workers count as well. */
-static size_t iopf_worker_budget(struct iopf_worker *worker)
+/* Has @worker had its share of pages, or of time where others wait? */
+static bool iopf_turn_is_over(const struct iopf_worker *worker,
+			      const struct iopf_turn *turn)
 {
-	lockdep_assert_held(&worker->lane->idev->lock);
-	return iopf_cpu_load(worker->cpu) > worker->lane->nr_scheduled ?
-	       IOPF_WORKER_SHARE : IOPF_WORKER_BUDGET;
+	if (list_empty(&worker->idev->ready))
+		return turn->pages >= IOPF_WORKER_BUDGET;
+	return turn->pages >= IOPF_WORKER_SHARE ||
+	       turn->groups * worker->lane->group_ns >= IOPF_WORKER_SHARE_NS;
+}
+
+/* The lane that waits for longest is @worker's now. NULL if none does. */
+static struct iopf_lane *iopf_worker_enter_lane(struct iopf_worker *worker)
+{
+	struct iopf_dev *idev = worker->idev;
+	struct iopf_lane *lane;
+
+	lane = list_first_entry_or_null(&idev->ready, struct iopf_lane,
+					ready_node);
+	if (!lane)
+		return NULL;
+	iopf_lane_withdraw(lane);
+	iopf_lane_use(lane);
+	list_add(&worker->node, &idev->awake);
+	list_add(&worker->lane_node, &lane->workers);
+	lane->nr_workers++;
+	worker->lane = lane;
+	return lane;
+}
+
+/* The turn in the lane ends; nobody is left to send what was deferred. */
+static void iopf_worker_leave_lane(struct iopf_worker *worker,
+				   struct list_head *claimed)
+{
+	struct iopf_lane *lane = worker->lane;
+
+	iopf_take_held(lane, claimed);
+	worker->lane = NULL;
+	list_del_init(&worker->node);
+	list_del_init(&worker->lane_node);
+	lane->nr_workers--;
+	iopf_lane_offer(lane);
+	iopf_lane_unuse(lane);
 }
 
 /*
- * End the group that @worker has handled, if there is one, and take the next, if
- * it may have one more: it has had @groups with @pages. Answers leave when there is
- * none, when there are many, or when nobody is there to send them while the next
- * group's fault sleeps.
+ * The next group for @worker: from its lane, if its turn is not over, or from the next
+ * lane that has one. NULL if there is none, or if the work item has run for long.
+ */
+static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
+					 struct iopf_turn *turn,
+					 struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+
+	if (worker->lane) {
+		grp = iopf_turn_is_over(worker, turn) ?
+		      NULL : iopf_worker_take(worker);
+		if (grp)
+			return grp;
+		iopf_worker_leave_lane(worker, claimed);
+	}
+	if (time_after(jiffies, turn->until))
+		return NULL;
+	while (iopf_worker_enter_lane(worker)) {
+		turn->groups = 0;
+		turn->pages = 0;
+		turn->since = local_clock();
+		turn->uncounted = 0;
+		grp = iopf_worker_take(worker);
+		if (grp)
+			return grp;
+		iopf_worker_leave_lane(worker, claimed);
+	}
+	return NULL;
+}
+
+/*
+ * End the group that @worker has handled, if there is one, and take the next. Responses
+ * leave at the end of a turn, and when there are many.
  */
 static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
-					 struct iopf_mm *imm,
-					 unsigned int groups, size_t pages)
+					 struct iopf_turn *turn)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_dev *idev = worker->idev;
 	struct iopf_grp *old = worker->grp;
-	struct iopf_worker *next = NULL;
-	struct iopf_grp *grp = NULL;
+	struct iopf_worker *next;
+	struct iopf_grp *grp;
 	LIST_HEAD(claimed);
 
-	spin_lock(&lane->idev->lock);
-	if (old && iopf_worker_claim(worker))
-		old = NULL;
-	if (pages < iopf_worker_budget(worker))
-		grp = iopf_worker_take(worker);
-	if (grp)
-		next = iopf_worker_wanted(lane);
-	if (!grp || !lane->nr_waiting || !(groups % IOPF_WORKER_HOLD))
-		list_splice_init(&lane->claimed, &claimed);
-	spin_unlock(&lane->idev->lock);
+	spin_lock(&idev->lock);
+	if (old) {
+		if (unlikely(worker->asleep)) {
+			iopf_worker_woke(worker);
+			turn->until = iopf_worker_until();
+		}
+		turn->groups++;
+		turn->total++;
+		turn->uncounted++;
+		if (is_power_of_2(turn->groups))
+			iopf_worker_count_cost(worker, turn);
+		turn->pages += old->pub.fault_count + old->prefaulted;
+		if (iopf_worker_claim(worker))
+			old = NULL;
+	}
+	grp = iopf_worker_find(worker, turn, &claimed);
+	if (grp) {
+		iopf_lane_offer(worker->lane);
+		/* The look does not see lanes that are starved. */
+		if (unlikely(worker->lane->starved) ||
+		    (turn->groups && !(turn->groups % IOPF_WORKER_HOLD)))
+			iopf_take_held(worker->lane, &claimed);
+	}
+	next = iopf_worker_wanted(idev);
+	spin_unlock(&idev->lock);
 
 	if (next)
 		iopf_worker_queue(next);
 	if (old)
 		iopf_grp_put(old);
 	if (!list_empty(&claimed)) {
-		iopf_mm_unlock(imm);
+		iopf_mm_unlock(&turn->imm);
 		iopf_send(&claimed);
 	}
 	return grp;
 }
 
-/*
- * @worker was queued, or has @polled, and now runs. Others may have left it their
- * answers.
- */
+/* @worker was queued, or has @polled, and now runs. */
 static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 {
-	struct iopf_lane *lane = worker->lane;
-	LIST_HEAD(claimed);
-
-	spin_lock(&lane->idev->lock);
-	lane->nr_waiting--;
-	if (polled)
-		iopf_poll_done(lane);
-	list_splice_init(&lane->claimed, &claimed);
-	spin_unlock(&lane->idev->lock);
-	iopf_send(&claimed);
-}
-
-/* From the moment that it is not scheduled it may be queued again. */
-static void iopf_worker_end(struct iopf_worker *worker)
-{
-	struct iopf_lane *lane = worker->lane;
-	struct iopf_dev *idev = lane->idev;
-	bool again;
+	struct iopf_dev *idev = worker->idev;
 
 	spin_lock(&idev->lock);
-	again = lane->nr_queued;
-	if (again) {
-		lane->nr_waiting++;
-	} else {
-		atomic_dec(per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
-		worker->scheduled = false;
-		lane->nr_helpers -= worker->helps;
-		lane->nr_scheduled--;
-		iopf_lane_unuse(lane);
-	}
+	idev->nr_waiting--;
+	idev->nr_workers++;
+	if (worker->far && !polled)
+		idev->nr_far--;
+	worker->task = current;
+	if (polled)
+		iopf_poll_done(idev);
 	spin_unlock(&idev->lock);
-
-	if (again)
-		queue_work_on(worker->cpu, idev->q->pub.wq, &worker->work);
-	else
-		iopf_dev_put(idev);
-}
-
-/* A worker's turn: groups of its lane, as many as its share. Returns how many. */
-static unsigned int iopf_worker_run(struct iopf_worker *worker)
-{
-	struct iopf_mm imm = {};
-	unsigned int groups = 0;
-	struct iopf_grp *grp;
-	size_t pages = 0;
-
-	while ((grp = iopf_worker_step(worker, &imm, groups, pages))) {
-		groups++;
-		pages += grp->pub.fault_count;
-		if (iopf_mm_enter(&imm, grp->mm))
-			worker->code = iopf_fault_group(&imm, grp);
-		else
-			worker->code = IOMMU_PAGE_RESP_INVALID;
-	}
-	iopf_mm_leave(&imm);
-	return groups;
 }
 
 /*
- * Wait for the lane's next group without giving up the CPU; meanwhile @worker counts as
- * one that is queued and does not run. Not if somebody else waits for this CPU, or
- * has helped, and not for too long: other work items that it has do not run. False if
- * the worker has to end.
+ * No group is left. True if @worker is to look for the next one for a moment, as one
+ * that is queued and does not run. Only where the device has waited for each response,
+ * which shows in a single group at a time, and nobody else works for it.
  */
-static bool iopf_worker_poll(struct iopf_worker *worker, u64 begun)
+static bool iopf_worker_end(struct iopf_worker *worker,
+			    const struct iopf_turn *turn, u64 begun)
 {
-	struct iopf_lane *lane = worker->lane;
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_dev *idev = worker->idev;
+	struct iopf_worker *next;
 	bool poll;
 
-	if (iopf_cpu_load(worker->cpu) > 1 || !iopf_poll_has_time(begun))
-		return false;
 	spin_lock(&idev->lock);
-	poll = !lane->nr_queued && lane->nr_scheduled == 1 && !idev->dead &&
-	       iopf_poll_wanted(lane);
-	lane->nr_waiting += poll;
+	idev->nr_workers--;
+	poll = turn->total == 1 && !idev->nr_ready && !iopf_nr_active(idev) &&
+	       !idev->dead && iopf_poll_has_time(begun) &&
+	       iopf_poll_wanted(idev);
+	if (poll)
+		idev->nr_waiting++;
+	next = iopf_worker_wanted(idev);
 	spin_unlock(&idev->lock);
-	if (!poll)
-		return false;
 
-	iopf_poll(lane, per_cpu_ptr(&iopf_cpu_workers, worker->cpu));
-	return true;
+	if (next)
+		iopf_worker_queue(next);
+	return poll;
 }
 
-/*
- * A device that waits for one answer at a time shows in runs of one group. Where there
- * are more, to go on at once would only make the runs shorter.
- */
+static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn)
+{
+	struct iopf_grp *grp;
+
+	turn->total = 0;
+	while ((grp = iopf_worker_step(worker, turn))) {
+		if (iopf_mm_enter(&turn->imm, grp->mm))
+			worker->code = iopf_fault_group(&turn->imm, worker);
+		else
+			worker->code = IOMMU_PAGE_RESP_INVALID;
+		cond_resched();
+	}
+	iopf_mm_leave(&turn->imm);
+}
+
 static void iopf_worker_fn(struct work_struct *work)
 {
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
+	struct iopf_turn turn = { .until = iopf_worker_until() };
+	struct iopf_dev *idev = worker->idev;
 	u64 begun = local_clock();
 	bool polled = false;
 
+	worker->runtime = current->se.sum_exec_runtime;
 	do {
 		iopf_worker_begin(worker, polled);
-		polled = iopf_worker_run(worker) == 1 &&
-			 iopf_worker_poll(worker, begun);
+		iopf_worker_run(worker, &turn);
+		polled = iopf_worker_end(worker, &turn, begun);
+		if (polled)
+			iopf_poll(idev);
 	} while (polled);
-	iopf_worker_end(worker);
+	/* From here on another device may use it, and queue it again. */
+	iopf_pool_put(worker);
+	iopf_dev_put(idev);
+}
+
+/* Nobody waits for the group of @worker any more: wake it, should it sleep. */
+void iopf_worker_stop(struct iopf_worker *worker)
+{
+	lockdep_assert_held(&worker->idev->lock);
+	if (worker->stopped)
+		return;
+	worker->idev->stats.disowned++;
+	WRITE_ONCE(worker->stopped, true);
+	/*
+	 * Sets the flag, then wakes; pairs with handle_userfault(), which goes to sleep
+	 * first and then looks for the flag. The waking orders @stopped before what
+	 * the thread looks at afterwards, see iopf_fault_page().
+	 */
+	set_notify_signal(worker->task);
 }
 
 /*
- * Somebody else has answered @grp: whoever handles it had better give up. Wakes
- * it, should it sleep in a fault that may be interrupted.
+ * Stop the workers of @lane whose groups, up to number @seq, have been claimed: those
+ * too that were claimed by a timeout, which leaves the worker alone.
  */
-void iopf_worker_disturb(struct iopf_grp *grp)
+void iopf_lane_stop(struct iopf_lane *lane, u64 seq)
 {
-	struct iopf_lane *lane = grp->lane;
-	int i;
+	struct iopf_worker *worker;
 
 	lockdep_assert_held(&lane->idev->lock);
-	for (i = 0; i < IOPF_LANE_WORKERS; i++) {
-		if (lane->workers[i].grp != grp)
-			continue;
-		lane->idev->stats.disowned++;
-		/*
-		 * After iopf_claim(), see iopf_is_answered(). Sets the flag, then
-		 * wakes; pairs with handle_userfault(), which goes to sleep first
-		 * and then looks for the flag.
-		 */
-		set_notify_signal(lane->workers[i].task);
-	}
+	list_for_each_entry(worker, &lane->workers, lane_node)
+		if (worker->grp && worker->grp->seq <= seq &&
+		    worker->grp->owner == IOPF_OWNER_CLAIMED)
+			iopf_worker_stop(worker);
 }
 
-void iopf_workers_init(struct iopf_lane *lane)
+void iopf_worker_init(struct iopf_worker *worker)
 {
-	int i;
-
-	for (i = 0; i < IOPF_LANE_WORKERS; i++) {
-		lane->workers[i].lane = lane;
-		INIT_WORK(&lane->workers[i].work, iopf_worker_fn);
-	}
+	INIT_WORK(&worker->work, iopf_worker_fn);
+	INIT_LIST_HEAD(&worker->node);
+	INIT_LIST_HEAD(&worker->lane_node);
+	INIT_HLIST_NODE(&worker->sleeper_node);
+	INIT_LIST_HEAD(&worker->followers);
 }

@@ -2,8 +2,11 @@
 /*
  * Faults that sleep: others go on, and answers that wait behind them leave
  */
-#include <linux/cpumask.h>
+#include <linux/anon_inodes.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -33,24 +36,81 @@ static void wait_queued(struct iopf_lane *lane, unsigned int nr)
 		msleep(20);
 }
 
-/* A lane's faults may sleep, as many as it has workers; the rest waits. */
+/* Until all sleepers of @lane are there that it may have, or for five seconds. */
+static void wait_starved(struct iopf_lane *lane)
+{
+	unsigned long end = jiffies + 5 * HZ;
+
+	while (!READ_ONCE(lane->starved) && time_before(jiffies, end))
+		msleep(20);
+}
+
+/* The workers that a test has taken out of the queue's pool. */
+static LIST_HEAD(set_aside);
+
+static void put_back(void)
+{
+	struct iopf_worker *worker;
+	struct iopf_worker *next;
+
+	list_for_each_entry_safe(worker, next, &set_aside, node) {
+		list_del_init(&worker->node);
+		iopf_pool_put(worker);
+	}
+}
+
+/* Leave the queue @nr workers until the test ends, see sleepers_exit(). */
+static void leave_workers(struct kunit *test, unsigned int nr)
+{
+	struct iopf_dev *idev = fake_idev(test->priv);
+	struct iopf_worker *worker;
+
+	spin_lock(&idev->lock);
+	while (idev->q->pool.nr_free > nr) {
+		worker = iopf_pool_get(idev);
+		worker->idev = idev;
+		list_add(&worker->node, &set_aside);
+	}
+	spin_unlock(&idev->lock);
+}
+
+/* So many sleepers a PASID may have where there are so many workers. */
+#define SLEEPERS	16
+#define WORKERS		(SLEEPERS + SLEEPERS / 3)
+
+/* @nr groups of a PASID, each for a page of its own from @addr on. */
+static void report_pages(struct fake *fake, u32 pasid, unsigned long addr,
+			 unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		fake_last(fake, pasid, i, addr + i * PAGE_SIZE);
+}
+
+/*
+ * A PASID's faults may sleep until only the reserved workers are left. The rest waits,
+ * and another PASID gets in. When they wake up, those that wait go on.
+ */
 static void bounded_sleepers(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map(test, 100 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
-	int i;
 
+	iopf_queue_set_timeout(fake->queue, 0);
+	leave_workers(test, WORKERS);
 	mmap_write_lock(current->mm);
-	for (i = 0; i < 100; i++)
-		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	report_pages(fake, FAKE_SVA_PASID, addr, 100);
 	lane = find_lane(fake, &sva_key);
-	wait_queued(lane, 100 - IOPF_LANE_WORKERS);
-	spin_lock(&idev->lock);
-	KUNIT_EXPECT_EQ(test, IOPF_LANE_WORKERS, lane->nr_scheduled);
-	KUNIT_EXPECT_EQ(test, 100 - IOPF_LANE_WORKERS, lane->nr_queued);
-	spin_unlock(&idev->lock);
+	wait_starved(lane);
+	wait_queued(lane, 100 - SLEEPERS);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, SLEEPERS, READ_ONCE(lane->nr_workers));
+	KUNIT_EXPECT_EQ(test, 100 - SLEEPERS, READ_ONCE(lane->nr_queued));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(lane->starved));
 	/* Another PASID is served as if nothing were. */
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
@@ -58,6 +118,170 @@ static void bounded_sleepers(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 101));
+	KUNIT_EXPECT_EQ(test, 0, idev->stats.followed);
+}
+
+/* A burst of faults that sleep is begun in a few looks, not in one look each. */
+static void burst_of_sleepers(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 200 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_lane *lane;
+	u64 start;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	mmap_write_lock(current->mm);
+	start = ktime_get_ns();
+	report_pages(fake, FAKE_SVA_PASID, addr, 200);
+	lane = find_lane(fake, &sva_key);
+	while (READ_ONCE(lane->nr_queued) &&
+	       ktime_get_ns() - start < 5ULL * NSEC_PER_SEC)
+		usleep_range(500, 1000);
+	KUNIT_EXPECT_EQ(test, 0, lane->nr_queued);
+	kunit_info(test, "200 faults asleep after %llu us",
+		   (ktime_get_ns() - start) / NSEC_PER_USEC);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 200));
+}
+
+/* A mapping whose second page is there when this says so. */
+static DECLARE_COMPLETION(second_page);
+
+static vm_fault_t slow_fault(struct vm_fault *vmf)
+{
+	if (vmf->pgoff == 1)
+		wait_for_completion(&second_page);
+	vmf->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	return vmf->page ? 0 : VM_FAULT_OOM;
+}
+
+static const struct vm_operations_struct slow_vm_ops = {
+	.fault = slow_fault,
+};
+
+static int slow_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &slow_vm_ops;
+	return 0;
+}
+
+static const struct file_operations slow_fops = {
+	.mmap = slow_mmap,
+};
+
+/* The response to a group is not deferred for as long as the next one's fault sleeps. */
+static void deferred_response_leaves(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_lane *lane;
+	struct file *file;
+	unsigned long addr;
+
+	/* The watch, which takes deferred responses along, looks every 12 s then. */
+	iopf_queue_set_timeout(fake->queue, 100 * MSEC_PER_SEC);
+	reinit_completion(&second_page);
+	/* Makes the address space. */
+	fake_map(test, PAGE_SIZE, PROT_READ);
+	file = anon_inode_getfile("[iopf-kunit]", &slow_fops, NULL, O_RDWR);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	addr = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, 0);
+	fput(file);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+
+	/* One worker takes both: no other one is there, and none comes meanwhile. */
+	spin_lock(&idev->lock);
+	idev->nr_workers += 2 * nr_cpu_ids;
+	spin_unlock(&idev->lock);
+	report_pages(fake, FAKE_SVA_PASID, addr, 2);
+	spin_lock(&idev->lock);
+	idev->nr_workers -= 2 * nr_cpu_ids;
+	spin_unlock(&idev->lock);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	lane = find_lane(fake, &sva_key);
+	KUNIT_EXPECT_EQ(test, 1, lane->nr_workers);
+	complete(&second_page);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	vm_munmap(addr, 2 * PAGE_SIZE);
+}
+
+/* A group asleep for the page at @addr, and @nr others that wait for it. */
+static struct iopf_lane *sleep_and_follow(struct kunit *test, unsigned long addr,
+					  unsigned int nr)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_lane *lane;
+	unsigned int i;
+
+	for (i = 0; i <= nr; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	lane = find_lane(fake, &sva_key);
+	wait_queued(lane, 0);
+	KUNIT_EXPECT_EQ(test, nr, READ_ONCE(idev->stats.followed));
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_asleep));
+	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(lane->nr_queued));
+	return lane;
+}
+
+/* Those that wait for a page take one worker, and each is answered. */
+static void followers(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	mmap_write_lock(current->mm);
+	sleep_and_follow(test, addr, 50);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 51));
+	KUNIT_EXPECT_EQ(test, 51,
+			fake_idev(fake)->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+}
+
+static void followers_flushed(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+
+	mmap_write_lock(current->mm);
+	sleep_and_follow(test, addr, 5);
+	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
+	KUNIT_EXPECT_EQ(test, 6, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.disowned);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
+}
+
+/*
+ * When their time is over, the worker sleeps on for those that ask again. A flush still
+ * reaches it.
+ */
+static void followers_timed_out(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_lane *lane;
+
+	iopf_queue_set_timeout(fake->queue, 200);
+	mmap_write_lock(current->mm);
+	lane = sleep_and_follow(test, addr, 5);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
+	KUNIT_EXPECT_EQ(test, 6, idev->stats.retried);
+	KUNIT_EXPECT_EQ(test, 0, idev->stats.disowned);
+	iopf_queue_set_timeout(fake->queue, 0);
+	fake_last(fake, FAKE_SVA_PASID, 7, addr);
+	wait_queued(lane, 0);
+	KUNIT_EXPECT_EQ(test, 6, READ_ONCE(idev->stats.followed));
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_workers));
+	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
+	KUNIT_EXPECT_EQ(test, 7, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, idev->stats.disowned);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 7));
 }
 
 #define FIRST_PASID	1000
@@ -98,93 +322,40 @@ static struct mm_struct *gone_mm(struct kunit *test)
 	return mm;
 }
 
-/* Workers of a new lane go where there are fewest, even if it is not here. */
-static void spread_over_cpus(struct kunit *test)
-{
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
-	struct iommu_attach_handle handles[16];
-	struct fake *fake = test->priv;
-	struct iopf_key key = { true };
-	unsigned int first = 0;
-	unsigned int cpu;
-	int balance = 0;
-	int i;
-
-	if (num_online_cpus() != 2)
-		kunit_skip(test, "wants 2 CPUs");
-	attach_many(test, handles, ARRAY_SIZE(handles));
-	mmap_write_lock(current->mm);
-	for (i = 0; i < ARRAY_SIZE(handles); i++) {
-		key.pasid = FIRST_PASID + i;
-		fake_last(fake, key.pasid, 0, addr);
-		cpu = find_lane(fake, &key)->cpu;
-		if (!i)
-			first = cpu;
-		balance += cpu == first ? 1 : -1;
-		KUNIT_EXPECT_LE(test, abs(balance), 1);
-	}
-	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, ARRAY_SIZE(handles)));
-	detach_many(fake, ARRAY_SIZE(handles));
-}
-
-/* Workers that have begun; @waiting: those that have been queued and have not. */
-static unsigned int nr_asleep(struct fake *fake, unsigned int *waiting)
+/* Lanes that have a fault asleep. */
+static unsigned int nr_lanes_asleep(struct fake *fake)
 {
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
 	unsigned long index;
 	unsigned int nr = 0;
 
-	*waiting = 0;
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		nr += lane->nr_scheduled - lane->nr_waiting;
-		*waiting += lane->nr_waiting;
-	}
+	xa_for_each(&idev->lanes, index, lane)
+		nr += lane->nr_asleep == 1;
 	spin_unlock(&idev->lock);
 	return nr;
 }
 
-/*
- * Until no others fall asleep: those that were queued have begun and want no more. A
- * new thread for one of them may take a slow machine long; if there is none for ten
- * seconds, there is no room for it.
- */
-static unsigned int wait_asleep(struct fake *fake)
-{
-	unsigned int waiting;
-	unsigned int before;
-	unsigned int nr = 0;
-	int same = 0;
-
-	do {
-		before = nr;
-		msleep(200);
-		nr = nr_asleep(fake, &waiting);
-		same = nr == before ? same + 1 : 0;
-	} while (!same || (waiting && same < 50));
-	return nr;
-}
+#define CROWD		40
 
 /*
- * However many PASIDs have all their faults asleep, more than the workqueue has room
- * for, another one gets in.
+ * However many PASIDs have a fault asleep, and would have others, another one gets in
+ * as long as there is a worker; and when there is none, as soon as one comes back.
  */
 static void crowd_of_sleepers(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
-	unsigned int nr = num_online_cpus() *
-			  (WQ_MAX_ACTIVE / IOPF_LANE_WORKERS + 1);
-	unsigned int groups = nr * IOPF_LANE_WORKERS;
-	struct iopf_limits limits = { .pending = groups + 1, .lanes = nr + 1 };
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
 	struct iommu_attach_handle *handles;
 	struct iommu_attach_handle handle;
+	struct iopf_worker *worker = NULL;
 	struct iommu_domain *gone;
+	unsigned long end;
 	unsigned int i;
 
-	/* For many threads a slow machine takes longer than groups may usually take. */
 	iopf_queue_set_timeout(fake->queue, 0);
 	gone = kunit_kzalloc(test, sizeof(*gone), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, gone);
@@ -192,49 +363,79 @@ static void crowd_of_sleepers(struct kunit *test)
 	gone->mm = gone_mm(test);
 	KUNIT_ASSERT_EQ(test, 0,
 			iommu_attach_device_pasid(gone, fake_dev(fake),
-						  FIRST_PASID + nr, &handle));
-	handles = kunit_kcalloc(test, nr, sizeof(*handles), GFP_KERNEL);
+						  FIRST_PASID + CROWD, &handle));
+	handles = kunit_kcalloc(test, CROWD, sizeof(*handles), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, handles);
-	KUNIT_ASSERT_EQ(test, 0,
-			iopf_device_set_limits(fake_dev(fake), &limits));
-	attach_many(test, handles, nr);
+	attach_many(test, handles, CROWD);
+	leave_workers(test, CROWD + 2);
 
 	mmap_write_lock(current->mm);
-	for (i = 0; i < groups; i++)
-		fake_last(fake, FIRST_PASID + i / IOPF_LANE_WORKERS, i, addr);
-	KUNIT_EXPECT_GE(test, wait_asleep(fake), nr);
+	for (i = 0; i < CROWD; i++)
+		fake_last(fake, FIRST_PASID + i, 0, addr);
+	end = jiffies + 10 * HZ;
+	while (nr_lanes_asleep(fake) != CROWD && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, CROWD, nr_lanes_asleep(fake));
+	for (i = 0; i < CROWD; i++)
+		fake_last(fake, FIRST_PASID + i, 1, addr + PAGE_SIZE);
+	while (nr_lanes_asleep(fake) == CROWD && time_before(jiffies, end))
+		msleep(20);
+	/* One of the two that are left is for a PASID without a sleeper. */
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_lanes_asleep(fake));
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(idev->q->pool.nr_free));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	fake_last(fake, FIRST_PASID + nr, groups, addr);
+	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+
+	/* The last ones go; the next fault waits until one of them is back. */
+	spin_lock(&idev->lock);
+	while (idev->q->pool.nr_free) {
+		worker = iopf_pool_get(idev);
+		worker->idev = idev;
+		list_add(&worker->node, &set_aside);
+	}
+	spin_unlock(&idev->lock);
+	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_FALSE(test, list_empty(&idev->starved));
+	list_del_init(&worker->node);
+	iopf_pool_put(worker);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 	mmap_write_unlock(current->mm);
 
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, groups + 1));
-	detach_many(fake, nr);
-	iommu_detach_device_pasid(gone, fake_dev(fake), FIRST_PASID + nr);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2 * CROWD + 2));
+	detach_many(fake, CROWD);
+	iommu_detach_device_pasid(gone, fake_dev(fake), FIRST_PASID + CROWD);
 	mmdrop(gone->mm);
 }
 
-#define KEPT		IOPF_LANE_WORKERS
+#define KEPT		SLEEPERS
 
 /*
- * All workers of a lane sleep, and one of them has kept back the answer of group %KEPT,
- * as it would if its work item's turn to send it never came.
+ * All workers that a lane may have sleep, and one of them has deferred the response to
+ * group %KEPT, which the look does not know of.
  */
 static void keep_answer_back(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map(test, (KEPT + 1) * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
 	struct iopf_grp *grp;
-	int i;
 
+	leave_workers(test, WORKERS);
 	mmap_write_lock(current->mm);
-	for (i = 0; i <= KEPT; i++)
-		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	report_pages(fake, FAKE_SVA_PASID, addr, KEPT + 1);
 	lane = find_lane(fake, &sva_key);
+	wait_starved(lane);
 	wait_queued(lane, 1);
+	/* The look takes the lane off its list. */
+	msleep(50);
+	KUNIT_EXPECT_TRUE(test, list_empty(&lane->busy_node));
 	spin_lock(&idev->lock);
 	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
 	if (grp)
@@ -316,10 +517,21 @@ static void kept_back_and_forgotten(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_idev(fake)->stats.discarded);
 }
 
+/* Workers go back before their device goes. */
+static void sleepers_exit(struct kunit *test)
+{
+	put_back();
+	fake_exit(test);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(bounded_sleepers),
-	KUNIT_CASE(spread_over_cpus),
-	KUNIT_CASE_SLOW(crowd_of_sleepers),
+	KUNIT_CASE(burst_of_sleepers),
+	KUNIT_CASE(deferred_response_leaves),
+	KUNIT_CASE(followers),
+	KUNIT_CASE(followers_flushed),
+	KUNIT_CASE(followers_timed_out),
+	KUNIT_CASE(crowd_of_sleepers),
 	KUNIT_CASE(kept_back_and_flushed),
 	KUNIT_CASE(kept_back_and_all_flushed),
 	KUNIT_CASE(kept_back_and_removed),
@@ -331,7 +543,7 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "iopf-sleepers",
 	.init = fake_init,
-	.exit = fake_exit,
+	.exit = sleepers_exit,
 	.test_cases = cases,
 };
 

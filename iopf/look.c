@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: seeing to it that queued groups are begun
+ *
+ * A report queues a worker when nobody is there to take the group. Whoever was there
+ * may have fallen asleep since, or have lost its CPU to somebody else; a worker that
+ * was queued may wait for a CPU; and responses that a worker has deferred may wait for
+ * a fault that sleeps. Nothing tells the library. So while a device has groups that
+ * nobody has begun, or deferred responses, they are looked at every two milliseconds.
+ *
+ * The timer interrupts any CPU, and the look runs on the workqueue of the timeouts. It
+ * allocates nothing and never faults.
+ */
+#include <linux/cpumask.h>
+#include <linux/hrtimer.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
+
+#include "compat.h"
+#include "iopf.h"
+
+#define IOPF_LOOK_NS		(2 * NSEC_PER_MSEC)
+
+/* CPUs that unbound workers may use. */
+static unsigned int iopf_nr_usable_cpus(void)
+{
+	unsigned int nr = 0;
+	unsigned int cpu;
+
+	rcu_read_lock();
+	for_each_cpu_and(cpu, cpu_online_mask,
+			 housekeeping_cpumask(HK_TYPE_DOMAIN))
+		nr += housekeeping_test_cpu(cpu, IOPF_HK_TYPE_WQ);
+	rcu_read_unlock();
+	return nr;
+}
+
+static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
+{
+	struct iopf_dev *idev = container_of(timer, struct iopf_dev,
+					     look_timer);
+
+	queue_work(iopf_watch_wq, &idev->look);
+	return HRTIMER_NORESTART;
+}
+
+static void iopf_look_start(struct iopf_dev *idev)
+{
+	hrtimer_start(&idev->look_timer, ns_to_ktime(IOPF_LOOK_NS),
+		      HRTIMER_MODE_REL_HARD);
+}
+
+/* See to it that @idev is looked at. */
+void iopf_look_soon(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	if (idev->looking)
+		return;
+	idev->looking = true;
+	/* What was begun before the first look does not count as stalled. */
+	idev->looked = idev->taken - 1;
+	refcount_inc(&idev->pub.users);
+	iopf_look_start(idev);
+}
+
+/* Room has come back: all lanes that were refused may try again. */
+static void iopf_feed_starved(struct iopf_dev *idev)
+{
+	struct iopf_lane *lane;
+	struct iopf_lane *next;
+
+	if (!idev->room)
+		return;
+	idev->room = false;
+	list_for_each_entry_safe(lane, next, &idev->starved, ready_node) {
+		iopf_lane_withdraw(lane);
+		iopf_look_at(lane);
+	}
+}
+
+/*
+ * Those that were queued or came since the last look have all fallen asleep? Then
+ * twice as many may come at once: else a burst of faults that sleep would take a look
+ * each to be begun.
+ */
+static void iopf_look_at_sleepers(struct iopf_dev *idev)
+{
+	struct iopf_worker *worker;
+	struct iopf_worker *next;
+	struct iopf_lane *lane;
+
+	list_for_each_entry_safe(worker, next, &idev->awake, node)
+		iopf_worker_note_asleep(worker);
+	idev->nr_eager = 0;
+	list_for_each_entry(lane, &idev->busy, busy_node) {
+		lane->nr_eager = 2 * lane->nr_slept;
+		lane->nr_slept = 0;
+		idev->nr_eager += lane->nr_eager;
+	}
+}
+
+/*
+ * Take the deferred responses of the lanes, and offer those that have groups. A lane
+ * whose groups nobody has taken since the last look wants a worker, whatever those do
+ * that it has.
+ */
+static void iopf_look_at_lanes(struct iopf_dev *idev, struct list_head *deferred)
+{
+	struct iopf_lane *lane;
+	struct iopf_lane *next;
+
+	list_for_each_entry_safe(lane, next, &idev->busy, busy_node) {
+		iopf_take_held(lane, deferred);
+		if (!lane->nr_queued || lane->starved) {
+			lane->nr_eager = 0;
+			list_del_init(&lane->busy_node);
+			continue;
+		}
+		if (lane->taken == lane->looked && list_empty(&lane->ready_node))
+			lane->nr_eager = max(lane->nr_eager,
+					     lane->nr_workers -
+					     lane->nr_asleep + 1);
+		lane->looked = lane->taken;
+		iopf_lane_offer(lane);
+	}
+}
+
+/*
+ * The workers that are wanted now, on @workers. When no group has been taken since the
+ * last look, one comes from elsewhere, even if there are as many as there are CPUs: what
+ * these wait for is not known. Those that come from elsewhere and do not begin either
+ * are no more than the CPUs.
+ */
+static void iopf_look_for_workers(struct iopf_dev *idev,
+				  struct list_head *workers)
+{
+	bool stalled = idev->taken == idev->looked;
+	struct iopf_worker *worker;
+
+	idev->looked = idev->taken;
+	while ((worker = iopf_worker_wanted(idev)))
+		list_add_tail(&worker->node, workers);
+	if (!stalled || !idev->nr_ready || idev->nr_far >= idev->nr_cpus)
+		return;
+	worker = iopf_worker_more(idev);
+	if (!worker)
+		return;
+	if (!worker->far)
+		idev->nr_far++;
+	worker->far = true;
+	list_add_tail(&worker->node, workers);
+}
+
+static void iopf_look_fn(struct work_struct *work)
+{
+	struct iopf_dev *idev = container_of(work, struct iopf_dev, look);
+	struct iopf_worker *worker;
+	struct iopf_worker *next;
+	LIST_HEAD(deferred);
+	LIST_HEAD(workers);
+	bool again;
+
+	spin_lock(&idev->lock);
+	idev->nr_cpus = iopf_nr_usable_cpus();
+	iopf_feed_starved(idev);
+	iopf_look_at_sleepers(idev);
+	iopf_look_at_lanes(idev, &deferred);
+	iopf_look_for_workers(idev, &workers);
+	again = !list_empty(&idev->busy);
+	if (again) {
+		iopf_look_start(idev);
+	} else {
+		idev->looking = false;
+		idev->nr_eager = 0;
+	}
+	spin_unlock(&idev->lock);
+
+	list_for_each_entry_safe(worker, next, &workers, node) {
+		list_del_init(&worker->node);
+		iopf_worker_queue(worker);
+	}
+	iopf_send(&deferred);
+	if (!again)
+		iopf_dev_put(idev);
+}
+
+void iopf_look_init(struct iopf_dev *idev)
+{
+	INIT_WORK(&idev->look, iopf_look_fn);
+	hrtimer_setup(&idev->look_timer, iopf_look_time, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_HARD);
+	idev->nr_cpus = iopf_nr_usable_cpus();
+}
+
+/* The device is dead: its lanes are empty, and a look that runs finds that out. */
+void iopf_look_stop(struct iopf_dev *idev)
+{
+	iopf_pool_leave(idev);
+	if (hrtimer_try_to_cancel(&idev->look_timer) > 0)
+		iopf_dev_put(idev);
+}
