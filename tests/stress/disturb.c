@@ -7,10 +7,12 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stress.h"
@@ -19,6 +21,9 @@
 #define FAIL_SLAB(name)	"/sys/kernel/debug/failslab/" name
 #define FAIL_PAGE(name)	"/sys/kernel/debug/fail_page_alloc/" name
 #define CPU_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+
+/* Below the priority of the thread that reports. */
+#define HOG_PRIORITY	40
 
 /* What the library allocates while it must not sleep. */
 static const char *const caches[] = {
@@ -119,6 +124,44 @@ static void kill_one(struct disturber *disturber)
 		count(COUNT_KILLED, 1);
 }
 
+static bool pin(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return !sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+/*
+ * A real-time program owns a processor for a while. It is waited for: there is never a
+ * second one, and no processor goes meanwhile, so one is left for all others.
+ */
+static void own_cpu(struct rng *rng)
+{
+	const struct sched_param param = { .sched_priority = HOG_PRIORITY };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int cpu = rng_below(rng, cpus);
+	long ms = rng_range(rng, 50, 200);
+	pid_t pid;
+
+	if (cpus < 2)
+		return;
+	pid = fork();
+	if (!pid) {
+		long long end = pace_clock(CLOCK_MONOTONIC) + ms * 1000000LL;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pin(cpu) && !sched_setscheduler(0, SCHED_FIFO, &param))
+			while (pace_clock(CLOCK_MONOTONIC) < end)
+				;
+		_exit(0);
+	}
+	/* It is not there where a fork may fail. */
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
 static void look_inside(const struct round *round)
 {
 	unsigned int i;
@@ -144,7 +187,8 @@ void disturb_begin(struct disturber *disturber)
 
 /* What happens from time to time, not once in a round. */
 #define D_REPEATED	(D_KILL | D_FLUSH | D_HANDLERS | D_DISCARD | D_REPLUG | \
-			 D_TIMEOUT | D_LIMITS | D_NOMEM | D_CPUS | D_SUSPEND)
+			 D_TIMEOUT | D_LIMITS | D_NOMEM | D_CPUS | D_SUSPEND | \
+			 D_HOG)
 
 /* One of those that the round has. */
 void disturb(struct disturber *disturber)
@@ -198,6 +242,9 @@ void disturb(struct disturber *disturber)
 		write_file("/sys/power/pm_freeze_timeout", "3000");
 		write_file("/sys/power/pm_test", "devices");
 		write_file("/sys/power/state", "freeze");
+		break;
+	case D_HOG:
+		own_cpu(rng);
 		break;
 	default:
 		break;

@@ -12,6 +12,8 @@ mkdir -p /sys/fs/cgroup/stress
 echo 24M >/sys/fs/cgroup/stress/memory.max
 [ ! -e /proc/sys/kernel/hung_task_timeout_secs ] ||
 	echo 60 >/proc/sys/kernel/hung_task_timeout_secs
+# Of the processor that a hog owns nothing is kept back for others.
+echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 # Some of softacc's handlers never answer, and a domain's handler has no timeout.
 [ ! -e /sys/module/iopf/parameters/domain_timeout ] ||
 	echo 10 >/sys/module/iopf/parameters/domain_timeout

@@ -29,12 +29,12 @@ static double began;
 
 static const char *const disturbances[NR_DISTURBANCES] = {
 	"kill", "flush", "discard", "replug", "timeout", "limits", "no_flush",
-	"overflow", "nomem", "abrupt", "cpus", "suspend", "handlers",
+	"overflow", "nomem", "abrupt", "cpus", "suspend", "handlers", "hog",
 };
 
 /* In percent of the rounds. */
 static const unsigned int chances[NR_DISTURBANCES] = {
-	70, 40, 30, 20, 30, 25, 20, 25, 25, 40, 15, 8, 50,
+	70, 40, 30, 20, 30, 25, 20, 25, 25, 40, 15, 8, 50, 20,
 };
 
 static const char *const counts[NR_COUNTS] = {

@@ -44,7 +44,8 @@
 #define D_CPUS		(1U << 10)	/* processors go and come */
 #define D_SUSPEND	(1U << 11)	/* the machine falls asleep and wakes up */
 #define D_HANDLERS	(1U << 12)	/* some PASIDs have a handler of their own */
-#define NR_DISTURBANCES	13
+#define D_HOG		(1U << 13)	/* a real-time program owns a processor */
+#define NR_DISTURBANCES	14
 
 /* With these a good page request may be refused. */
 #define D_REFUSING	(D_REPLUG | D_LIMITS | D_NOMEM | D_SUSPEND)
