@@ -149,6 +149,17 @@ upstream()
 	done
 }
 
+# The library beside programs that own CPUs, next to upstream's.
+progress()
+{
+	local config
+
+	for config in "7.3 release" "6.12 debug"; do
+		kernel "${config% *}" upstream "${config#* }" || continue
+		part "progress $config" "$TOP/tests/progress.sh"
+	done
+}
+
 long_stress()
 {
 	local series
@@ -166,6 +177,7 @@ parts()
 	guests
 	stress_with_kcsan
 	upstream
+	progress
 	unset KERNEL IMPL CONFIG MODULES
 	part "model" "$TOP/tests/model/model.sh"
 	part "vtd" "$TOP/tests/vtd-test.sh" short
