@@ -220,7 +220,8 @@ int softacc_inject(struct softacc_queue *queue,
 	int ret;
 
 	if (request->flags & ~(SOFTACC_INJECT_LAST | SOFTACC_INJECT_NO_PASID |
-			       SOFTACC_INJECT_OTHER_PASID) || request->reserved)
+			       SOFTACC_INJECT_OTHER_PASID |
+			       SOFTACC_INJECT_MORE) || request->reserved)
 		return -EINVAL;
 	if (sdev->port->injected &&
 	    request->grpid - SOFTACC_INJECT_GRPID >= sdev->port->injected)
@@ -251,7 +252,8 @@ int softacc_inject(struct softacc_queue *queue,
 			softacc_unexpect(queue, &prq);
 		return -EAGAIN;
 	}
-	sdev->port->interrupt();
+	if (!(request->flags & SOFTACC_INJECT_MORE))
+		sdev->port->interrupt();
 	spin_lock_irq(&sdev->lock);
 	sdev->stats.requests++;
 	spin_unlock_irq(&sdev->lock);

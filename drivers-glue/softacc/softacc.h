@@ -207,6 +207,8 @@ struct softacc_inject {
 #define SOFTACC_INJECT_LAST		(1 << 0)
 #define SOFTACC_INJECT_NO_PASID		(1 << 1)
 #define SOFTACC_INJECT_OTHER_PASID	(1 << 2)
+/* Others follow at once: no interrupt for this one, so that they are reported together. */
+#define SOFTACC_INJECT_MORE		(1 << 3)
 
 #define SOFTACC_INJECT_GRPID		(1 << 16)
 
