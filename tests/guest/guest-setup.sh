@@ -12,7 +12,8 @@ if ! grep -q ' /mnt ' /proc/mounts; then
 	mount -t ext4 /dev/ram0 /mnt
 fi
 
-# slow_disk NAME: /dev/NAME, a disk of 32 MB that takes 5 ms for everything
+# slow_disk NAME NANOSECONDS DEPTH: /dev/NAME, a disk of 32 MB that takes so long for
+# everything, and does so many things at a time
 slow_disk()
 {
 	nullb=/sys/kernel/config/nullb/$1
@@ -21,19 +22,22 @@ slow_disk()
 	echo 1 >"$nullb/memory_backed"
 	echo 32 >"$nullb/size"
 	echo 2 >"$nullb/irqmode"
-	echo 5000000 >"$nullb/completion_nsec"
+	echo "$2" >"$nullb/completion_nsec"
+	echo "$3" >"$nullb/hw_queue_depth"
 	echo 1 >"$nullb/power"
 }
 
 if [ -d /sys/module/null_blk ] && ! grep -q ' /slow ' /proc/mounts; then
 	mount -t configfs configfs /sys/kernel/config
 	mkdir -p /slow
-	slow_disk slowfiles
+	slow_disk slowfiles 5000000 64
 	mke2fs /dev/slowfiles >/dev/null 2>&1
 	mount -t ext4 /dev/slowfiles /slow
-	slow_disk slowswap
+	slow_disk slowswap 5000000 64
 	mkswap /dev/slowswap >/dev/null
 	swapon /dev/slowswap
+	# Its partition table is looked for already: meanwhile it is not there.
+	slow_disk sleepers 4000000000 256 &
 fi
 
 # NUMA balancing, where it is switched on, is to come along soon.

@@ -1,0 +1,1296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Faults that sleep, as many as there may be: what is beside them goes on, groups for
+ * one page wait together, and whatever ends a group reaches them.
+ *
+ * The library's timeout is off, except where a test is about it: a device that asks
+ * again would hide a wake-up that was lost.
+ *
+ * While faults sleep the process must not change its mappings, and so not allocate
+ * memory either: upstream's faults sleep with the mmap_lock held, and those of a frozen
+ * file system on both with the VMA's. So whatever a test needs is there before.
+ *
+ * guest-setup.sh makes the file system and the disk.
+ */
+#include <dirent.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "acc.h"
+#include "harness.h"
+#include "uffd.h"
+
+#define TIMEOUT		"/sys/module/iopf/parameters/prq_timeout"
+#define TRACING		"/sys/kernel/tracing/"
+#define PAGE		4096UL
+#define MB		(1UL << 20)
+#define HUGE_PAGE	(2 * MB)
+#define SEED		0x5eed
+
+/* Groups of sleepers count from the first one, those that measure from the second. */
+#define GRPID		SOFTACC_INJECT_GRPID
+#define GRPID_PROBE	(GRPID + 0x8000)
+
+#define PERM_READ	(1 << 0)
+#define PERM_WRITE	(1 << 1)
+
+/* enum iommu_page_response_code */
+#define RESP_SUCCESS	0
+#define RESP_INVALID	1
+
+#define PROBE_PAGES	1024
+#define PROBES		20
+
+/*
+ * Pages of the slow disk that a test uses, and when its reads end. After 5 seconds
+ * null_blk takes them for lost.
+ */
+#define DISK_PAGES	1024
+#define DISK_SECONDS	4
+
+#define NEVER		1e9
+
+static void *map(size_t len, int flags, int fd)
+{
+	if (fd < 0)
+		flags |= MAP_ANONYMOUS;
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
+}
+
+static int write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, strlen(value)) == strlen(value) ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+/* The beginning of a file as a string, empty if there is none. */
+static void read_file(const char *path, char *buffer, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, buffer, size - 1);
+
+	buffer[len < 0 ? 0 : len] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool is_upstream(void)
+{
+	return access(TIMEOUT, F_OK);
+}
+
+/* What a fault may take beside sleepers, in ms. The debug kernels have kmemleak. */
+static double limit_ms(void)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK) ? 50 : 1000;
+}
+
+/* Faults of a queue that may sleep at the same time: upstream's workqueue has so many. */
+static unsigned int slots(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && atoi(name.release) >= 7 ? 1024 : 256;
+}
+
+/* A PASID alone gets three quarters of them; keep clear of the edge. */
+static unsigned int most_sleepers(void)
+{
+	return slots() / 4 * 3 - 8;
+}
+
+static unsigned int many_sleepers(void)
+{
+	return most_sleepers() < 200 ? most_sleepers() : 200;
+}
+
+/* By their size. qsort() may allocate memory. */
+static void sort(double *values, int n)
+{
+	int i;
+	int j;
+
+	for (i = 1; i < n; i++) {
+		double value = values[i];
+
+		for (j = i; j > 0 && values[j - 1] > value; j--)
+			values[j] = values[j - 1];
+		values[j] = value;
+	}
+}
+
+/*
+ * Is the task of this name in /proc a kernel thread that sleeps in a fault? Whatever
+ * threads a fault queue uses, those that wait for a lock or for a disk cannot be
+ * interrupted, and those that wait for user space say so.
+ */
+static bool is_asleep(const char *name)
+{
+	char path[64];
+	char line[256];
+	char *end;
+
+	if (name[0] < '0' || name[0] > '9')
+		return false;
+	snprintf(path, sizeof(path), "/proc/%s/stat", name);
+	read_file(path, line, sizeof(line));
+	end = strrchr(line, ')');
+	/* All of them are children of kthreadd. */
+	if (!end || atoi(end + 4) != 2)
+		return false;
+	if (end[2] == 'D')
+		return true;
+	if (end[2] != 'S')
+		return false;
+	snprintf(path, sizeof(path), "/proc/%s/wchan", name);
+	read_file(path, line, sizeof(line));
+	return !strcmp(line, "handle_userfault");
+}
+
+/* Kernel threads that sleep in a fault. Without readdir(), which allocates memory. */
+static int asleep(void)
+{
+	static char names[32768];
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = 0;
+	long len;
+	long pos;
+
+	while ((len = syscall(SYS_getdents64, proc, names, sizeof(names))) > 0) {
+		struct dirent64 *entry;
+
+		for (pos = 0; pos < len; pos += entry->d_reclen) {
+			entry = (struct dirent64 *)(names + pos);
+			count += is_asleep(entry->d_name);
+		}
+	}
+	close(proc);
+	return count;
+}
+
+/* The same, without those that wait for something else for a moment. */
+static int asleep_for_long(void)
+{
+	int least = asleep();
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		int count;
+
+		usleep(20000);
+		count = asleep();
+		if (count < least)
+			least = count;
+	}
+	return least;
+}
+
+/*
+ * Bytes of anonymous memory of all processes. What is free says less: each CPU has
+ * pages of its own.
+ */
+static unsigned long anonymous_memory(void)
+{
+	static char text[4096];
+	char *line;
+
+	read_file("/proc/meminfo", text, sizeof(text));
+	line = strstr(text, "AnonPages:");
+	return line ? strtoul(line + 10, NULL, 10) * 1024 : 0;
+}
+
+/**
+ * struct device - a file of the accelerator, and memory to measure with
+ * @fd: the file
+ * @memory: anonymous memory that was never touched
+ * @probed: pages of it that were asked for
+ * @answered: groups of sleepers with an answer
+ * @failed: those of them whose answer was not Success
+ */
+struct device {
+	int fd;
+	char *memory;
+	unsigned int probed;
+	unsigned int answered;
+	unsigned int failed;
+};
+
+static int device_open(struct device *dev)
+{
+	memset(dev, 0, sizeof(*dev));
+	dev->memory = map(PROBE_PAGES * PAGE, MAP_PRIVATE, -1);
+	if (dev->memory == MAP_FAILED)
+		return -1;
+	madvise(dev->memory, PROBE_PAGES * PAGE, MADV_NOHUGEPAGE);
+	dev->fd = acc_open(1, 1, 1);
+	return dev->fd < 0 ? -1 : 0;
+}
+
+/* Send a group of one page. With @more, others follow at once. */
+static int ask(struct device *dev, uint32_t grpid, const void *page,
+	       uint32_t perm, bool more)
+{
+	struct softacc_inject request = {
+		.flags = SOFTACC_INJECT_LAST | (more ? SOFTACC_INJECT_MORE : 0),
+		.grpid = grpid,
+		.perm = perm,
+		.addr = (uintptr_t)page,
+	};
+	int ret;
+
+	while ((ret = ioctl(dev->fd, SOFTACC_IOC_INJECT, &request)) &&
+	       errno == EAGAIN)
+		usleep(1000);
+	return ret;
+}
+
+/* Take the answers that are there. True if that of @grpid was among them. */
+static bool take_answers(struct device *dev, uint32_t grpid,
+			 struct softacc_response *response)
+{
+	while (!ioctl(dev->fd, SOFTACC_IOC_RESPONSE, response)) {
+		if (response->grpid == grpid)
+			return true;
+		if (response->grpid >= GRPID_PROBE)
+			continue;
+		dev->answered++;
+		dev->failed += response->code != RESP_SUCCESS;
+	}
+	return false;
+}
+
+static bool all_answered(struct device *dev, unsigned int count)
+{
+	struct softacc_response response;
+
+	take_answers(dev, 0, &response);
+	return dev->answered >= count;
+}
+
+/* The milliseconds that the next probe's fault takes, of the machine's time. */
+static double await_probe(struct device *dev)
+{
+	uint32_t grpid = GRPID_PROBE + dev->probed++;
+	struct softacc_response response;
+
+	if (!pace_wait(3000, take_answers(dev, grpid, &response)) ||
+	    response.code != RESP_SUCCESS)
+		return NEVER;
+	return response.ns / 1e6 * atomic_load(&pace->percent) / 100;
+}
+
+static double probe(struct device *dev)
+{
+	if (dev->probed >= PROBE_PAGES ||
+	    ask(dev, GRPID_PROBE + dev->probed,
+		dev->memory + dev->probed * PAGE, PERM_WRITE, false))
+		return NEVER;
+	return await_probe(dev);
+}
+
+/**
+ * struct beside - another process that uses the device, too
+ * @pid: the process
+ * @ask: what it is asked
+ * @told: what it answers
+ */
+struct beside {
+	pid_t pid;
+	int ask;
+	int told;
+};
+
+#define BESIDE_PROBE	'p'	/* how long does a fault take? */
+#define BESIDE_SLEEP	's'	/* does a fault that sleeps get as far as that? */
+
+/* 1 if it does. */
+static double try_to_sleep(struct device *dev, char *page, int uffd)
+{
+	struct uffd_msg msg;
+
+	fcntl(uffd, F_SETFL, O_NONBLOCK);
+	if (ask(dev, GRPID, page, PERM_WRITE, false))
+		return 0;
+	return pace_wait(5000, read(uffd, &msg, sizeof(msg)) == sizeof(msg));
+}
+
+static void beside_main(int ask, int told)
+{
+	char *page = map(PAGE, MAP_PRIVATE, -1);
+	int uffd = uffd_watch(page, PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	struct device dev;
+	double answer;
+	char what;
+
+	if (uffd < 0 || device_open(&dev))
+		_exit(1);
+	/* The first fault of a process is not like the others. */
+	answer = probe(&dev);
+	while (write(told, &answer, sizeof(answer)) == sizeof(answer) &&
+	       read(ask, &what, 1) == 1)
+		answer = what == BESIDE_SLEEP ? try_to_sleep(&dev, page, uffd) :
+						probe(&dev);
+	_exit(0);
+}
+
+static double ask_beside(struct beside *beside, char what)
+{
+	double answer;
+
+	if ((what && write(beside->ask, &what, 1) != 1) ||
+	    read(beside->told, &answer, sizeof(answer)) != sizeof(answer))
+		return NEVER;
+	return answer;
+}
+
+static int start_beside(struct beside *beside)
+{
+	int to[2];
+	int from[2];
+
+	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+		return -1;
+	beside->pid = fork();
+	if (!beside->pid) {
+		close(to[1]);
+		close(from[0]);
+		beside_main(to[0], from[1]);
+	}
+	close(to[0]);
+	close(from[1]);
+	beside->ask = to[1];
+	beside->told = from[0];
+	return beside->pid < 0 || ask_beside(beside, 0) == NEVER ? -1 : 0;
+}
+
+static void stop_beside(struct beside *beside)
+{
+	close(beside->ask);
+	close(beside->told);
+	waitpid(beside->pid, NULL, 0);
+}
+
+/* What the faults of a test sleep for. */
+enum kind {
+	KIND_USERFAULTFD,	/* user space, which does not answer */
+	KIND_FROZEN,		/* a file system that is frozen */
+	KIND_DISK,		/* a page that is read from a slow disk */
+	/*
+	 * The lock of a page: another thread reads the pages ahead from the slow disk,
+	 * which keeps them locked in the page cache until they are read. There is no
+	 * better way for user space to have many pages locked at a time. Where the page
+	 * cache has large folios, this is several pages of a folio that is locked, too.
+	 */
+	KIND_LOCKED,
+};
+
+/**
+ * struct source - memory whose faults sleep
+ * @kind: what for
+ * @area: the memory
+ * @pages: its size
+ * @perm: the access that sleeps
+ * @asked: pages that the device was asked for, from the first one on
+ * @ended: pages that sleep no more, or never did
+ * @fd: the file, or the userfaultfd
+ * @dir: the file system
+ * @guard: the process that thaws it, see start_guard()
+ * @leash: as long as this is open the guard waits
+ */
+struct source {
+	enum kind kind;
+	char *area;
+	unsigned int pages;
+	uint32_t perm;
+	unsigned int asked;
+	unsigned int ended;
+	int fd;
+	int dir;
+	pid_t guard;
+	int leash;
+};
+
+/*
+ * Whoever has faults that sleep in a frozen file system cannot end, not even when
+ * it is killed. So there is a process that does not belong to the test, which thaws
+ * it when the test ends, or takes too long.
+ */
+static int start_guard(struct source *source)
+{
+	struct pollfd leash;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	source->guard = fork();
+	if (!source->guard) {
+		double start = pace_seconds();
+
+		setsid();
+		close(ends[1]);
+		leash.fd = ends[0];
+		leash.events = POLLIN;
+		while (!poll(&leash, 1, 100) && !pace_over(start, 100000))
+			;
+		ioctl(source->dir, FITHAW, 0);
+		_exit(0);
+	}
+	close(ends[0]);
+	source->leash = ends[1];
+	return source->guard < 0 ? -1 : 0;
+}
+
+static int open_frozen(struct source *source)
+{
+	size_t len = source->pages * PAGE;
+
+	source->perm = PERM_WRITE;
+	source->dir = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	source->fd = open("/mnt/sleepers", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+			  0600);
+	if (source->dir < 0 || source->fd < 0 || ftruncate(source->fd, len))
+		return -1;
+	unlink("/mnt/sleepers");
+	source->area = map(len, MAP_SHARED, source->fd);
+	return fsync(source->fd) ?: start_guard(source);
+}
+
+/* Each test has pages of its own, for they stay in the page cache. */
+static int open_disk(struct source *source)
+{
+	off_t offset = source->kind * DISK_PAGES * PAGE;
+	size_t len = source->pages * PAGE;
+
+	source->perm = PERM_READ;
+	/* It is not there before its partition table has been read. */
+	if (!pace_wait(20000, !access("/dev/sleepers", R_OK)))
+		return -1;
+	source->fd = open("/dev/sleepers", O_RDONLY | O_CLOEXEC);
+	if (source->fd < 0)
+		return -1;
+	posix_fadvise(source->fd, offset, len, POSIX_FADV_DONTNEED);
+	source->area = mmap(NULL, len, PROT_READ, MAP_SHARED, source->fd, offset);
+	/* The device's faults read one page each. */
+	return source->area == MAP_FAILED ? -1 :
+	       madvise(source->area, len, MADV_RANDOM);
+}
+
+static int source_open(struct source *source, enum kind kind, unsigned int pages)
+{
+	*source = (struct source){
+		.kind = kind,
+		.pages = pages,
+		.perm = PERM_WRITE,
+		.dir = -1,
+		.leash = -1,
+	};
+	switch (kind) {
+	case KIND_FROZEN:
+		return open_frozen(source);
+	case KIND_DISK:
+	case KIND_LOCKED:
+		return open_disk(source);
+	default:
+		source->area = map(pages * PAGE, MAP_PRIVATE, -1);
+		madvise(source->area, pages * PAGE, MADV_NOHUGEPAGE);
+		source->fd = uffd_watch(source->area, pages * PAGE,
+					UFFDIO_REGISTER_MODE_MISSING,
+					UFFD_FEATURE_POISON);
+		return source->fd < 0 ? -1 : 0;
+	}
+}
+
+/* From now on faults sleep. */
+static int source_begin(struct source *source)
+{
+	switch (source->kind) {
+	case KIND_FROZEN:
+		return ioctl(source->dir, FIFREEZE, 0);
+	case KIND_LOCKED:
+		return posix_fadvise(source->fd, KIND_LOCKED * DISK_PAGES * PAGE,
+				     source->pages * PAGE, POSIX_FADV_WILLNEED);
+	default:
+		return 0;
+	}
+}
+
+/* Let the faults go on. Those of a disk do that by themselves. */
+static int source_end(struct source *source)
+{
+	struct uffdio_zeropage zero = {
+		.range = {
+			(uintptr_t)source->area + source->ended * PAGE,
+			(source->asked - source->ended) * PAGE,
+		},
+	};
+
+	source->ended = source->asked;
+	switch (source->kind) {
+	case KIND_FROZEN:
+		return ioctl(source->dir, FITHAW, 0);
+	case KIND_USERFAULTFD:
+		return zero.range.len ? ioctl(source->fd, UFFDIO_ZEROPAGE, &zero) : 0;
+	default:
+		return 0;
+	}
+}
+
+static void source_close(struct source *source)
+{
+	if (source->leash >= 0) {
+		close(source->leash);
+		waitpid(source->guard, NULL, 0);
+	}
+	munmap(source->area, source->pages * PAGE);
+	close(source->fd);
+	if (source->dir >= 0)
+		close(source->dir);
+}
+
+/*
+ * Ask for pages up to @count, each a group of its own, in bursts that the ring has
+ * room for. With @more something else follows.
+ */
+static int source_ask(struct source *source, struct device *dev,
+		      unsigned int count, bool more)
+{
+	for (; source->asked < count; source->asked++)
+		if (ask(dev, GRPID + source->asked,
+			source->area + source->asked * PAGE, source->perm,
+			(source->asked + 1 < count && (source->asked + 1) % 32) ||
+			(source->asked + 1 == count && more)))
+			return -1;
+	return 0;
+}
+
+/**
+ * struct env - what all tests here have
+ * @device: this process's
+ * @beside: another process
+ * @source: faults that sleep
+ * @spurious: answers of the device that were for no group, before the test
+ * @forgotten: groups of the device that never had one, before the test
+ */
+struct env {
+	struct device device;
+	struct beside beside;
+	struct source source;
+	uint64_t spurious;
+	uint64_t forgotten;
+};
+
+static void env_begin(struct __test_metadata *_metadata, struct env *env,
+		      enum kind kind, unsigned int pages)
+{
+	struct softacc_stats stats;
+
+	write_file(TIMEOUT, "0");
+	ASSERT_EQ(0, start_beside(&env->beside));
+	ASSERT_EQ(0, source_open(&env->source, kind, pages))
+		TH_LOG("no memory whose faults sleep: %s", strerror(errno));
+	ASSERT_EQ(0, device_open(&env->device))
+		TH_LOG("%s: %s", ACC_DEVICE, strerror(errno));
+	ASSERT_EQ(0, ioctl(env->device.fd, SOFTACC_IOC_DEV_STATS, &stats));
+	env->spurious = stats.spurious;
+	env->forgotten = stats.forgotten;
+	EXPECT_GT(NEVER, probe(&env->device));
+}
+
+/* No thread sleeps on, no answer was lost, and none came twice. */
+static void env_end(struct __test_metadata *_metadata, struct env *env)
+{
+	struct softacc_stats stats;
+	struct device dev;
+
+	source_end(&env->source);
+	if (env->device.fd >= 0)
+		close(env->device.fd);
+	source_close(&env->source);
+	stop_beside(&env->beside);
+	EXPECT_TRUE(pace_wait(2000 * DISK_SECONDS, !asleep()));
+	ASSERT_EQ(0, device_open(&dev));
+	ASSERT_EQ(0, ioctl(dev.fd, SOFTACC_IOC_DEV_STATS, &stats));
+	EXPECT_EQ(0, stats.outstanding);
+	EXPECT_EQ(env->spurious, stats.spurious);
+	EXPECT_EQ(env->forgotten, stats.forgotten);
+	close(dev.fd);
+	write_file(TIMEOUT, "10");
+}
+
+/* The time limit of the library is the system's; a test that was killed leaves it. */
+static void __attribute__((destructor)) restore_timeout(void)
+{
+	write_file(TIMEOUT, "10");
+}
+
+#define REFUSED	"upstream's queue refuses faults in userfaultfd ranges"
+
+/*
+ * The median of faults of this process and of another one, while all faults of the
+ * source still sleep. A fault that is not served at all is enough to know.
+ */
+static void expect_served(struct __test_metadata *_metadata, struct env *env)
+{
+	double same[PROBES];
+	double other[PROBES];
+	double latency = 0;
+	int n;
+
+	for (n = 0; n < PROBES && latency < NEVER && !env->device.answered; n++) {
+		same[n] = probe(&env->device);
+		other[n] = ask_beside(&env->beside, BESIDE_PROBE);
+		latency = same[n] > other[n] ? same[n] : other[n];
+	}
+	/* Not all need be there: a debug kernel may be slower than the disk. */
+	EXPECT_TRUE(n >= PROBES / 4 || latency == NEVER)
+		TH_LOG("the faults woke up by themselves after %d probes", n);
+	ASSERT_LT(0, n);
+	ksft_print_msg("%u asked for, %d asleep\n",
+		       env->source.asked - env->source.ended, asleep());
+	ASSERT_GT(NEVER, same[n - 1])
+		TH_LOG("a fault of the same process is not served");
+	ASSERT_GT(NEVER, other[n - 1])
+		TH_LOG("a fault of another process is not served");
+	sort(same, n);
+	sort(other, n);
+	ksft_print_msg("median %.2f ms, of another process %.2f ms\n",
+		       same[n / 2], other[n / 2]);
+	EXPECT_GT(limit_ms(), same[n / 2]);
+	EXPECT_GT(limit_ms(), other[n / 2]);
+}
+
+/* All faults of the source end, with Success. */
+static void expect_all_end(struct __test_metadata *_metadata, struct env *env)
+{
+	EXPECT_TRUE(pace_wait(20000, all_answered(&env->device, env->source.asked)))
+		TH_LOG("%u of %u faults were answered", env->device.answered,
+		       env->source.asked);
+	EXPECT_EQ(0, env->device.failed);
+}
+
+/* The source's faults sleep, up to @count. */
+static void expect_asleep(struct __test_metadata *_metadata, struct env *env,
+			  unsigned int count)
+{
+	ASSERT_EQ(0, source_ask(&env->source, &env->device, count, false));
+	EXPECT_TRUE(pace_wait(count < 256 ? 4000 : 60000,
+			      asleep() >= count - env->source.ended))
+		TH_LOG("%d of %u faults sleep", asleep(), count);
+}
+
+FIXTURE(beside)
+{
+	struct env env;
+};
+
+FIXTURE_VARIANT(beside)
+{
+	enum kind kind;
+};
+
+FIXTURE_VARIANT_ADD(beside, userfaultfd) { .kind = KIND_USERFAULTFD, };
+FIXTURE_VARIANT_ADD(beside, frozen) { .kind = KIND_FROZEN, };
+FIXTURE_VARIANT_ADD(beside, disk) { .kind = KIND_DISK, };
+FIXTURE_VARIANT_ADD(beside, locked_pages) { .kind = KIND_LOCKED, };
+
+FIXTURE_SETUP(beside)
+{
+	if (variant->kind == KIND_USERFAULTFD && is_upstream())
+		SKIP(return, REFUSED);
+	env_begin(_metadata, &self->env, variant->kind, many_sleepers());
+}
+
+FIXTURE_TEARDOWN(beside)
+{
+	env_end(_metadata, &self->env);
+}
+
+/* Whatever sleeps, and however many: one more fault does not wait for it. */
+TEST_F_TIMEOUT(beside, sleepers, 120)
+{
+	const unsigned int counts[] = { 16, 32, many_sleepers() };
+	struct env *env = &self->env;
+	int i;
+
+	ASSERT_EQ(0, source_begin(&env->source));
+	for (i = 0; i < 3 && !_metadata->exit_code; i++) {
+		expect_asleep(_metadata, env, counts[i]);
+		expect_served(_metadata, env);
+	}
+	EXPECT_EQ(0, source_end(&env->source));
+	expect_all_end(_metadata, env);
+}
+
+FIXTURE(many)
+{
+	struct env env;
+};
+
+FIXTURE_VARIANT(many)
+{
+	enum kind kind;
+};
+
+FIXTURE_VARIANT_ADD(many, userfaultfd) { .kind = KIND_USERFAULTFD, };
+FIXTURE_VARIANT_ADD(many, frozen) { .kind = KIND_FROZEN, };
+
+FIXTURE_SETUP(many)
+{
+	if (variant->kind == KIND_USERFAULTFD && is_upstream())
+		SKIP(return, REFUSED);
+	env_begin(_metadata, &self->env, variant->kind, slots() + 64);
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	env_end(_metadata, &self->env);
+}
+
+#define BURST	32
+#define BURSTS	5
+
+/*
+ * The device asks for pages whose faults sleep and, last, for one whose fault does not,
+ * all at once. Whoever goes from one to the next must not take its time.
+ */
+TEST_F_TIMEOUT(many, in_one_burst, 60)
+{
+	struct env *env = &self->env;
+	struct source *source = &env->source;
+	double latency[BURSTS];
+	int i;
+
+	for (i = 0; i < BURSTS; i++) {
+		ASSERT_EQ(0, source_begin(source));
+		ASSERT_EQ(0, source_ask(source, &env->device,
+					source->ended + BURST, true));
+		latency[i] = probe(&env->device);
+		ASSERT_GT(NEVER, latency[i])
+			TH_LOG("the fault behind %d sleepers is not served", BURST);
+		EXPECT_EQ(0, source_end(source));
+		expect_all_end(_metadata, env);
+	}
+	sort(latency, BURSTS);
+	ksft_print_msg("behind %d sleepers: median %.2f ms, at most %.2f ms\n",
+		       BURST, latency[BURSTS / 2], latency[BURSTS - 1]);
+	EXPECT_GT(limit_ms(), latency[BURSTS / 2]);
+}
+
+/* As many faults may sleep as with upstream's queue. */
+TEST_F_TIMEOUT(many, as_upstream, 180)
+{
+	struct env *env = &self->env;
+
+	ASSERT_EQ(0, source_begin(&env->source));
+	/* Does it begin at all? Then the rest is worth waiting for. */
+	expect_asleep(_metadata, env, 64);
+	if (!_metadata->exit_code) {
+		expect_asleep(_metadata, env, most_sleepers());
+		expect_served(_metadata, env);
+	}
+	EXPECT_EQ(0, source_end(&env->source));
+	expect_all_end(_metadata, env);
+}
+
+/*
+ * The device asks again for what takes longer than a group may. Then its fault is the
+ * one that sleeps already, and not one more.
+ */
+TEST_F_TIMEOUT(many, asked_again, 60)
+{
+	struct env *env = &self->env;
+	struct softacc_completion end;
+	size_t len = 8 * PAGE;
+	int at_first;
+	int most;
+	double start;
+	int fd;
+
+	fd = acc_open(1, 8, 1);
+	ASSERT_LE(0, fd);
+	write_file(TIMEOUT, "1");
+	ASSERT_EQ(0, source_begin(&env->source));
+	ASSERT_EQ(0, acc_submit(fd, SOFTACC_OP_FILL, NULL, env->source.area, len,
+				SEED));
+	EXPECT_TRUE(pace_wait(4000, asleep() >= 8));
+	at_first = asleep_for_long();
+	most = at_first;
+	/* The clock of the library's timers, not the machine's pace. */
+	start = pace_clock(CLOCK_MONOTONIC);
+	while (pace_clock(CLOCK_MONOTONIC) - start < 5e9) {
+		int now = asleep_for_long();
+
+		if (now > most)
+			most = now;
+		usleep(200000);
+	}
+	EXPECT_EQ(-1, acc_reap(fd, &end, 1));
+	EXPECT_EQ(at_first, most);
+	env->source.asked = 8;
+	EXPECT_EQ(0, source_end(&env->source));
+	ASSERT_EQ(0, acc_reap(fd, &end, 20000));
+	ksft_print_msg("%d asleep, later %d; asked again %llu times\n", at_first,
+		       most, (unsigned long long)end.retries);
+	EXPECT_EQ(0, end.status);
+	EXPECT_EQ(-1, acc_verify(env->source.area, len, SEED));
+	/* Eight pages, four times at least. */
+	if (!is_upstream())
+		EXPECT_LE(32, end.retries);
+	close(fd);
+	env->source.asked = 0;
+}
+
+FIXTURE(followers)
+{
+	struct env env;
+};
+
+FIXTURE_VARIANT(followers)
+{
+	enum kind kind;
+};
+
+FIXTURE_VARIANT_ADD(followers, userfaultfd) { .kind = KIND_USERFAULTFD, };
+FIXTURE_VARIANT_ADD(followers, frozen) { .kind = KIND_FROZEN, };
+
+FIXTURE_SETUP(followers)
+{
+	if (variant->kind == KIND_USERFAULTFD && is_upstream())
+		SKIP(return, REFUSED);
+	env_begin(_metadata, &self->env, variant->kind, 1);
+}
+
+FIXTURE_TEARDOWN(followers)
+{
+	env_end(_metadata, &self->env);
+}
+
+#define FOLLOWERS	32
+/* Threads that may sleep for one page: they may be on their way when it begins. */
+#define FEW		4
+#define SLICE		64
+
+static bool has_outstanding(int fd, unsigned int count)
+{
+	struct softacc_stats stats;
+
+	return !ioctl(fd, SOFTACC_IOC_DEV_STATS, &stats) &&
+	       stats.outstanding >= count;
+}
+
+/*
+ * Every second one writes, the first one, which sleeps before the others come, reads.
+ * But a file system that is frozen can be read.
+ */
+static uint32_t follower_perm(enum kind kind, int i)
+{
+	return i % 2 || kind == KIND_FROZEN ? PERM_WRITE : PERM_READ;
+}
+
+/* One thread sleeps for all. With upstream's queue each group has its own. */
+static void expect_few(struct __test_metadata *_metadata, const char *what)
+{
+	int count;
+
+	/* Time for those that would sleep. */
+	usleep(100000);
+	count = asleep_for_long();
+	ksft_print_msg("%d %s for a page, %d asleep\n", FOLLOWERS, what, count);
+	if (!is_upstream())
+		EXPECT_GE(FEW, count);
+}
+
+/* Groups for the page: one that sleeps, and followers. */
+static void ask_for_page(struct __test_metadata *_metadata, struct env *env)
+{
+	int i;
+
+	ASSERT_EQ(0, source_begin(&env->source));
+	env->source.asked = 1;
+	for (i = 0; i < FOLLOWERS; i++) {
+		ASSERT_EQ(0, ask(&env->device, GRPID + i, env->source.area,
+				 follower_perm(env->source.kind, i), false));
+		if (!i)
+			ASSERT_TRUE(pace_wait(4000, asleep() == 1));
+	}
+	expect_few(_metadata, "groups");
+	EXPECT_GT(limit_ms(), probe(&env->device));
+	EXPECT_EQ(0, env->device.answered);
+}
+
+/* Each follower gets its answer: readers @reads, writers @writes. */
+static void expect_answers(struct __test_metadata *_metadata, struct env *env,
+			   uint32_t reads, uint32_t writes)
+{
+	enum kind kind = env->source.kind;
+	struct softacc_response response;
+	int i = 0;
+
+	while (i < FOLLOWERS) {
+		ASSERT_TRUE(pace_wait(5000, !ioctl(env->device.fd,
+						   SOFTACC_IOC_RESPONSE,
+						   &response)))
+			TH_LOG("%d of %d groups were answered", i, FOLLOWERS);
+		/* A probe that came late. */
+		if (response.grpid >= GRPID_PROBE)
+			continue;
+		i++;
+		EXPECT_EQ(follower_perm(kind, response.grpid - GRPID) == PERM_READ ?
+			  reads : writes, response.code)
+			TH_LOG("group %d", response.grpid - GRPID);
+		EXPECT_EQ(1, response.count);
+	}
+	EXPECT_TRUE(pace_wait(1000, !asleep()));
+}
+
+/* A job for its own part of the page. */
+static int submit_slice(int fd, enum kind kind, int i, char *slice)
+{
+	if (follower_perm(kind, i) == PERM_WRITE)
+		return acc_submit(fd, SOFTACC_OP_FILL, NULL, slice, SLICE, SEED + i);
+	return acc_submit(fd, SOFTACC_OP_CHECKSUM, slice, NULL, SLICE, 0);
+}
+
+/* Jobs of the device, some of which read the page and some write it. */
+TEST_F(followers, of_jobs)
+{
+	struct env *env = &self->env;
+	struct softacc_completion end;
+	char *page = env->source.area;
+	int fds[FOLLOWERS];
+	int i;
+
+	for (i = 0; i < FOLLOWERS; i++) {
+		fds[i] = acc_open(1, 1, 1);
+		ASSERT_LE(0, fds[i]);
+	}
+	ASSERT_EQ(0, source_begin(&env->source));
+	env->source.asked = 1;
+	for (i = 0; i < FOLLOWERS; i++) {
+		ASSERT_EQ(0, submit_slice(fds[i], variant->kind, i,
+					  page + i * SLICE));
+		if (!i)
+			ASSERT_TRUE(pace_wait(4000, asleep() == 1));
+	}
+	EXPECT_TRUE(pace_wait(4000, has_outstanding(fds[0], FOLLOWERS)));
+	expect_few(_metadata, "jobs");
+	EXPECT_EQ(0, source_end(&env->source));
+	for (i = 0; i < FOLLOWERS; i++) {
+		ASSERT_EQ(0, acc_reap(fds[i], &end, 5000))
+			TH_LOG("job %d does not end", i);
+		EXPECT_EQ(0, end.status);
+		/* The sum of zeroes, or nothing. */
+		EXPECT_EQ(0, end.result);
+		if (follower_perm(variant->kind, i) == PERM_WRITE)
+			EXPECT_EQ(-1, acc_verify(page + i * SLICE, SLICE, SEED + i));
+		close(fds[i]);
+	}
+}
+
+TEST_F(followers, of_groups)
+{
+	ask_for_page(_metadata, &self->env);
+	EXPECT_EQ(0, source_end(&self->env.source));
+	expect_answers(_metadata, &self->env, RESP_SUCCESS, RESP_SUCCESS);
+}
+
+/* Unbound at once, with its followers; the process lives on. */
+TEST_F(followers, closed)
+{
+	struct env *env = &self->env;
+	double start;
+
+	if (is_upstream())
+		SKIP(return, "upstream's queue waits for faults that sleep");
+	ask_for_page(_metadata, env);
+	start = pace_seconds();
+	close(env->device.fd);
+	env->device.fd = -1;
+	EXPECT_FALSE(pace_over(start, 1000));
+	/* What cannot be interrupted goes on when it can. */
+	if (variant->kind == KIND_FROZEN)
+		EXPECT_EQ(0, source_end(&env->source));
+	EXPECT_TRUE(pace_wait(1000, !asleep()));
+}
+
+FIXTURE(interruptible)
+{
+	struct env env;
+};
+
+FIXTURE_SETUP(interruptible)
+{
+	if (is_upstream())
+		SKIP(return, REFUSED);
+	env_begin(_metadata, &self->env, KIND_USERFAULTFD, slots() + 64);
+}
+
+FIXTURE_TEARDOWN(interruptible)
+{
+	env_end(_metadata, &self->env);
+}
+
+/* A process that takes all there is leaves room for the first sleeper of others. */
+TEST_F_TIMEOUT(interruptible, too_many, 180)
+{
+	struct env *env = &self->env;
+
+	ASSERT_EQ(0, source_begin(&env->source));
+	expect_asleep(_metadata, env, 64);
+	if (!_metadata->exit_code) {
+		ASSERT_EQ(0, source_ask(&env->source, &env->device,
+					env->source.pages, false));
+		EXPECT_TRUE(pace_wait(60000, asleep() >= most_sleepers()));
+		EXPECT_GT(slots(), asleep_for_long());
+		EXPECT_EQ(1, ask_beside(&env->beside, BESIDE_SLEEP))
+			TH_LOG("no room for another process's sleeper");
+		EXPECT_GT(limit_ms(), ask_beside(&env->beside, BESIDE_PROBE));
+		ksft_print_msg("%u asked for, %d asleep\n", env->source.asked,
+			       asleep());
+	}
+	EXPECT_EQ(0, source_end(&env->source));
+	expect_all_end(_metadata, env);
+}
+
+/* The one that slept may read, the followers may not all write. */
+TEST_F(interruptible, protected)
+{
+	ask_for_page(_metadata, &self->env);
+	ASSERT_EQ(0, mprotect(self->env.source.area, PAGE, PROT_READ));
+	EXPECT_EQ(0, uffd_provide(self->env.source.fd, self->env.source.area));
+	expect_answers(_metadata, &self->env, RESP_SUCCESS, RESP_INVALID);
+}
+
+/* The one that slept fails, and so do the others, each for itself. */
+TEST_F(interruptible, unmapped)
+{
+	struct uffdio_range range = { (uintptr_t)self->env.source.area, PAGE };
+
+	ask_for_page(_metadata, &self->env);
+	ASSERT_EQ(0, munmap(self->env.source.area, PAGE));
+	EXPECT_EQ(0, ioctl(self->env.source.fd, UFFDIO_WAKE, &range));
+	expect_answers(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
+}
+
+TEST_F(interruptible, poisoned)
+{
+	struct uffdio_poison poison = {
+		.range = { (uintptr_t)self->env.source.area, PAGE },
+	};
+
+	ask_for_page(_metadata, &self->env);
+	EXPECT_EQ(0, ioctl(self->env.source.fd, UFFDIO_POISON, &poison));
+	expect_answers(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
+}
+
+/* The group is over, but its fault still sleeps, or may: closing ends it. */
+TEST_F(interruptible, closed_after_timeout)
+{
+	struct env *env = &self->env;
+	double start;
+
+	ask_for_page(_metadata, env);
+	write_file(TIMEOUT, "1");
+	EXPECT_TRUE(pace_wait(5000, all_answered(&env->device, FOLLOWERS)));
+	EXPECT_EQ(0, env->device.failed);
+	write_file(TIMEOUT, "0");
+	ksft_print_msg("%d asleep after the timeout\n", asleep_for_long());
+	start = pace_seconds();
+	close(env->device.fd);
+	env->device.fd = -1;
+	EXPECT_FALSE(pace_over(start, 1000));
+	EXPECT_TRUE(pace_wait(1000, !asleep()));
+}
+
+#define VICTIM_MEMORY	(64 * MB)
+
+/*
+ * A process with much memory, and with groups for @pages pages that sleep. It says so
+ * when they do or, with @timed_out, when all are over.
+ */
+static void victim_main(unsigned int pages, bool timed_out, int told)
+{
+	void *memory = map(VICTIM_MEMORY, MAP_PRIVATE, -1);
+	struct source source;
+	struct device dev;
+	int i;
+
+	if (memory == MAP_FAILED || device_open(&dev) ||
+	    source_open(&source, KIND_USERFAULTFD, pages))
+		_exit(1);
+	memset(memory, 1, VICTIM_MEMORY);
+	for (i = 0; i < FOLLOWERS; i++)
+		if (ask(&dev, GRPID + i, source.area + i % pages * PAGE,
+			follower_perm(KIND_USERFAULTFD, i), false))
+			_exit(2);
+	if (!pace_wait(4000, asleep()))
+		_exit(3);
+	usleep(100000);
+	if (timed_out) {
+		write_file(TIMEOUT, "1");
+		if (!pace_wait(5000, all_answered(&dev, FOLLOWERS)))
+			_exit(4);
+		write_file(TIMEOUT, "0");
+	}
+	if (write(told, "", 1) == 1)
+		pause();
+	_exit(5);
+}
+
+/* It dies: within a second it is gone, as are its faults and its memory. */
+static void expect_killed(struct __test_metadata *_metadata, unsigned int pages,
+			  bool timed_out)
+{
+	unsigned long memory = anonymous_memory();
+	double start;
+	int told[2];
+	int status;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe2(told, O_CLOEXEC));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(told[0]);
+		victim_main(pages, timed_out, told[1]);
+	}
+	close(told[1]);
+	c = 1;
+	EXPECT_EQ(1, read(told[0], &c, 1));
+	EXPECT_LT(memory + VICTIM_MEMORY / 2, anonymous_memory());
+	ksft_print_msg("%d asleep\n", asleep_for_long());
+	start = pace_seconds();
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	EXPECT_TRUE(WIFSIGNALED(status))
+		TH_LOG("status %x", status);
+	EXPECT_FALSE(pace_over(start, 1000));
+	EXPECT_TRUE(pace_wait(1000, !asleep()));
+	EXPECT_TRUE(pace_wait(2000, anonymous_memory() < memory + VICTIM_MEMORY / 2))
+		TH_LOG("its memory does not come back");
+	close(told[0]);
+}
+
+TEST_F(interruptible, killed)
+{
+	expect_killed(_metadata, 1, false);
+}
+
+TEST_F(interruptible, killed_after_timeout)
+{
+	expect_killed(_metadata, 1, true);
+}
+
+/* The same without followers: each fault sleeps by itself. */
+TEST_F(interruptible, sleepers_killed_after_timeout)
+{
+	expect_killed(_metadata, 8, true);
+}
+
+/* The CPUs, a bit each, on which kernel threads have taken pages. */
+static unsigned long cpus_of_trace(void)
+{
+	FILE *file = fopen(TRACING "trace", "r");
+	unsigned long cpus = 0;
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		char *cpu = strstr(line, " [");
+
+		/* Kernel threads do not bear the test's name. */
+		if (line[0] == '#' || !cpu || strstr(line, "test-sleepers") ||
+		    strstr(line, "softacc") || strstr(line, "khugepaged") ||
+		    strstr(line, "kthreadd"))
+			continue;
+		cpus |= 1UL << atoi(cpu + 2);
+	}
+	if (file)
+		fclose(file);
+	return cpus;
+}
+
+#define TRACED	32
+
+/*
+ * CPUs that serve 32 groups at once, for a page each, @stride apart: where pages of
+ * @order are allocated. Upstream's queue has no events of its own.
+ */
+static int cpus_for(struct __test_metadata *_metadata, size_t stride,
+		    const char *order, int advice)
+{
+	const char *event = TRACING "events/kmem/mm_page_alloc/enable";
+	size_t len = TRACED * stride + HUGE_PAGE;
+	struct device dev;
+	char *area;
+	char *first;
+	int count;
+	int i;
+
+	area = map(len, MAP_PRIVATE, -1);
+	EXPECT_NE(MAP_FAILED, area);
+	madvise(area, len, advice);
+	first = (char *)(((uintptr_t)area + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	ASSERT_EQ(0, device_open(&dev));
+	EXPECT_GT(NEVER, probe(&dev));
+	ASSERT_EQ(0, write_file(TRACING "events/kmem/mm_page_alloc/filter", order));
+	write_file(TRACING "trace", "");
+	ASSERT_EQ(0, write_file(event, "1"));
+	for (i = 0; i < TRACED; i++)
+		ASSERT_EQ(0, ask(&dev, GRPID + i, first + i * stride, PERM_WRITE,
+				 i + 1 < TRACED));
+	EXPECT_TRUE(pace_wait(20000, all_answered(&dev, TRACED)));
+	EXPECT_EQ(0, dev.failed);
+	write_file(event, "0");
+	count = __builtin_popcountl(cpus_of_trace());
+	write_file(TRACING "events/kmem/mm_page_alloc/filter", "0");
+	close(dev.fd);
+	munmap(dev.memory, PROBE_PAGES * PAGE);
+	munmap(area, len);
+	return count;
+}
+
+#define ROUNDS	7
+
+/*
+ * Work that takes long is done by as many CPUs as there are, work that is soon done
+ * does not wake them. What is compared is the median: threads get to a CPU by chance.
+ */
+TEST(cpus)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	double huge[ROUNDS];
+	double small[ROUNDS];
+	int i;
+
+	if (!access("/sys/devices/system/node/node1", F_OK))
+		SKIP(return, "upstream's workers stay on a node");
+	for (i = 0; i < ROUNDS; i++) {
+		huge[i] = cpus_for(_metadata, HUGE_PAGE, "order == 9",
+				   MADV_HUGEPAGE);
+		small[i] = cpus_for(_metadata, PAGE, "order == 0",
+				    MADV_NOHUGEPAGE);
+	}
+	sort(huge, ROUNDS);
+	sort(small, ROUNDS);
+	ksft_print_msg("of %d CPUs, %d huge pages use %.0f (%.0f to %.0f)\n", cpus,
+		       TRACED, huge[ROUNDS / 2], huge[0], huge[ROUNDS - 1]);
+	ksft_print_msg("and %d small ones %.0f (%.0f to %.0f)\n", TRACED,
+		       small[ROUNDS / 2], small[0], small[ROUNDS - 1]);
+	/* On a host that is busy one of many CPUs may come too late. */
+	EXPECT_LE(cpus > 2 ? cpus - 1 : cpus, huge[ROUNDS / 2]);
+	/* Both queues take one, and now and then another. */
+	EXPECT_GE(2, small[ROUNDS / 2]);
+}
+
+TEST_HARNESS_MAIN
