@@ -58,17 +58,27 @@ remove_devices()
 	[ ! -e /dev/softacc-0 ]
 }
 
-# A device does not wait for faults that user space never serves: it takes a second at
-# most, and somewhat more under KASAN.
+nobody_asleep()
+{
+	! grep -qs handle_userfault /proc/[0-9]*/wchan
+}
+
+# remove_asleep SECONDS: a device does not wait for faults that user space never
+# serves: it takes a second at most, and somewhat more under KASAN. Nor does a worker
+# sleep on, not even if all groups are over after SECONDS.
 remove_asleep()
 {
-	# It is not the timeout that ends them, however slow the machine is.
-	echo 100 >"$TIMEOUT"
+	: >/tmp/asleep
+	echo "$1" >"$TIMEOUT"
 	asleep 512 >/tmp/asleep &
 	wait_for test -s /tmp/asleep || return 1
+	[ "$1" != 1 ] || sleep 2
+	# It is not the timeout that ends them, however slow the machine is.
+	echo 100 >"$TIMEOUT"
 	took=$(pace sh -c 'echo 1 >/sys/module/softacc/parameters/remove') || return 1
 	echo 10 >"$TIMEOUT"
 	[ ! -e /dev/softacc-0 ] || return 1
+	wait_for nobody_asleep || return 1
 	kill $!
 	wait
 	echo "# removed in $took s"
@@ -116,7 +126,7 @@ idle()
 	wait_for nobody_left
 }
 
-echo "1..13"
+echo "1..17"
 failed=0
 busy
 check "the device goes while it is used" remove_devices
@@ -124,13 +134,17 @@ check "its users end" idle
 check "the module goes" rmmod softacc
 check "the module comes again" load
 check "the device works again" sh -c 'test-sva -r sva.groups.anonymous >/dev/null'
-check "the device goes at once while 512 faults sleep" remove_asleep
+check "the device goes at once while 512 faults sleep" remove_asleep 100
 check "the module goes after it" rmmod softacc
 check "the module comes again after it" load
 check "the device works again after it" sh -c 'test-sva -r sva.groups.anonymous >/dev/null'
+check "the device goes at once after 512 faults have timed out" remove_asleep 1
+check "the module goes after they have" rmmod softacc
+check "the module comes again after they have" load
+check "the device works again after they have" sh -c 'test-sva -r sva.groups.anonymous >/dev/null'
 # vmm takes a platform device.
 if [ -n "$SOFTACC_PARAMETERS" ]; then
-	for number in 10 11 12 13; do
+	for number in 14 15 16 17; do
 		echo "ok $number # SKIP the accelerator is a PCI device"
 	done
 	exit $failed
