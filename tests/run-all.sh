@@ -86,14 +86,24 @@ for node in 0 1; do
 	two_nodes="$two_nodes -object memory-backend-ram,id=node$node,size=1536M"
 	two_nodes="$two_nodes -numa node,memdev=node$node,cpus=$node"
 done
+nodes=$two_nodes
 
 guest()
 {
 	local guest=$TOP/tests/guest
 
 	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/asleep \
-		$programs/pace $programs/test-vmm $programs/vmm $programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
-		QEMU_ARGS="$two_nodes" MEM=3G TIMEOUT=${TIMEOUT:-900} "$guest/run.sh" "$@"
+		$programs/pace $programs/test-sleepers $programs/test-vmm $programs/vmm \
+		$programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
+		QEMU_ARGS="$nodes" MEM=3G TIMEOUT=${TIMEOUT:-900} "$guest/run.sh" "$@"
+}
+
+# The same with four CPUs of one node.
+guest_of_four()
+{
+	local nodes=''
+
+	SMP=4 guest "$@"
 }
 
 # expect_failure TEST: on the kernel's own fault queue a test of groups has to
@@ -124,6 +134,7 @@ guests()
 		part "guest $config" guest HUGE_PAGES=512 "KUNIT_CASES=$cases" \
 			guest-setup.sh guest-tests.sh
 		[ "$CONFIG" != debug ] || part "stress $config" short_stress
+		[ "$CONFIG" = debug ] || part "cpus $config" guest_of_four test-sleepers -t cpus
 	done
 }
 
@@ -138,7 +149,8 @@ stress_with_kcsan()
 	part "stress 7.3 kcsan" short_stress
 }
 
-# The tests of what upstream does otherwise, on upstream's.
+# The tests of what upstream does otherwise, on upstream's; and those of sleeping faults,
+# which it does well.
 upstream()
 {
 	local test
@@ -147,6 +159,7 @@ upstream()
 	for test in two_pasids_one_index pasid_not_bound; do
 		part "upstream $test" expect_failure "$test"
 	done
+	part "upstream sleepers" guest_of_four guest-setup.sh test-sleepers
 }
 
 # The library beside programs that own CPUs, next to upstream's.
