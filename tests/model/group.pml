@@ -2,36 +2,73 @@
 /*
  * The life of a page request group, as a model for spin
  *
- * One device with one PASID, two group indices and a lane with two workers. What
- * iopf/ does in one hold of iopf_dev.lock is one atomic step here, and between two
- * steps anybody may come. Each part names the functions that it stands for in
- * lines "Stands for:", and model.sh sees to it that iopf/ still has them.
+ * One device with one PASID and its lane, two group indices, and workers of the pool,
+ * of which two are threads here. What iopf/ does in one hold of iopf_dev.lock is one
+ * atomic step here, and between two steps any other process may come. Each part names
+ * the functions that it stands for in lines "Stands for:", and model.sh sees to it that
+ * iopf/ still has them.
  *
  * Checked, in every order of steps:
  *
- *   one answer      the device gets an answer for an index only while it waits for
+ *   one response    the device gets a response for an index only while it waits for
  *                   one, and waits for none when all is quiet
- *   lifetimes       nobody touches a group, a lane, a device, an address space or an
- *                   attach handle after its last reference, and none is left over
- *   no lost wakeup  when nobody can go on any more, there is nothing left to do
- *   flush, removal  on return the answers begun before are out; after a removal
- *                   there are no others
+ *   lifetimes       a group, a lane, a device, an address space or an attach handle is
+ *                   not touched after its last reference, and none is left over
+ *   no lost wakeup  when no process can go on, no group is queued while there is a
+ *                   worker for it, and no response is deferred
+ *   followers       a group waits for another one's page only as long as the worker
+ *                   of that one asks for that page
+ *   flush, removal  on return the responses begun before are out; after a removal
+ *                   there are no others; no worker sleeps on
+ *   timeouts        a worker whose group has timed out sleeps on
  *   PASID reuse     a PASID gets a new owner only when no group of the old one is
  *                   left, and a fault goes to whom the device meant
  *
- * A scenario is a set of -D: DEADLINE, FLUSH, UNBIND, REMOVAL, HANDLER, SLEEP; see
- * model.sh. Each BROKEN_... breaks one thing, which spin has to notice.
+ * A scenario is a set of -D: DEADLINE, FLUSH, FLUSH_DEV, UNBIND, REMOVAL, HANDLER,
+ * SLEEP, OTHERS, CROWD, WHOLE, and sizes; see model.sh. Each BROKEN_... breaks one
+ * thing, which spin has to notice.
+ *
+ * The look is a process that comes whenever it would change something. What it does
+ * twice is no progress, so a look in vain is left out: then all is quiet.
+ *
+ * Where the model is better than iopf/, and the mistake is what iopf/ does:
+ *
+ *   BROKEN_DEFER    a worker that defers a response in a lane that the look has put
+ *                   aside as starved does not tell the look
+ *   BROKEN_FIRST    a worker that comes back is told to one device only, which may
+ *                   not need it, or may need more room than that
  *
  * Not in the model: limits, the requests inside a group, and idle lanes, which are
  * freed at once here.
  */
 #define NR_GROUPS	3
-#define NR_INDICES	2
 #define NR_WORKERS	2
 #define NONE		15
 
 #ifndef REPORTS
 #define REPORTS		3
+#endif
+#ifndef NR_INDICES
+#define NR_INDICES	2
+#endif
+#if NR_INDICES > 2
+#define more_indices	!owed[2]
+#define more_owed	owed[2]
+#else
+#define more_indices	false
+#define more_owed	false
+#endif
+/* Workers of the queue, and how many of them lanes with a sleeper leave alone. */
+#ifndef POOL
+#define POOL		2
+#endif
+#ifndef RESERVED
+#define RESERVED	0
+#endif
+#ifdef CROWD
+#define NR_CPUS		2
+#else
+#define NR_CPUS		1
 #endif
 
 /* enum iopf_owner */
@@ -47,9 +84,10 @@ typedef Group {
 	byte users;
 	mtype owner;
 	bool in_table;
-	bit index;
+	byte index;
 	byte mm;
 	bool held;
+	byte follows = NONE;
 	byte lane;
 	bit phase;
 	byte meant;
@@ -58,13 +96,27 @@ typedef Group {
 	bool must[2]
 };
 
-/* struct iopf_worker, its work item, and the thread that runs it. */
+/* What a thread does: it runs, sleeps for a while, or until it is stopped. */
+#define RUNS		0
+#define SLEEPS		1
+#define SLEEPS_ON	2
+
+/* A worker: in the pool, queued (or polling), at work, on its way to the pool. */
+#define FREE		0
+#define WAITING		1
+#define WORKING		2
+#define ENDING		3
+
+/*
+ * struct iopf_worker and its thread. notify: it was stopped; asleep: it was seen
+ * asleep; sleep: what the scheduler knows.
+ */
 typedef Worker {
-	bool scheduled;
-	bool work;
+	byte state;
 	byte grp = NONE;
 	bool notify;
 	bool asleep;
+	byte sleep;
 	byte lane
 };
 
@@ -75,7 +127,9 @@ Worker worker[NR_WORKERS];
 byte lane_nr = 1;
 bool lane_live;
 byte lane_users;
-byte lane_waiting;
+bool lane_ready;
+bool lane_starved;
+bool lane_busy;
 bit lane_phase;
 byte answering[2];
 
@@ -91,6 +145,15 @@ bool flush_lock;
 bool watching;
 bool watch_work;
 bool removed;
+
+/* iopf_dev.looking, or the look was cancelled with the device's removal. */
+byte looking;
+#define CANCELLED	2
+bool room;
+
+/* struct iopf_pool: workers that other devices use; the device waits for one. */
+byte others;
+bool dev_starved;
 
 /* The device's side: answers that it waits for, and what it may still send. */
 byte owed[NR_INDICES];
@@ -126,8 +189,10 @@ inline drop_lane(nr)
 	lane_users--;
 	if
 	:: !lane_users ->
-		assert(!answering[0] && !answering[1] && !lane_waiting);
+		assert(!answering[0] && !answering[1]);
+		assert(!lane_ready && !lane_starved);
 		lane_live = false;
+		lane_busy = false;
 		lane_nr++
 	:: else
 	fi
@@ -219,9 +284,12 @@ inline find(idx, found)
 	f = 0
 }
 
-#define is_queued(g)	(grp[g].owner == QUEUED)
+/* In iopf_lane.queue, or on the list of a worker that it follows. */
+#define is_queued(g)	(grp[g].owner == QUEUED && grp[g].follows == NONE)
 #define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
 #define any_held	(grp[0].held || grp[1].held || grp[2].held)
+#define is_followed(w)	\
+	(grp[0].follows == w || grp[1].follows == w || grp[2].follows == w)
 
 /* Stands for: iopf_grp_set_owner iopf_grp_check_owner */
 inline set_owner(g, to)
@@ -234,35 +302,166 @@ inline set_owner(g, to)
 	grp[g].owner = to
 }
 
-/* Stands for: iopf_worker_wanted iopf_worker_queue */
-inline want_worker()
+#define nr_used		\
+	((worker[0].state != FREE) + (worker[1].state != FREE))
+#define nr_free		(POOL - others - nr_used)
+#define nr_asleep	(worker[0].asleep + worker[1].asleep)
+#ifdef BROKEN_WANTED
+#define is_awake(w)	(worker[w].state == WORKING)
+#else
+#define is_awake(w)	(worker[w].state == WORKING && !worker[w].asleep)
+#endif
+#define lane_awake	\
+	((worker[0].lane && is_awake(0)) + (worker[1].lane && is_awake(1)))
+#define any_waiting	\
+	(worker[0].state == WAITING || worker[1].state == WAITING)
+/* Stands for: iopf_nr_active */
+#define nr_active	\
+	(is_awake(0) + is_awake(1) +					\
+	 (worker[0].state == WAITING) + (worker[1].state == WAITING))
+
+/* Stands for: iopf_pool_has_room */
+#define has_room(more)	(nr_free >= RESERVED + (more))
+/* Stands for: iopf_pool_get */
+#define has_worker	(nr_free && (!nr_asleep || has_room(1)))
+
+#define has_thread	(worker[0].state == FREE || worker[1].state == FREE)
+
+/* Stands for: iopf_pool_starve */
+inline starve_dev()
 {
 	if
-#ifdef BROKEN_WANTED
-	:: any_queued && !worker[0].scheduled && !worker[1].scheduled ->
-#else
-	:: (any_queued || any_held) && !lane_waiting ->
-#endif
-		f = (worker[0].scheduled -> (worker[1].scheduled -> NONE : 1) : 0);
+	:: !dev_starved -> dev_starved = true; dev_users++
+	:: else
+	fi
+}
+
+/* Stands for: iopf_lane_withdraw */
+inline withdraw()
+{
+	lane_ready = false;
+	lane_starved = false
+}
+
+/* Stands for: iopf_lane_starve */
+inline starve_lane()
+{
+	lane_ready = false;
+	lane_starved = true
+}
+
+/* Stands for: iopf_lane_offer iopf_lane_wants */
+inline offer()
+{
+	if
+	:: any_queued && !lane_ready && !lane_starved && !lane_awake ->
+		lane_ready = true
+#ifdef CROWD
+	/* A long queue, maybe. */
+	:: any_queued && !lane_ready && !lane_starved && lane_awake ->
 		if
-		:: f != NONE ->
-			assert(!worker[f].work);
-			worker[f].scheduled = true;
-			worker[f].lane = lane_nr;
-			worker[f].work = true;
-			lane_waiting++;
-			dev_users++;
-#ifndef BROKEN_LANE_USE
-			hold_lane()
+		:: lane_ready = true
+		:: true
+		fi
 #endif
+	:: else
+	fi
+}
+
+#define is_wanted	(lane_ready && !any_waiting && nr_active < NR_CPUS)
+/* Then more_workers() changes something. */
+#define more_helps	(has_worker || !nr_active || !dev_starved)
+
+/* Stands for: iopf_worker_more iopf_worker_queue */
+inline more_workers()
+{
+	if
+	:: has_worker && has_thread ->
+		f = (worker[0].state == FREE -> 0 : 1);
+		worker[f].state = WAITING;
+		dev_users++
+	/* The queue has more of them than this model; one is about to end. */
+	:: has_worker && !has_thread ->
+		assert(worker[0].state == ENDING || worker[1].state == ENDING)
+	:: else ->
+		starve_dev();
+		if
+		:: !nr_active -> starve_lane()
 		:: else
 		fi
-	:: else
 	fi;
 	f = 0
 }
 
-/* Stands for: iopf_claim iopf_grp_remove */
+/* Stands for: iopf_worker_wanted */
+inline want_worker()
+{
+	if
+	:: is_wanted -> more_workers()
+	:: else
+	fi
+}
+
+/* Stands for: iopf_look_soon */
+inline look_soon()
+{
+	if
+	:: !looking -> looking = true; dev_users++
+	:: else
+	fi
+}
+
+/* Stands for: iopf_look_at */
+inline look_at()
+{
+	lane_busy = true;
+	look_soon()
+}
+
+/*
+ * The scheduler is asked. The thread looks at the note after it has slept, and here
+ * it is asked again after the note: BROKEN_NOTE does not.
+ *
+ * Stands for: iopf_worker_note_asleep
+ */
+#ifdef BROKEN_NOTE
+#define seems_asleep(w)	(worker[w].grp != NONE && !worker[w].asleep)
+#else
+#define seems_asleep(w)	(worker[w].sleep && !worker[w].asleep)
+#endif
+
+/* One of those asleep may be seen. Stands for: iopf_lane_note_asleep */
+inline note_asleep()
+{
+	if
+	:: seems_asleep(0) -> worker[0].asleep = true
+	:: seems_asleep(1) -> worker[1].asleep = true
+	:: true
+	fi
+}
+
+/* Stands for: iopf_worker_woke iopf_release_followers */
+inline woke(w)
+{
+	worker[w].asleep = false;
+	for (f : 0 .. NR_GROUPS - 1) {
+		if
+		:: grp[f].follows == w ->
+			assert(grp[f].live && grp[f].owner == QUEUED);
+			grp[f].follows = NONE;
+			look_at()
+		:: else
+		fi
+	}
+	f = 0;
+	if
+	:: lane_starved && !nr_asleep -> withdraw(); look_at()
+	:: else
+	fi;
+	offer()
+}
+
+/* Stands for: iopf_claim iopf_grp_remove iopf_grp_unfollow */
 inline claim(g, won)
 {
 	use_group(g);
@@ -279,7 +478,12 @@ inline claim(g, won)
 #endif
 		/* The lane's reference */
 		if
-		:: grp[g].owner == QUEUED -> grp[g].users--; assert(grp[g].users)
+		:: grp[g].owner == QUEUED ->
+			grp[g].users--;
+			assert(grp[g].users);
+#ifndef BROKEN_UNFOLLOW
+			grp[g].follows = NONE
+#endif
 		:: else
 		fi;
 #ifdef BROKEN_CLAIM
@@ -287,6 +491,10 @@ inline claim(g, won)
 #else
 		set_owner(g, CLAIMED);
 #endif
+		if
+		:: !any_queued -> withdraw()
+		:: else
+		fi;
 		grp[g].phase = lane_phase;
 		answering[lane_phase]++;
 		grp[g].unsent = true;
@@ -358,24 +566,48 @@ inline answer(g)
 	fi
 }
 
-/* Stands for: iopf_claim_early iopf_worker_disturb */
+/* Stands for: iopf_worker_stop */
+inline stop_worker(w)
+{
+#ifdef BROKEN_STOP
+	skip
+#else
+	worker[w].notify = true
+#endif
+}
+
+/* Stands for: iopf_claim_early */
 inline claim_early(g)
 {
 	was = grp[g].owner;
 	claim(g, won);
 	won = false;
 	if
-	:: was == WORKER ->
-#ifndef BROKEN_DISTURB
-		if
-		:: worker[0].grp == g -> worker[0].notify = true
-		:: worker[1].grp == g -> worker[1].notify = true
-		:: else
-		fi
-#endif
+	:: was == WORKER && worker[0].grp == g -> stop_worker(0)
+	:: was == WORKER && worker[1].grp == g -> stop_worker(1)
 	:: else
 	fi;
 	was = 0
+}
+
+#define has_claimed(w)	\
+	(worker[w].grp != NONE && grp[worker[w].grp].owner == CLAIMED)
+
+/* Workers whose groups a timeout has claimed, too. Stands for: iopf_lane_stop */
+inline stop_lane()
+{
+#ifdef BROKEN_REACH
+	skip
+#else
+	if
+	:: has_claimed(0) -> stop_worker(0)
+	:: else
+	fi;
+	if
+	:: has_claimed(1) -> stop_worker(1)
+	:: else
+	fi
+#endif
 }
 
 /*
@@ -388,7 +620,7 @@ inline claim_early(g)
  */
 proctype reporter()
 {
-	bit idx;
+	byte idx;
 	bool last;
 	byte g = NONE;
 	byte h;
@@ -399,16 +631,21 @@ proctype reporter()
 
 end:	do
 	:: atomic {
-		left && !stopped && (!owed[0] || !owed[1]) ->
+		left && !stopped && (!owed[0] || !owed[1] || more_indices) ->
 		left--;
 		reporting++;
 		if
 		:: !owed[0] -> idx = 0
 		:: !owed[1] -> idx = 1
+#if NR_INDICES > 2
+		:: !owed[2] -> idx = 2
+#endif
 		fi;
 		if
 		:: last = true; owed[idx] = 1
+#ifndef WHOLE
 		:: last = false
+#endif
 		fi;
 		meant = owner
 	   };
@@ -477,6 +714,11 @@ end:	do
 			if
 			:: grp[g].mm ->
 				set_owner(g, QUEUED);
+#ifndef BROKEN_PUSH
+				look_at();
+#endif
+				note_asleep();
+				offer();
 				want_worker();
 				g = NONE
 			:: else -> set_owner(g, DOMAIN); complete = true
@@ -512,11 +754,11 @@ refuse:	   atomic {
 	od
 }
 
-/* Under the lock: the answers that the lane holds back are the caller's to send. */
+/* Deferred responses are the caller's to send. Stands for: iopf_take_held */
 inline take_held()
 {
 	for (f : 0 .. NR_GROUPS - 1) {
-		mine[f] = grp[f].held;
+		mine[f] = mine[f] || grp[f].held;
 		grp[f].held = false
 	}
 	f = 0
@@ -532,41 +774,131 @@ inline send_held()
 }
 
 /*
- * A thread of the workqueue. It may have done its share after any group.
+ * A group from the lane, in g, unless it follows a worker that was seen asleep, for the
+ * same page, or there is no room for a further sleeper.
  *
- * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_step iopf_worker_claim
- *	iopf_worker_take iopf_worker_end iopf_lane_unqueue iopf_mm_enter iopf_fault_group
- *	iopf_mm_leave
+ * Stands for: iopf_worker_take iopf_lane_unqueue iopf_grp_follow iopf_find_sleeper
+ *	iopf_lane_may_sleep
+ */
+inline take(w)
+{
+	do
+	:: atomic {
+		if
+		:: is_queued(0) -> g = 0
+		:: is_queued(1) -> g = 1
+		:: is_queued(2) -> g = 2
+		:: else -> g = NONE; break
+		fi;
+		use_group(g);
+		if
+		:: worker[0].asleep -> grp[g].follows = 0
+		:: worker[1].asleep -> grp[g].follows = 1
+		:: true -> break
+		fi;
+		g = NONE
+	   }
+	od;
+	if
+	:: g != NONE && nr_asleep && !has_room(0) ->
+		starve_dev();
+		starve_lane();
+		g = NONE
+	:: g != NONE && !(nr_asleep && !has_room(0)) ->
+#ifndef BROKEN_OWNER
+		set_owner(g, WORKER);
+#endif
+		worker[w].grp = g
+	:: else
+	fi;
+	if
+	:: !any_queued -> withdraw()
+	:: else
+	fi
+}
+
+/* Stands for: iopf_worker_enter_lane */
+inline enter_lane(w)
+{
+	withdraw();
+	worker[w].lane = lane_nr;
+#ifndef BROKEN_LANE_USE
+	hold_lane()
+#endif
+}
+
+/* Stands for: iopf_worker_leave_lane */
+inline leave_lane(w)
+{
+	take_held();
+	old_lane = worker[w].lane;
+	worker[w].lane = 0;
+	offer();
+#ifndef BROKEN_LANE_USE
+	drop_lane(old_lane);
+#endif
+	old_lane = 0
+}
+
+/* A worker has come back. All devices that wait for one look. */
+inline tell()
+{
+	if
+#ifdef BROKEN_FIRST
+	/* Another one has waited for longer, and makes nothing of it. */
+	:: told -> told = false; dev_starved = true
+#endif
+	:: told ->
+		told = false;
+		room = true;
+		look_soon();
+		put_dev()
+	:: else
+	fi
+}
+
+/*
+ * A worker and its thread. Its time may be over after any group, and it may send what
+ * it has deferred after any group.
+ *
+ * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_step
+ *	iopf_worker_claim iopf_worker_find iopf_worker_end iopf_mm_enter
+ *	iopf_fault_group iopf_fault_page iopf_worker_leave_page iopf_mm_leave
+ *	iopf_pool_put
  */
 proctype thread(byte w)
 {
 	bool mine[NR_GROUPS];
 	byte g = NONE;
 	byte old = NONE;
+	byte old_lane;
 	byte m;
 	byte f;
 	bool won;
-	bool more;
+	bool total;
+	bool told;
 
 end:	do
 	:: atomic {
-		worker[w].work ->
-		worker[w].work = false;
-		use_lane(worker[w].lane);
+		worker[w].state == WAITING ->
 		use_dev();
-		assert(lane_waiting);
-		lane_waiting--;
-		take_held();
-		more = true
+		worker[w].state = WORKING;
+		total = false
 	   };
-	   send_held();
 step:	   atomic {
-		use_lane(worker[w].lane);
 		old = worker[w].grp;
 		worker[w].grp = NONE;
 		g = NONE;
 		if
 		:: old != NONE ->
+			use_lane(worker[w].lane);
+			total = true;
+#ifndef BROKEN_STOPPED
+			if
+			:: worker[w].asleep -> woke(w)
+			:: else
+			fi;
+#endif
 #ifndef BROKEN_CLEAR
 			worker[w].notify = false;
 #endif
@@ -581,35 +913,43 @@ step:	   atomic {
 			:: else
 			fi;
 			if
-			:: more = false
+			:: take(w)
 			:: true
 			fi
 		:: else
 		fi;
 		if
-		:: more && is_queued(0) -> g = 0
-		:: more && is_queued(1) -> g = 1
-		:: more && is_queued(2) -> g = 2
+		:: worker[w].lane && g == NONE -> leave_lane(w)
+		:: else
+		fi;
+		if
+		:: g == NONE && lane_ready ->
+			enter_lane(w);
+			take(w);
+			if
+			:: g == NONE -> leave_lane(w)
+			:: else
+			fi
+		/* Its time is over. */
+		:: g == NONE && total
 		:: else
 		fi;
 		if
 		:: g != NONE ->
-			use_group(g);
-#ifndef BROKEN_OWNER
-			set_owner(g, WORKER);
+			offer();
+#ifndef BROKEN_DEFER
+			if
+			:: any_held && !lane_busy -> look_at()
+			:: else
+			fi;
 #endif
-			worker[w].grp = g;
-			want_worker()
+			if
+			:: any_held -> take_held()
+			:: true
+			fi
 		:: else
 		fi;
-		if
-#ifdef BROKEN_HOLD
-		:: g == NONE -> take_held()
-#else
-		:: g == NONE || !lane_waiting -> take_held()
-#endif
-		:: else
-		fi
+		want_worker()
 	   };
 	   if
 	   :: old != NONE -> atomic { put_group(old); old = NONE }
@@ -631,14 +971,40 @@ step:	   atomic {
 		};
 		if
 		:: m ->
-			/* It may take for ever, unless somebody disturbs it. */
-			if
-			:: true
 #ifdef SLEEP
-			:: worker[w].asleep = true;
-endless:		   atomic { worker[w].notify -> worker[w].asleep = false }
+			/* One page after the other. */
+			do
+			:: break
+			:: atomic {
+				/* Who follows has asked for the page before. */
+				assert(!is_followed(w));
+				if
+				:: worker[w].sleep = SLEEPS
+				:: worker[w].sleep = SLEEPS_ON
+				fi
+			   };
+endless:		   atomic {
+				worker[w].sleep == SLEEPS || worker[w].notify ->
+				worker[w].sleep = RUNS;
+#if !defined(FLUSH) && !defined(FLUSH_DEV) && !defined(REMOVAL)
+				/* A timeout does not stop a worker. */
+				assert(!worker[w].notify)
 #endif
-			fi;
+			   };
+			   if
+			   :: worker[w].notify -> break
+			   :: else
+			   fi;
+#ifndef BROKEN_LEAVE
+			   atomic {
+				if
+				:: worker[w].asleep -> woke(w); want_worker()
+				:: else
+				fi
+			   }
+#endif
+			od;
+#endif
 			atomic { put_mm(m); m = 0 }
 		:: else
 		fi;
@@ -648,28 +1014,152 @@ endless:		   atomic { worker[w].notify -> worker[w].asleep = false }
 		goto step
 	   :: else
 	   fi;
-#ifdef BROKEN_AGAIN
-	   m = 0;
 	   atomic {
+		worker[w].state = ENDING;
+		want_worker();
 		if
-		:: false
-#else
-	   atomic {
-		if
-		:: any_queued ->
-			lane_waiting++;
-			worker[w].work = true
-#endif
-		:: else ->
-			worker[w].scheduled = false;
-#ifndef BROKEN_LANE_USE
-			drop_lane(worker[w].lane);
-#endif
-			worker[w].lane = 0;
-			put_dev()
+		:: total && !lane_ready && !nr_active && !dev_dead ->
+			/* It polls. */
+			worker[w].state = WAITING
+		:: true
 		fi
+	   };
+	   if
+	   :: worker[w].state == ENDING ->
+		atomic {
+			worker[w].state = FREE;
+#ifndef BROKEN_ROOM
+			told = dev_starved;
+			dev_starved = false
+#endif
+		};
+		atomic { tell(); put_dev() }
+	   :: else
+	   fi
+	od
+}
+
+/* Another device on the queue needs a worker, for a while or for ever. */
+proctype other()
+{
+	bool told;
+
+	atomic {
+		if
+		:: nr_free -> others++
+		:: goto quit
+		fi
+	};
+	if
+	:: atomic {
+		others--;
+#ifndef BROKEN_ROOM
+		told = dev_starved;
+		dev_starved = false
+#endif
+	   };
+	   atomic { tell() }
+	:: true
+	fi;
+quit:	skip
+}
+
+#ifdef BROKEN_LOOK
+#define starts_worker	false
+#else
+#define starts_worker	is_wanted
+#endif
+#ifdef BROKEN_HOLD
+#define sends_held	false
+#else
+#define sends_held	any_held
+#endif
+
+/* The look would change something: else it is as if it did not come. */
+#define look_matters	\
+	(room || seems_asleep(0) || seems_asleep(1) || !lane_busy ||	\
+	 sends_held || !any_queued || lane_starved ||			\
+	 (!lane_ready && !lane_awake) || (starts_worker && more_helps))
+
+/*
+ * Every two milliseconds, as long as there is a reason.
+ *
+ * Stands for: iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
+ *	iopf_look_at_lanes iopf_look_for_workers
+ */
+proctype look()
+{
+	bool mine[NR_GROUPS];
+	byte f;
+	bool again;
+
+end:	do
+	:: atomic {
+		looking == true && look_matters ->
+		use_dev();
+		if
+		:: room && lane_starved -> withdraw(); lane_busy = true
+		:: else
+		fi;
+		room = false;
+		if
+		:: seems_asleep(0) -> worker[0].asleep = true
+		:: else
+		fi;
+		if
+		:: seems_asleep(1) -> worker[1].asleep = true
+		:: else
+		fi;
+		if
+		:: lane_busy ->
+			if
+			:: sends_held -> take_held()
+			:: else
+			fi;
+			if
+			:: !any_queued || lane_starved -> lane_busy = false
+			:: else -> offer()
+			fi
+		:: else
+		fi;
+		if
+		:: starts_worker -> more_workers()
+#ifdef CROWD
+		/* No group was begun for a while. */
+		:: lane_ready && !starts_worker && nr_active < 2 -> more_workers()
+#endif
+		:: else
+		fi;
+#ifdef BROKEN_AGAIN
+		again = false;
+#else
+		again = lane_busy;
+#endif
+		looking = again
+	   };
+	   send_held();
+	   atomic {
+		if
+		:: !again -> put_dev()
+		:: else
+		fi;
+		again = false
 	   }
 	od
+}
+
+/* Stands for: iopf_look_stop iopf_pool_leave */
+inline stop_look()
+{
+	if
+	:: dev_starved -> dev_starved = false; put_dev()
+	:: else
+	fi;
+	if
+	:: looking == true -> looking = CANCELLED; put_dev()
+	/* It runs already. */
+	:: true
+	fi
 }
 
 /* wait_event(): on the wait queue before it looks. */
@@ -707,7 +1197,9 @@ inline claim_all(me)
 		fi;
 		grp[g].must[me] = grp[g].unsent
 	}
-	g = 0
+	g = 0;
+	stop_lane();
+	take_held()
 }
 
 #define none_left(me)	(!grp[0].must[me] && !grp[1].must[me] && !grp[2].must[me])
@@ -727,12 +1219,13 @@ inline send_mine()
  * soon as it is free. UNBIND: a driver that forgets to flush.
  *
  * Stands for: iopf_queue_flush_pasid iopf_dev_get iopf_claim_all
- *	iopf_claim_partial iopf_claim_list
+ *	iopf_claim_lane iopf_claim_partial iopf_claim_list
  */
 proctype unbinder()
 {
 	bool mine[NR_GROUPS];
 	byte g;
+	byte f;
 	byte lane;
 	bit old;
 	bool won;
@@ -788,6 +1281,9 @@ detach:	handle = 0;
 		owner = 0
 #endif
 	};
+#ifdef UNBIND
+endless:
+#endif
 	atomic {
 		!owner ->
 		for (g : 0 .. NR_GROUPS - 1) {
@@ -806,6 +1302,63 @@ detach:	handle = 0;
 }
 
 /*
+ * A flush on behalf of another PASID: the driver cannot say which. The device goes on.
+ *
+ * Stands for: iopf_queue_flush_dev iopf_claim_faulting
+ */
+proctype flusher()
+{
+	bool mine[NR_GROUPS];
+	byte g;
+	byte f;
+	byte lane;
+	bit old;
+	bool won;
+	mtype was;
+
+	atomic {
+		if
+		:: published -> dev_users++
+		:: else -> goto none
+		fi
+	};
+	atomic {
+		use_dev();
+		for (g : 0 .. NR_GROUPS - 1) {
+			if
+			:: grp[g].owner == QUEUED || grp[g].owner == WORKER ->
+				claim_early(g);
+				mine[g] = true
+			:: else
+			fi;
+			grp[g].must[0] = grp[g].unsent
+		}
+		g = 0;
+		stop_lane();
+		take_held()
+	};
+	send_mine();
+	atomic {
+		nr_flushing++;
+		if
+		:: lane_live && (answering[0] || answering[1]) ->
+			lane = lane_nr;
+			hold_lane()
+		:: else
+		fi
+	};
+	if
+	:: lane ->
+		wait_answers(0);
+		atomic { drop_lane(lane); lane = 0 }
+	:: else
+	fi;
+	assert(none_left(0));
+	atomic { nr_flushing--; put_dev() };
+none:	skip
+}
+
+/*
  * Stands for: iopf_queue_remove_device iopf_dev_unlink iopf_watch_stop
  *	iopf_wait_answers
  */
@@ -813,6 +1366,7 @@ proctype remover()
 {
 	bool mine[NR_GROUPS];
 	byte g;
+	byte f;
 	byte lane;
 	bit old;
 	bool won;
@@ -824,6 +1378,7 @@ proctype remover()
 		claim_all(1)
 	};
 	send_mine();
+	atomic { stop_look() };
 #ifdef DEADLINE
 	/* cancel_delayed_work() */
 	atomic {
@@ -862,15 +1417,16 @@ proctype remover()
 }
 
 /*
- * At any time any group may be overdue.
+ * At any time any group may be overdue. The worker that handles it sleeps on.
  *
- * Stands for: iopf_watch_fn iopf_claim_overdue
+ * Stands for: iopf_watch_fn iopf_claim_overdue iopf_claim_timed_out
  */
 proctype watch()
 {
 	bool mine[NR_GROUPS];
 	bool forgotten[NR_GROUPS];
 	byte g;
+	byte f;
 	bool again;
 	bool won;
 	mtype was;
@@ -880,11 +1436,17 @@ end:	do
 		watch_work ->
 		watch_work = false;
 		use_dev();
+		take_held();
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
 			:: grp[g].in_table && grp[g].owner != ASSEMBLING &&
 			   grp[g].owner != CLAIMED ->
+#ifdef BROKEN_SLEEP
 				claim_early(g);
+#else
+				claim(g, won);
+				won = false;
+#endif
 				mine[g] = true
 			:: grp[g].in_table && grp[g].owner == ASSEMBLING ->
 				claim_early(g);
@@ -942,33 +1504,55 @@ end:	do
 	od
 }
 
-#define asleep_in(idx)	\
-	((worker[0].asleep && grp[worker[0].grp].index == idx) ||	\
-	 (worker[1].asleep && grp[worker[1].grp].index == idx))
+#define sleeps_on(w)	(worker[w].sleep == SLEEPS_ON)
+#define is_handled(g)	\
+	((worker[0].grp == g && sleeps_on(0)) ||			\
+	 (worker[1].grp == g && sleeps_on(1)))
+#define waits_for(w, g)	(grp[g].follows == w && sleeps_on(w))
+#define has_no_room	\
+	(nr_free == 0 || (nr_asleep && nr_free < RESERVED + 1))
+
+/*
+ * What nobody serves has nobody to end it. It holds up what waits for the same page,
+ * and where there is no worker for anything else, that too.
+ */
+#define is_held_up(g)	\
+	(is_handled(g) || waits_for(0, g) || waits_for(1, g) ||		\
+	 (is_queued(g) && has_no_room) || grp[g].owner == ASSEMBLING)
 
 /* When nobody can go on any more, nobody may have anything left to do. */
 proctype verdict()
 {
+	byte i;
+
 	timeout;
+	assert(!nr_flushing && !any_held);
+	assert(worker[0].state == FREE || sleeps_on(0));
+	assert(worker[1].state == FREE || sleeps_on(1));
+	for (i : 0 .. NR_GROUPS - 1) {
+		assert(!grp[i].live || is_held_up(i))
+	}
 #if defined(DEADLINE) || defined(REMOVAL)
-	assert(!owed[0] && !owed[1]);
-	assert(!worker[0].scheduled && !worker[1].scheduled);
-	assert(!grp[0].live && !grp[1].live && !grp[2].live);
-	assert(!lane_live && !nr_flushing);
-#else
-	/* What nobody serves has nobody to end it, but holds up nothing else. */
-	assert(!owed[0] || asleep_in(0));
-	assert(!owed[1] || asleep_in(1));
-	assert(!any_queued);
+	/* Then there are only workers that sleep on, whose groups have an answer. */
+	assert(!owed[0] && !owed[1] && !more_owed);
+	for (i : 0 .. NR_GROUPS - 1) {
+		assert(!grp[i].live || grp[i].owner == CLAIMED)
+	}
 #endif
 #ifdef REMOVAL
 	assert(removed && !dev_users);
+	assert(!grp[0].live && !grp[1].live && !grp[2].live);
 #else
-	assert(dev_users >= 1);
+	assert(dev_users >= 1 && !looking);
 #endif
-#if defined(FLUSH) || defined(UNBIND)
-	assert(rebound && !mm_count[1])
+#ifdef FLUSH
+	assert(rebound && !mm_count[1]);
 #endif
+#ifdef UNBIND
+	/* Who forgets to flush has the sleepers for company. */
+	assert(rebound || sleeps_on(0) || sleeps_on(1));
+#endif
+	i = 0
 }
 
 init {
@@ -985,6 +1569,16 @@ init {
 #ifndef HANDLER
 		run thread(0);
 		run thread(1);
+		run look();
+#endif
+#ifdef OTHERS
+		run other();
+#if OTHERS > 1
+		run other();
+#endif
+#endif
+#ifdef FLUSH_DEV
+		run flusher();
 #endif
 #ifdef DEADLINE
 		run watch();
