@@ -9,21 +9,29 @@ set -euo pipefail
 
 MODEL=$TOP/tests/model/group.pml
 number=0
-failed=0
 
 # ok WHAT, not_ok WHAT LOG
 ok()
 {
-	number=$((number + 1))
 	echo "ok $number $1"
 }
 
 not_ok()
 {
-	number=$((number + 1))
 	echo "not ok $number $1"
 	tail -n 20 "$2" | sed 's/^/# /'
-	failed=1
+}
+
+# check COMMAND...: runs it beside one other, in a folder of its own
+check()
+{
+	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
+		wait -n || true
+	done
+	number=$((number + 1))
+	dir=$tmp/$(printf %03d $number)
+	mkdir "$dir"
+	"$@" >"$dir/out" &
 }
 
 # search OPTIMIZE DEF...: all states of the model with these definitions. Fails
@@ -33,20 +41,20 @@ search()
 	local optimize=$1
 
 	shift
-	(cd "$tmp" && rm -f pan* group.pml.trail && spin -a "${@/#/-D}" "$MODEL" &&
+	(cd "$dir" && spin -a "${@/#/-D}" "$MODEL" &&
 		gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM=3000 -o pan pan.c &&
-		limited 300 ./pan -m40000 -w23) >"$tmp/log" 2>&1 || return 2
-	grep -q 'errors: 0$' "$tmp/log" || return 1
-	! grep -qE 'max search depth too small|Search not completed' "$tmp/log" || return 2
+		limited 300 ./pan -m40000 -w23) >"$dir/log" 2>&1 || return 2
+	grep -q 'errors: 0$' "$dir/log" || return 1
+	! grep -qE 'max search depth too small|Search not completed' "$dir/log" || return 2
 }
 
 # scenario DEF...
 scenario()
 {
 	if search -O1 "$@"; then
-		ok "$*: $(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$tmp/log" | tail -n 1) states"
+		ok "$*: $(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$dir/log" | tail -n 1) states"
 	else
-		not_ok "$*" "$tmp/log"
+		not_ok "$*" "$dir/log"
 	fi
 }
 
@@ -56,11 +64,11 @@ mutant()
 	local status=0 found
 
 	search -O0 "$@" || status=$?
-	found=$(sed -n 's/^pan:[0-9]*: \(.*\) (at depth.*/\1/p' "$tmp/log" | tr -s ' ' | head -n 1)
+	found=$(sed -n 's/^pan:[0-9]*: \(.*\) (at depth.*/\1/p' "$dir/log" | tr -s ' ' | head -n 1)
 	if [ $status = 1 ] && [ -n "$found" ]; then
 		ok "$1 is noticed: $found"
 	else
-		not_ok "$1 is not noticed" "$tmp/log"
+		not_ok "$1 is not noticed" "$dir/log"
 	fi
 }
 
@@ -71,16 +79,16 @@ functions()
 	local name
 
 	sed -n '/Stands for:/,/\*\/\|^ \*$/p' "$MODEL" | grep -oE '\b(iopf|iommu)_[a-z_]+' |
-		sort -u >"$tmp/functions"
-	: >"$tmp/log"
+		sort -u >"$dir/functions"
+	: >"$dir/log"
 	while read -r name; do
 		grep -qE "^([a-z].*[ *])?$name\(" "$TOP"/iopf/*.[ch] ||
-			echo "iopf/ has no $name()" >>"$tmp/log"
-	done <"$tmp/functions"
-	if [ -s "$tmp/log" ] || [ ! -s "$tmp/functions" ]; then
-		not_ok "the functions that it stands for" "$tmp/log"
+			echo "iopf/ has no $name()" >>"$dir/log"
+	done <"$dir/functions"
+	if [ -s "$dir/log" ] || [ ! -s "$dir/functions" ]; then
+		not_ok "the functions that it stands for" "$dir/log"
 	else
-		ok "the $(wc -l <"$tmp/functions") functions that it stands for are there"
+		ok "the $(wc -l <"$dir/functions") functions that it stands for are there"
 	fi
 }
 
@@ -89,51 +97,53 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 echo "TAP version 13"
-functions
-scenario SLEEP
-scenario SLEEP CROWD REPORTS=2
-scenario SLEEP DEADLINE REPORTS=2
-scenario SLEEP FLUSH REPORTS=2
-scenario SLEEP FLUSH_DEV WHOLE REPORTS=2
-scenario SLEEP REMOVAL REPORTS=2
-scenario SLEEP FLUSH REMOVAL POOL=1 WHOLE REPORTS=2
-scenario SLEEP UNBIND DEADLINE POOL=1 WHOLE REPORTS=2
-scenario SLEEP FLUSH DEADLINE POOL=1 WHOLE REPORTS=2
-scenario SLEEP REMOVAL DEADLINE POOL=1 WHOLE REPORTS=2
-scenario SLEEP WHOLE OTHERS=2 REPORTS=2
-scenario SLEEP WHOLE POOL=3 RESERVED=1 OTHERS=1 REPORTS=2
-scenario SLEEP WHOLE POOL=3 RESERVED=1 NR_INDICES=3
-scenario HANDLER DEADLINE
-scenario HANDLER FLUSH REMOVAL REPORTS=2
+check functions
+check scenario SLEEP
+check scenario SLEEP CROWD REPORTS=2
+check scenario SLEEP DEADLINE REPORTS=2
+check scenario SLEEP FLUSH REPORTS=2
+check scenario SLEEP FLUSH_DEV WHOLE REPORTS=2
+check scenario SLEEP REMOVAL REPORTS=2
+check scenario SLEEP FLUSH REMOVAL POOL=1 WHOLE REPORTS=2
+check scenario SLEEP UNBIND DEADLINE POOL=1 WHOLE REPORTS=2
+check scenario SLEEP FLUSH DEADLINE POOL=1 WHOLE REPORTS=2
+check scenario SLEEP REMOVAL DEADLINE POOL=1 WHOLE REPORTS=2
+check scenario SLEEP WHOLE OTHERS=2 REPORTS=2
+check scenario SLEEP WHOLE POOL=3 RESERVED=1 OTHERS=1 REPORTS=2
+check scenario SLEEP WHOLE POOL=3 RESERVED=1 NR_INDICES=3
+check scenario HANDLER DEADLINE
+check scenario HANDLER FLUSH REMOVAL REPORTS=2
 
-mutant BROKEN_CLAIM SLEEP DEADLINE WHOLE REPORTS=2
-mutant BROKEN_REFERENCE DEADLINE
-mutant BROKEN_OWNER SLEEP DEADLINE
-mutant BROKEN_INDEX
-mutant BROKEN_MMGRAB SLEEP UNBIND DEADLINE
-mutant BROKEN_PASID SLEEP UNBIND DEADLINE
-mutant BROKEN_DRAIN FLUSH
-mutant BROKEN_DEAD REMOVAL
-mutant BROKEN_LANE_USE SLEEP DEADLINE
-mutant BROKEN_WANTED SLEEP WHOLE
-mutant BROKEN_PUSH SLEEP WHOLE
-mutant BROKEN_LOOK SLEEP WHOLE
-mutant BROKEN_AGAIN SLEEP WHOLE
-mutant BROKEN_HOLD SLEEP WHOLE
-mutant BROKEN_DEFER SLEEP WHOLE POOL=3 RESERVED=1 NR_INDICES=3
-mutant BROKEN_NOTE SLEEP WHOLE
-mutant BROKEN_LEAVE SLEEP WHOLE
-mutant BROKEN_STOPPED SLEEP FLUSH_DEV WHOLE REPORTS=2
-mutant BROKEN_UNFOLLOW SLEEP DEADLINE WHOLE
-mutant BROKEN_ROOM SLEEP WHOLE OTHERS=1
-mutant BROKEN_FIRST SLEEP WHOLE OTHERS=1
-mutant BROKEN_STOP SLEEP FLUSH WHOLE REPORTS=2
-mutant BROKEN_REACH SLEEP FLUSH DEADLINE POOL=1 WHOLE REPORTS=2
-mutant BROKEN_SLEEP SLEEP DEADLINE WHOLE
-mutant BROKEN_CLEAR SLEEP FLUSH_DEV WHOLE REPORTS=2
-mutant BROKEN_WATCH SLEEP DEADLINE
-mutant BROKEN_FLUSH FLUSH
-mutant BROKEN_FLUSHING FLUSH
-mutant BROKEN_HANDLER HANDLER DEADLINE
+check mutant BROKEN_CLAIM SLEEP DEADLINE WHOLE REPORTS=2
+check mutant BROKEN_REFERENCE DEADLINE WHOLE REPORTS=2
+check mutant BROKEN_OWNER SLEEP DEADLINE WHOLE REPORTS=2
+check mutant BROKEN_INDEX
+check mutant BROKEN_MMGRAB SLEEP UNBIND DEADLINE
+check mutant BROKEN_PASID SLEEP UNBIND DEADLINE
+check mutant BROKEN_DRAIN FLUSH
+check mutant BROKEN_DEAD REMOVAL
+check mutant BROKEN_LANE_USE SLEEP DEADLINE
+check mutant BROKEN_WANTED SLEEP WHOLE
+check mutant BROKEN_PUSH SLEEP WHOLE
+check mutant BROKEN_LOOK SLEEP WHOLE
+check mutant BROKEN_AGAIN SLEEP WHOLE
+check mutant BROKEN_HOLD SLEEP WHOLE
+check mutant BROKEN_DEFER SLEEP WHOLE POOL=3 RESERVED=1 NR_INDICES=3
+check mutant BROKEN_NOTE SLEEP WHOLE
+check mutant BROKEN_LEAVE SLEEP WHOLE
+check mutant BROKEN_STOPPED SLEEP FLUSH_DEV WHOLE REPORTS=2
+check mutant BROKEN_UNFOLLOW SLEEP DEADLINE WHOLE
+check mutant BROKEN_ROOM SLEEP WHOLE OTHERS=1
+check mutant BROKEN_FIRST SLEEP WHOLE OTHERS=1
+check mutant BROKEN_STOP SLEEP FLUSH WHOLE REPORTS=2
+check mutant BROKEN_REACH SLEEP FLUSH DEADLINE POOL=1 WHOLE REPORTS=2
+check mutant BROKEN_SLEEP SLEEP DEADLINE WHOLE
+check mutant BROKEN_CLEAR SLEEP FLUSH_DEV WHOLE REPORTS=2
+check mutant BROKEN_WATCH SLEEP DEADLINE
+check mutant BROKEN_FLUSH FLUSH
+check mutant BROKEN_FLUSHING FLUSH
+check mutant BROKEN_HANDLER HANDLER DEADLINE
+wait
+cat "$tmp"/*/out
 echo "1..$number"
-exit $failed
+! grep -q '^not ok' "$tmp"/*/out
