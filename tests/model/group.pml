@@ -31,12 +31,8 @@
  * The look is a process that comes whenever it would change something. What it does
  * twice is no progress, so a look in vain is left out: then all is quiet.
  *
- * Where the model is better than iopf/, and the mistake is what iopf/ does:
- *
- *   BROKEN_DEFER    a worker that defers a response in a lane that the look has put
- *                   aside as starved does not tell the look
- *   BROKEN_FIRST    a worker that comes back is told to one device only, which may
- *                   not need it, or may need more room than that
+ * BROKEN_DEFER is what iopf/ did when this was written: whether the lane is starved is
+ * looked at after the lane's last group has been taken, which ends that.
  *
  * Not in the model: limits, the requests inside a group, and idle lanes, which are
  * freed at once here.
@@ -58,13 +54,11 @@
 #define more_indices	false
 #define more_owed	false
 #endif
-/* Workers of the queue, and how many of them lanes with a sleeper leave alone. */
+/* Workers of the queue; sleepers that the lane may have for each that is left. */
 #ifndef POOL
-#define POOL		2
+#define POOL		3
 #endif
-#ifndef RESERVED
-#define RESERVED	0
-#endif
+#define PER_FREE	1
 #ifdef CROWD
 #define NR_CPUS		2
 #else
@@ -320,10 +314,12 @@ inline set_owner(g, to)
 	(is_awake(0) + is_awake(1) +					\
 	 (worker[0].state == WAITING) + (worker[1].state == WAITING))
 
-/* Stands for: iopf_pool_has_room */
-#define has_room(more)	(nr_free >= RESERVED + (more))
+/* Stands for: iopf_pool_allows iopf_pool_has_room */
+#define has_room(more)	\
+	(nr_free >= (more) && nr_asleep <= PER_FREE * (nr_free - (more)))
+#define refuses_sleeper	(nr_asleep && !has_room(1))
 /* Stands for: iopf_pool_get */
-#define has_worker	(nr_free && (!nr_asleep || has_room(1)))
+#define has_worker	(nr_free && !refuses_sleeper)
 
 #define has_thread	(worker[0].state == FREE || worker[1].state == FREE)
 
@@ -370,7 +366,8 @@ inline offer()
 
 #define is_wanted	(lane_ready && !any_waiting && nr_active < NR_CPUS)
 /* Then more_workers() changes something. */
-#define more_helps	(has_worker || !nr_active || !dev_starved)
+#define more_helps	\
+	(has_worker || refuses_sleeper || !nr_active || !dev_starved)
 
 /* Stands for: iopf_worker_more iopf_worker_queue */
 inline more_workers()
@@ -386,7 +383,8 @@ inline more_workers()
 	:: else ->
 		starve_dev();
 		if
-		:: !nr_active -> starve_lane()
+		/* A worker that is awake may come to the lane, or comes back. */
+		:: refuses_sleeper || !nr_active -> starve_lane()
 		:: else
 		fi
 	fi;
@@ -455,7 +453,7 @@ inline woke(w)
 	}
 	f = 0;
 	if
-	:: lane_starved && !nr_asleep -> withdraw(); look_at()
+	:: lane_starved && has_room(1) -> withdraw(); look_at()
 	:: else
 	fi;
 	offer()
@@ -937,9 +935,14 @@ step:	   atomic {
 		if
 		:: g != NONE ->
 			offer();
-#ifndef BROKEN_DEFER
+#ifdef BROKEN_DEFER
 			if
-			:: any_held && !lane_busy -> look_at()
+			:: lane_starved -> take_held()
+			:: else
+			fi;
+#else
+			if
+			:: any_held && !lane_busy -> take_held()
 			:: else
 			fi;
 #endif
@@ -1510,7 +1513,7 @@ end:	do
 	 (worker[1].grp == g && sleeps_on(1)))
 #define waits_for(w, g)	(grp[g].follows == w && sleeps_on(w))
 #define has_no_room	\
-	(nr_free == 0 || (nr_asleep && nr_free < RESERVED + 1))
+	(nr_free == 0 || refuses_sleeper)
 
 /*
  * What nobody serves has nobody to end it. It holds up what waits for the same page,
