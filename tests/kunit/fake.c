@@ -4,6 +4,7 @@
 #include <linux/version.h>
 
 #include "fake.h"
+#include "slow.h"
 
 static struct fake *the_fake;
 
@@ -143,13 +144,53 @@ static void fake_attach(struct kunit *test, struct iommu_domain *domain,
 						  pasid, handle));
 }
 
-int fake_init(struct kunit *test)
+/* Attach @mm to @pasid by @domain, which becomes an SVA domain. */
+void fake_bind(struct kunit *test, struct iommu_domain *domain,
+	       struct mm_struct *mm, u32 pasid,
+	       struct iommu_attach_handle *handle)
+{
+	domain->mm = mm;
+	domain->type = IOMMU_DOMAIN_SVA;
+	domain->iopf_handler = fake_sva_handler;
+	fake_attach(test, domain, pasid, handle);
+}
+
+static struct platform_device *fake_new_pdev(struct kunit *test, int id)
 {
 	struct platform_device_info info = {
 		.name = "iopf-kunit",
-		.id = PLATFORM_DEVID_NONE,
+		.id = id,
 		.properties = fake_properties,
 	};
+	struct platform_device *pdev;
+
+	pdev = platform_device_register_full(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pdev);
+	return pdev;
+}
+
+/*
+ * A second device on the queue, with the address space of fake_map() at
+ * %FAKE_SVA_PASID.
+ */
+struct device *fake_add_second(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct device *dev;
+
+	fake->second = fake_new_pdev(test, 2);
+	dev = &fake->second->dev;
+	KUNIT_ASSERT_NOT_NULL(test, dev->iommu);
+	KUNIT_ASSERT_EQ(test, 0, iopf_queue_add_device(fake->queue, dev));
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_attach_device_pasid(&fake->sva, dev,
+						  FAKE_SVA_PASID,
+						  &fake->second_handle));
+	return dev;
+}
+
+int fake_init(struct kunit *test)
+{
 	struct fake *fake;
 
 	fake = kvzalloc(sizeof(*fake), GFP_KERNEL);
@@ -165,8 +206,7 @@ int fake_init(struct kunit *test)
 							NULL, "iopf-kunit"));
 	KUNIT_ASSERT_EQ(test, 0, iommu_device_register(&fake->iommu, &fake_ops,
 						       NULL));
-	fake->pdev = platform_device_register_full(&info);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fake->pdev);
+	fake->pdev = fake_new_pdev(test, PLATFORM_DEVID_NONE);
 	KUNIT_ASSERT_NOT_NULL(test, fake_dev(fake)->iommu);
 	fake->queue = iopf_queue_alloc("kunit");
 	KUNIT_ASSERT_NOT_NULL(test, fake->queue);
@@ -184,11 +224,17 @@ void fake_exit(struct kunit *test)
 
 	if (!fake)
 		return;
+	slow_release_all();
 	/* Where another IOMMU has taken the device, this is how far it went. */
 	iopf_queue_free(fake->queue);
 	if (fake->handle.domain)
 		iommu_detach_device_pasid(&fake->domain, fake_dev(fake),
 					  FAKE_PASID);
+	if (fake->second_handle.domain)
+		iommu_detach_device_pasid(&fake->sva, &fake->second->dev,
+					  FAKE_SVA_PASID);
+	if (fake->second)
+		platform_device_unregister(fake->second);
 	if (fake->sva.mm) {
 		iommu_detach_device_pasid(&fake->sva, fake_dev(fake),
 					  FAKE_SVA_PASID);
@@ -212,17 +258,14 @@ unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot)
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	if (!fake->sva.mm) {
 		mmgrab(current->mm);
-		fake->sva.mm = current->mm;
-		fake->sva.type = IOMMU_DOMAIN_SVA;
-		fake->sva.iopf_handler = fake_sva_handler;
-		fake_attach(test, &fake->sva, FAKE_SVA_PASID,
-			    &fake->sva_handle);
+		fake_bind(test, &fake->sva, current->mm, FAKE_SVA_PASID,
+			  &fake->sva_handle);
 	}
 	return addr;
 }
 
-int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
-		u64 addr)
+int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
+		     u32 perm, u64 addr)
 {
 	struct iopf_fault evt = {
 		.fault = {
@@ -237,7 +280,7 @@ int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
 		},
 	};
 
-	return iommu_report_device_fault(fake_dev(fake), &evt);
+	return iommu_report_device_fault(dev, &evt);
 }
 
 int fake_report_request(struct fake *fake, const struct iopf_request *request)
@@ -289,4 +332,62 @@ unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid)
 			 fake->log[i].grpid == grpid;
 	spin_unlock(&fake->lock);
 	return count;
+}
+
+/* The workers that a test has taken out of the queue's pool. */
+static LIST_HEAD(set_aside);
+
+/* Give one back to the pool; false if there is none. */
+bool fake_return_worker(void)
+{
+	struct iopf_worker *worker;
+	struct iopf_dev *idev;
+
+	worker = list_first_entry_or_null(&set_aside, struct iopf_worker, node);
+	if (!worker)
+		return false;
+	idev = worker->idev;
+	list_del_init(&worker->node);
+	iopf_pool_put(worker);
+	iopf_dev_put(idev);
+	return true;
+}
+
+static void return_workers(void *unused)
+{
+	while (fake_return_worker())
+		;
+}
+
+/*
+ * Leave the queue @nr workers until the test ends. As those in use, the others hold the
+ * device, and with it the queue: they are given back after fake_exit().
+ */
+void fake_leave_workers(struct kunit *test, unsigned int nr)
+{
+	struct iopf_dev *idev = fake_idev(test->priv);
+	struct iopf_worker *worker;
+
+	if (list_empty(&set_aside))
+		KUNIT_ASSERT_EQ(test, 0,
+				kunit_add_action(test, return_workers, NULL));
+	spin_lock(&idev->lock);
+	while (idev->q->pool.nr_free > nr) {
+		worker = iopf_pool_get(idev);
+		worker->idev = idev;
+		refcount_inc(&idev->pub.users);
+		list_add(&worker->node, &set_aside);
+	}
+	spin_unlock(&idev->lock);
+}
+
+struct iopf_lane *fake_find_lane(struct iopf_dev *idev, u32 pasid)
+{
+	const struct iopf_key key = { true, pasid };
+	struct iopf_lane *lane;
+
+	spin_lock(&idev->lock);
+	lane = iopf_lane_find(idev, &key);
+	spin_unlock(&idev->lock);
+	return lane;
 }

@@ -39,6 +39,8 @@
  * @nr_taken: length of @taken
  * @sva: the SVA domain of the test's own address space
  * @sva_handle: attaches @sva to %FAKE_SVA_PASID
+ * @second: another device, or NULL
+ * @second_handle: attaches @sva to its %FAKE_SVA_PASID
  */
 struct fake {
 	struct iommu_device iommu;
@@ -58,23 +60,39 @@ struct fake {
 	unsigned int nr_taken;
 	struct iommu_domain sva;
 	struct iommu_attach_handle sva_handle;
+	struct platform_device *second;
+	struct iommu_attach_handle second_handle;
 };
 
 int fake_init(struct kunit *test);
 void fake_exit(struct kunit *test);
 
 unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot);
-int fake_report(struct fake *fake, u32 flags, u32 pasid, u32 grpid, u32 perm,
-		u64 addr);
+void fake_bind(struct kunit *test, struct iommu_domain *domain,
+	       struct mm_struct *mm, u32 pasid,
+	       struct iommu_attach_handle *handle);
+int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
+		     u32 perm, u64 addr);
 int fake_report_request(struct fake *fake, const struct iopf_request *request);
 bool fake_wait_answers(struct fake *fake, unsigned int count);
 unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid);
 void fake_remove_device(struct fake *fake);
 void fake_add_device(struct kunit *test);
+struct device *fake_add_second(struct kunit *test);
+void fake_leave_workers(struct kunit *test, unsigned int nr);
+bool fake_return_worker(void);
+struct iopf_lane *fake_find_lane(struct iopf_dev *idev, u32 pasid);
 
 static inline struct device *fake_dev(struct fake *fake)
 {
 	return &fake->pdev->dev;
+}
+
+static inline int fake_report(struct fake *fake, u32 flags, u32 pasid,
+			      u32 grpid, u32 perm, u64 addr)
+{
+	return fake_report_from(fake_dev(fake), flags, pasid, grpid, perm,
+				addr);
 }
 
 /* A write request with a PASID, the usual one. */

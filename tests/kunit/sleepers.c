@@ -2,29 +2,18 @@
 /*
  * Faults that sleep: others go on, and answers that wait behind them leave
  */
-#include <linux/anon_inodes.h>
-#include <linux/completion.h>
 #include <linux/delay.h>
-#include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 
 #include "fake.h"
+#include "slow.h"
 
-static const struct iopf_key sva_key = { true, FAKE_SVA_PASID };
-
-static struct iopf_lane *find_lane(struct fake *fake, const struct iopf_key *key)
+static struct iopf_lane *find_lane(struct fake *fake)
 {
-	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
-
-	spin_lock(&idev->lock);
-	lane = iopf_lane_find(idev, key);
-	spin_unlock(&idev->lock);
-	return lane;
+	return fake_find_lane(fake_idev(fake), FAKE_SVA_PASID);
 }
 
 /* Until @nr groups of @lane wait for a worker, or for five seconds. */
@@ -43,35 +32,6 @@ static void wait_starved(struct iopf_lane *lane)
 
 	while (!READ_ONCE(lane->starved) && time_before(jiffies, end))
 		msleep(20);
-}
-
-/* The workers that a test has taken out of the queue's pool. */
-static LIST_HEAD(set_aside);
-
-static void put_back(void)
-{
-	struct iopf_worker *worker;
-	struct iopf_worker *next;
-
-	list_for_each_entry_safe(worker, next, &set_aside, node) {
-		list_del_init(&worker->node);
-		iopf_pool_put(worker);
-	}
-}
-
-/* Leave the queue @nr workers until the test ends, see sleepers_exit(). */
-static void leave_workers(struct kunit *test, unsigned int nr)
-{
-	struct iopf_dev *idev = fake_idev(test->priv);
-	struct iopf_worker *worker;
-
-	spin_lock(&idev->lock);
-	while (idev->q->pool.nr_free > nr) {
-		worker = iopf_pool_get(idev);
-		worker->idev = idev;
-		list_add(&worker->node, &set_aside);
-	}
-	spin_unlock(&idev->lock);
 }
 
 /* So many sleepers a PASID may have where there are so many workers. */
@@ -101,10 +61,10 @@ static void bounded_sleepers(struct kunit *test)
 	struct iopf_lane *lane;
 
 	iopf_queue_set_timeout(fake->queue, 0);
-	leave_workers(test, WORKERS);
+	fake_leave_workers(test, WORKERS);
 	mmap_write_lock(current->mm);
 	report_pages(fake, FAKE_SVA_PASID, addr, 100);
-	lane = find_lane(fake, &sva_key);
+	lane = find_lane(fake);
 	wait_starved(lane);
 	wait_queued(lane, 100 - SLEEPERS);
 	msleep(50);
@@ -134,7 +94,7 @@ static void burst_of_sleepers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	start = ktime_get_ns();
 	report_pages(fake, FAKE_SVA_PASID, addr, 200);
-	lane = find_lane(fake, &sva_key);
+	lane = find_lane(fake);
 	while (READ_ONCE(lane->nr_queued) &&
 	       ktime_get_ns() - start < 5ULL * NSEC_PER_SEC)
 		usleep_range(500, 1000);
@@ -145,51 +105,18 @@ static void burst_of_sleepers(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 200));
 }
 
-/* A mapping whose second page is there when this says so. */
-static DECLARE_COMPLETION(second_page);
-
-static vm_fault_t slow_fault(struct vm_fault *vmf)
-{
-	if (vmf->pgoff == 1)
-		wait_for_completion(&second_page);
-	vmf->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	return vmf->page ? 0 : VM_FAULT_OOM;
-}
-
-static const struct vm_operations_struct slow_vm_ops = {
-	.fault = slow_fault,
-};
-
-static int slow_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	vma->vm_ops = &slow_vm_ops;
-	return 0;
-}
-
-static const struct file_operations slow_fops = {
-	.mmap = slow_mmap,
-};
-
 /* The response to a group is not deferred for as long as the next one's fault sleeps. */
 static void deferred_response_leaves(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
+	unsigned long addr = slow_map(test, 2);
+	unsigned long start = jiffies;
 	struct iopf_lane *lane;
-	struct file *file;
-	unsigned long addr;
 
 	/* The watch, which takes deferred responses along, looks every 12 s then. */
 	iopf_queue_set_timeout(fake->queue, 100 * MSEC_PER_SEC);
-	reinit_completion(&second_page);
-	/* Makes the address space. */
-	fake_map(test, PAGE_SIZE, PROT_READ);
-	file = anon_inode_getfile("[iopf-kunit]", &slow_fops, NULL, O_RDWR);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	addr = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, 0);
-	fput(file);
-	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	slow_hold(1);
 
 	/* One worker takes both: no other one is there, and none comes meanwhile. */
 	spin_lock(&idev->lock);
@@ -200,11 +127,11 @@ static void deferred_response_leaves(struct kunit *test)
 	idev->nr_workers -= 2 * nr_cpu_ids;
 	spin_unlock(&idev->lock);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
-	lane = find_lane(fake, &sva_key);
-	KUNIT_EXPECT_EQ(test, 1, lane->nr_workers);
-	complete(&second_page);
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
+	lane = find_lane(fake);
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_workers));
+	slow_release(1);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
-	vm_munmap(addr, 2 * PAGE_SIZE);
 }
 
 /* A group asleep for the page at @addr, and @nr others that wait for it. */
@@ -218,7 +145,7 @@ static struct iopf_lane *sleep_and_follow(struct kunit *test, unsigned long addr
 
 	for (i = 0; i <= nr; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	lane = find_lane(fake, &sva_key);
+	lane = find_lane(fake);
 	wait_queued(lane, 0);
 	KUNIT_EXPECT_EQ(test, nr, READ_ONCE(idev->stats.followed));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_asleep));
@@ -351,7 +278,6 @@ static void crowd_of_sleepers(struct kunit *test)
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iommu_attach_handle *handles;
 	struct iommu_attach_handle handle;
-	struct iopf_worker *worker = NULL;
 	struct iommu_domain *gone;
 	unsigned long end;
 	unsigned int i;
@@ -367,7 +293,7 @@ static void crowd_of_sleepers(struct kunit *test)
 	handles = kunit_kcalloc(test, CROWD, sizeof(*handles), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, handles);
 	attach_many(test, handles, CROWD);
-	leave_workers(test, CROWD + 2);
+	fake_leave_workers(test, CROWD + 2);
 
 	mmap_write_lock(current->mm);
 	for (i = 0; i < CROWD; i++)
@@ -390,19 +316,12 @@ static void crowd_of_sleepers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 
 	/* The last ones go; the next fault waits until one of them is back. */
-	spin_lock(&idev->lock);
-	while (idev->q->pool.nr_free) {
-		worker = iopf_pool_get(idev);
-		worker->idev = idev;
-		list_add(&worker->node, &set_aside);
-	}
-	spin_unlock(&idev->lock);
+	fake_leave_workers(test, 0);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_FALSE(test, list_empty(&idev->starved));
-	list_del_init(&worker->node);
-	iopf_pool_put(worker);
+	KUNIT_EXPECT_TRUE(test, fake_return_worker());
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 	mmap_write_unlock(current->mm);
 
@@ -427,10 +346,10 @@ static void keep_answer_back(struct kunit *test)
 	struct iopf_lane *lane;
 	struct iopf_grp *grp;
 
-	leave_workers(test, WORKERS);
+	fake_leave_workers(test, WORKERS);
 	mmap_write_lock(current->mm);
 	report_pages(fake, FAKE_SVA_PASID, addr, KEPT + 1);
-	lane = find_lane(fake, &sva_key);
+	lane = find_lane(fake);
 	wait_starved(lane);
 	wait_queued(lane, 1);
 	/* The look takes the lane off its list. */
@@ -517,13 +436,6 @@ static void kept_back_and_forgotten(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_idev(fake)->stats.discarded);
 }
 
-/* Workers go back before their device goes. */
-static void sleepers_exit(struct kunit *test)
-{
-	put_back();
-	fake_exit(test);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE(bounded_sleepers),
 	KUNIT_CASE(burst_of_sleepers),
@@ -543,7 +455,7 @@ static struct kunit_case cases[] = {
 static struct kunit_suite suite = {
 	.name = "iopf-sleepers",
 	.init = fake_init,
-	.exit = sleepers_exit,
+	.exit = fake_exit,
 	.test_cases = cases,
 };
 
