@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Workers that are refused, come back, change lanes and end
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "fake.h"
+#include "slow.h"
+
+/* A PASID beside %FAKE_SVA_PASID. */
+#define OTHER_PASID	1000
+
+/* Until @cond is true, or for five seconds. */
+#define wait_for(cond)							\
+({									\
+	unsigned long __end = jiffies + 5 * HZ;				\
+									\
+	while (!(cond) && time_before(jiffies, __end))			\
+		usleep_range(1000, 2000);				\
+	(cond);								\
+})
+
+/* Exactly @nr responses, soon, and still a moment later. */
+static bool has_responses(struct fake *fake, unsigned int nr)
+{
+	if (!wait_for(READ_ONCE(fake->answers) >= nr))
+		return false;
+	msleep(20);
+	return READ_ONCE(fake->answers) == nr;
+}
+
+/* Responses are for whole groups, which have a page each unless a case says more. */
+static void report_page(struct fake *fake, unsigned int grpid,
+			unsigned long addr, unsigned int page)
+{
+	fake_last(fake, FAKE_SVA_PASID, grpid, addr + page * PAGE_SIZE);
+}
+
+/* No group is left in @idev, and no worker with it. */
+static void expect_idle(struct kunit *test, struct iopf_dev *idev)
+{
+	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(idev->nr_workers) &&
+					 !READ_ONCE(idev->looking)));
+	spin_lock(&idev->lock);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_waiting);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_ready);
+	KUNIT_EXPECT_TRUE(test, list_empty(&idev->awake));
+	KUNIT_EXPECT_TRUE(test, list_empty(&idev->starved));
+	KUNIT_EXPECT_EQ(test, idev->nr_lanes, idev->nr_idle);
+	spin_unlock(&idev->lock);
+}
+
+/*
+ * A worker that comes back is too few for the device that was refused first, as it has
+ * a sleeper already. Then it is the other device's.
+ */
+static void worker_back_for_second_device(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, 3);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct device *dev = fake_add_second(test);
+	struct iopf_dev *second = to_iopf_dev(rcu_dereference_raw(dev->iommu->fault_param));
+	struct iopf_lane *lane;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	fake_leave_workers(test, 1);
+	slow_hold(0);
+	report_page(fake, 0, addr, 0);
+	lane = fake_find_lane(idev, FAKE_SVA_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	report_page(fake, 1, addr, 1);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved)));
+	fake_report_from(dev, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+			 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, FAKE_SVA_PASID, 2,
+			 IOMMU_FAULT_PERM_WRITE, addr + 2 * PAGE_SIZE);
+	lane = fake_find_lane(second, FAKE_SVA_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved)));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+
+	KUNIT_EXPECT_TRUE(test, fake_return_worker());
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 2));
+	slow_release(0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
+	expect_idle(test, second);
+	expect_idle(test, idev);
+}
+
+/*
+ * A lane that may have one sleeper, and has it, for page 0; groups for the pages up to
+ * @last are queued. All but page 0 stay held.
+ */
+static unsigned long starve_lane(struct kunit *test, unsigned int last)
+{
+	unsigned long addr = slow_map(test, last + 1);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_lane *lane;
+	unsigned int i;
+
+	/* Nor is what is deferred to leave with the watch. */
+	iopf_queue_set_timeout(fake->queue, 100 * MSEC_PER_SEC);
+	fake_leave_workers(test, 1);
+	for (i = 0; i <= last; i++)
+		slow_hold(i);
+	report_page(fake, 0, addr, 0);
+	lane = fake_find_lane(idev, FAKE_SVA_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	for (i = 1; i <= last; i++)
+		report_page(fake, i, addr, i);
+	/* The look takes the lane off its list, and ends. */
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved) &&
+					 !READ_ONCE(idev->looking)));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	return addr;
+}
+
+/*
+ * The sleeper of a starved lane wakes, and its worker sleeps in the next group: nothing
+ * looks at the lane, and the first response leaves all the same.
+ */
+static void starved_lane_responds(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	starve_lane(test, 2);
+	slow_release(0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
+	slow_release_all();
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
+	expect_idle(test, fake_idev(fake));
+}
+
+/*
+ * A worker sleeps for a page of an address space that is not its PASID's any more. A
+ * group for the same address in the PASID's next address space does not wait for it.
+ */
+static void bound_again_while_asleep(struct kunit *test)
+{
+	struct iommu_attach_handle handle;
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iommu_domain *before;
+	struct iommu_domain *after;
+	struct mm_struct *mm[2];
+	struct iopf_lane *lane;
+	unsigned long addr = 0;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	after = kunit_kzalloc(test, sizeof(*after), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, after);
+	mm[0] = slow_new_mm(test, 0, &addr);
+	mm[1] = slow_new_mm(test, 1, &addr);
+
+	fake_bind(test, before, mm[0], OTHER_PASID, &handle);
+	slow_hold(0);
+	fake_last(fake, OTHER_PASID, 0, addr);
+	lane = fake_find_lane(idev, OTHER_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
+
+	fake_bind(test, after, mm[1], OTHER_PASID, &handle);
+	fake_last(fake, OTHER_PASID, 1, addr);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
+	KUNIT_EXPECT_EQ(test, 0, idev->stats.followed);
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_asleep));
+
+	slow_release(0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
+	expect_idle(test, idev);
+	iommu_detach_device_pasid(after, fake_dev(fake), OTHER_PASID);
+	mmput(mm[0]);
+	mmput(mm[1]);
+	mmdrop(mm[0]);
+	mmdrop(mm[1]);
+}
+
+/*
+ * A worker reads without the lock that it was seen asleep; by the time that it has the
+ * lock, the note may have been taken back.
+ */
+static void note_taken_back(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, 1);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_worker *worker;
+	struct iopf_lane *lane;
+
+	/* Makes the lane. */
+	report_page(fake, 0, addr, 0);
+	KUNIT_ASSERT_TRUE(test, has_responses(fake, 1));
+	lane = fake_find_lane(idev, FAKE_SVA_PASID);
+	expect_idle(test, idev);
+
+	spin_lock(&idev->lock);
+	worker = iopf_pool_get(idev);
+	spin_unlock(&idev->lock);
+	KUNIT_ASSERT_NOT_NULL(test, worker);
+	worker->idev = idev;
+	worker->lane = lane;
+	iopf_worker_leave_page(worker);
+	spin_lock(&idev->lock);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
+	KUNIT_EXPECT_EQ(test, 0, lane->nr_asleep);
+	KUNIT_EXPECT_TRUE(test, list_empty(&worker->node));
+	KUNIT_EXPECT_TRUE(test, list_empty(&worker->lane_node));
+	/* What is wrong is not to hurt others. */
+	list_del_init(&worker->node);
+	list_del_init(&worker->lane_node);
+	idev->nr_asleep = 0;
+	lane->nr_asleep = 0;
+	worker->lane = NULL;
+	spin_unlock(&idev->lock);
+	iopf_pool_put(worker);
+}
+
+#define SPIN_MS		4
+#define SPINNING	60
+
+/*
+ * Groups that take longer than a worker may go on: it ends, and another worker comes
+ * for those that are left.
+ */
+static void worker_ends_after_its_time(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, SPINNING);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	unsigned int others = idev->nr_cpus - 1;
+	unsigned int i;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	slow.busy_ms = SPIN_MS;
+	slow.work = NULL;
+	slow.nr_works = 0;
+	/* One worker at a time, and none from elsewhere. */
+	spin_lock(&idev->lock);
+	idev->nr_workers += others;
+	idev->nr_far += idev->nr_cpus;
+	spin_unlock(&idev->lock);
+	for (i = 0; i < SPINNING; i++)
+		report_page(fake, i, addr, i);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, SPINNING));
+	KUNIT_EXPECT_EQ(test, SPINNING,
+			idev->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+	KUNIT_EXPECT_LT(test, 1, slow.nr_works);
+	spin_lock(&idev->lock);
+	idev->nr_workers -= others;
+	idev->nr_far -= idev->nr_cpus;
+	spin_unlock(&idev->lock);
+	expect_idle(test, idev);
+}
+
+/*
+ * A worker is the last user of an address space: a work item of its own tears that
+ * down, on an unbound workqueue.
+ */
+static void last_user_of_mm(struct kunit *test)
+{
+	struct iommu_attach_handle handle;
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iommu_domain *domain;
+	struct iopf_lane *lane;
+	unsigned long addr = 0;
+	struct mm_struct *mm;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, domain);
+	mm = slow_new_mm(test, 0, &addr);
+	fake_bind(test, domain, mm, OTHER_PASID, &handle);
+	slow_hold(0);
+	fake_last(fake, OTHER_PASID, 0, addr);
+	lane = fake_find_lane(idev, OTHER_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+
+	mmput(mm);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
+	slow_release(0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	KUNIT_ASSERT_TRUE(test,
+			  wait_for_completion_timeout(&slow.closed, 5 * HZ));
+	KUNIT_EXPECT_PTR_EQ(test, &mm->async_put_work, slow.closer);
+	KUNIT_EXPECT_TRUE_MSG(test, strstarts(slow.closer_comm, "kworker/u"),
+			      "torn down by %s", slow.closer_comm);
+	expect_idle(test, idev);
+	/* A process that is gone has no page. */
+	fake_last(fake, OTHER_PASID, 1, addr);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
+	iommu_detach_device_pasid(domain, fake_dev(fake), OTHER_PASID);
+	mmdrop(mm);
+}
+
+static struct kunit_case iopf_workers_cases[] = {
+	KUNIT_CASE(worker_back_for_second_device),
+	KUNIT_CASE(starved_lane_responds),
+	KUNIT_CASE(bound_again_while_asleep),
+	KUNIT_CASE(note_taken_back),
+	KUNIT_CASE(worker_ends_after_its_time),
+	KUNIT_CASE(last_user_of_mm),
+	{ }
+};
+
+static struct kunit_suite iopf_workers_suite = {
+	.name = "iopf_workers",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = iopf_workers_cases,
+};
+
+kunit_test_suite(iopf_workers_suite);
