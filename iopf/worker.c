@@ -299,8 +299,8 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 	grp = iopf_worker_find(worker, turn, &claimed);
 	if (grp) {
 		iopf_lane_offer(worker->lane);
-		/* The look does not see lanes that are starved. */
-		if (unlikely(worker->lane->starved) ||
+		/* The look has left out a lane that was starved until now. */
+		if (unlikely(list_empty(&worker->lane->busy_node)) ||
 		    (turn->groups && !(turn->groups % IOPF_WORKER_HOLD)))
 			iopf_take_held(worker->lane, &claimed);
 	}
