@@ -100,6 +100,7 @@ void iopf_worker_woke(struct iopf_worker *worker)
 
 	lockdep_assert_held(&idev->lock);
 	WRITE_ONCE(worker->asleep, false);
+	worker->slept = true;
 	hlist_del_init(&worker->sleeper_node);
 	list_add(&worker->node, &idev->awake);
 	list_move(&worker->lane_node, &lane->workers);

@@ -77,7 +77,9 @@ struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
 	lockdep_assert_held(&idev->lock);
 	list_for_each_entry_safe(lane, next, &idev->ready, ready_node) {
 		if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 1)) {
-			iopf_lane_starve(lane);
+			/* The worker that is on its way may be for this lane. */
+			if (!idev->nr_waiting)
+				iopf_lane_starve(lane);
 			continue;
 		}
 		worker = iopf_pool_get(idev);
@@ -283,10 +285,12 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 
 	spin_lock(&idev->lock);
 	if (old) {
-		if (unlikely(worker->asleep)) {
+		if (unlikely(worker->asleep))
 			iopf_worker_woke(worker);
+		/* What it has slept does not count. */
+		if (unlikely(worker->slept))
 			turn->until = iopf_worker_until();
-		}
+		worker->slept = false;
 		turn->groups++;
 		turn->total++;
 		turn->uncounted++;

@@ -34,6 +34,7 @@
  *	readable without the lock
  * @asleep: it was seen asleep and has not gone on since; readable without the lock, by
  *	the thread itself
+ * @slept: it was @asleep since it took @grp
  * @sleeper_node: in iopf_dev.sleepers while @asleep in a fault
  * @followers: groups that wait until it has gone on
  * @runtime: CPU time of the thread when it was looked at last; the thread's own
@@ -51,6 +52,7 @@ struct iopf_worker {
 	unsigned long page;
 	bool stopped;
 	bool asleep;
+	bool slept;
 	struct hlist_node sleeper_node;
 	struct list_head followers;
 	u64 runtime;

@@ -6,10 +6,10 @@
  * The pages are the same ones in all mappings.
  */
 #include <linux/anon_inodes.h>
-#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -23,14 +23,22 @@ struct slow slow = {
 
 static struct completion present[SLOW_PAGES];
 
+/* By the clock: mdelay() is too short where it was calibrated beside other load. */
+static void slow_spin(unsigned int ms)
+{
+	u64 end = ktime_get_ns() + ms * NSEC_PER_MSEC;
+
+	while (ktime_get_ns() < end)
+		cpu_relax();
+}
+
 static vm_fault_t slow_fault(struct vm_fault *vmf)
 {
 	if (slow.work != current_work()) {
 		slow.work = current_work();
 		slow.nr_works++;
 	}
-	if (slow.busy_ms)
-		mdelay(slow.busy_ms);
+	slow_spin(slow.busy_ms);
 	wait_for_completion(&present[vmf->pgoff]);
 	vmf->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	return vmf->page ? 0 : VM_FAULT_OOM;

@@ -16,13 +16,10 @@
 #define wait_for(cond)							\
 ({									\
 	unsigned long __end = jiffies + 5 * HZ;				\
-	bool __done;							\
 									\
-	do {								\
+	while (!(cond) && time_before(jiffies, __end))			\
 		usleep_range(1000, 2000);				\
-		__done = (cond);					\
-	} while (!__done && time_before(jiffies, __end));		\
-	__done;								\
+	(cond);								\
 })
 
 /* Exactly @nr responses, soon, and still a moment later. */
@@ -46,12 +43,14 @@ static void expect_idle(struct kunit *test, struct iopf_dev *idev)
 {
 	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(idev->nr_workers) &&
 					 !READ_ONCE(idev->looking)));
+	spin_lock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_ready);
 	KUNIT_EXPECT_TRUE(test, list_empty(&idev->awake));
 	KUNIT_EXPECT_TRUE(test, list_empty(&idev->starved));
 	KUNIT_EXPECT_EQ(test, idev->nr_lanes, idev->nr_idle);
+	spin_unlock(&idev->lock);
 }
 
 /*
@@ -134,6 +133,118 @@ static void starved_lane_responds(struct kunit *test)
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
 	expect_idle(test, fake_idev(fake));
+}
+
+/*
+ * The last group in the queue of a starved lane ends its starving, and nothing looks at
+ * the lane either.
+ */
+static void last_of_starved_lane(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+
+	starve_lane(test, 1);
+	slow_release(0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
+	slow_release(1);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
+	expect_idle(test, fake_idev(fake));
+}
+
+/* Beyond the CPUs, and what lanes may have beyond those. */
+#define MANY_CPUS	10000
+
+/* As if so many workers more were awake: no further worker comes to a lane. */
+static void occupy_cpus(struct iopf_dev *idev, int nr)
+{
+	spin_lock(&idev->lock);
+	idev->nr_workers += nr;
+	idev->nr_far += nr;
+	spin_unlock(&idev->lock);
+}
+
+/* Pages of a turn where others wait. */
+#define TURN		16
+/* Faults of a lane that may sleep where there are six workers. */
+#define SLEEPERS	4
+#define WORKERS		6
+/* Pages of leave_starved_lane(). */
+#define LEAVE_PAGES	(SLEEPERS + 2)
+
+/*
+ * A starved lane loses its last sleeper, which wakes, has had its turn and sleeps in
+ * another lane. No worker comes back, but with fewer sleepers the lane may have another
+ * worker. False if it was not tested: a worker that has slept for long ends instead.
+ */
+static bool leave_starved_lane(struct kunit *test, unsigned long addr,
+			       unsigned int page)
+{
+	unsigned int last = page + SLEEPERS - 1;
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	unsigned int nr = fake->answers;
+	struct iopf_lane *other;
+	struct iopf_lane *lane;
+	unsigned int asleep;
+	unsigned int i;
+	bool left;
+
+	for (asleep = 1; asleep <= SLEEPERS; asleep++) {
+		slow_hold(page);
+		for (i = 1; page == last && i < TURN; i++)
+			fake_partial(fake, FAKE_SVA_PASID, page,
+				     addr + page * PAGE_SIZE);
+		report_page(fake, page, addr, page);
+		lane = fake_find_lane(idev, FAKE_SVA_PASID);
+		KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) ==
+						 asleep));
+		page++;
+	}
+	report_page(fake, page, addr, page);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(lane->starved));
+	KUNIT_EXPECT_EQ(test, WORKERS - SLEEPERS,
+			READ_ONCE(idev->q->pool.nr_free));
+
+	/* The other lane gets the lane's worker, and none of the free ones. */
+	occupy_cpus(idev, MANY_CPUS);
+	slow_hold(page + 1);
+	fake_last(fake, OTHER_PASID, page + 1, addr + (page + 1) * PAGE_SIZE);
+	slow_release(last);
+	KUNIT_EXPECT_TRUE(test, wait_for(READ_ONCE(lane->nr_workers) ==
+					 SLEEPERS - 1));
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 1));
+	other = fake_find_lane(idev, OTHER_PASID);
+	left = READ_ONCE(other->nr_workers);
+	occupy_cpus(idev, -MANY_CPUS);
+	if (left) {
+		KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 2));
+		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID,
+							  page));
+	}
+	slow_release_all();
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + LEAVE_PAGES));
+	expect_idle(test, idev);
+	return left;
+}
+
+static void sleeper_leaves_starved_lane(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, SLOW_PAGES);
+	struct fake *fake = test->priv;
+	struct iommu_attach_handle handle;
+	unsigned int page = 0;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_attach_device_pasid(&fake->sva, fake_dev(fake),
+						  OTHER_PASID, &handle));
+	fake_leave_workers(test, WORKERS);
+	while (page + LEAVE_PAGES <= SLOW_PAGES &&
+	       !leave_starved_lane(test, addr, page))
+		page += LEAVE_PAGES;
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
+	if (page + LEAVE_PAGES > SLOW_PAGES)
+		kunit_skip(test, "the machine is too slow");
 }
 
 /*
@@ -308,6 +419,8 @@ static void last_user_of_mm(struct kunit *test)
 static struct kunit_case iopf_workers_cases[] = {
 	KUNIT_CASE(worker_back_for_second_device),
 	KUNIT_CASE(starved_lane_responds),
+	KUNIT_CASE(last_of_starved_lane),
+	KUNIT_CASE(sleeper_leaves_starved_lane),
 	KUNIT_CASE(bound_again_while_asleep),
 	KUNIT_CASE(note_taken_back),
 	KUNIT_CASE(worker_ends_after_its_time),
