@@ -16,10 +16,13 @@
 #define wait_for(cond)							\
 ({									\
 	unsigned long __end = jiffies + 5 * HZ;				\
+	bool __done;							\
 									\
-	while (!(cond) && time_before(jiffies, __end))			\
+	do {								\
 		usleep_range(1000, 2000);				\
-	(cond);								\
+		__done = (cond);					\
+	} while (!__done && time_before(jiffies, __end));		\
+	__done;								\
 })
 
 /* Exactly @nr responses, soon, and still a moment later. */
@@ -43,14 +46,12 @@ static void expect_idle(struct kunit *test, struct iopf_dev *idev)
 {
 	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(idev->nr_workers) &&
 					 !READ_ONCE(idev->looking)));
-	spin_lock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_ready);
 	KUNIT_EXPECT_TRUE(test, list_empty(&idev->awake));
 	KUNIT_EXPECT_TRUE(test, list_empty(&idev->starved));
 	KUNIT_EXPECT_EQ(test, idev->nr_lanes, idev->nr_idle);
-	spin_unlock(&idev->lock);
 }
 
 /*
