@@ -13,9 +13,9 @@
 
 /* Pages in a lane's queue for each further worker that takes groups from it. */
 #define IOPF_WORKER_BACKLOG	64
-/* The same in CPU time that groups are expected to take, where they take long. */
+/* The same in CPU time, for pages that take long: huge ones, copies. */
 #define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
-#define IOPF_LONG_GROUP_NS	(32 * NSEC_PER_USEC)
+#define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
 /* Lanes that a device keeps for PASIDs without a group. */
 #define IOPF_IDLE_LANES		64
 
@@ -51,7 +51,7 @@
  * @starved: in iopf_dev.starved: there is no room for a further sleeper
  * @taken: groups that workers have taken from @queue
  * @looked: what @taken was at the last look
- * @group_ns: CPU time that a group takes, a moving average
+ * @page_ns: CPU time that a page of a request takes, a moving average
  * @prefault_max: pages to fault in ahead of the device, negative for those of the
  *	queue; set by iopf_lane_set_prefault()
  * @prefault_window: how many it would be next. Like @prefault_next a guess, without
@@ -93,7 +93,7 @@ struct iopf_lane {
 	bool starved;
 	unsigned long taken;
 	unsigned long looked;
-	u64 group_ns;
+	u64 page_ns;
 	int prefault_max;
 	unsigned int prefault_window;
 	u64 prefault_next;
@@ -202,8 +202,8 @@ static inline bool iopf_lane_wants(const struct iopf_lane *lane)
 		return false;
 	return awake < max(lane->nr_eager, 1U) ||
 	       lane->queued_pages >= IOPF_WORKER_BACKLOG * awake ||
-	       (lane->group_ns >= IOPF_LONG_GROUP_NS &&
-		lane->nr_queued * lane->group_ns >=
+	       (lane->page_ns >= IOPF_LONG_PAGE_NS &&
+		lane->queued_pages * lane->page_ns >=
 		IOPF_WORKER_BACKLOG_NS * awake);
 }
 

@@ -35,8 +35,8 @@
 #define IOPF_WORKER_HOLD	8
 /* A work item ends after that time, so that its thread sees new CPUs and limits. */
 #define IOPF_WORKER_MS		100
-/* No group counts for more, in the average of its lane. */
-#define IOPF_MAX_GROUP_NS	(10 * NSEC_PER_MSEC)
+/* No page counts for more, in the average of its lane. */
+#define IOPF_MAX_PAGE_NS	(10 * NSEC_PER_MSEC)
 
 /**
  * struct iopf_turn - a worker's turn in a lane
@@ -46,7 +46,7 @@
  * @pages: pages that they had, and pages faulted in ahead
  * @total: groups handled since the work item began, or since it has polled
  * @since: local_clock() when the turn began, or when its cost was counted last
- * @uncounted: groups handled since then
+ * @uncounted: pages handled since then
  */
 struct iopf_turn {
 	struct iopf_mm imm;
@@ -122,13 +122,13 @@ static void iopf_worker_count_cost(struct iopf_worker *worker,
 	now = local_clock();
 	ns = now - turn->since;
 	turn->since = now;
-	if (unlikely(ns > IOPF_LONG_GROUP_NS)) {
+	if (unlikely(ns > turn->uncounted * IOPF_LONG_PAGE_NS)) {
 		now = task_sched_runtime(current);
 		ns = min(ns, now - worker->runtime);
 		worker->runtime = now;
 	}
 	ns = div_u64(ns, turn->uncounted);
-	lane->group_ns = (lane->group_ns + min_t(u64, ns, IOPF_MAX_GROUP_NS)) / 2;
+	lane->page_ns = (lane->page_ns + min_t(u64, ns, IOPF_MAX_PAGE_NS)) / 2;
 	turn->uncounted = 0;
 }
 
@@ -201,7 +201,7 @@ static bool iopf_turn_is_over(const struct iopf_worker *worker,
 	if (list_empty(&worker->idev->ready))
 		return turn->pages >= IOPF_WORKER_BUDGET;
 	return turn->pages >= IOPF_WORKER_SHARE ||
-	       turn->groups * worker->lane->group_ns >= IOPF_WORKER_SHARE_NS;
+	       turn->pages * worker->lane->page_ns >= IOPF_WORKER_SHARE_NS;
 }
 
 /* The lane that waits for longest is @worker's now. NULL if none does. */
@@ -293,7 +293,7 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 		worker->slept = false;
 		turn->groups++;
 		turn->total++;
-		turn->uncounted++;
+		turn->uncounted += old->pub.fault_count;
 		if (is_power_of_2(turn->groups))
 			iopf_worker_count_cost(worker, turn);
 		turn->pages += old->pub.fault_count + old->prefaulted;
