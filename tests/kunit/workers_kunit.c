@@ -34,6 +34,21 @@ static bool has_responses(struct fake *fake, unsigned int nr)
 	return READ_ONCE(fake->answers) == nr;
 }
 
+/*
+ * Sleepers of @lane. The look, which notes them, ends when no group is queued, and that
+ * may be before the last one has fallen asleep.
+ */
+static unsigned int nr_asleep(struct iopf_lane *lane)
+{
+	unsigned int nr;
+
+	spin_lock(&lane->idev->lock);
+	iopf_lane_note_sleepers(lane);
+	nr = lane->nr_asleep;
+	spin_unlock(&lane->idev->lock);
+	return nr;
+}
+
 /* Responses are for whole groups, which have a page each unless a case says more. */
 static void report_page(struct fake *fake, unsigned int grpid,
 			unsigned long addr, unsigned int page)
@@ -72,7 +87,7 @@ static void worker_back_for_second_device(struct kunit *test)
 	slow_hold(0);
 	report_page(fake, 0, addr, 0);
 	lane = fake_find_lane(idev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
 	report_page(fake, 1, addr, 1);
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved)));
 	fake_report_from(dev, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
@@ -110,7 +125,7 @@ static unsigned long starve_lane(struct kunit *test, unsigned int last)
 		slow_hold(i);
 	report_page(fake, 0, addr, 0);
 	lane = fake_find_lane(idev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
 	for (i = 1; i <= last; i++)
 		report_page(fake, i, addr, i);
 	/* The look takes the lane off its list, and ends. */
@@ -197,7 +212,7 @@ static bool leave_starved_lane(struct kunit *test, unsigned long addr,
 				     addr + page * PAGE_SIZE);
 		report_page(fake, page, addr, page);
 		lane = fake_find_lane(idev, FAKE_SVA_PASID);
-		KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) ==
+		KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) ==
 						 asleep));
 		page++;
 	}
@@ -275,7 +290,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	lane = fake_find_lane(idev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
@@ -285,7 +300,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, idev->stats.followed);
-	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_asleep));
+	KUNIT_EXPECT_EQ(test, 1, nr_asleep(lane));
 
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
@@ -396,8 +411,10 @@ static void last_user_of_mm(struct kunit *test)
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	lane = fake_find_lane(idev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_asleep) == 1));
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_workers) == 1));
 
+	/* The worker has its use of the address space before it sleeps. */
+	KUNIT_ASSERT_TRUE(test, wait_for(atomic_read(&mm->mm_users) == 2));
 	mmput(mm);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
 	slow_release(0);
