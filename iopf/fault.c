@@ -239,12 +239,6 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
 	return ret;
 }
 
-/* Without the lock: whoever sees it late does a page too many. */
-static bool iopf_is_claimed(struct iopf_grp *grp)
-{
-	return READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED;
-}
-
 /*
  * Stopped means that nobody waits for the page. Pairs with iopf_worker_stop(), which
  * wakes: a worker that this reaches in its sleep sees it, for waking orders the two.
@@ -295,7 +289,7 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 	if (unlikely(READ_ONCE(worker->asleep)))
 		iopf_worker_leave_page(worker);
 	list_for_each_entry(request, &grp->pub.faults, list) {
-		if (iopf_is_claimed(grp))
+		if (iopf_grp_is_claimed(grp))
 			return code;
 		code = iopf_fault_page(imm, worker, &request->fault);
 		if (code != IOMMU_PAGE_RESP_SUCCESS)

@@ -172,6 +172,12 @@ static inline bool iopf_grp_is_faulting(const struct iopf_grp *grp)
 	       grp->owner == IOPF_OWNER_WORKER;
 }
 
+/* Also without the lock: whoever sees it late does a page too many. */
+static inline bool iopf_grp_is_claimed(const struct iopf_grp *grp)
+{
+	return READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED;
+}
+
 /* Hand @grp to another owner. A debug kernel checks that it may go there. */
 static inline void iopf_grp_set_owner(struct iopf_dev *idev,
 				      struct iopf_grp *grp,
@@ -184,7 +190,7 @@ static inline void iopf_grp_set_owner(struct iopf_dev *idev,
 		idev->nr_handled++;
 	else if (unlikely(grp->owner == IOPF_OWNER_HANDLER))
 		idev->nr_handled--;
-	/* Pairs with READ_ONCE() in iopf_is_answered(). */
+	/* Pairs with READ_ONCE() in iopf_grp_is_claimed(). */
 	WRITE_ONCE(grp->owner, owner);
 }
 

@@ -190,13 +190,19 @@ static inline void iopf_lane_unqueue(struct iopf_grp *grp)
 		iopf_lane_withdraw(lane);
 }
 
+/* The lane's workers that were not seen asleep. */
+static inline unsigned int iopf_lane_nr_awake(const struct iopf_lane *lane)
+{
+	return lane->nr_workers - lane->nr_asleep;
+}
+
 /*
  * Does the lane want one worker more? If it has groups and nobody awake to take them,
  * or so many of them that another CPU had better help.
  */
 static inline bool iopf_lane_wants(const struct iopf_lane *lane)
 {
-	unsigned int awake = lane->nr_workers - lane->nr_asleep;
+	unsigned int awake = iopf_lane_nr_awake(lane);
 
 	if (!lane->nr_queued)
 		return false;

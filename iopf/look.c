@@ -72,10 +72,8 @@ static void iopf_feed_starved(struct iopf_dev *idev)
 	if (!idev->room)
 		return;
 	idev->room = false;
-	list_for_each_entry_safe(lane, next, &idev->starved, ready_node) {
-		iopf_lane_withdraw(lane);
-		iopf_look_at(lane);
-	}
+	list_for_each_entry_safe(lane, next, &idev->starved, ready_node)
+		iopf_lane_feed(lane);
 }
 
 /*
@@ -118,8 +116,7 @@ static void iopf_look_at_lanes(struct iopf_dev *idev, struct list_head *deferred
 		}
 		if (lane->taken == lane->looked && list_empty(&lane->ready_node))
 			lane->nr_eager = max(lane->nr_eager,
-					     lane->nr_workers -
-					     lane->nr_asleep + 1);
+					     iopf_lane_nr_awake(lane) + 1);
 		lane->looked = lane->taken;
 		iopf_lane_offer(lane);
 	}

@@ -88,7 +88,7 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
 		window = 0;
 	for (done = 0; done < window && addr < imm->vma->vm_end; done++) {
 		/* Somebody else has the group, and its address space may be going. */
-		if (READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED)
+		if (iopf_grp_is_claimed(grp))
 			break;
 		ret = handle_mm_fault(imm->vma, addr, flags, NULL);
 		if (ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))

@@ -109,10 +109,8 @@ void iopf_worker_woke(struct iopf_worker *worker)
 	if (!list_empty(&worker->followers))
 		iopf_release_followers(worker);
 	/* With one sleeper less there may be room for another. */
-	if (lane->starved && iopf_pool_allows(lane, 1)) {
-		iopf_lane_withdraw(lane);
-		iopf_look_at(lane);
-	}
+	if (lane->starved && iopf_pool_allows(lane, 1))
+		iopf_lane_feed(lane);
 	iopf_lane_offer(lane);
 }
 

@@ -153,12 +153,6 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	return true;
 }
 
-/* May the lane's next group put a worker to sleep that is there? */
-static bool iopf_lane_may_sleep(struct iopf_lane *lane)
-{
-	return !lane->nr_asleep || iopf_pool_has_room(lane, 0);
-}
-
 /* The next group for @worker from its lane, NULL if there is none. */
 static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 {
@@ -167,7 +161,7 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 	struct iopf_grp *grp;
 
 	lockdep_assert_held(&idev->lock);
-	if (lane->nr_workers - lane->nr_asleep > 1)
+	if (iopf_lane_nr_awake(lane) > 1)
 		iopf_lane_note_sleepers(lane);
 	do {
 		grp = list_first_entry_or_null(&lane->queue, struct iopf_grp,
@@ -175,7 +169,8 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 		if (!grp)
 			return NULL;
 	} while (unlikely(lane->nr_asleep) && iopf_grp_follow(grp));
-	if (unlikely(!iopf_lane_may_sleep(lane))) {
+	/* The group may put this worker to sleep, too. */
+	if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 0)) {
 		iopf_lane_starve(lane);
 		return NULL;
 	}
@@ -429,7 +424,7 @@ void iopf_lane_stop(struct iopf_lane *lane, u64 seq)
 	lockdep_assert_held(&lane->idev->lock);
 	list_for_each_entry(worker, &lane->workers, lane_node)
 		if (worker->grp && worker->grp->seq <= seq &&
-		    worker->grp->owner == IOPF_OWNER_CLAIMED)
+		    iopf_grp_is_claimed(worker->grp))
 			iopf_worker_stop(worker);
 }
 

@@ -135,6 +135,13 @@ static inline void iopf_look_at(struct iopf_lane *lane)
 		iopf_look_soon(idev);
 }
 
+/* There is room: @lane, which was starved, may be offered again. */
+static inline void iopf_lane_feed(struct iopf_lane *lane)
+{
+	iopf_lane_withdraw(lane);
+	iopf_look_at(lane);
+}
+
 /* poll.c */
 bool iopf_poll_has_time(u64 begun);
 bool iopf_poll_wanted(struct iopf_dev *idev);
