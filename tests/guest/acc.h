@@ -6,6 +6,7 @@
 #ifndef ACC_H
 #define ACC_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -111,6 +112,32 @@ static inline int64_t acc_verify(const void *area, uint64_t len, uint64_t seed)
 		if (word[i] != softacc_pattern(seed, i * 8))
 			return i * 8;
 	return -1;
+}
+
+/* The thread that reports the requests of softacc's ring; 0 where VT-d's does. */
+static inline pid_t acc_find_reporter(void)
+{
+	struct dirent *entry;
+	char path[300];
+	char comm[20];
+	DIR *proc = opendir("/proc");
+	pid_t pid = 0;
+
+	while (proc && !pid && (entry = readdir(proc))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(comm, sizeof(comm), file) &&
+		    !strcmp(comm, "irq/softacc-prq\n"))
+			pid = atoi(entry->d_name);
+		fclose(file);
+	}
+	if (proc)
+		closedir(proc);
+	return pid;
 }
 
 /* The latency in ns that @percent of the requests stayed under, roughly. */

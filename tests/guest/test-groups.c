@@ -3,7 +3,6 @@
  * How the fault queue puts groups together and answers them, seen from a device
  * that sends exactly the requests it is told to.
  */
-#include <dirent.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
@@ -315,32 +314,6 @@ TEST_F(groups, deadline)
 	close(uffd);
 }
 
-/* The thread that reports the device's requests; 0 where VT-d's does. */
-static pid_t find_reporter(void)
-{
-	struct dirent *entry;
-	char path[300];
-	char comm[20];
-	DIR *proc = opendir("/proc");
-	pid_t pid = 0;
-
-	while (proc && !pid && (entry = readdir(proc))) {
-		FILE *file;
-
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fgets(comm, sizeof(comm), file) &&
-		    !strcmp(comm, "irq/softacc-prq\n"))
-			pid = atoi(entry->d_name);
-		fclose(file);
-	}
-	if (proc)
-		closedir(proc);
-	return pid;
-}
-
 static bool pin(pid_t pid, int cpu)
 {
 	cpu_set_t cpus;
@@ -371,7 +344,7 @@ TEST_F(groups, deadline_beside_hog)
 	const struct sched_param hog_param = { .sched_priority = 40 };
 	int uffd = uffd_watch(self->area, 16 * PAGE,
 			      UFFDIO_REGISTER_MODE_MISSING, 0);
-	pid_t reporter = find_reporter();
+	pid_t reporter = acc_find_reporter();
 	cpu_set_t cpus;
 	double clock;
 	int answered;

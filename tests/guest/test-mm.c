@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "acc.h"
+#include "file.h"
 #include "harness.h"
 #include "uffd.h"
 
@@ -32,25 +33,6 @@
 
 /* enum iommu_page_response_code */
 #define RESP_INVALID	1
-
-static void *map(size_t len, int flags, int fd)
-{
-	if (fd < 0)
-		flags |= MAP_ANONYMOUS;
-	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
-}
-
-static int write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, value, strlen(value)) == strlen(value) ? 0 : -errno;
-	close(fd);
-	return ret;
-}
 
 /* The value of a line "NAME VALUE" of a file, or 0. */
 static unsigned long long read_value(const char *path, const char *name)

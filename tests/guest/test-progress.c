@@ -20,7 +20,6 @@
  *
  * Status 1: a response was wrong, or a scenario could not be set up.
  */
-#include <dirent.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/resource.h>
@@ -209,26 +208,6 @@ static pid_t start_process(void)
 		die("fork: %s", strerror(errno));
 	if (!pid)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
-}
-
-/* The thread that reports the requests of softacc's ring. */
-static pid_t find_reporter(void)
-{
-	struct dirent *entry;
-	char path[300];
-	char comm[20];
-	DIR *proc = opendir("/proc");
-	pid_t pid = 0;
-
-	while (proc && !pid && (entry = readdir(proc))) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		read_from(path, comm, sizeof(comm));
-		if (!strcmp(comm, "irq/softacc-prq"))
-			pid = atoi(entry->d_name);
-	}
-	if (proc)
-		closedir(proc);
 	return pid;
 }
 
@@ -656,7 +635,7 @@ static void set_up(void)
 	nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	if (nr_cpus < 2 || nr_cpus > MAX_CPUS)
 		die("2 to %d CPUs are needed", MAX_CPUS);
-	reporter = find_reporter();
+	reporter = acc_find_reporter();
 	if (!reporter ||
 	    sched_getaffinity(reporter, sizeof(reporter_cpus), &reporter_cpus))
 		die("there is no thread that reports for softacc's ring");

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 
 #include "acc.h"
+#include "file.h"
 #include "harness.h"
 #include "uffd.h"
 
@@ -53,25 +54,6 @@
 #define DISK_SECONDS	4
 
 #define NEVER		1e9
-
-static void *map(size_t len, int flags, int fd)
-{
-	if (fd < 0)
-		flags |= MAP_ANONYMOUS;
-	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
-}
-
-static int write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, value, strlen(value)) == strlen(value) ? 0 : -errno;
-	close(fd);
-	return ret;
-}
 
 /* The beginning of a file as a string, empty if there is none. */
 static void read_file(const char *path, char *buffer, size_t size)

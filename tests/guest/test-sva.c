@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "acc.h"
+#include "file.h"
 #include "harness.h"
 
 #define MB		(1UL << 20)
@@ -22,13 +23,6 @@
 
 /* enum iommu_page_response_code */
 #define RESP_INVALID	1
-
-static void *map(size_t len, int flags, int fd)
-{
-	if (fd < 0)
-		flags |= MAP_ANONYMOUS;
-	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
-}
 
 FIXTURE(sva)
 {

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For tests in the guest: memory, and files with a value.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Memory of a file, or anonymous memory if @fd is -1. */
+static inline void *map(size_t len, int flags, int fd)
+{
+	if (fd < 0)
+		flags |= MAP_ANONYMOUS;
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
+}
+
+/* 0, or an error. */
+static inline int write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, strlen(value)) == strlen(value) ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+#endif /* FILE_H */
