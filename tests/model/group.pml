@@ -776,7 +776,7 @@ inline send_held()
  * same page, or there is no room for a further sleeper.
  *
  * Stands for: iopf_worker_take iopf_lane_unqueue iopf_grp_follow iopf_find_sleeper
- *	iopf_lane_may_sleep
+ *	iopf_pool_has_room iopf_pool_allows
  */
 inline take(w)
 {
