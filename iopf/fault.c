@@ -119,26 +119,22 @@ struct iopf_access {
 
 static inline struct iopf_access iopf_access(const struct iommu_fault *fault)
 {
-	struct iopf_access access = {
-		.addr = fault->prm.addr & PAGE_MASK,
-		.flags = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
-			 FAULT_FLAG_INTERRUPTIBLE,
-	};
 	u32 perm = fault->prm.perm;
 
-	if (perm & IOMMU_FAULT_PERM_READ)
-		access.vm_flags |= VM_READ;
-	if (perm & IOMMU_FAULT_PERM_WRITE) {
-		access.vm_flags |= VM_WRITE;
-		access.flags |= FAULT_FLAG_WRITE;
-	}
-	if (perm & IOMMU_FAULT_PERM_EXEC) {
-		access.vm_flags |= VM_EXEC;
-		access.flags |= FAULT_FLAG_INSTRUCTION;
-	}
-	if (!(perm & IOMMU_FAULT_PERM_PRIV))
-		access.flags |= FAULT_FLAG_USER;
-	return access;
+	return (struct iopf_access){
+		.addr = fault->prm.addr & PAGE_MASK,
+		.vm_flags =
+			(perm & IOMMU_FAULT_PERM_READ ? VM_READ : 0) |
+			(perm & IOMMU_FAULT_PERM_WRITE ? VM_WRITE : 0) |
+			(perm & IOMMU_FAULT_PERM_EXEC ? VM_EXEC : 0),
+		.flags =
+			FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
+			FAULT_FLAG_INTERRUPTIBLE |
+			(perm & IOMMU_FAULT_PERM_WRITE ? FAULT_FLAG_WRITE : 0) |
+			(perm & IOMMU_FAULT_PERM_EXEC ?
+				FAULT_FLAG_INSTRUCTION : 0) |
+			(perm & IOMMU_FAULT_PERM_PRIV ? 0 : FAULT_FLAG_USER),
+	};
 }
 
 static bool iopf_may_access(const struct iopf_access *access,

@@ -57,13 +57,6 @@ static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
 	}
 }
 
-/* Answers that a worker keeps back are not to wait for its next fault. */
-void iopf_take_held(struct iopf_lane *lane, struct list_head *claimed)
-{
-	lockdep_assert_held(&lane->idev->lock);
-	list_splice_tail_init(&lane->claimed, claimed);
-}
-
 /* All groups of a lane that goes away, with the same answer. */
 static void iopf_claim_lane(struct iopf_lane *lane, int code,
 			    struct list_head *claimed)

@@ -153,7 +153,6 @@ void iopf_watch_stop(struct iopf_dev *idev);
 /* flush.c */
 void iopf_claim_partial(struct iopf_lane *lane, int code,
 			struct list_head *claimed);
-void iopf_take_held(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_early(struct iopf_grp *grp, int code,
 		      struct list_head *claimed);

@@ -223,6 +223,14 @@ static inline void iopf_lane_offer(struct iopf_lane *lane)
 	}
 }
 
+/* The responses that workers have deferred are the caller's to send, by iopf_send(). */
+static inline void iopf_take_held(struct iopf_lane *lane,
+				  struct list_head *claimed)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	list_splice_tail_init(&lane->claimed, claimed);
+}
+
 struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,
 				   struct iopf_grp *grp);
 void iopf_lanes_destroy(struct iopf_dev *idev);

@@ -47,10 +47,10 @@ static u64 iopf_poll_ns(void)
 	return (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
 }
 
-/* May a worker that runs since @begun, local_clock(), look for more? */
+/* May a worker that looks for more since @begun, local_clock() or 0 for now, go on? */
 bool iopf_poll_has_time(u64 begun)
 {
-	return local_clock() - begun <=
+	return !begun || local_clock() - begun <=
 	       max_t(u64, IOPF_POLL_TIME, IOPF_POLL_LOOKS * iopf_poll_ns());
 }
 

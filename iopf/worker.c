@@ -45,8 +45,10 @@
  * @groups: groups handled in this turn
  * @pages: pages that they had, and pages faulted in ahead
  * @total: groups handled since the work item began, or since it has polled
- * @since: local_clock() when the turn began, or when its cost was counted last
+ * @since: local_clock() when the cost of groups began to be counted, or was counted
+ *	last; 0 while it does not matter
  * @uncounted: pages handled since then
+ * @polls: local_clock() when the work item first looked for a next group, or 0
  */
 struct iopf_turn {
 	struct iopf_mm imm;
@@ -56,6 +58,7 @@ struct iopf_turn {
 	unsigned int total;
 	u64 since;
 	unsigned int uncounted;
+	u64 polls;
 };
 
 static unsigned long iopf_worker_until(void)
@@ -107,10 +110,27 @@ void iopf_worker_queue(struct iopf_worker *worker)
 }
 
 /*
- * What the groups that @worker has handled have cost, for the average of its lane.
- * Looking at the clock costs something, too: after the first group of a turn, the
- * second, the fourth and so on. Those that take long may have slept: there it is the CPU
- * time that counts.
+ * Count from here on what groups cost, if somebody will want to know: where others wait
+ * behind, or where they took long before. A device with one group at a time would wait
+ * for the looks at the clock.
+ */
+static void iopf_turn_start_clock(struct iopf_turn *turn,
+				  struct iopf_worker *worker)
+{
+	const struct iopf_lane *lane = worker->lane;
+
+	if (turn->since ||
+	    (!lane->nr_queued && lane->page_ns < IOPF_LONG_PAGE_NS))
+		return;
+	turn->since = local_clock();
+	turn->uncounted = 0;
+	worker->runtime = current->se.sum_exec_runtime;
+}
+
+/*
+ * What the groups that @worker has handled have cost, for the average of its lane. Not
+ * after each of them: after the first group of a turn, the second, the fourth and so
+ * on. Those that take long may have slept: there it is the CPU time that counts.
  */
 static void iopf_worker_count_cost(struct iopf_worker *worker,
 				   struct iopf_turn *turn)
@@ -145,7 +165,8 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	worker->grp = NULL;
 	lane->idev->stats.prefaulted += grp->prefaulted;
 	/* iopf_worker_stop() cannot mean this thread any more. */
-	clear_notify_signal();
+	if (unlikely(worker->stopped))
+		clear_notify_signal();
 	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
 		return false;
 	/* The lane's reference; the library's is still there. */
@@ -241,11 +262,12 @@ static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
 					 struct list_head *claimed)
 {
-	struct iopf_grp *grp;
+	struct iopf_grp *grp = NULL;
 
 	if (worker->lane) {
-		grp = iopf_turn_is_over(worker, turn) ?
-		      NULL : iopf_worker_take(worker);
+		if (!list_empty(&worker->lane->queue) &&
+		    !iopf_turn_is_over(worker, turn))
+			grp = iopf_worker_take(worker);
 		if (grp)
 			return grp;
 		iopf_worker_leave_lane(worker, claimed);
@@ -255,8 +277,7 @@ static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
 	while (iopf_worker_enter_lane(worker)) {
 		turn->groups = 0;
 		turn->pages = 0;
-		turn->since = local_clock();
-		turn->uncounted = 0;
+		turn->since = 0;
 		grp = iopf_worker_take(worker);
 		if (grp)
 			return grp;
@@ -265,38 +286,60 @@ static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
 	return NULL;
 }
 
-/*
- * End the group that @worker has handled, if there is one, and take the next. Responses
- * leave at the end of a turn, and when there are many.
- */
-static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
-					 struct iopf_turn *turn)
+/* @worker was queued, or has @polled, and now runs. */
+static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 {
 	struct iopf_dev *idev = worker->idev;
-	struct iopf_grp *old = worker->grp;
+
+	lockdep_assert_held(&idev->lock);
+	idev->nr_waiting--;
+	idev->nr_workers++;
+	if (worker->far && !polled)
+		idev->nr_far--;
+	worker->task = current;
+	if (polled)
+		iopf_poll_done(idev);
+}
+
+/* The group that @worker has handled ends. Returns it if the caller has to drop it. */
+static struct iopf_grp *iopf_worker_finish(struct iopf_worker *worker,
+					   struct iopf_turn *turn)
+{
+	struct iopf_grp *grp = worker->grp;
+
+	lockdep_assert_held(&worker->idev->lock);
+	if (unlikely(worker->asleep))
+		iopf_worker_woke(worker);
+	/* What it has slept does not count. */
+	if (unlikely(worker->slept))
+		turn->until = iopf_worker_until();
+	worker->slept = false;
+	turn->groups++;
+	turn->total++;
+	turn->uncounted += grp->pub.fault_count;
+	if (turn->since && is_power_of_2(turn->groups))
+		iopf_worker_count_cost(worker, turn);
+	turn->pages += grp->pub.fault_count + grp->prefaulted;
+	return iopf_worker_claim(worker) ? NULL : grp;
+}
+
+/*
+ * Take the next group for @worker, without the lock from here on. Responses leave at
+ * the end of a turn, and when there are many. @old is to be dropped, or NULL.
+ */
+static struct iopf_grp *iopf_worker_next(struct iopf_worker *worker,
+					 struct iopf_turn *turn,
+					 struct iopf_grp *old)
+	__releases(&worker->idev->lock)
+{
+	struct iopf_dev *idev = worker->idev;
 	struct iopf_worker *next;
 	struct iopf_grp *grp;
 	LIST_HEAD(claimed);
 
-	spin_lock(&idev->lock);
-	if (old) {
-		if (unlikely(worker->asleep))
-			iopf_worker_woke(worker);
-		/* What it has slept does not count. */
-		if (unlikely(worker->slept))
-			turn->until = iopf_worker_until();
-		worker->slept = false;
-		turn->groups++;
-		turn->total++;
-		turn->uncounted += old->pub.fault_count;
-		if (is_power_of_2(turn->groups))
-			iopf_worker_count_cost(worker, turn);
-		turn->pages += old->pub.fault_count + old->prefaulted;
-		if (iopf_worker_claim(worker))
-			old = NULL;
-	}
 	grp = iopf_worker_find(worker, turn, &claimed);
 	if (grp) {
+		iopf_turn_start_clock(turn, worker);
 		iopf_lane_offer(worker->lane);
 		/* The look has left out a lane that was starved until now. */
 		if (unlikely(list_empty(&worker->lane->busy_node)) ||
@@ -308,7 +351,7 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 
 	if (next)
 		iopf_worker_queue(next);
-	if (old)
+	if (unlikely(old))
 		iopf_grp_put(old);
 	if (!list_empty(&claimed)) {
 		iopf_mm_unlock(&turn->imm);
@@ -317,20 +360,26 @@ static struct iopf_grp *iopf_worker_step(struct iopf_worker *worker,
 	return grp;
 }
 
-/* @worker was queued, or has @polled, and now runs. */
-static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
+static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
+			    bool polled)
 {
 	struct iopf_dev *idev = worker->idev;
+	struct iopf_grp *old = NULL;
+	struct iopf_grp *grp;
 
+	turn->total = 0;
 	spin_lock(&idev->lock);
-	idev->nr_waiting--;
-	idev->nr_workers++;
-	if (worker->far && !polled)
-		idev->nr_far--;
-	worker->task = current;
-	if (polled)
-		iopf_poll_done(idev);
-	spin_unlock(&idev->lock);
+	iopf_worker_begin(worker, polled);
+	while ((grp = iopf_worker_next(worker, turn, old))) {
+		if (iopf_mm_enter(&turn->imm, grp->mm))
+			worker->code = iopf_fault_group(&turn->imm, worker);
+		else
+			worker->code = IOMMU_PAGE_RESP_INVALID;
+		cond_resched();
+		spin_lock(&idev->lock);
+		old = iopf_worker_finish(worker, turn);
+	}
+	iopf_mm_leave(&turn->imm);
 }
 
 /*
@@ -339,7 +388,7 @@ static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
  * which shows in a single group at a time, and nobody else works for it.
  */
 static bool iopf_worker_end(struct iopf_worker *worker,
-			    const struct iopf_turn *turn, u64 begun)
+			    const struct iopf_turn *turn)
 {
 	struct iopf_dev *idev = worker->idev;
 	struct iopf_worker *next;
@@ -348,7 +397,7 @@ static bool iopf_worker_end(struct iopf_worker *worker,
 	spin_lock(&idev->lock);
 	idev->nr_workers--;
 	poll = turn->total == 1 && !idev->nr_ready && !iopf_nr_active(idev) &&
-	       !idev->dead && iopf_poll_has_time(begun) &&
+	       !idev->dead && iopf_poll_has_time(turn->polls) &&
 	       iopf_poll_wanted(idev);
 	if (poll)
 		idev->nr_waiting++;
@@ -360,38 +409,23 @@ static bool iopf_worker_end(struct iopf_worker *worker,
 	return poll;
 }
 
-static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn)
-{
-	struct iopf_grp *grp;
-
-	turn->total = 0;
-	while ((grp = iopf_worker_step(worker, turn))) {
-		if (iopf_mm_enter(&turn->imm, grp->mm))
-			worker->code = iopf_fault_group(&turn->imm, worker);
-		else
-			worker->code = IOMMU_PAGE_RESP_INVALID;
-		cond_resched();
-	}
-	iopf_mm_leave(&turn->imm);
-}
-
 static void iopf_worker_fn(struct work_struct *work)
 {
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
 	struct iopf_turn turn = { .until = iopf_worker_until() };
 	struct iopf_dev *idev = worker->idev;
-	u64 begun = local_clock();
 	bool polled = false;
 
-	worker->runtime = current->se.sum_exec_runtime;
-	do {
-		iopf_worker_begin(worker, polled);
-		iopf_worker_run(worker, &turn);
-		polled = iopf_worker_end(worker, &turn, begun);
-		if (polled)
-			iopf_poll(idev);
-	} while (polled);
+	for (;;) {
+		iopf_worker_run(worker, &turn, polled);
+		polled = iopf_worker_end(worker, &turn);
+		if (!polled)
+			break;
+		if (!turn.polls)
+			turn.polls = local_clock();
+		iopf_poll(idev);
+	}
 	/* From here on another device may use it, and queue it again. */
 	iopf_pool_put(worker);
 	iopf_dev_put(idev);
