@@ -41,6 +41,7 @@
  * @nr_users: groups, workers and answers on their way
  * @nr_queued: length of @queue
  * @queued_pages: requests of the groups in @queue
+ * @nr_deferred: length of @claimed
  * @nr_following: queued groups that wait for a worker asleep for one of their pages,
  *	and are not in @queue
  * @nr_workers: length of @workers
@@ -85,6 +86,7 @@ struct iopf_lane {
 	unsigned int nr_users;
 	unsigned int nr_queued;
 	unsigned int queued_pages;
+	unsigned int nr_deferred;
 	unsigned int nr_following;
 	unsigned int nr_workers;
 	unsigned int nr_asleep;
@@ -186,6 +188,7 @@ static inline void iopf_lane_unqueue(struct iopf_grp *grp)
 	lockdep_assert_held(&lane->idev->lock);
 	list_del_init(&grp->pub.node);
 	lane->queued_pages -= grp->pub.fault_count;
+	lane->idev->nr_queued--;
 	if (!--lane->nr_queued)
 		iopf_lane_withdraw(lane);
 }
@@ -229,6 +232,8 @@ static inline void iopf_take_held(struct iopf_lane *lane,
 {
 	lockdep_assert_held(&lane->idev->lock);
 	list_splice_tail_init(&lane->claimed, claimed);
+	lane->idev->nr_deferred -= lane->nr_deferred;
+	lane->nr_deferred = 0;
 }
 
 struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,

@@ -9,7 +9,9 @@
  * nobody has begun, or deferred responses, they are looked at every two milliseconds.
  *
  * The timer interrupts any CPU, and the look runs on the workqueue of the timeouts. It
- * allocates nothing and never faults.
+ * allocates nothing and never faults. A look takes a thread and a CPU's time that the
+ * device's worker may need, so it has to be worth it: the timer ticks twice as often,
+ * and something has to wait in two ticks in a row.
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
@@ -19,7 +21,13 @@
 #include "compat.h"
 #include "iopf.h"
 
-#define IOPF_LOOK_NS		(2 * NSEC_PER_MSEC)
+#define IOPF_TICK_NS		NSEC_PER_MSEC
+/* Ticks in a row in which something waits, until it is looked at. */
+#define IOPF_WAITING_TICKS	2
+/* Ticks in a row in which nothing waits, until the timer stops. */
+#define IOPF_QUIET_TICKS	8
+/* Until the next look where a burst of faults goes to sleep. */
+#define IOPF_BURST_NS		(250 * NSEC_PER_USEC)
 
 /* CPUs that unbound workers may use. */
 static unsigned int iopf_nr_usable_cpus(void)
@@ -35,18 +43,46 @@ static unsigned int iopf_nr_usable_cpus(void)
 	return nr;
 }
 
+/*
+ * The timer ticks, and does not have the lock: is @idev to be looked at? What waits now
+ * and what has waited in the last tick may be two groups, but a group that has waited
+ * since then is not overlooked. The look also ends what it has begun, and is quick to
+ * where workers have come back.
+ */
+static bool iopf_look_is_due(struct iopf_dev *idev)
+{
+	if (READ_ONCE(idev->nr_queued) || READ_ONCE(idev->nr_deferred)) {
+		idev->ticks_quiet = 0;
+		idev->ticks_waiting++;
+	} else {
+		idev->ticks_waiting = 0;
+		idev->ticks_quiet++;
+	}
+	return idev->ticks_waiting >= IOPF_WAITING_TICKS ||
+	       idev->ticks_quiet >= IOPF_QUIET_TICKS ||
+	       READ_ONCE(idev->room) || READ_ONCE(idev->dead);
+}
+
 static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
 {
 	struct iopf_dev *idev = container_of(timer, struct iopf_dev,
 					     look_timer);
 
-	queue_work(iopf_watch_wq, &idev->look);
-	return HRTIMER_NORESTART;
+	if (iopf_look_is_due(idev)) {
+		queue_work(iopf_watch_wq, &idev->look);
+		return HRTIMER_NORESTART;
+	}
+	hrtimer_forward_now(timer, ns_to_ktime(IOPF_TICK_NS));
+	return HRTIMER_RESTART;
 }
 
-static void iopf_look_start(struct iopf_dev *idev)
+/* In a burst @idev is looked at after one tick, and a short one. */
+static void iopf_look_start(struct iopf_dev *idev, bool burst)
 {
-	hrtimer_start(&idev->look_timer, ns_to_ktime(IOPF_LOOK_NS),
+	idev->ticks_waiting = burst ? IOPF_WAITING_TICKS - 1 : 0;
+	idev->ticks_quiet = 0;
+	hrtimer_start(&idev->look_timer,
+		      ns_to_ktime(burst ? IOPF_BURST_NS : IOPF_TICK_NS),
 		      HRTIMER_MODE_REL_HARD);
 }
 
@@ -60,7 +96,7 @@ void iopf_look_soon(struct iopf_dev *idev)
 	/* What was begun before the first look does not count as stalled. */
 	idev->looked = idev->taken - 1;
 	refcount_inc(&idev->pub.users);
-	iopf_look_start(idev);
+	iopf_look_start(idev, false);
 }
 
 /* Room has come back: all lanes that were refused may try again. */
@@ -165,7 +201,7 @@ static void iopf_look_fn(struct work_struct *work)
 	iopf_look_for_workers(idev, &workers);
 	again = !list_empty(&idev->busy);
 	if (again) {
-		iopf_look_start(idev);
+		iopf_look_start(idev, idev->nr_eager);
 	} else {
 		idev->looking = false;
 		idev->nr_eager = 0;

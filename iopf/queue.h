@@ -132,6 +132,9 @@ struct iopf_q {
  * @pri_limits: @limits have been compared with what PRI grants
  * @seq: number of the youngest complete group; another device, or the same one
  *	after it was removed, has other numbers
+ * @nr_queued: groups in the queues of all lanes; readable without the lock where a guess
+ *	is enough
+ * @nr_deferred: responses that workers have deferred; readable like @nr_queued
  * @nr_ready: length of @ready
  * @nr_workers: workers that run
  * @nr_waiting: workers that are queued and have not begun, or poll for a group
@@ -143,7 +146,10 @@ struct iopf_q {
  * @looked: what @taken was at the last look
  * @poll_pause: how many looks for a next group to leave out when the next one is in vain
  * @poll_skip: how many are yet to be left out
- * @look_timer: time for @look
+ * @look_timer: finds out whether it is time for @look
+ * @ticks_waiting: in how many of its ticks, up to the last, something was queued or
+ *	deferred; the timer's own while it runs
+ * @ticks_quiet: the same for nothing
  * @look: sees to it that queued groups are begun
  * @looking: @look_timer or @look is on its way
  * @room: workers have come back since @starved lanes were refused
@@ -188,6 +194,8 @@ struct iopf_dev {
 	struct iopf_limits limits;
 	bool pri_limits;
 	u64 seq;
+	unsigned int nr_queued;
+	unsigned int nr_deferred;
 	unsigned int nr_ready;
 	unsigned int nr_workers;
 	unsigned int nr_waiting;
@@ -200,6 +208,8 @@ struct iopf_dev {
 	u8 poll_pause;
 	u8 poll_skip;
 	struct hrtimer look_timer;
+	u8 ticks_waiting;
+	u8 ticks_quiet;
 	struct work_struct look;
 	bool looking;
 	bool room;

@@ -169,6 +169,8 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 		clear_notify_signal();
 	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
 		return false;
+	lane->nr_deferred++;
+	lane->idev->nr_deferred++;
 	/* The lane's reference; the library's is still there. */
 	refcount_dec(&grp->users);
 	return true;

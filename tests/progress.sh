@@ -106,7 +106,7 @@ run_once()
 	[ $(($1 % 2)) = 1 ] || order="upstream iopf"
 	for entry in "${guests[@]}"; do
 		IFS=: read -r cpus more names <<<"$entry"
-		# shellcheck disable=SC2086
+		# shellcheck disable=SC2046,SC2086
 		names=$(rounds $(wanted $names))
 		for impl in $order; do
 			# shellcheck disable=SC2086

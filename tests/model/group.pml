@@ -1085,7 +1085,8 @@ quit:	skip
 	 (!lane_ready && !lane_awake) || (starts_worker && more_helps))
 
 /*
- * Every two milliseconds, as long as there is a reason.
+ * Every two milliseconds, as long as there is a reason. That the timer finds out without
+ * the lock whether there is one makes it later, and no more: here it may come any time.
  *
  * Stands for: iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
  *	iopf_look_at_lanes iopf_look_for_workers
