@@ -188,7 +188,7 @@ static inline void iopf_lane_unqueue(struct iopf_grp *grp)
 	lockdep_assert_held(&lane->idev->lock);
 	list_del_init(&grp->pub.node);
 	lane->queued_pages -= grp->pub.fault_count;
-	lane->idev->nr_queued--;
+	WRITE_ONCE(lane->idev->nr_queued, lane->idev->nr_queued - 1);
 	if (!--lane->nr_queued)
 		iopf_lane_withdraw(lane);
 }
@@ -230,9 +230,11 @@ static inline void iopf_lane_offer(struct iopf_lane *lane)
 static inline void iopf_take_held(struct iopf_lane *lane,
 				  struct list_head *claimed)
 {
-	lockdep_assert_held(&lane->idev->lock);
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
 	list_splice_tail_init(&lane->claimed, claimed);
-	lane->idev->nr_deferred -= lane->nr_deferred;
+	WRITE_ONCE(idev->nr_deferred, idev->nr_deferred - lane->nr_deferred);
 	lane->nr_deferred = 0;
 }
 

@@ -46,8 +46,9 @@ static unsigned int iopf_nr_usable_cpus(void)
 /*
  * The timer ticks, and does not have the lock: is @idev to be looked at? What waits now
  * and what has waited in the last tick may be two groups, but a group that has waited
- * since then is not overlooked. The look also ends what it has begun, and is quick to
- * where workers have come back.
+ * since then is not overlooked. In a burst each tick counts, so that what lanes may have
+ * for it ends with it. The look also ends the ticks, and is quick where workers have
+ * come back.
  */
 static bool iopf_look_is_due(struct iopf_dev *idev)
 {
@@ -60,7 +61,8 @@ static bool iopf_look_is_due(struct iopf_dev *idev)
 	}
 	return idev->ticks_waiting >= IOPF_WAITING_TICKS ||
 	       idev->ticks_quiet >= IOPF_QUIET_TICKS ||
-	       READ_ONCE(idev->room) || READ_ONCE(idev->dead);
+	       READ_ONCE(idev->nr_eager) || READ_ONCE(idev->room) ||
+	       READ_ONCE(idev->dead);
 }
 
 static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
@@ -76,13 +78,13 @@ static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* In a burst @idev is looked at after one tick, and a short one. */
-static void iopf_look_start(struct iopf_dev *idev, bool burst)
+/* In a burst, where @idev->nr_eager is not 0, the tick is short. */
+static void iopf_look_start(struct iopf_dev *idev)
 {
-	idev->ticks_waiting = burst ? IOPF_WAITING_TICKS - 1 : 0;
+	idev->ticks_waiting = 0;
 	idev->ticks_quiet = 0;
 	hrtimer_start(&idev->look_timer,
-		      ns_to_ktime(burst ? IOPF_BURST_NS : IOPF_TICK_NS),
+		      ns_to_ktime(idev->nr_eager ? IOPF_BURST_NS : IOPF_TICK_NS),
 		      HRTIMER_MODE_REL_HARD);
 }
 
@@ -96,7 +98,7 @@ void iopf_look_soon(struct iopf_dev *idev)
 	/* What was begun before the first look does not count as stalled. */
 	idev->looked = idev->taken - 1;
 	refcount_inc(&idev->pub.users);
-	iopf_look_start(idev, false);
+	iopf_look_start(idev);
 }
 
 /* Room has come back: all lanes that were refused may try again. */
@@ -201,7 +203,7 @@ static void iopf_look_fn(struct work_struct *work)
 	iopf_look_for_workers(idev, &workers);
 	again = !list_empty(&idev->busy);
 	if (again) {
-		iopf_look_start(idev, idev->nr_eager);
+		iopf_look_start(idev);
 	} else {
 		idev->looking = false;
 		idev->nr_eager = 0;

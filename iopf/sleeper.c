@@ -86,7 +86,7 @@ static void iopf_release_followers(struct iopf_worker *worker)
 		grp->worker = NULL;
 		lane->nr_following--;
 		lane->nr_queued++;
-		lane->idev->nr_queued++;
+		WRITE_ONCE(lane->idev->nr_queued, lane->idev->nr_queued + 1);
 		lane->queued_pages += grp->pub.fault_count;
 	}
 	list_splice_init(&worker->followers, &lane->queue);

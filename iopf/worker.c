@@ -111,8 +111,8 @@ void iopf_worker_queue(struct iopf_worker *worker)
 
 /*
  * Count from here on what groups cost, if somebody will want to know: where others wait
- * behind, or where they took long before. A device with one group at a time would wait
- * for the looks at the clock.
+ * behind or in other lanes, or where they took long before. A device with one group at a
+ * time would wait for the looks at the clock.
  */
 static void iopf_turn_start_clock(struct iopf_turn *turn,
 				  struct iopf_worker *worker)
@@ -120,7 +120,8 @@ static void iopf_turn_start_clock(struct iopf_turn *turn,
 	const struct iopf_lane *lane = worker->lane;
 
 	if (turn->since ||
-	    (!lane->nr_queued && lane->page_ns < IOPF_LONG_PAGE_NS))
+	    (!lane->nr_queued && list_empty(&lane->idev->ready) &&
+	     lane->page_ns < IOPF_LONG_PAGE_NS))
 		return;
 	turn->since = local_clock();
 	turn->uncounted = 0;
@@ -170,7 +171,7 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
 		return false;
 	lane->nr_deferred++;
-	lane->idev->nr_deferred++;
+	WRITE_ONCE(lane->idev->nr_deferred, lane->idev->nr_deferred + 1);
 	/* The lane's reference; the library's is still there. */
 	refcount_dec(&grp->users);
 	return true;
