@@ -22,6 +22,13 @@
 #include "iopf.h"
 
 /*
+ * A device waits, and a worker does alone what would be a thread for each group, each of
+ * them with a share of the CPU. Beside programs that want all of it, the share of one
+ * thread is too little.
+ */
+#define IOPF_WORKER_NICE	(-10)
+
+/*
  * The number of unbound workers that the smallest node with a CPU is left with. CPUs may
  * come and go after this: the look notices workers that are not begun, see look.c.
  */
@@ -55,6 +62,7 @@ static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
 	if (!attrs)
 		return NULL;
 	attrs->affn_scope = scope;
+	attrs->nice = IOPF_WORKER_NICE;
 	wq = alloc_workqueue(fmt, WQ_UNBOUND, WQ_MAX_ACTIVE, name);
 	if (wq && apply_workqueue_attrs(wq, attrs)) {
 		destroy_workqueue(wq);
