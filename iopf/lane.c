@@ -134,9 +134,7 @@ struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 	lockdep_assert_held(&idev->lock);
 	list_add_tail(&grp->pub.node, &lane->queue);
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
-	lane->nr_queued++;
-	WRITE_ONCE(idev->nr_queued, idev->nr_queued + 1);
-	lane->queued_pages += grp->pub.fault_count;
+	iopf_lane_count_queued(grp);
 	iopf_look_at(lane);
 	iopf_lane_note_asleep(lane);
 	iopf_lane_offer(lane);

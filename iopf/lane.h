@@ -180,6 +180,18 @@ static inline void iopf_lane_starve(struct iopf_lane *lane)
 	lane->starved = true;
 }
 
+/* @grp is in its lane's queue now, put there by the caller. */
+static inline void iopf_lane_count_queued(struct iopf_grp *grp)
+{
+	struct iopf_lane *lane = grp->lane;
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
+	lane->nr_queued++;
+	lane->queued_pages += grp->pub.fault_count;
+	WRITE_ONCE(idev->nr_queued, idev->nr_queued + 1);
+}
+
 /* @grp, in its lane's queue, is not to be handled by the next worker any more. */
 static inline void iopf_lane_unqueue(struct iopf_grp *grp)
 {

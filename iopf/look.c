@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "iopf.h"
 
+/* From tick to tick of the timer. */
 #define IOPF_TICK_NS		NSEC_PER_MSEC
 /* Ticks in a row in which something waits, until it is looked at. */
 #define IOPF_WAITING_TICKS	2
@@ -50,7 +51,7 @@ static unsigned int iopf_nr_usable_cpus(void)
  * for it ends with it. The look also ends the ticks, and is quick where workers have
  * come back.
  */
-static bool iopf_look_is_due(struct iopf_dev *idev)
+static bool iopf_look_tick(struct iopf_dev *idev)
 {
 	if (READ_ONCE(idev->nr_queued) || READ_ONCE(idev->nr_deferred)) {
 		idev->ticks_quiet = 0;
@@ -70,7 +71,7 @@ static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
 	struct iopf_dev *idev = container_of(timer, struct iopf_dev,
 					     look_timer);
 
-	if (iopf_look_is_due(idev)) {
+	if (iopf_look_tick(idev)) {
 		queue_work(iopf_watch_wq, &idev->look);
 		return HRTIMER_NORESTART;
 	}

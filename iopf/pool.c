@@ -22,9 +22,9 @@
 #include "iopf.h"
 
 /*
- * A device waits, and a worker does alone what would be a thread for each group, each of
- * them with a share of the CPU. Beside programs that want all of it, the share of one
- * thread is too little.
+ * A queue with a thread for each group has as many shares of a CPU as it has groups. A
+ * worker does alone what these threads would do, and beside programs that want the CPU
+ * the share of one thread is too small.
  */
 #define IOPF_WORKER_NICE	(-10)
 

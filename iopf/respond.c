@@ -200,11 +200,6 @@ static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 	unsigned int count = 0;
 	struct iopf_grp *grp;
 
-	/* A device that waits for each response gets them one by one. */
-	if (list_is_singular(claimed)) {
-		list_splice_init(claimed, batch);
-		return idev;
-	}
 	list_for_each_entry(grp, claimed, pub.pending_node) {
 		if (iopf_grp_dev(grp) != idev || count++ == IOPF_MAX_RESPONSES)
 			break;

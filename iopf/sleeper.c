@@ -85,9 +85,7 @@ static void iopf_release_followers(struct iopf_worker *worker)
 	list_for_each_entry(grp, &worker->followers, pub.node) {
 		grp->worker = NULL;
 		lane->nr_following--;
-		lane->nr_queued++;
-		WRITE_ONCE(lane->idev->nr_queued, lane->idev->nr_queued + 1);
-		lane->queued_pages += grp->pub.fault_count;
+		iopf_lane_count_queued(grp);
 	}
 	list_splice_init(&worker->followers, &lane->queue);
 	iopf_look_at(lane);
