@@ -859,8 +859,8 @@ inline tell()
  * A worker and its thread. Its time may be over after any group, and it may send what
  * it has deferred after any group.
  *
- * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_step
- *	iopf_worker_claim iopf_worker_find iopf_worker_end iopf_mm_enter
+ * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_next
+ *	iopf_worker_finish iopf_worker_claim iopf_worker_find iopf_worker_end iopf_mm_enter
  *	iopf_fault_group iopf_fault_page iopf_worker_leave_page iopf_mm_leave
  *	iopf_pool_put
  */
@@ -1088,7 +1088,7 @@ quit:	skip
  * Every two milliseconds, as long as there is a reason. That the timer finds out without
  * the lock whether there is one makes it later, and no more: here it may come any time.
  *
- * Stands for: iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
+ * Stands for: iopf_look_time iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
  *	iopf_look_at_lanes iopf_look_for_workers
  */
 proctype look()
