@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
-# sparse and W=1, kernel-doc, shellcheck. Any finding fails. Logs of each run are kept
-# in the cache's log/check.
+# sparse and W=1, kernel-doc, shellcheck, and names that the model has of the library's
+# functions. Any finding fails. Logs of each run are kept in the cache's log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/runs.sh"
@@ -124,11 +124,17 @@ shell_check()
 		xargs shellcheck -s bash -x -P SCRIPTDIR -e SC2016,SC2317
 }
 
+# The model's own run tells, too, but takes minutes.
+names_of_model()
+{
+	"$TOP/tests/model/names.sh" >/dev/null
+}
+
 need_packages gcc make perl sparse shellcheck
 LOGS=$(run_folder log/check)
 
 echo "TAP version 13"
-echo "1..7"
+echo "1..8"
 # No sparse of Debian's understands 7.3: it stumbles over every module_param().
 use 6.12 debug
 check "6.12: sparse and W=1 on the library" warnings_of_library C=2
@@ -139,4 +145,5 @@ check "7.3: W=1 on the modules" warnings_of_modules
 check "checkpatch --strict" checkpatch
 check "kernel-doc" kernel_doc
 check "shellcheck" shell_check
+check "the model's functions are there" names_of_model
 exit $failed

@@ -72,23 +72,13 @@ mutant()
 	fi
 }
 
-# What the model stands for has to be there, and most of the library has to be in
-# the model.
+# What the model stands for has to be there.
 functions()
 {
-	local name
-
-	sed -n '/Stands for:/,/\*\/\|^ \*$/p' "$MODEL" | grep -oE '\b(iopf|iommu)_[a-z_]+' |
-		sort -u >"$dir/functions"
-	: >"$dir/log"
-	while read -r name; do
-		grep -qE "^([a-z].*[ *])?$name\(" "$TOP"/iopf/*.[ch] ||
-			echo "iopf/ has no $name()" >>"$dir/log"
-	done <"$dir/functions"
-	if [ -s "$dir/log" ] || [ ! -s "$dir/functions" ]; then
-		not_ok "the functions that it stands for" "$dir/log"
-	else
+	if "$TOP/tests/model/names.sh" >"$dir/functions" 2>"$dir/log"; then
 		ok "the $(wc -l <"$dir/functions") functions that it stands for are there"
+	else
+		not_ok "the functions that it stands for" "$dir/log"
 	fi
 }
 
