@@ -168,6 +168,7 @@ static void iopf_watch_fn(struct work_struct *work)
 	unsigned long timeout = iopf_timeout(idev);
 	struct iopf_lane *lane;
 	unsigned long index;
+	unsigned int nr = 0;
 	LIST_HEAD(claimed);
 	LIST_HEAD(held);
 	bool again;
@@ -178,8 +179,11 @@ static void iopf_watch_fn(struct work_struct *work)
 		iopf_claim_overdue(&lane->pending, timeout, &claimed);
 		iopf_claim_overdue(&lane->delivered, domain_timeout, &claimed);
 		iopf_claim_overdue(&lane->partial, timeout, &claimed);
+		iopf_lane_age(lane);
+		iopf_lanes_pause(idev, &nr);
 	}
-	again = !idev->dead && idev->table.nr_groups;
+	again = !idev->dead &&
+		(idev->table.nr_groups || iopf_lanes_are_many(idev));
 	if (again)
 		iopf_schedule_watch(idev);
 	else

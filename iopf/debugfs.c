@@ -151,7 +151,9 @@ static void iopf_show_pasid(struct seq_file *file, bool valid, u32 pasid)
 		seq_putc(file, '-');
 }
 
-static void iopf_show_lane(struct seq_file *file, struct iopf_lane *lane)
+/* Not under iopf_dev.lock: @lane is a copy, whose lists are not to be followed. */
+static void iopf_show_lane(struct seq_file *file, const struct iopf_lane *lane,
+			   unsigned int partial, unsigned int pending)
 {
 	int i;
 
@@ -161,8 +163,7 @@ static void iopf_show_lane(struct seq_file *file, struct iopf_lane *lane)
 		   lane->answers[IOMMU_PAGE_RESP_SUCCESS],
 		   lane->answers[IOMMU_PAGE_RESP_INVALID],
 		   lane->answers[IOMMU_PAGE_RESP_FAILURE],
-		   iopf_length(&lane->partial),
-		   iopf_length(&lane->pending) + iopf_length(&lane->delivered),
+		   partial, pending,
 		   lane->nr_queued + lane->nr_following, lane->nr_workers);
 	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
 		seq_printf(file, " %u", lane->latency[i]);
@@ -172,13 +173,24 @@ static void iopf_show_lane(struct seq_file *file, struct iopf_lane *lane)
 static int iopf_pasids_show(struct seq_file *file, void *unused)
 {
 	struct iopf_dev *idev = file->private;
+	unsigned int partial;
+	unsigned int pending;
 	struct iopf_lane *lane;
+	struct iopf_lane copy;
 	unsigned long index;
 
 	seq_puts(file, "pasid requests groups success invalid failure partial pending queued workers latency_log2_us\n");
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane)
-		iopf_show_lane(file, lane);
+	xa_for_each(&idev->lanes, index, lane) {
+		copy = *lane;
+		partial = iopf_length(&lane->partial);
+		pending = iopf_length(&lane->pending) +
+			  iopf_length(&lane->delivered);
+		spin_unlock(&idev->lock);
+		iopf_show_lane(file, &copy, partial, pending);
+		cond_resched();
+		spin_lock(&idev->lock);
+	}
 	spin_unlock(&idev->lock);
 	return 0;
 }
@@ -218,6 +230,9 @@ static int iopf_groups_show(struct seq_file *file, void *unused)
 		iopf_show_groups(file, &lane->partial);
 		iopf_show_groups(file, &lane->pending);
 		iopf_show_groups(file, &lane->delivered);
+		spin_unlock(&idev->lock);
+		cond_resched();
+		spin_lock(&idev->lock);
 	}
 	spin_unlock(&idev->lock);
 	return 0;

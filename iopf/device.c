@@ -93,7 +93,7 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	INIT_LIST_HEAD(&idev->ending);
 	idev->seq = iopf_first_seq();
 	RCU_INIT_POINTER(idev->handler, iopf_handler_of(dev));
-	mutex_init(&idev->flush_lock);
+	INIT_LIST_HEAD(&idev->flushes);
 	init_waitqueue_head(&idev->flushed);
 	iopf_look_init(idev);
 	iopf_watch_init(idev);
@@ -108,13 +108,16 @@ static void iopf_dev_kill(struct iopf_dev *idev)
 {
 	struct iopf_lane *lane;
 	unsigned long index;
+	unsigned int nr = 0;
 
 	lockdep_assert_held(&iopf_handlers_lock);
 	spin_lock(&idev->lock);
 	/* Reporters that found the device before look at this under the lock. */
 	idev->dead = true;
-	xa_for_each(&idev->lanes, index, lane)
+	xa_for_each(&idev->lanes, index, lane) {
 		iopf_claim_all(lane, &idev->ending);
+		iopf_lanes_pause(idev, &nr);
+	}
 	RCU_INIT_POINTER(idev->handler, NULL);
 	spin_unlock(&idev->lock);
 }

@@ -73,77 +73,89 @@ void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed)
 	iopf_claim_lane(lane, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
-static bool iopf_lane_quiet(struct iopf_lane *lane, int phase)
+/* @grp has become the workers' to handle. */
+void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp)
 {
-	struct iopf_dev *idev = lane->idev;
-	bool quiet;
+	struct iopf_flush *flush;
 
-	spin_lock(&idev->lock);
-	quiet = !lane->answering[phase];
-	spin_unlock(&idev->lock);
-	return quiet;
+	lockdep_assert_held(&idev->lock);
+	/* It may be old: a registered handler has let it go on. */
+	list_for_each_entry(flush, &idev->flushes, node)
+		flush->nr_faulting += grp->seq <= flush->seq;
+}
+
+/* @grp, which was the workers' to handle, is claimed. */
+void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_flush *flush;
+
+	lockdep_assert_held(&idev->lock);
+	list_for_each_entry(flush, &idev->flushes, node)
+		if (grp->seq <= flush->seq && !--flush->nr_faulting)
+			wake_up_all(&idev->flushed);
+}
+
+/* The answer of @grp is out. */
+void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_flush *flush;
+
+	lockdep_assert_held(&idev->lock);
+	list_for_each_entry(flush, &idev->flushes, node)
+		if (grp->claim <= flush->claims &&
+		    (!flush->lane || flush->lane == grp->lane) &&
+		    !--flush->nr_answering)
+			wake_up_all(&idev->flushed);
 }
 
 /*
- * Wait until the answers that are on their way are out. Later ones count for the
- * other phase and cannot make this longer.
+ * Wait for the groups of @idev that are the workers' to handle now, but not for long.
+ * Returns the number of the youngest.
  */
-static void iopf_lane_wait_answers(struct iopf_lane *lane)
+static u64 iopf_wait_faulting(struct iopf_dev *idev)
 {
-	struct iopf_dev *idev = lane->idev;
-	int old;
+	struct iopf_flush flush = {};
 
-	/* The flush before has left the other phase without answers. */
-	mutex_lock(&idev->flush_lock);
 	spin_lock(&idev->lock);
-	old = lane->phase;
-	lane->phase = !old;
+	flush.seq = idev->seq;
+	flush.nr_faulting = idev->nr_faulting;
+	list_add_tail(&flush.node, &idev->flushes);
 	spin_unlock(&idev->lock);
-	wait_event(idev->flushed, iopf_lane_quiet(lane, old));
-	mutex_unlock(&idev->flush_lock);
+
+	wait_event_timeout(idev->flushed, !READ_ONCE(flush.nr_faulting),
+			   msecs_to_jiffies(IOPF_FLUSH_GRACE_MS));
+
+	spin_lock(&idev->lock);
+	list_del(&flush.node);
+	spin_unlock(&idev->lock);
+	return flush.seq;
 }
 
-/* The same for all lanes that have answers on their way now. */
+/*
+ * Wait until the answers that are on their way are out, of @lane, which the caller
+ * uses, or of all lanes.
+ */
+static void iopf_wait_answering(struct iopf_dev *idev, struct iopf_lane *lane)
+{
+	struct iopf_flush flush = { .lane = lane };
+
+	spin_lock(&idev->lock);
+	flush.claims = idev->claims;
+	flush.nr_answering = lane ? lane->nr_answering : idev->nr_answering;
+	list_add_tail(&flush.node, &idev->flushes);
+	spin_unlock(&idev->lock);
+
+	wait_event(idev->flushed, !READ_ONCE(flush.nr_answering));
+
+	spin_lock(&idev->lock);
+	list_del(&flush.node);
+	spin_unlock(&idev->lock);
+}
+
+/* The answers that are on their way are out. */
 void iopf_wait_answers(struct iopf_dev *idev)
 {
-	struct iopf_lane *lane;
-	unsigned long index;
-
-	spin_lock(&idev->lock);
-	idev->nr_flushing++;
-	xa_for_each(&idev->lanes, index, lane) {
-		if (!lane->answering[0] && !lane->answering[1])
-			continue;
-		iopf_lane_use(lane);
-		spin_unlock(&idev->lock);
-		iopf_lane_wait_answers(lane);
-		spin_lock(&idev->lock);
-		iopf_lane_unuse(lane);
-	}
-	idev->nr_flushing--;
-	spin_unlock(&idev->lock);
-}
-
-static bool iopf_handled_up_to(struct iopf_dev *idev, u64 seq)
-{
-	struct iopf_lane *lane;
-	struct iopf_grp *grp;
-	unsigned long index;
-	bool handled = true;
-
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		list_for_each_entry(grp, &lane->pending, pub.pending_node) {
-			if (grp->seq > seq)
-				break;
-			if (iopf_grp_is_faulting(grp)) {
-				handled = false;
-				break;
-			}
-		}
-	}
-	spin_unlock(&idev->lock);
-	return handled;
+	iopf_wait_answering(idev, NULL);
 }
 
 /**
@@ -169,22 +181,16 @@ int iopf_queue_flush_dev(struct device *dev)
 	struct iopf_dev *idev = iopf_dev_get(dev);
 	struct iopf_lane *lane;
 	unsigned long index;
+	unsigned int nr = 0;
 	LIST_HEAD(claimed);
 	u64 seq;
 
 	if (WARN_ON_ONCE(!idev))
 		return -ENODEV;
 
-	spin_lock(&idev->lock);
-	idev->nr_flushing++;
-	seq = idev->seq;
-	spin_unlock(&idev->lock);
-
-	wait_event_timeout(idev->flushed, iopf_handled_up_to(idev, seq),
-			   msecs_to_jiffies(IOPF_FLUSH_GRACE_MS));
+	seq = iopf_wait_faulting(idev);
 
 	spin_lock(&idev->lock);
-	idev->nr_flushing--;
 	xa_for_each(&idev->lanes, index, lane) {
 		iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS,
 				    &claimed);
@@ -192,6 +198,7 @@ int iopf_queue_flush_dev(struct device *dev)
 		iopf_take_held(lane, &claimed);
 		/* One of them goes away. */
 		lane->mm = NULL;
+		iopf_lanes_pause(idev, &nr);
 	}
 	spin_unlock(&idev->lock);
 
@@ -237,7 +244,6 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	lane = iopf_lane_find(idev, &key);
 	if (lane) {
 		iopf_lane_use(lane);
-		idev->nr_flushing++;
 		iopf_claim_all(lane, &claimed);
 		iopf_lane_set_prefault(lane, -1);
 	}
@@ -245,9 +251,8 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 
 	if (lane) {
 		iopf_send(&claimed);
-		iopf_lane_wait_answers(lane);
+		iopf_wait_answering(idev, lane);
 		spin_lock(&idev->lock);
-		idev->nr_flushing--;
 		iopf_lane_unuse(lane);
 		spin_unlock(&idev->lock);
 	}
@@ -276,14 +281,17 @@ int iopf_queue_forget_dev(struct device *dev)
 	struct iopf_lane *lane;
 	struct iopf_grp *grp;
 	unsigned long index;
+	unsigned int nr = 0;
 	LIST_HEAD(claimed);
 
 	if (!idev)
 		return -ENODEV;
 
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane)
+	xa_for_each(&idev->lanes, index, lane) {
 		iopf_claim_lane(lane, IOPF_FORGET, &claimed);
+		iopf_lanes_pause(idev, &nr);
+	}
 	/* Answers that were kept back are among them. */
 	list_for_each_entry(grp, &claimed, pub.pending_node)
 		grp->code = IOPF_FORGET;
@@ -323,11 +331,14 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 		struct iopf_dev *idev = to_iopf_dev(param);
 		struct iopf_lane *lane;
 		unsigned long index;
+		unsigned int nr = 0;
 
 		spin_lock(&idev->lock);
-		xa_for_each(&idev->lanes, index, lane)
+		xa_for_each(&idev->lanes, index, lane) {
 			iopf_claim_partial(lane, IOMMU_PAGE_RESP_SUCCESS,
 					   &claimed);
+			iopf_lanes_pause(idev, &nr);
+		}
 		spin_unlock(&idev->lock);
 	}
 	mutex_unlock(&queue->lock);

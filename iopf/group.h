@@ -74,7 +74,7 @@ struct iopf_chunk {
  * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
  * @code: the answer, %IOPF_FORGET for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
- * @phase: the phase of its lane that it is answered in
+ * @claim: place in the order of claims; set when it is claimed
  * @by_pair: the registered handler that owns it answers by PASID and index, as it
  *	has not taken the cookie; guarded by iopf_dev.lock
  * @seq: place in the order of complete groups, 0 while it is not complete
@@ -100,9 +100,9 @@ struct iopf_grp {
 	bool rejected;
 	int code;
 	unsigned int prefaulted;
-	u8 phase;
 	bool by_pair;
 	u64 seq;
+	u64 claim;
 	unsigned long since;
 	struct iopf_times times;
 	struct iopf_fault *slot;

@@ -5,8 +5,9 @@
  * A lane holds the groups of one PASID on one device. The device's workers take them
  * lane by lane, so that what one PASID does to its lane, the lanes of others do not see.
  * Lanes are made when a PASID first sends something. Idle ones are kept for a
- * while, but not many: a guest that chooses its PASIDs could make a million.
+ * while, but not many for long: a guest that chooses its PASIDs could make a million.
  */
+#include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "iopf.h"
@@ -64,14 +65,26 @@ static bool iopf_lane_erase_idle(struct iopf_dev *idev)
 	return lane;
 }
 
-/* The last user has gone. Ends the lane that is idle longest if there are many. */
+/* The last user has gone. */
 void iopf_lane_idle(struct iopf_lane *lane)
 {
 	struct iopf_dev *idev = lane->idev;
 
 	list_add_tail(&lane->idle_node, &idev->idle);
-	if (++idev->nr_idle > IOPF_IDLE_LANES)
-		iopf_lane_erase_idle(idev);
+	lane->idle_since = jiffies;
+	idev->nr_idle++;
+}
+
+/*
+ * End the lane if it has been idle for long and there are more idle ones than are kept:
+ * PASIDs that take turns are not to have theirs made for each group.
+ */
+void iopf_lane_age(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (!list_empty(&lane->idle_node) && iopf_lanes_are_many(lane->idev) &&
+	    time_after_eq(jiffies, lane->idle_since + msecs_to_jiffies(IOPF_IDLE_MS)))
+		iopf_lane_erase(lane);
 }
 
 static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
@@ -134,6 +147,9 @@ struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 	lockdep_assert_held(&idev->lock);
 	list_add_tail(&grp->pub.node, &lane->queue);
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
+	idev->nr_faulting++;
+	if (unlikely(!list_empty(&idev->flushes)))
+		iopf_flush_queued(idev, grp);
 	iopf_lane_count_queued(grp);
 	iopf_look_at(lane);
 	iopf_lane_note_asleep(lane);

@@ -16,8 +16,12 @@
 /* The same in CPU time, for pages that take long: huge ones, copies. */
 #define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
 #define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
-/* Lanes that a device keeps for PASIDs without a group. */
+/* Lanes that a device keeps for PASIDs without a group, however long. */
 #define IOPF_IDLE_LANES		64
+/* How long it keeps those beyond that, at least. */
+#define IOPF_IDLE_MS		1000
+/* Lanes that are looked at in one hold of iopf_dev.lock. */
+#define IOPF_LANES_PER_HOLD	16
 
 /**
  * struct iopf_lane - the groups of one PASID on one device
@@ -34,6 +38,7 @@
  * @ready_node: in iopf_dev.ready while it wants a worker, or in iopf_dev.starved
  * @busy_node: in iopf_dev.busy: the look has to see it
  * @idle_node: in iopf_dev.idle while the lane has no user
+ * @idle_since: jiffies when it lost its last user
  * @mm: the address space of the PASID, as its groups without an answer have it; NULL
  *	if there is none, or the next group has to ask the domain again
  * @mm_uses: groups that may yet be begun without asking
@@ -58,10 +63,7 @@
  * @prefault_window: how many it would be next. Like @prefault_next a guess, without
  *	the lock
  * @prefault_next: where the device comes back if the guess was right
- * @phase: which of @answering counts new answers
- * @answering: answers on their way, by the phase they were begun in: a flush
- *	turns the phase and waits for the old one to run dry, which answers
- *	begun later cannot delay
+ * @nr_answering: claimed groups whose answers are on their way
  * @requests: page requests of its groups
  * @groups: groups completed by their last request
  * @answers: answers sent, by response code
@@ -80,6 +82,7 @@ struct iopf_lane {
 	struct list_head ready_node;
 	struct list_head busy_node;
 	struct list_head idle_node;
+	unsigned long idle_since;
 	struct mm_struct *mm;
 	unsigned int mm_uses;
 	unsigned int nr_mm;
@@ -99,8 +102,7 @@ struct iopf_lane {
 	int prefault_max;
 	unsigned int prefault_window;
 	u64 prefault_next;
-	u8 phase;
-	unsigned int answering[2];
+	unsigned int nr_answering;
 	u64 requests;
 	u64 groups;
 	u64 answers[3];
@@ -114,6 +116,13 @@ struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 				const struct iopf_key *key);
 void iopf_lane_wake(struct iopf_lane *lane);
 void iopf_lane_idle(struct iopf_lane *lane);
+void iopf_lane_age(struct iopf_lane *lane);
+
+/* Are there idle lanes beyond those that are kept? */
+static inline bool iopf_lanes_are_many(const struct iopf_dev *idev)
+{
+	return idev->nr_idle > IOPF_IDLE_LANES;
+}
 
 /* The lane of @key, NULL if there is none. */
 static inline struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
@@ -126,6 +135,20 @@ static inline struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
 	    lane->pasid_valid == iopf_key_has_pasid(key))
 		return lane;
 	return iopf_lane_look_up(idev, key);
+}
+
+/*
+ * For xa_for_each() over iopf_dev.lanes: others have the lock now and then. A lane that
+ * comes meanwhile may be left out, and the one that was seen last may be gone.
+ */
+static inline void iopf_lanes_pause(struct iopf_dev *idev, unsigned int *nr)
+{
+	lockdep_assert_held(&idev->lock);
+	if (++*nr % IOPF_LANES_PER_HOLD)
+		return;
+	spin_unlock(&idev->lock);
+	cond_resched();
+	spin_lock(&idev->lock);
 }
 
 /* As long as it has a user, a lane stays. */

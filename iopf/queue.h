@@ -95,6 +95,28 @@ struct iopf_q {
 };
 
 /**
+ * struct iopf_flush - somebody who waits until groups of a device have ended
+ * @node: in iopf_dev.flushes
+ * @lane: those of this lane, or NULL for all; the lane is used
+ * @seq: groups up to this number
+ * @nr_faulting: those of them that are the workers' to handle
+ * @claims: groups up to this claim
+ * @nr_answering: those of them whose answers are on their way
+ *
+ * On the stack of who waits. iopf_dev.lock guards it; the two counts only fall, and are
+ * read without the lock to see whether they are zero. What came later is not counted, so
+ * it cannot make the wait longer.
+ */
+struct iopf_flush {
+	struct list_head node;
+	struct iopf_lane *lane;
+	u64 seq;
+	unsigned int nr_faulting;
+	u64 claims;
+	unsigned int nr_answering;
+};
+
+/**
  * struct iopf_dev - a device on a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.users counts references
  * @q: the queue, referenced
@@ -156,9 +178,12 @@ struct iopf_q {
  * @starved_node: in iopf_pool.starved, whose lock guards it
  * @watch: looks for groups whose time is over
  * @watching: @watch is on its way
- * @flush_lock: one flush at a time may turn the lanes' phases (outside @lock)
- * @nr_flushing: those that sleep on @flushed
- * @flushed: woken, if anybody waits, when an answer has been sent
+ * @nr_faulting: groups that are the workers' to handle, @IOPF_OWNER_QUEUED or
+ *	@IOPF_OWNER_WORKER
+ * @claims: number of the last claim
+ * @nr_answering: claimed groups whose answers are on their way
+ * @flushes: those who wait for groups to end
+ * @flushed: woken when a count of one of @flushes gets to zero
  * @stats: counters
  * @latency: answers by their latency, see iopf_count_answer()
  */
@@ -216,8 +241,10 @@ struct iopf_dev {
 	struct list_head starved_node;
 	struct delayed_work watch;
 	bool watching;
-	struct mutex flush_lock; /* the phases of lanes */
-	unsigned int nr_flushing;
+	unsigned int nr_faulting;
+	u64 claims;
+	unsigned int nr_answering;
+	struct list_head flushes;
 	wait_queue_head_t flushed;
 	struct iopf_stats stats;
 	u64 latency[IOPF_LATENCY_BUCKETS];

@@ -27,6 +27,11 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 		return false;
 	}
 	iopf_grp_remove(idev, grp);
+	if (iopf_grp_is_faulting(grp)) {
+		idev->nr_faulting--;
+		if (unlikely(!list_empty(&idev->flushes)))
+			iopf_flush_claimed(idev, grp);
+	}
 	if (unlikely(grp->owner == IOPF_OWNER_QUEUED)) {
 		/* The lane's reference goes; the library's is still there. */
 		if (grp->worker)
@@ -38,8 +43,9 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_CLAIMED);
 	grp->code = code;
 	grp->times.claimed = iopf_now();
-	grp->phase = lane->phase;
-	lane->answering[grp->phase]++;
+	grp->claim = ++idev->claims;
+	lane->nr_answering++;
+	idev->nr_answering++;
 	list_add_tail(&grp->pub.pending_node, claimed);
 	return true;
 }
@@ -182,11 +188,12 @@ static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 			idev->stats.discarded++;
 		else
 			iopf_count_answer(grp);
-		grp->lane->answering[grp->phase]--;
+		grp->lane->nr_answering--;
+		idev->nr_answering--;
+		if (unlikely(!list_empty(&idev->flushes)))
+			iopf_flush_answered(idev, grp);
 		iopf_lane_unuse(grp->lane);
 	}
-	if (idev->nr_flushing)
-		wake_up_all(&idev->flushed);
 	spin_unlock(&idev->lock);
 }
 

@@ -110,7 +110,7 @@ static void flush_waits_for_answers(struct kunit *test)
 	wake_up_process(task);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->nr_flushing);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&fake_idev(fake)->flushes));
 	fake->block_pasid = 0;
 	complete(&fake->unblock);
 	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
@@ -210,6 +210,29 @@ static void flush_lets_finish(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before + 64, fake_anon_pages());
 }
 
+/*
+ * A flush is over with the groups that it waits for, and not when its time is. The
+ * machine may be busy for once.
+ */
+static void flush_ends_with_groups(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 8 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	unsigned long least = ULONG_MAX;
+	unsigned long start;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
+		start = jiffies;
+		KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+		least = min(least, jiffies - start);
+		KUNIT_EXPECT_EQ(test, i + 1, fake->answers);
+	}
+	KUNIT_EXPECT_GT(test, msecs_to_jiffies(50), least);
+}
+
 /* Removal and freeing while a worker is asleep; it wakes to an empty house. */
 static void remove_asleep(struct kunit *test)
 {
@@ -306,6 +329,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_waits_for_answers),
 	KUNIT_CASE(flush_asleep),
 	KUNIT_CASE(flush_lets_finish),
+	KUNIT_CASE(flush_ends_with_groups),
 	KUNIT_CASE(forget_device),
 	KUNIT_CASE(unbound_and_flushed),
 	KUNIT_CASE(remove_asleep),

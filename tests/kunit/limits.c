@@ -2,6 +2,8 @@
 /*
  * What a device may make the library remember is limited
  */
+#include <linux/delay.h>
+
 #include "fake.h"
 
 static void set_limits(struct kunit *test, unsigned int partial,
@@ -86,20 +88,29 @@ static void pending_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
 }
 
-/* Idle lanes go when there are many; lanes in use stay. */
+/* Many idle lanes go in time, and not with each group; lanes in use stay. */
 static void idle_lanes(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_lane *first;
 	int i;
 
-	fake_partial(fake, 50000, 1, 0);
+	iopf_queue_set_timeout(fake->queue, 200);
+	fake_last(fake, FAKE_PASID, 1, 0);
 	for (i = 0; i < 1000; i++)
 		fake_last(fake, 1000 + i, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1000, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1000, idev->nr_idle);
+	first = fake_find_lane(idev, 1000);
+	fake_last(fake, 1000, 1, 0);
+	KUNIT_EXPECT_PTR_EQ(test, first, fake_find_lane(idev, 1000));
+	KUNIT_EXPECT_EQ(test, 2, first->groups);
+	for (i = 0; i < 500 && READ_ONCE(idev->nr_idle) > IOPF_IDLE_LANES; i++)
+		msleep(20);
 	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES, idev->nr_idle);
 	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES + 1, idev->nr_lanes);
-	KUNIT_EXPECT_EQ(test, 1, idev->nr_partial);
+	fake_free_taken(fake);
 }
 
 static void lanes_in_use(struct kunit *test)

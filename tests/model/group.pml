@@ -69,7 +69,8 @@
 mtype = { ASSEMBLING, QUEUED, WORKER, DOMAIN, CLAIMED };
 
 /*
- * struct iopf_grp; held: on iopf_lane.claimed. The last four are ours: whose memory
+ * struct iopf_grp; held: on iopf_lane.claimed; counted: by struct iopf_flush, of the
+ * unbinder or flusher and of the remover. The last four are ours: whose memory
  * the device meant; the device waits for the answer; it is on its way; a flush or a
  * removal has to wait for it.
  */
@@ -83,7 +84,7 @@ typedef Group {
 	bool held;
 	byte follows = NONE;
 	byte lane;
-	bit phase;
+	bool counted[2];
 	byte meant;
 	bool last;
 	bool unsent;
@@ -124,8 +125,7 @@ byte lane_users;
 bool lane_ready;
 bool lane_starved;
 bool lane_busy;
-bit lane_phase;
-byte answering[2];
+byte lane_answering;
 
 /* struct iopf_dev. Its first reference is the queue's. */
 byte dev_users = 1;
@@ -133,12 +133,15 @@ bool dev_dead;
 bool table_live = true;
 bool published = true;
 byte readers;
-byte nr_flushing;
+byte answering;
 bool woken[2];
-bool flush_lock;
 bool watching;
 bool watch_work;
 bool removed;
+
+/* struct iopf_flush, of the unbinder or flusher and of the remover */
+bool flushing[2];
+byte flush_answering[2];
 
 /* iopf_dev.looking, or the look was cancelled with the device's removal. */
 byte looking;
@@ -183,7 +186,7 @@ inline drop_lane(nr)
 	lane_users--;
 	if
 	:: !lane_users ->
-		assert(!answering[0] && !answering[1]);
+		assert(!lane_answering);
 		assert(!lane_ready && !lane_starved);
 		lane_live = false;
 		lane_busy = false;
@@ -246,7 +249,6 @@ inline put_group(g)
 		grp[g].mm = 0;
 		grp[g].meant = 0;
 		grp[g].lane = 0;
-		grp[g].phase = 0;
 		grp[g].last = false;
 		put_dev()
 	:: else
@@ -493,10 +495,26 @@ inline claim(g, won)
 		:: !any_queued -> withdraw()
 		:: else
 		fi;
-		grp[g].phase = lane_phase;
-		answering[lane_phase]++;
+		lane_answering++;
+		answering++;
 		grp[g].unsent = true;
 		won = true
+	fi
+}
+
+/* Stands for: iopf_flush_answered */
+inline flush_answered(g, me)
+{
+	if
+	:: flushing[me] && grp[g].counted[me] ->
+		grp[g].counted[me] = false;
+		assert(flush_answering[me]);
+		flush_answering[me]--;
+		if
+		:: !flush_answering[me] -> woken[0] = true; woken[1] = true
+		:: else
+		fi
+	:: else
 	fi
 }
 
@@ -505,19 +523,18 @@ inline end_answer(g)
 {
 	use_group(g);
 	use_dev();
-	assert(answering[grp[g].phase]);
-	answering[grp[g].phase]--;
+	assert(lane_answering && answering);
+	lane_answering--;
+	answering--;
+	flush_answered(g, 0);
+	flush_answered(g, 1);
 	grp[g].unsent = false;
 	grp[g].must[0] = false;
 	grp[g].must[1] = false;
 #ifdef BROKEN_INDEX
 	grp[g].in_table = false;
 #endif
-	drop_lane(grp[g].lane);
-	if
-	:: nr_flushing -> woken[0] = true; woken[1] = true
-	:: else
-	fi
+	drop_lane(grp[g].lane)
 }
 
 /* The driver's page_response(). Unfinished groups may be answered, too. */
@@ -1166,27 +1183,36 @@ inline stop_look()
 	fi
 }
 
-/* wait_event(): on the wait queue before it looks. */
-inline wait_quiet(me, p)
+/*
+ * @nr: a lane, or 0 for all. wait_event() is on the wait queue before it looks.
+ *
+ * Stands for: iopf_wait_answering
+ */
+inline wait_answers(me, nr)
 {
+	atomic {
+		for (g : 0 .. NR_GROUPS - 1) {
+			if
+			:: grp[g].unsent && (!nr || grp[g].lane == nr) ->
+				grp[g].counted[me] = true;
+				flush_answering[me]++
+			:: else
+			fi
+		}
+		g = 0;
+		assert(flush_answering[me] == (nr -> lane_answering : answering));
+#ifndef BROKEN_FLUSHING
+		flushing[me] = true
+#endif
+	};
 	do
 	:: woken[me] = false;
 	   if
-	   :: !answering[p] -> break
+	   :: !flush_answering[me] -> break
 	   :: else -> woken[me]
 	   fi
-	od
-}
-
-/* Stands for: iopf_lane_wait_answers iopf_lane_quiet */
-inline wait_answers(me)
-{
-	atomic { !flush_lock -> flush_lock = true };
-	assert(!answering[1 - lane_phase]);
-	atomic { old = lane_phase; lane_phase = 1 - old };
-	wait_quiet(me, old);
-	flush_lock = false;
-	old = 0
+	od;
+	atomic { flushing[me] = false }
 }
 
 /* Under the lock: all groups are the caller's, and the end of it waits for them. */
@@ -1231,7 +1257,6 @@ proctype unbinder()
 	byte g;
 	byte f;
 	byte lane;
-	bit old;
 	bool won;
 	mtype was;
 
@@ -1253,9 +1278,6 @@ proctype unbinder()
 		:: lane_live ->
 			lane = lane_nr;
 			hold_lane();
-#ifndef BROKEN_FLUSHING
-			nr_flushing++;
-#endif
 			claim_all(0)
 		:: else
 		fi
@@ -1264,12 +1286,11 @@ proctype unbinder()
 	:: lane ->
 		send_mine();
 #ifndef BROKEN_FLUSH
-		wait_answers(0);
+		wait_answers(0, lane);
 #endif
 		assert(none_left(0));
 		atomic {
 			drop_lane(lane);
-			nr_flushing--;
 			lane = 0
 		}
 	:: else
@@ -1315,8 +1336,6 @@ proctype flusher()
 	bool mine[NR_GROUPS];
 	byte g;
 	byte f;
-	byte lane;
-	bit old;
 	bool won;
 	mtype was;
 
@@ -1342,23 +1361,9 @@ proctype flusher()
 		take_held()
 	};
 	send_mine();
-	atomic {
-		nr_flushing++;
-		if
-		:: lane_live && (answering[0] || answering[1]) ->
-			lane = lane_nr;
-			hold_lane()
-		:: else
-		fi
-	};
-	if
-	:: lane ->
-		wait_answers(0);
-		atomic { drop_lane(lane); lane = 0 }
-	:: else
-	fi;
+	wait_answers(0, 0);
 	assert(none_left(0));
-	atomic { nr_flushing--; put_dev() };
+	atomic { put_dev() };
 none:	skip
 }
 
@@ -1371,8 +1376,6 @@ proctype remover()
 	bool mine[NR_GROUPS];
 	byte g;
 	byte f;
-	byte lane;
-	bit old;
 	bool won;
 	mtype was;
 
@@ -1392,23 +1395,9 @@ proctype remover()
 		fi
 	};
 #endif
+	wait_answers(1, 0);
 	atomic {
-		nr_flushing++;
-		if
-		:: lane_live && (answering[0] || answering[1]) ->
-			lane = lane_nr;
-			hold_lane()
-		:: else
-		fi
-	};
-	if
-	:: lane ->
-		wait_answers(1);
-		atomic { drop_lane(lane); lane = 0 }
-	:: else
-	fi;
-	atomic { use_dev(); nr_flushing-- };
-	atomic {
+		use_dev();
 		assert(none_left(1));
 		for (g : 0 .. NR_GROUPS - 1) {
 			assert(!grp[g].in_table)
@@ -1530,7 +1519,7 @@ proctype verdict()
 	byte i;
 
 	timeout;
-	assert(!nr_flushing && !any_held);
+	assert(!answering && !any_held);
 	assert(worker[0].state == FREE || sleeps_on(0));
 	assert(worker[1].state == FREE || sleeps_on(1));
 	for (i : 0 .. NR_GROUPS - 1) {
