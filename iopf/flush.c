@@ -158,52 +158,99 @@ void iopf_wait_answers(struct iopf_dev *idev)
 	iopf_wait_answering(idev, NULL);
 }
 
-/**
- * iopf_queue_flush_dev() - Get the page requests of a device done
- * @dev: the device
- *
- * Waits for the groups of SVA domains that were complete when it was called, a
- * tenth of a second at most: those that take longer, because they wait for disk,
- * for a lock or for user space, are answered with Success, which makes a device
- * that still wants the page ask again, and are not touched any more. On return
- * all answers of these groups have been sent. Groups that a domain's handler has
- * taken over stay with the handler.
- *
- * This ends groups of all PASIDs of the device, as a driver cannot say here which
- * PASID goes away. Drivers that can, should call iopf_queue_flush_pasid().
- *
- * Context: Process context, may sleep. The driver holds no lock that its
- * page_response takes.
- * Return: 0, or %-ENODEV if the device is on no fault queue.
- */
-int iopf_queue_flush_dev(struct device *dev)
+/* End the groups of @lane, up to number @seq, that are the workers' to handle. */
+static void iopf_lane_end_faulting(struct iopf_lane *lane, u64 seq,
+				   struct list_head *claimed)
 {
-	struct iopf_dev *idev = iopf_dev_get(dev);
+	iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
+	iopf_lane_stop(lane, seq);
+	iopf_take_held(lane, claimed);
+	/* Its PASID may be another address space's from now on. */
+	lane->mm = NULL;
+}
+
+/*
+ * End the groups of PASIDs that are being unbound: iommu_sva_unbind_device() does not
+ * call the driver before the last user of the PASID's handle is gone. So does one that
+ * is being bound seem to, which does no harm. False if there are none.
+ */
+static bool iopf_flush_unbound(struct iopf_dev *idev)
+{
+	struct iopf_lane *lane;
+	unsigned long index;
+	unsigned int nr = 0;
+	bool found = false;
+	LIST_HEAD(claimed);
+
+	spin_lock(&idev->lock);
+	xa_for_each(&idev->lanes, index, lane) {
+		if (iopf_lane_is_unbound(lane)) {
+			found = true;
+			iopf_lane_use(lane);
+			iopf_lane_end_faulting(lane, U64_MAX, &claimed);
+			spin_unlock(&idev->lock);
+			iopf_send(&claimed);
+			iopf_wait_answering(idev, lane);
+			spin_lock(&idev->lock);
+			iopf_lane_unuse(lane);
+		}
+		iopf_lanes_pause(idev, &nr);
+	}
+	spin_unlock(&idev->lock);
+	return found;
+}
+
+/* End all groups of @idev, after a while in which they may end by themselves. */
+static void iopf_flush_all(struct iopf_dev *idev)
+{
+	u64 seq = iopf_wait_faulting(idev);
 	struct iopf_lane *lane;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
-	u64 seq;
-
-	if (WARN_ON_ONCE(!idev))
-		return -ENODEV;
-
-	seq = iopf_wait_faulting(idev);
 
 	spin_lock(&idev->lock);
 	xa_for_each(&idev->lanes, index, lane) {
-		iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS,
-				    &claimed);
-		iopf_lane_stop(lane, seq);
-		iopf_take_held(lane, &claimed);
-		/* One of them goes away. */
-		lane->mm = NULL;
+		iopf_lane_end_faulting(lane, seq, &claimed);
 		iopf_lanes_pause(idev, &nr);
 	}
 	spin_unlock(&idev->lock);
 
 	iopf_send(&claimed);
 	iopf_wait_answers(idev);
+}
+
+/**
+ * iopf_queue_flush_dev() - Get the page requests of a device done
+ * @dev: the device
+ *
+ * A driver cannot say here which PASID goes away. Where iommu_sva_unbind_device() has
+ * called the driver, it is seen: then the groups of that PASID are answered with Success
+ * at once, and those of other PASIDs go on.
+ *
+ * Otherwise, and for a PASID that has not asked for a page lately, this ends groups of
+ * all PASIDs of the device. It waits for the groups of SVA domains that were complete
+ * when it was called, a tenth of a second at most: those that take longer, because they
+ * wait for disk, for a lock or for user space, are answered with Success, which makes a
+ * device that still wants the page ask again, and are not touched any more.
+ *
+ * On return all answers of these groups have been sent. Groups that a domain's handler
+ * has taken over stay with the handler. Drivers that can name the PASID should call
+ * iopf_queue_flush_pasid().
+ *
+ * Context: Process context, may sleep. The driver holds no lock that its
+ * page_response takes. Where a PASID is unbound, the caller is in the path that detaches
+ * it, or excludes that path.
+ * Return: 0, or %-ENODEV if the device is on no fault queue.
+ */
+int iopf_queue_flush_dev(struct device *dev)
+{
+	struct iopf_dev *idev = iopf_dev_get(dev);
+
+	if (WARN_ON_ONCE(!idev))
+		return -ENODEV;
+	if (!iopf_flush_unbound(idev))
+		iopf_flush_all(idev);
 	iopf_dev_put(idev);
 	return 0;
 }

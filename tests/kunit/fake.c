@@ -133,26 +133,33 @@ void fake_remove_device(struct fake *fake)
 
 /* Attach a domain that is handled by this file, or by the library. */
 static void fake_attach(struct kunit *test, struct iommu_domain *domain,
-			u32 pasid, struct iommu_attach_handle *handle)
+			struct device *dev, u32 pasid,
+			struct iommu_attach_handle *handle)
 {
-	struct fake *fake = test->priv;
-
 	domain->ops = &fake_domain_ops;
 	domain->owner = &fake_ops;
 	KUNIT_ASSERT_EQ(test, 0,
-			iommu_attach_device_pasid(domain, fake_dev(fake),
-						  pasid, handle));
+			iommu_attach_device_pasid(domain, dev, pasid, handle));
+}
+
+/* Attach @domain, an SVA domain, to @pasid of @dev, with one user. */
+void fake_bind_to(struct kunit *test, struct iommu_domain *domain,
+		  struct device *dev, u32 pasid, struct iommu_sva *bond)
+{
+	fake_attach(test, domain, dev, pasid, &bond->handle);
+	refcount_set(&bond->users, 1);
 }
 
 /* Attach @mm to @pasid by @domain, which becomes an SVA domain. */
 void fake_bind(struct kunit *test, struct iommu_domain *domain,
-	       struct mm_struct *mm, u32 pasid,
-	       struct iommu_attach_handle *handle)
+	       struct mm_struct *mm, u32 pasid, struct iommu_sva *bond)
 {
+	struct fake *fake = test->priv;
+
 	domain->mm = mm;
 	domain->type = IOMMU_DOMAIN_SVA;
 	domain->iopf_handler = fake_sva_handler;
-	fake_attach(test, domain, pasid, handle);
+	fake_bind_to(test, domain, fake_dev(fake), pasid, bond);
 }
 
 static struct platform_device *fake_new_pdev(struct kunit *test, int id)
@@ -182,10 +189,7 @@ struct device *fake_add_second(struct kunit *test)
 	dev = &fake->second->dev;
 	KUNIT_ASSERT_NOT_NULL(test, dev->iommu);
 	KUNIT_ASSERT_EQ(test, 0, iopf_queue_add_device(fake->queue, dev));
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_attach_device_pasid(&fake->sva, dev,
-						  FAKE_SVA_PASID,
-						  &fake->second_handle));
+	fake_bind_to(test, &fake->sva, dev, FAKE_SVA_PASID, &fake->second_bond);
 	return dev;
 }
 
@@ -214,7 +218,8 @@ int fake_init(struct kunit *test)
 
 	fake->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	fake->domain.iopf_handler = fake_handler;
-	fake_attach(test, &fake->domain, FAKE_PASID, &fake->handle);
+	fake_attach(test, &fake->domain, fake_dev(fake), FAKE_PASID,
+		    &fake->handle);
 	return 0;
 }
 
@@ -230,7 +235,7 @@ void fake_exit(struct kunit *test)
 	if (fake->handle.domain)
 		iommu_detach_device_pasid(&fake->domain, fake_dev(fake),
 					  FAKE_PASID);
-	if (fake->second_handle.domain)
+	if (fake->second_bond.handle.domain)
 		iommu_detach_device_pasid(&fake->sva, &fake->second->dev,
 					  FAKE_SVA_PASID);
 	if (fake->second)
@@ -259,7 +264,7 @@ unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot)
 	if (!fake->sva.mm) {
 		mmgrab(current->mm);
 		fake_bind(test, &fake->sva, current->mm, FAKE_SVA_PASID,
-			  &fake->sva_handle);
+			  &fake->bond);
 	}
 	return addr;
 }

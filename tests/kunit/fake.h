@@ -38,9 +38,9 @@
  * @taken: groups that the handler keeps
  * @nr_taken: length of @taken
  * @sva: the SVA domain of the test's own address space
- * @sva_handle: attaches @sva to %FAKE_SVA_PASID
+ * @bond: attaches @sva to %FAKE_SVA_PASID, as a bind does
  * @second: another device, or NULL
- * @second_handle: attaches @sva to its %FAKE_SVA_PASID
+ * @second_bond: attaches @sva to its %FAKE_SVA_PASID
  */
 struct fake {
 	struct iommu_device iommu;
@@ -59,9 +59,9 @@ struct fake {
 	struct iopf_group *taken[FAKE_LOG];
 	unsigned int nr_taken;
 	struct iommu_domain sva;
-	struct iommu_attach_handle sva_handle;
+	struct iommu_sva bond;
 	struct platform_device *second;
-	struct iommu_attach_handle second_handle;
+	struct iommu_sva second_bond;
 };
 
 int fake_init(struct kunit *test);
@@ -69,8 +69,9 @@ void fake_exit(struct kunit *test);
 
 unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot);
 void fake_bind(struct kunit *test, struct iommu_domain *domain,
-	       struct mm_struct *mm, u32 pasid,
-	       struct iommu_attach_handle *handle);
+	       struct mm_struct *mm, u32 pasid, struct iommu_sva *bond);
+void fake_bind_to(struct kunit *test, struct iommu_domain *domain,
+		  struct device *dev, u32 pasid, struct iommu_sva *bond);
 int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
 		     u32 perm, u64 addr);
 int fake_report_request(struct fake *fake, const struct iopf_request *request);

@@ -145,6 +145,45 @@ static void flush_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 }
 
+#define UNBOUND_PASID	99
+
+/*
+ * A flush while a PASID is unbound ends the groups of that one, or none if it has none,
+ * and does not wait for those of others.
+ */
+static void flush_unbound(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
+				      PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct iommu_sva bond;
+
+	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	fake_last(fake, UNBOUND_PASID, 1, addr);
+	fake_last(fake, UNBOUND_PASID, 2, addr + PAGE_SIZE);
+	refcount_set(&bond.users, 0);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 2));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	KUNIT_EXPECT_NULL(test, fake_find_lane(idev, UNBOUND_PASID)->mm);
+	/* It has no groups any more, but is still there. */
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+
+	/* Nobody is unbound: all groups end. */
+	refcount_set(&bond.users, 1);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+	mmap_write_unlock(current->mm);
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
+}
+
 /* A device that was reset waits for nothing. */
 static void forget_device(struct kunit *test)
 {
@@ -330,6 +369,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_asleep),
 	KUNIT_CASE(flush_lets_finish),
 	KUNIT_CASE(flush_ends_with_groups),
+	KUNIT_CASE(flush_unbound),
 	KUNIT_CASE(forget_device),
 	KUNIT_CASE(unbound_and_flushed),
 	KUNIT_CASE(remove_asleep),

@@ -214,18 +214,15 @@ static void followers_timed_out(struct kunit *test)
 #define FIRST_PASID	1000
 
 /* The test's address space at @nr PASIDs from %FIRST_PASID on, too. */
-static void attach_many(struct kunit *test, struct iommu_attach_handle *handles,
+static void attach_many(struct kunit *test, struct iommu_sva *bonds,
 			unsigned int nr)
 {
 	struct fake *fake = test->priv;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		KUNIT_ASSERT_EQ(test, 0,
-				iommu_attach_device_pasid(&fake->sva,
-							  fake_dev(fake),
-							  FIRST_PASID + i,
-							  &handles[i]));
+		fake_bind_to(test, &fake->sva, fake_dev(fake), FIRST_PASID + i,
+			     &bonds[i]);
 }
 
 static void detach_many(struct fake *fake, unsigned int nr)
@@ -276,8 +273,8 @@ static void crowd_of_sleepers(struct kunit *test)
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iommu_attach_handle *handles;
-	struct iommu_attach_handle handle;
+	struct iommu_sva *bonds;
+	struct iommu_sva bond;
 	struct iommu_domain *gone;
 	unsigned long end;
 	unsigned int i;
@@ -287,12 +284,10 @@ static void crowd_of_sleepers(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, gone);
 	*gone = fake->sva;
 	gone->mm = gone_mm(test);
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_attach_device_pasid(gone, fake_dev(fake),
-						  FIRST_PASID + CROWD, &handle));
-	handles = kunit_kcalloc(test, CROWD, sizeof(*handles), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, handles);
-	attach_many(test, handles, CROWD);
+	fake_bind_to(test, gone, fake_dev(fake), FIRST_PASID + CROWD, &bond);
+	bonds = kunit_kcalloc(test, CROWD, sizeof(*bonds), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bonds);
+	attach_many(test, bonds, CROWD);
 	fake_leave_workers(test, CROWD + 2);
 
 	mmap_write_lock(current->mm);

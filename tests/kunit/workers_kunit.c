@@ -247,13 +247,11 @@ static void sleeper_leaves_starved_lane(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, SLOW_PAGES);
 	struct fake *fake = test->priv;
-	struct iommu_attach_handle handle;
+	struct iommu_sva bond;
 	unsigned int page = 0;
 
 	iopf_queue_set_timeout(fake->queue, 0);
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_attach_device_pasid(&fake->sva, fake_dev(fake),
-						  OTHER_PASID, &handle));
+	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
 	fake_leave_workers(test, WORKERS);
 	while (page + LEAVE_PAGES <= SLOW_PAGES &&
 	       !leave_starved_lane(test, addr, page))
@@ -269,7 +267,7 @@ static void sleeper_leaves_starved_lane(struct kunit *test)
  */
 static void bound_again_while_asleep(struct kunit *test)
 {
-	struct iommu_attach_handle handle;
+	struct iommu_sva bond;
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iommu_domain *before;
@@ -286,7 +284,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	mm[0] = slow_new_mm(test, 0, &addr);
 	mm[1] = slow_new_mm(test, 1, &addr);
 
-	fake_bind(test, before, mm[0], OTHER_PASID, &handle);
+	fake_bind(test, before, mm[0], OTHER_PASID, &bond);
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	lane = fake_find_lane(idev, OTHER_PASID);
@@ -295,7 +293,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
 
-	fake_bind(test, after, mm[1], OTHER_PASID, &handle);
+	fake_bind(test, after, mm[1], OTHER_PASID, &bond);
 	fake_last(fake, OTHER_PASID, 1, addr);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
@@ -395,7 +393,7 @@ static void worker_ends_after_its_time(struct kunit *test)
  */
 static void last_user_of_mm(struct kunit *test)
 {
-	struct iommu_attach_handle handle;
+	struct iommu_sva bond;
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iommu_domain *domain;
@@ -407,7 +405,7 @@ static void last_user_of_mm(struct kunit *test)
 	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, domain);
 	mm = slow_new_mm(test, 0, &addr);
-	fake_bind(test, domain, mm, OTHER_PASID, &handle);
+	fake_bind(test, domain, mm, OTHER_PASID, &bond);
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	lane = fake_find_lane(idev, OTHER_PASID);
