@@ -14,7 +14,9 @@
  *	assembling	no answer: the last request was lost
  *
  * A watch per device looks at the oldest groups of each lane, eight times in the
- * shortest timeout, as long as there are groups; no group has a timer. The watch
+ * shortest timeout and four times a second at least, as long as there are groups or
+ * workers; no group has a timer. It also stops workers whose groups have lost their
+ * owner: an address space without tasks waits for nobody but them. The watch
  * allocates nothing and never faults, and runs on a workqueue of its own, unbound and
  * with a rescuer: neither a CPU that a real-time thread owns nor a lack of memory keeps
  * it from answering.
@@ -33,6 +35,8 @@
 
 #define IOPF_MAX_TIMEOUT	100
 #define IOPF_LOOKS		8
+/* How often owners are looked at, at least: one that was killed is noticed in time. */
+#define IOPF_ORPHAN_MS		250
 
 struct workqueue_struct *iopf_watch_wq;
 
@@ -85,11 +89,10 @@ static void iopf_schedule_watch(struct iopf_dev *idev)
 					     iopf_timeout_of_domain(idev));
 
 	lockdep_assert_held(&idev->lock);
-	/* Without a timeout there are still the settings to be looked at. */
-	if (!timeout)
-		timeout = IOPF_LOOKS * HZ;
-	queue_delayed_work(iopf_watch_wq, &idev->watch,
-			   timeout / IOPF_LOOKS + 1);
+	/* Without a timeout there are still owners to be looked at, and settings. */
+	timeout = min_not_zero(timeout / IOPF_LOOKS,
+			       msecs_to_jiffies(IOPF_ORPHAN_MS));
+	queue_delayed_work(iopf_watch_wq, &idev->watch, timeout + 1);
 }
 
 /* There is a group: see to it that somebody looks after it. */
@@ -176,6 +179,7 @@ static void iopf_watch_fn(struct work_struct *work)
 	spin_lock(&idev->lock);
 	xa_for_each(&idev->lanes, index, lane) {
 		iopf_take_held(lane, &held);
+		iopf_lane_stop_orphans(lane, &held);
 		iopf_claim_overdue(&lane->pending, timeout, &claimed);
 		iopf_claim_overdue(&lane->delivered, domain_timeout, &claimed);
 		iopf_claim_overdue(&lane->partial, timeout, &claimed);
@@ -183,7 +187,8 @@ static void iopf_watch_fn(struct work_struct *work)
 		iopf_lanes_pause(idev, &nr);
 	}
 	again = !idev->dead &&
-		(idev->table.nr_groups || iopf_lanes_are_many(idev));
+		(idev->table.nr_groups || idev->nr_workers ||
+		 iopf_lanes_are_many(idev));
 	if (again)
 		iopf_schedule_watch(idev);
 	else

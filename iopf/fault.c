@@ -4,7 +4,8 @@
  *
  * What a process could touch, its device can: faults are allowed to sleep and to
  * be retried, as the CPU's are, so userfaultfd, swap, file systems and the like
- * work. A fault takes the lock of its VMA, which is kept for the next pages, and
+ * work. Like the CPU's they end when nobody waits for them any more, where a sleep
+ * can be interrupted or killed: see iopf_worker_stop(). A fault takes the lock of its VMA, which is kept for the next pages, and
  * mmap_lock only where that is not enough. New pages and page tables are charged
  * to the process's memory cgroup; without a policy of the VMA they come from the
  * NUMA node of the worker.
@@ -28,6 +29,23 @@ MODULE_PARM_DESC(stack_growth,
 /* Pages in a row that the lock of a VMA is kept for. */
 #define IOPF_VMA_PAGES		64
 
+#ifdef CONFIG_MEMCG
+/*
+ * Has the last task of @mm gone? Then what its owner's death would free waits for the
+ * workers, and for nothing else.
+ */
+bool iopf_mm_is_orphan(struct mm_struct *mm)
+{
+	return !rcu_access_pointer(mm->owner);
+}
+#else
+/* There is no owner on record. Its faults end when they end. */
+bool iopf_mm_is_orphan(struct mm_struct *mm)
+{
+	return false;
+}
+#endif
+
 /*
  * Make @mm the one to work on. False if its process is gone. The pages of an
  * mm_users reference would outlive the process, so it is held for one run of a
@@ -35,10 +53,12 @@ MODULE_PARM_DESC(stack_growth,
  */
 bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm)
 {
-	if (imm->mm == mm)
+	bool orphan = iopf_mm_is_orphan(mm);
+
+	if (imm->mm == mm && !orphan)
 		return true;
 	iopf_mm_leave(imm);
-	if (!mmget_not_zero(mm))
+	if (orphan || !mmget_not_zero(mm))
 		return false;
 	imm->mm = mm;
 	imm->memcg = get_mem_cgroup_from_mm(mm);
@@ -128,8 +148,7 @@ static inline struct iopf_access iopf_access(const struct iommu_fault *fault)
 			(perm & IOMMU_FAULT_PERM_WRITE ? VM_WRITE : 0) |
 			(perm & IOMMU_FAULT_PERM_EXEC ? VM_EXEC : 0),
 		.flags =
-			FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
-			FAULT_FLAG_INTERRUPTIBLE |
+			FAULT_FLAG_REMOTE | FAULT_FLAG_DEFAULT |
 			(perm & IOMMU_FAULT_PERM_WRITE ? FAULT_FLAG_WRITE : 0) |
 			(perm & IOMMU_FAULT_PERM_EXEC ?
 				FAULT_FLAG_INSTRUCTION : 0) |
@@ -197,13 +216,13 @@ static bool iopf_may_grow(struct mm_struct *mm, struct vm_area_struct *vma,
 }
 #endif
 
-/* With mmap_lock held on return if there is a VMA, and only then. */
-static struct vm_area_struct *iopf_lock_mm_and_find_vma(struct mm_struct *mm,
-							unsigned long addr)
+/* With mmap_lock, which the caller holds, if there is a VMA; else it is dropped. */
+static struct vm_area_struct *iopf_find_vma(struct mm_struct *mm,
+					    unsigned long addr)
 {
 	struct vm_area_struct *vma;
 
-	mmap_read_lock(mm);
+	mmap_assert_locked(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr)
 		return vma;
@@ -221,7 +240,10 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
 
-	vma = iopf_lock_mm_and_find_vma(mm, access->addr);
+	/* Killed: the worker was stopped. */
+	if (mmap_read_lock_killable(mm))
+		return VM_FAULT_RETRY;
+	vma = iopf_find_vma(mm, access->addr);
 	if (!vma)
 		return VM_FAULT_SIGSEGV;
 	if (!iopf_may_access(access, vma)) {

@@ -30,6 +30,7 @@ struct iopf_mm {
 	unsigned long maj_flt;
 };
 
+bool iopf_mm_is_orphan(struct mm_struct *mm);
 bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm);
 void iopf_mm_leave(struct iopf_mm *imm);
 void iopf_mm_unlock(struct iopf_mm *imm);

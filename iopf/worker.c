@@ -154,6 +154,33 @@ static void iopf_worker_count_cost(struct iopf_worker *worker,
 }
 
 /*
+ * Wake @task from what only a fatal signal ends, too: the lock of a page, a server that
+ * does not answer. It is no more than that for a kernel thread, which handles no
+ * signals and has them ignored when they are sent.
+ */
+static void iopf_worker_kill(struct task_struct *task)
+{
+	unsigned long flags;
+
+	if (WARN_ON_ONCE(!lock_task_sighand(task, &flags)))
+		return;
+	sigaddset(&task->pending.signal, SIGKILL);
+	signal_wake_up(task, true);
+	unlock_task_sighand(task, &flags);
+}
+
+/* iopf_worker_stop() cannot mean this thread any more. */
+static void iopf_worker_unkill(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&current->sighand->siglock, flags);
+	sigdelset(&current->pending.signal, SIGKILL);
+	recalc_sigpending();
+	spin_unlock_irqrestore(&current->sighand->siglock, flags);
+}
+
+/*
  * @worker is through with its group: who sends the response? False if somebody else
  * has claimed it meanwhile; then the caller drops the group.
  */
@@ -165,9 +192,8 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	lockdep_assert_held(&lane->idev->lock);
 	worker->grp = NULL;
 	lane->idev->stats.prefaulted += grp->prefaulted;
-	/* iopf_worker_stop() cannot mean this thread any more. */
 	if (unlikely(worker->stopped))
-		clear_notify_signal();
+		iopf_worker_unkill();
 	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
 		return false;
 	lane->nr_deferred++;
@@ -443,11 +469,32 @@ void iopf_worker_stop(struct iopf_worker *worker)
 	worker->idev->stats.disowned++;
 	WRITE_ONCE(worker->stopped, true);
 	/*
-	 * Sets the flag, then wakes; pairs with handle_userfault(), which goes to sleep
-	 * first and then looks for the flag. The waking orders @stopped before what
-	 * the thread looks at afterwards, see iopf_fault_page().
+	 * Sets the signal, then wakes; pairs with whoever goes to sleep first and then
+	 * looks for signals. The waking orders @stopped before what the thread looks at
+	 * afterwards, see iopf_fault_page().
 	 */
-	set_notify_signal(worker->task);
+	iopf_worker_kill(worker->task);
+}
+
+/*
+ * Stop the workers of @lane whose groups belong to an address space without tasks, and
+ * claim these groups: their memory waits for nobody else.
+ */
+void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed)
+{
+	struct iopf_worker *worker;
+
+	lockdep_assert_held(&lane->idev->lock);
+	list_for_each_entry(worker, &lane->workers, lane_node) {
+		struct iopf_grp *grp = worker->grp;
+
+		if (!grp || !iopf_mm_is_orphan(grp->mm))
+			continue;
+		if (!iopf_grp_is_claimed(grp))
+			iopf_claim(lane->idev, grp, IOMMU_PAGE_RESP_INVALID,
+				   claimed);
+		iopf_worker_stop(worker);
+	}
 }
 
 /*

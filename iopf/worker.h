@@ -73,6 +73,7 @@ struct iopf_worker *iopf_worker_more(struct iopf_dev *idev);
 void iopf_worker_queue(struct iopf_worker *worker);
 void iopf_worker_stop(struct iopf_worker *worker);
 void iopf_lane_stop(struct iopf_lane *lane, u64 seq);
+void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed);
 
 /* Workers that are on their way or awake. */
 static inline unsigned int iopf_nr_active(const struct iopf_dev *idev)

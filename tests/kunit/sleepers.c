@@ -431,7 +431,52 @@ static void kept_back_and_forgotten(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_idev(fake)->stats.discarded);
 }
 
+#ifdef CONFIG_MEMCG
+/*
+ * The last task of an address space is gone: a fault that sleeps in it ends, as do those
+ * that follow it, and nobody uses it any more.
+ */
+static void orphan(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct mm_struct *mm = current->mm;
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	struct task_struct *owner;
+	int i;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	mmap_write_lock(mm);
+	for (i = 0; i < 8; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr);
+	for (i = 0; i < 500 && !nr_lanes_asleep(fake); i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, 2, atomic_read(&mm->mm_users));
+	msleep(500);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+
+	owner = rcu_dereference_protected(mm->owner, true);
+	rcu_assign_pointer(mm->owner, NULL);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 8));
+	for (i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[i].code);
+	for (i = 0; i < 500 && READ_ONCE(idev->nr_workers); i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
+	rcu_assign_pointer(mm->owner, owner);
+	mmap_write_unlock(mm);
+
+	/* The thread is as good as ever. */
+	fake_last(fake, FAKE_SVA_PASID, 8, addr);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 9));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[8].code);
+}
+#endif
+
 static struct kunit_case cases[] = {
+#ifdef CONFIG_MEMCG
+	KUNIT_CASE(orphan),
+#endif
 	KUNIT_CASE(bounded_sleepers),
 	KUNIT_CASE(burst_of_sleepers),
 	KUNIT_CASE(deferred_response_leaves),
