@@ -17,9 +17,9 @@
  * shortest timeout and four times a second at least, as long as there are groups or
  * workers; no group has a timer. It also stops workers whose groups have lost their
  * owner: an address space without tasks waits for nobody but them. The watch
- * allocates nothing and never faults, and runs on a workqueue of its own, unbound and
- * with a rescuer: neither a CPU that a real-time thread owns nor a lack of memory keeps
- * it from answering.
+ * allocates nothing and never faults, and runs on a workqueue of its own, unbound, with
+ * a rescuer and with a high priority: neither a CPU that a real-time thread owns nor many
+ * ordinary programs nor a lack of memory keep it from answering.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -206,7 +206,8 @@ static void iopf_watch_fn(struct work_struct *work)
 static int __init iopf_watch_wq_init(void)
 {
 	iopf_watch_wq = alloc_workqueue("iopf_watch",
-					WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
+					0);
 	if (!iopf_watch_wq)
 		panic("iopf: no memory for a workqueue\n");
 	return 0;

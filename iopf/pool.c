@@ -24,9 +24,10 @@
 /*
  * A queue with a thread for each group has as many shares of a CPU as it has groups. A
  * worker does alone what these threads would do, and beside programs that want the CPU
- * the share of one thread is too small.
+ * the share of one thread is too small. So one that comes because others have not got on
+ * has a larger share.
  */
-#define IOPF_WORKER_NICE	(-10)
+#define IOPF_FAR_NICE		(-10)
 
 /*
  * The number of unbound workers that the smallest node with a CPU is left with. CPUs may
@@ -53,7 +54,8 @@ static unsigned int iopf_node_share(void)
 
 /* The default scope is not the same in all kernels. */
 static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
-					      enum wq_affn_scope scope)
+					      enum wq_affn_scope scope,
+					      int nice)
 {
 	struct workqueue_attrs *attrs;
 	struct workqueue_struct *wq;
@@ -62,7 +64,7 @@ static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
 	if (!attrs)
 		return NULL;
 	attrs->affn_scope = scope;
-	attrs->nice = IOPF_WORKER_NICE;
+	attrs->nice = nice;
 	wq = alloc_workqueue(fmt, WQ_UNBOUND, WQ_MAX_ACTIVE, name);
 	if (wq && apply_workqueue_attrs(wq, attrs)) {
 		destroy_workqueue(wq);
@@ -82,8 +84,10 @@ int iopf_pool_init(struct iopf_pool *pool, const char *name)
 	pool->nr_near = iopf_node_share();
 	pool->workers = kvcalloc(IOPF_WORKERS, sizeof(*pool->workers),
 				 GFP_KERNEL);
-	pool->near = iopf_alloc_wq("iopf_queue/%s", name, WQ_AFFN_CACHE);
-	pool->far = iopf_alloc_wq("iopf_far/%s", name, WQ_AFFN_SYSTEM);
+	pool->near = iopf_alloc_wq("iopf_queue/%s", name,
+				   WQ_AFFN_CACHE, 0);
+	pool->far = iopf_alloc_wq("iopf_far/%s", name,
+				  WQ_AFFN_SYSTEM, IOPF_FAR_NICE);
 	if (!pool->workers || !pool->near || !pool->far) {
 		iopf_pool_exit(pool);
 		return -ENOMEM;
