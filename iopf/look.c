@@ -6,12 +6,13 @@
  * may have fallen asleep since, or have lost its CPU to somebody else; a worker that
  * was queued may wait for a CPU; and responses that a worker has deferred may wait for
  * a fault that sleeps. Nothing tells the library. So while a device has groups that
- * nobody has begun, or deferred responses, they are looked at every two milliseconds.
+ * nobody has begun, or deferred responses, they are looked at: every two milliseconds
+ * where no group is begun, every four where some are.
  *
  * The timer interrupts any CPU, and the look runs on the workqueue of the timeouts. It
  * allocates nothing and never faults. A look takes a thread and a CPU's time that the
- * device's worker may need, so it has to be worth it: the timer ticks twice as often,
- * and something has to wait in two ticks in a row.
+ * device's worker may need, so it has to be worth it: the timer ticks each millisecond,
+ * and something has to wait in several ticks in a row.
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
@@ -23,8 +24,11 @@
 
 /* From tick to tick of the timer. */
 #define IOPF_TICK_NS		NSEC_PER_MSEC
-/* Ticks in a row in which something waits, until it is looked at. */
-#define IOPF_WAITING_TICKS	2
+/*
+ * It is looked at when the ticks in a row in which something waits amount to that: those
+ * between which groups have been begun count one each, others two.
+ */
+#define IOPF_WAITING_TICKS	4
 /* Ticks in a row in which nothing waits, until the timer stops. */
 #define IOPF_QUIET_TICKS	8
 /* Until the next look where a burst of faults goes to sleep. */
@@ -46,20 +50,23 @@ static unsigned int iopf_nr_usable_cpus(void)
 
 /*
  * The timer ticks, and does not have the lock: is @idev to be looked at? What waits now
- * and what has waited in the last tick may be two groups, but a group that has waited
- * since then is not overlooked. In a burst each tick counts, so that what lanes may have
- * for it ends with it. The look also ends the ticks, and is quick where workers have
- * come back.
+ * and what has waited in the last tick may be two groups, the more so where groups are
+ * begun, but a group that has waited since then is not overlooked. In a burst each tick
+ * counts, so that what lanes may have for it ends with it. The look also ends the ticks,
+ * and is quick where workers have come back.
  */
 static bool iopf_look_tick(struct iopf_dev *idev)
 {
+	unsigned long taken = READ_ONCE(idev->taken);
+
 	if (READ_ONCE(idev->nr_queued) || READ_ONCE(idev->nr_deferred)) {
 		idev->ticks_quiet = 0;
-		idev->ticks_waiting++;
+		idev->ticks_waiting += taken == idev->tick_taken ? 2 : 1;
 	} else {
 		idev->ticks_waiting = 0;
 		idev->ticks_quiet++;
 	}
+	idev->tick_taken = taken;
 	return idev->ticks_waiting >= IOPF_WAITING_TICKS ||
 	       idev->ticks_quiet >= IOPF_QUIET_TICKS ||
 	       READ_ONCE(idev->nr_eager) || READ_ONCE(idev->room) ||
@@ -84,6 +91,7 @@ static void iopf_look_start(struct iopf_dev *idev)
 {
 	idev->ticks_waiting = 0;
 	idev->ticks_quiet = 0;
+	idev->tick_taken = idev->taken;
 	hrtimer_start(&idev->look_timer,
 		      ns_to_ktime(idev->nr_eager ? IOPF_BURST_NS : IOPF_TICK_NS),
 		      HRTIMER_MODE_REL_HARD);

@@ -164,14 +164,15 @@ struct iopf_flush {
  * @nr_asleep: those of @nr_workers that were seen asleep
  * @nr_eager: workers beyond the CPUs that lanes may have, see iopf_lane.nr_eager
  * @nr_cpus: CPUs that workers may use, as they were at the last look
- * @taken: groups that workers have taken
+ * @taken: groups that workers have taken; readable like @nr_queued
  * @looked: what @taken was at the last look
  * @poll_pause: how many looks for a next group to leave out when the next one is in vain
  * @poll_skip: how many are yet to be left out
  * @look_timer: finds out whether it is time for @look
- * @ticks_waiting: in how many of its ticks, up to the last, something was queued or
- *	deferred; the timer's own while it runs
- * @ticks_quiet: the same for nothing
+ * @ticks_waiting: what its ticks, up to the last, amount to in which something was queued
+ *	or deferred; the timer's own while it runs, as the next two
+ * @ticks_quiet: in how many of them nothing was
+ * @tick_taken: what @taken was in the last one
  * @look: sees to it that queued groups are begun
  * @looking: @look_timer or @look is on its way
  * @room: workers have come back since @starved lanes were refused
@@ -235,6 +236,7 @@ struct iopf_dev {
 	struct hrtimer look_timer;
 	u8 ticks_waiting;
 	u8 ticks_quiet;
+	unsigned long tick_taken;
 	struct work_struct look;
 	bool looking;
 	bool room;

@@ -228,7 +228,7 @@ static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 	iopf_lane_unqueue(grp);
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
 	lane->taken++;
-	idev->taken++;
+	WRITE_ONCE(idev->taken, idev->taken + 1);
 	grp->worker = worker;
 	worker->grp = grp;
 	worker->page = IOPF_NO_PAGE;

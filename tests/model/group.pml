@@ -1102,7 +1102,7 @@ quit:	skip
 	 (!lane_ready && !lane_awake) || (starts_worker && more_helps))
 
 /*
- * Every two milliseconds, as long as there is a reason. That the timer finds out without
+ * Every two or four milliseconds, as long as there is a reason. That the timer finds out without
  * the lock whether there is one makes it later, and no more: here it may come any time.
  *
  * Stands for: iopf_look_time iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
