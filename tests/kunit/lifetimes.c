@@ -180,7 +180,17 @@ static void flush_unbound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 3, fake->answers);
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+
+	/* Bound again, the PASID has an answer for what it asks now, and no other. */
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
+	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
+	fake_last(fake, UNBOUND_PASID, 1, addr);
 	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 4));
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, 4, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake_answers_for(fake, UNBOUND_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 2));
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
 
