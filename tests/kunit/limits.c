@@ -88,24 +88,49 @@ static void pending_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
 }
 
+#define TURNS		(IOPF_IDLE_LANES + 16)
+
+/*
+ * PASIDs that take turns keep their lanes, also if there are more than are kept for
+ * ever. False if the machine is so slow that they had time to go.
+ */
+static bool lanes_stay(struct kunit *test, u32 first)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	unsigned long start = jiffies;
+	struct iopf_lane *lane;
+	u64 groups;
+	u32 i;
+
+	fake_last(fake, first, 1, 0);
+	lane = fake_find_lane(idev, first);
+	for (i = 1; i < TURNS; i++)
+		fake_last(fake, first + i, 1, 0);
+	fake_last(fake, first, 2, 0);
+	spin_lock(&idev->lock);
+	groups = list_empty(&idev->idle) ? 0 :
+		 list_last_entry(&idev->idle, struct iopf_lane, idle_node)->groups;
+	spin_unlock(&idev->lock);
+	if (time_after(jiffies, start + msecs_to_jiffies(IOPF_IDLE_MS / 2)))
+		return false;
+	KUNIT_EXPECT_PTR_EQ(test, lane, fake_find_lane(idev, first));
+	KUNIT_EXPECT_EQ(test, 2, groups);
+	return true;
+}
+
 /* Many idle lanes go in time, and not with each group; lanes in use stay. */
 static void idle_lanes(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *first;
 	int i;
 
 	iopf_queue_set_timeout(fake->queue, 200);
 	fake_last(fake, FAKE_PASID, 1, 0);
-	for (i = 0; i < 1000; i++)
-		fake_last(fake, 1000 + i, 1, 0);
-	KUNIT_EXPECT_EQ(test, 1000, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1000, idev->nr_idle);
-	first = fake_find_lane(idev, 1000);
-	fake_last(fake, 1000, 1, 0);
-	KUNIT_EXPECT_PTR_EQ(test, first, fake_find_lane(idev, 1000));
-	KUNIT_EXPECT_EQ(test, 2, first->groups);
+	for (i = 0; i < 10 && !lanes_stay(test, 1000 + i * TURNS); i++)
+		;
+	KUNIT_EXPECT_GT(test, 10, i);
 	for (i = 0; i < 500 && READ_ONCE(idev->nr_idle) > IOPF_IDLE_LANES; i++)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES, idev->nr_idle);
