@@ -92,9 +92,9 @@ guest()
 {
 	local guest=$TOP/tests/guest
 
-	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/asleep \
-		$programs/pace $programs/test-sleepers $programs/test-vmm $programs/vmm \
-		$programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
+	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/test-parity \
+		$programs/asleep $programs/pace $programs/test-sleepers $programs/test-vmm \
+		$programs/vmm $programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
 		QEMU_ARGS="$nodes" MEM=3G TIMEOUT=${TIMEOUT:-1800} "$guest/run.sh" "$@"
 }
 
@@ -104,6 +104,15 @@ guest_of_four()
 	local nodes=''
 
 	SMP=4 guest "$@"
+}
+
+# How many CPUs work is worth follows from what it costs: here that is the number of its
+# instructions, and not what else the host does.
+cpus()
+{
+	local nodes="-icount shift=0,sleep=off"
+
+	SMP=4 guest test-sleepers -t cpus
 }
 
 # expect_failure TEST: on the kernel's own fault queue a test of groups has to
@@ -134,7 +143,7 @@ guests()
 		part "guest $config" guest HUGE_PAGES=512 "KUNIT_CASES=$cases" \
 			guest-setup.sh guest-tests.sh
 		[ "$CONFIG" != debug ] || part "stress $config" short_stress
-		[ "$CONFIG" = debug ] || part "cpus $config" guest_of_four test-sleepers -t cpus
+		[ "$CONFIG" = debug ] || part "cpus $config" cpus
 	done
 }
 
@@ -149,8 +158,8 @@ stress_with_kcsan()
 	part "stress 7.3 kcsan" short_stress
 }
 
-# The tests of what upstream does otherwise, on upstream's; and those of sleeping faults,
-# which it does well.
+# The tests of what upstream does otherwise, on upstream's; those of sleeping faults,
+# which it does well; and what else it does otherwise than the CPU, which is only printed.
 upstream()
 {
 	local test
@@ -160,6 +169,7 @@ upstream()
 		part "upstream $test" expect_failure "$test"
 	done
 	part "upstream sleepers" guest_of_four guest-setup.sh test-sleepers
+	part "upstream parity" guest HUGE_PAGES=64 guest-setup.sh test-parity
 }
 
 # The library beside programs that own CPUs, next to upstream's.

@@ -1397,9 +1397,12 @@ TEST(cpus)
 		       small[ROUNDS / 2], small[0], small[ROUNDS - 1]);
 	/* On a host that is busy one of many CPUs may come too late. */
 	EXPECT_LE(cpus > 2 ? cpus - 1 : cpus, huge[ROUNDS / 2]);
-	/* One, and now and then another; upstream's workers are its own affair. */
+	/*
+	 * One, and now and then another, in virtual time: by the clock of a slow machine
+	 * small pages may be worth another CPU. Upstream's workers are its own affair.
+	 */
 	if (!is_upstream())
-		EXPECT_GE(cpus > 2 ? cpus - 1 : cpus, small[ROUNDS / 2]);
+		EXPECT_EQ(1, small[ROUNDS / 2]);
 }
 
 TEST_HARNESS_MAIN
