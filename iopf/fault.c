@@ -156,10 +156,21 @@ static inline struct iopf_access iopf_access(const struct iommu_fault *fault)
 	};
 }
 
+/*
+ * Page tables of CPUs and IOMMUs have no pages that are writable and not readable. To a
+ * shadow stack only instructions of the CPU write that devices do not have: a device
+ * would ask for its pages for ever.
+ */
 static bool iopf_may_access(const struct iopf_access *access,
 			    struct vm_area_struct *vma)
 {
-	return !(access->vm_flags & ~vma->vm_flags);
+	vm_flags_t allowed = vma->vm_flags;
+
+	if (allowed & VM_WRITE)
+		allowed |= VM_READ;
+	if (allowed & VM_SHADOW_STACK)
+		allowed &= ~VM_WRITE;
+	return !(access->vm_flags & ~allowed);
 }
 
 /*

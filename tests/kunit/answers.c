@@ -90,6 +90,42 @@ static void sva_permissions(struct kunit *test)
 			sva_answer(test, IOMMU_FAULT_PERM_EXEC, addr));
 }
 
+/* Page tables have no pages that may be written and not read. */
+static void sva_write_only(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, 2 * PAGE_SIZE, PROT_WRITE);
+
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_READ |
+				   IOMMU_FAULT_PERM_WRITE, addr + PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_EXEC, addr));
+}
+
+/* Devices have no instructions that write to a shadow stack. */
+static void sva_shadow_stack(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct vm_area_struct *vma;
+
+	if (VM_SHADOW_STACK == VM_NONE)
+		kunit_skip(test, "this kernel has no shadow stacks");
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+	if (vma)
+		vm_flags_set(vma, VM_SHADOW_STACK);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+}
+
 static void sva_unmapped(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ);
@@ -128,6 +164,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(handler_fails),
 	KUNIT_CASE(sva_populates),
 	KUNIT_CASE(sva_permissions),
+	KUNIT_CASE(sva_write_only),
+	KUNIT_CASE(sva_shadow_stack),
 	KUNIT_CASE(sva_unmapped),
 	KUNIT_CASE(sva_malformed),
 	{ }
