@@ -7,44 +7,17 @@
  * work. Like the CPU's they end when nobody waits for them any more, where a sleep
  * can be interrupted or killed: see iopf_worker_stop(). A fault takes the lock of its VMA, which is kept for the next pages, and
  * mmap_lock only where that is not enough. New pages and page tables are charged
- * to the process's memory cgroup; without a policy of the VMA they come from the
- * NUMA node of the worker.
+ * to the process's memory cgroup, and come from the NUMA nodes that it has them from.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "iopf.h"
 
-#undef MODULE_PARAM_PREFIX
-#define MODULE_PARAM_PREFIX "iopf."
-
-static bool iopf_stack_growth = true;
-module_param_named(stack_growth, iopf_stack_growth, bool, 0644);
-MODULE_PARM_DESC(stack_growth,
-		 "Let device faults grow a stack within its owner's limits (default Y)");
-
 /* Pages in a row that the lock of a VMA is kept for. */
 #define IOPF_VMA_PAGES		64
-
-#ifdef CONFIG_MEMCG
-/*
- * Has the last task of @mm gone? Then what its owner's death would free waits for the
- * workers, and for nothing else.
- */
-bool iopf_mm_is_orphan(struct mm_struct *mm)
-{
-	return !rcu_access_pointer(mm->owner);
-}
-#else
-/* There is no owner on record. Its faults end when they end. */
-bool iopf_mm_is_orphan(struct mm_struct *mm)
-{
-	return false;
-}
-#endif
 
 /*
  * Make @mm the one to work on. False if its process is gone. The pages of an
@@ -63,6 +36,7 @@ bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm)
 	imm->mm = mm;
 	imm->memcg = get_mem_cgroup_from_mm(mm);
 	imm->old_memcg = set_active_memcg(imm->memcg);
+	iopf_policy_begin(imm);
 	iopf_account_begin(imm);
 	return true;
 }
@@ -99,6 +73,7 @@ void iopf_mm_leave(struct iopf_mm *imm)
 		return;
 	iopf_mm_unlock(imm);
 	iopf_account_end(imm);
+	iopf_policy_end(imm);
 	set_active_memcg(imm->old_memcg);
 	mem_cgroup_put(imm->memcg);
 	iopf_mm_put(imm->mm);
@@ -194,39 +169,6 @@ static vm_fault_t iopf_try_vma_lock(struct iopf_mm *imm,
 	return ret;
 }
 
-#if defined(CONFIG_MEMCG) && !defined(CONFIG_STACK_GROWSUP)
-/*
- * The mm holds stacks to the limits of the current task, which is a kernel
- * thread here: check those of the owner.
- */
-static bool iopf_may_grow(struct mm_struct *mm, struct vm_area_struct *vma,
-			  unsigned long addr)
-{
-	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
-	struct task_struct *owner;
-	bool ret = false;
-
-	if (!iopf_stack_growth)
-		return false;
-	rcu_read_lock();
-	owner = rcu_dereference(mm->owner);
-	if (owner)
-		ret = vma->vm_end - addr <= task_rlimit(owner, RLIMIT_STACK);
-	if (ret && vma->vm_flags & VM_LOCKED)
-		ret = mm->locked_vm + grow <=
-		      task_rlimit(owner, RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	rcu_read_unlock();
-	return ret;
-}
-#else
-/* Without an owner on record there are no limits to check. */
-static bool iopf_may_grow(struct mm_struct *mm, struct vm_area_struct *vma,
-			  unsigned long addr)
-{
-	return false;
-}
-#endif
-
 /* With mmap_lock, which the caller holds, if there is a VMA; else it is dropped. */
 static struct vm_area_struct *iopf_find_vma(struct mm_struct *mm,
 					    unsigned long addr)
@@ -237,10 +179,9 @@ static struct vm_area_struct *iopf_find_vma(struct mm_struct *mm,
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr)
 		return vma;
-	if (vma && vma->vm_flags & VM_GROWSDOWN &&
-	    iopf_may_grow(mm, vma, addr))
-		/* Looks again under the write lock; drops it on failure. */
-		return expand_stack(mm, addr);
+	/* Looks again under the write lock; drops it on failure. */
+	if (vma && vma->vm_flags & VM_GROWSDOWN)
+		return iopf_expand_stack(mm, addr);
 	mmap_read_unlock(mm);
 	return NULL;
 }
@@ -321,6 +262,8 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 		if (iopf_grp_is_claimed(grp))
 			return code;
 		code = iopf_fault_page(imm, worker, &request->fault);
+		if (unlikely(iopf_is_over_high()))
+			iopf_throttle(imm, worker);
 		if (code != IOMMU_PAGE_RESP_SUCCESS)
 			return code;
 	}
@@ -332,6 +275,8 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 		WRITE_ONCE(worker->page, IOPF_NO_PAGE);
 		grp->prefaulted = iopf_prefault(imm, grp, access.flags |
 						FAULT_FLAG_VMA_LOCK);
+		if (unlikely(iopf_is_over_high()))
+			iopf_throttle(imm, worker);
 	}
 	return code;
 }

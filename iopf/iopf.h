@@ -10,7 +10,8 @@
  *	domain.c    finds the address space of its PASID, or the domain's handler
  *	lane.c      queues a complete group of an SVA domain on its PASID's lane
  *	worker.c    takes groups from lanes, on a workqueue; pool.c has the workers
- *	fault.c     asks the mm for the pages, prefault.c for those that may follow
+ *	fault.c     asks the mm for the pages, with the limits and the policy of their
+ *	            owner (owner.c), prefault.c for those that may follow
  *	respond.c   sends the one answer of the group
  *
  * Who owns a group meanwhile is &enum iopf_owner. Registered handlers are asked by

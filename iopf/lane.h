@@ -54,6 +54,7 @@
  * @nr_slept: workers that were seen to fall asleep since the last look
  * @nr_eager: workers that may take groups from it whatever the backlog, as those
  *	before them fell asleep at once
+ * @nr_throttled: workers that wait as their owner's cgroup has too much memory
  * @starved: in iopf_dev.starved: there is no room for a further sleeper
  * @taken: groups that workers have taken from @queue
  * @looked: what @taken was at the last look
@@ -95,6 +96,7 @@ struct iopf_lane {
 	unsigned int nr_asleep;
 	unsigned int nr_slept;
 	unsigned int nr_eager;
+	unsigned int nr_throttled;
 	bool starved;
 	unsigned long taken;
 	unsigned long looked;
@@ -242,7 +244,7 @@ static inline bool iopf_lane_wants(const struct iopf_lane *lane)
 {
 	unsigned int awake = iopf_lane_nr_awake(lane);
 
-	if (!lane->nr_queued)
+	if (!lane->nr_queued || unlikely(lane->nr_throttled))
 		return false;
 	return awake < max(lane->nr_eager, 1U) ||
 	       lane->queued_pages >= IOPF_WORKER_BACKLOG * awake ||

@@ -5,7 +5,9 @@
 #ifndef __IOPF_MM_H
 #define __IOPF_MM_H
 
+#include <linux/mempolicy.h>
 #include <linux/mm_types.h>
+#include <linux/sched.h>
 
 #include "group.h"
 
@@ -19,6 +21,9 @@
  * @old_memcg: what @memcg stands in for
  * @min_flt: the worker's count of minor faults when it began
  * @maj_flt: that of major ones
+ * @policy: the memory policy of its owner, the worker's meanwhile
+ * @has_policy: it has one
+ * @has_nodes: the worker has the nodes of its owner's cpuset meanwhile
  */
 struct iopf_mm {
 	struct mm_struct *mm;
@@ -28,14 +33,42 @@ struct iopf_mm {
 	struct mem_cgroup *old_memcg;
 	unsigned long min_flt;
 	unsigned long maj_flt;
+	struct mempolicy policy;
+	bool has_policy;
+	bool has_nodes;
 };
 
-bool iopf_mm_is_orphan(struct mm_struct *mm);
 bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm);
 void iopf_mm_leave(struct iopf_mm *imm);
 void iopf_mm_unlock(struct iopf_mm *imm);
 enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 					       struct iopf_worker *worker);
+
+/* owner.c */
+bool iopf_mm_is_orphan(struct mm_struct *mm);
+struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
+					 unsigned long addr);
+void iopf_policy_begin(struct iopf_mm *imm);
+void iopf_policy_end(struct iopf_mm *imm);
+
+#ifdef CONFIG_MEMCG
+void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker);
+
+/* Has the worker taken more than the memory.high of a cgroup allows? */
+static inline bool iopf_is_over_high(void)
+{
+	return current->memcg_nr_pages_over_high;
+}
+#else
+static inline void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
+{
+}
+
+static inline bool iopf_is_over_high(void)
+{
+	return false;
+}
+#endif
 
 /* account.c */
 void iopf_account_begin(struct iopf_mm *imm);

@@ -31,6 +31,7 @@ serve()
 run test-groups
 run test-sva
 run test-mm
+run test-parity
 run test-sleepers
 [ ! -e /sys/kernel/debug/iopf ] || run test-stat.sh
 run test-vmm

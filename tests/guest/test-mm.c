@@ -529,27 +529,6 @@ TEST_F(mm, stack_growth_off)
 	EXPECT_EQ(-1, acc_verify(stack - PAGE, PAGE, SEED));
 }
 
-/* A locked stack grows within what its owner may lock. */
-TEST_F(mm, stack_growth_locked)
-{
-	struct rlimit limit = { 64 * 1024, 64 * 1024 };
-	size_t gap = 4 * MB;
-	char *top = map(gap, MAP_PRIVATE, -1);
-	char *stack;
-
-	ASSERT_NE(MAP_FAILED, top);
-	munmap(top, gap);
-	stack = mmap(top + gap - PAGE, PAGE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
-		     -1, 0);
-	ASSERT_NE(MAP_FAILED, stack);
-	ASSERT_EQ(0, mlock(stack, PAGE));
-	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
-	EXPECT_EQ(0, device_fill(stack - 8 * PAGE, 8 * PAGE, SEED));
-	EXPECT_EQ(-EFAULT, device_fill(stack - 64 * PAGE, PAGE, SEED));
-	EXPECT_EQ(RESP_INVALID, self->end.fault_code);
-}
-
 /* In a memory cgroup of 16 MB, a child lets the device fill 64 MB. */
 static pid_t overeat(const char *score)
 {

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: the owner's limits and policy
+ *
+ * The mm asks the current task, which is a worker here, how far a stack may grow, from
+ * which NUMA nodes memory comes, and whether a cgroup has too much of it. What a process
+ * may not do its device may not either, and what it may its device may. So a worker has
+ * the limits and the policy of the task that owns the address space, while it matters.
+ *
+ * The owner is mm_struct.owner, as for the memory cgroup: of a process with threads that
+ * have policies of their own it is one of them, the main thread as a rule. Without
+ * CONFIG_MEMCG an address space does not know its owner: then stacks do not grow, memory
+ * comes from where the worker's does, and faults end when they end.
+ */
+#include <linux/cpuset.h>
+#include <linux/cred.h>
+#include <linux/memcontrol.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/nodemask.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "iopf.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "iopf."
+
+static bool iopf_stack_growth = true;
+module_param_named(stack_growth, iopf_stack_growth, bool, 0644);
+MODULE_PARM_DESC(stack_growth,
+		 "Let device faults grow a stack within its owner's limits (default Y)");
+
+#ifdef CONFIG_MEMCG
+/* What the mm compares a stack with. */
+static const unsigned int iopf_stack_limits[] = {
+	RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK,
+};
+
+/*
+ * Has the last task of @mm gone? Then what its owner's death would free waits for the
+ * workers, and for nothing else.
+ */
+bool iopf_mm_is_orphan(struct mm_struct *mm)
+{
+	return !rcu_access_pointer(mm->owner);
+}
+
+/* The task whose limits count, referenced. NULL if there is none any more. */
+static struct task_struct *iopf_get_owner(struct mm_struct *mm)
+{
+	struct task_struct *owner;
+
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	if (owner)
+		owner = tryget_task_struct(owner);
+	rcu_read_unlock();
+	return owner;
+}
+
+/*
+ * Let the stack above @addr grow down to it, as its owner could. With mmap_lock held for
+ * reading before, and afterwards only if there is a VMA.
+ *
+ * A worker is a process by itself, so its limits are nobody else's.
+ */
+struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
+					 unsigned long addr)
+{
+	struct rlimit *limits = current->signal->rlim;
+	unsigned long own[ARRAY_SIZE(iopf_stack_limits)];
+	const struct cred *own_cred;
+	const struct cred *cred;
+	struct vm_area_struct *vma;
+	struct task_struct *owner;
+	unsigned int i;
+
+	owner = iopf_stack_growth && !IS_ENABLED(CONFIG_STACK_GROWSUP) ?
+		iopf_get_owner(mm) : NULL;
+	if (!owner) {
+		mmap_read_unlock(mm);
+		return NULL;
+	}
+	cred = get_task_cred(owner);
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		unsigned int limit = iopf_stack_limits[i];
+
+		own[i] = limits[limit].rlim_cur;
+		WRITE_ONCE(limits[limit].rlim_cur, task_rlimit(owner, limit));
+	}
+	own_cred = override_creds(cred);
+
+	vma = expand_stack(mm, addr);
+
+	revert_creds(own_cred);
+	for (i = 0; i < ARRAY_SIZE(own); i++)
+		WRITE_ONCE(limits[iopf_stack_limits[i]].rlim_cur, own[i]);
+	put_cred(cred);
+	put_task_struct(owner);
+	return vma;
+}
+#else
+bool iopf_mm_is_orphan(struct mm_struct *mm)
+{
+	return false;
+}
+
+struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
+					 unsigned long addr)
+{
+	mmap_read_unlock(mm);
+	return NULL;
+}
+#endif
+
+#if defined(CONFIG_MEMCG) && defined(CONFIG_NUMA)
+static void iopf_set_policy(struct mempolicy *policy)
+{
+	task_lock(current);
+	current->mempolicy = policy;
+	task_unlock(current);
+}
+
+/*
+ * Memory comes from the nodes that @imm's owner has it from. The policy is copied, as
+ * the owner may put its own away: nobody has a reference to the copy, and nobody but the
+ * worker uses it.
+ */
+void iopf_policy_begin(struct iopf_mm *imm)
+{
+	struct task_struct *owner;
+	nodemask_t nodes = NODE_MASK_NONE;
+
+	imm->has_policy = false;
+	imm->has_nodes = false;
+	if (num_node_state(N_MEMORY) == 1)
+		return;
+	rcu_read_lock();
+	owner = rcu_dereference(imm->mm->owner);
+	if (owner) {
+		/* What changes them has the lock of their task. */
+		task_lock(owner);
+		if (owner->mempolicy) {
+			imm->policy = *owner->mempolicy;
+			imm->has_policy = true;
+		}
+#ifdef CONFIG_CPUSETS
+		nodes = owner->mems_allowed;
+		imm->has_nodes = !nodes_equal(nodes, current->mems_allowed);
+#endif
+		task_unlock(owner);
+	}
+	rcu_read_unlock();
+	if (imm->has_nodes)
+		set_mems_allowed(nodes);
+	if (imm->has_policy) {
+		atomic_set(&imm->policy.refcnt, 1);
+		iopf_set_policy(&imm->policy);
+	}
+}
+
+void iopf_policy_end(struct iopf_mm *imm)
+{
+	if (imm->has_policy)
+		iopf_set_policy(NULL);
+	if (imm->has_nodes)
+		set_mems_allowed(cpuset_mems_allowed(current));
+}
+#else
+void iopf_policy_begin(struct iopf_mm *imm)
+{
+}
+
+void iopf_policy_end(struct iopf_mm *imm)
+{
+}
+#endif
+
+#ifdef CONFIG_MEMCG
+/*
+ * The owner's cgroup has more than its memory.high: wait, as the owner would, while it is
+ * reclaimed from. That may take two seconds, so not with a VMA locked, nor with responses
+ * of others. Until it is over no further worker comes to the lane: it would only make
+ * the wait longer.
+ */
+void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
+{
+	struct iopf_lane *lane = worker->lane;
+	struct iopf_dev *idev = worker->idev;
+	struct iopf_worker *next;
+	LIST_HEAD(claimed);
+
+	/* Nobody who asks for the page has to wait for this. */
+	WRITE_ONCE(worker->page, IOPF_NO_PAGE);
+	iopf_mm_unlock(imm);
+	spin_lock(&idev->lock);
+	lane->nr_throttled++;
+	iopf_take_held(lane, &claimed);
+	spin_unlock(&idev->lock);
+	iopf_send(&claimed);
+
+	mem_cgroup_handle_over_high(GFP_KERNEL);
+
+	spin_lock(&idev->lock);
+	lane->nr_throttled--;
+	if (worker->asleep)
+		iopf_worker_woke(worker);
+	iopf_lane_offer(lane);
+	next = iopf_worker_wanted(idev);
+	spin_unlock(&idev->lock);
+	if (next)
+		iopf_worker_queue(next);
+}
+#endif

@@ -1,0 +1,987 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the CPU may do in a process, and what the device may do for it: for each kind of
+ * memory and each limit one process accesses it, and another one, which is set up in the
+ * same way, has the device do so. The outcomes have to agree: served or refused, how
+ * fast a refusal comes, what the process's cgroup is charged with and, where a policy or
+ * a cpuset says it, from which node memory comes. Where device and CPU must differ the
+ * table says why.
+ *
+ * On the kernel's own fault queue what differs is printed, and no failure.
+ *
+ * Without arguments all of the table, else the kinds whose names begin with one of them.
+ * Of test-mm are: who serves a userfaultfd in all its modes, NUMA hinting, hugetlb.
+ */
+#include <linux/mempolicy.h>
+#include <linux/memfd.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/capability.h>
+
+#include "acc.h"
+#include "file.h"
+#include "kselftest.h"
+#include "uffd.h"
+
+#define TIMEOUT		"/sys/module/iopf/parameters/prq_timeout"
+#define CGROUPS		"/sys/fs/cgroup"
+#define CGROUP		CGROUPS "/parity"
+#define PAGE		4096UL
+#define MB		(1UL << 20)
+#define HUGE_PAGE	(2 * MB)
+#define SEED		0x5eed
+/* Pages of most kinds, and of those whose nodes are looked at. */
+#define PAGES		512
+/* What a refusal may take longer than the CPU's, in ms; and an access that is served. */
+#define REFUSE_MS	1000
+#define SERVE_MS	10000
+/* Pages by which the charges may differ: a cgroup's figures are not quite of now. */
+#define CHARGE_SLACK	200
+
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE	0x08
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
+#endif
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON	100
+#endif
+#ifndef MPOL_WEIGHTED_INTERLEAVE
+#define MPOL_WEIGHTED_INTERLEAVE 6
+#endif
+
+/* A kind that this kernel does not have. */
+#define NOT_THERE	1
+
+enum outcome {
+	SERVED,
+	REFUSED,
+	IN_VAIN,	/* answered with Success again and again */
+	KILLED,		/* the process was, for want of memory */
+	BROKEN,		/* the test itself */
+};
+
+static const char * const outcomes[] = {
+	"served", "refused", "answered in vain", "killed", "broken",
+};
+
+/**
+ * struct place - the memory of one process
+ * @area: what is accessed
+ * @pages: how much of it
+ */
+struct place {
+	char *area;
+	size_t pages;
+};
+
+struct kind;
+
+/**
+ * struct kind - a kind of memory, or a limit
+ * @name: its name
+ * @setup: in the process that accesses it: 0, %NOT_THERE or an error
+ * @arg: for @setup
+ * @more: for @setup, too
+ * @begin: before the processes are started: 0, %NOT_THERE or an error
+ * @end: after they have ended
+ * @only: access that it is about, %PROT_READ or %PROT_WRITE; 0 for both
+ * @nodes: compare from which nodes memory comes
+ * @free: what is charged is not compared
+ * @throttled: the owner waits: the times are compared
+ * @device: what the device has, if that is not what the CPU has
+ * @why: why it must differ, NULL if it must not
+ */
+struct kind {
+	const char *name;
+	int (*setup)(const struct kind *kind, struct place *place);
+	long arg;
+	long more;
+	int (*begin)(const struct kind *kind);
+	void (*end)(const struct kind *kind);
+	int only;
+	bool nodes;
+	bool free;
+	bool throttled;
+	enum outcome device;
+	const char *why;
+};
+
+/**
+ * struct result - how an access went
+ * @skip: this kernel does not have such memory
+ * @outcome: what became of it
+ * @ms: how long it took, in the machine's time
+ * @charged: pages that the cgroup has more
+ * @nodes: pages of each node
+ */
+struct result {
+	bool skip;
+	enum outcome outcome;
+	double ms;
+	long charged;
+	int nodes[2];
+};
+
+static sigjmp_buf caught;
+
+static void on_signal(int signal)
+{
+	siglongjmp(caught, 1);
+}
+
+static void on_early_signal(int signal)
+{
+}
+
+/*
+ * Faults at a stack have to be handled on another one. Who has memory poisoned hears of
+ * it at once.
+ */
+static void prepare_for_signals(void)
+{
+	stack_t stack = {
+		.ss_sp = map(16 * PAGE, MAP_PRIVATE, -1),
+		.ss_size = 16 * PAGE,
+	};
+
+	sigaltstack(&stack, NULL);
+	signal(SIGBUS, on_early_signal);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {
+		.sa_handler = on_signal,
+		.sa_flags = SA_ONSTACK | SA_NODEFER,
+	};
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+/* As a CPU does it. */
+static enum outcome access_by_cpu(const struct place *place, int access)
+{
+	volatile uint64_t *word;
+	size_t i;
+
+	if (sigsetjmp(caught, 1))
+		return REFUSED;
+	catch_signals();
+	for (i = 0; i < place->pages; i++) {
+		word = (volatile uint64_t *)(place->area + i * PAGE);
+		if (access == PROT_WRITE)
+			*word = i;
+		else
+			(void)*word;
+	}
+	return SERVED;
+}
+
+static enum outcome access_by_device(const struct place *place, int access, int fd)
+{
+	struct softacc_completion end;
+	size_t len = place->pages * PAGE;
+	int ret;
+
+	if (access == PROT_WRITE)
+		ret = acc_run(fd, SOFTACC_OP_TOUCH, NULL, place->area, len, SEED, &end);
+	else
+		ret = acc_run(fd, SOFTACC_OP_CHECKSUM, place->area, NULL, len, 0, &end);
+	switch (ret) {
+	case 0:
+		return SERVED;
+	case -EFAULT:
+		return REFUSED;
+	case -ELOOP:
+		return IN_VAIN;
+	default:
+		printf("# the job ended with %d\n", ret);
+		fflush(stdout);
+		return BROKEN;
+	}
+}
+
+/* Pages of memory that the cgroup is charged with. */
+static long charged(void)
+{
+	unsigned long long value;
+	char name[64];
+	long pages = 0;
+	FILE *file = fopen(CGROUP "/memory.stat", "r");
+
+	while (file && fscanf(file, "%63s %llu\n", name, &value) == 2)
+		if (!strcmp(name, "anon") || !strcmp(name, "file"))
+			pages += value / PAGE;
+	if (file)
+		fclose(file);
+	return pages;
+}
+
+static void count_nodes(const struct place *place, int *nodes)
+{
+	size_t nr = place->pages < PAGES ? place->pages : PAGES;
+	int status[PAGES];
+	void *pages[PAGES];
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = place->area + i * PAGE;
+	if (syscall(SYS_move_pages, 0, nr, pages, NULL, status, 0))
+		return;
+	for (i = 0; i < nr; i++)
+		if (status[i] == 0 || status[i] == 1)
+			nodes[status[i]]++;
+}
+
+/* Memory that was never touched, in small pages. */
+static char *fresh(size_t pages)
+{
+	char *area = map(pages * PAGE, MAP_PRIVATE, -1);
+
+	if (area != MAP_FAILED)
+		madvise(area, pages * PAGE, MADV_NOHUGEPAGE);
+	return area;
+}
+
+/* The process that accesses memory of @kind. */
+static void accessor(const struct kind *kind, int access, bool device, int out)
+{
+	struct place place = { .pages = PAGES };
+	struct result result = {};
+	double start;
+	long before;
+	int fd = -1;
+	int ret;
+
+	if (write_file(CGROUP "/cgroup.procs", "0"))
+		_exit(1);
+	if (device) {
+		fd = acc_open(8, 16, 1);
+		if (fd < 0)
+			_exit(2);
+	}
+	prepare_for_signals();
+	ret = kind->setup(kind, &place);
+	if (ret < 0) {
+		printf("# %s: %s\n", kind->name, strerror(-ret));
+		fflush(stdout);
+		_exit(3);
+	}
+	result.skip = ret == NOT_THERE;
+	if (!result.skip) {
+		before = charged();
+		start = pace_seconds();
+		result.outcome = device ?
+			access_by_device(&place, access, fd) :
+			access_by_cpu(&place, access);
+		result.ms = (pace_seconds() - start) * 1000;
+		result.charged = charged() - before;
+		if (result.outcome == SERVED)
+			count_nodes(&place, result.nodes);
+	}
+	_exit(write(out, &result, sizeof(result)) != sizeof(result));
+}
+
+static struct result run_accessor(const struct kind *kind, int access,
+				  bool device)
+{
+	struct result result = { .outcome = BROKEN };
+	int status;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return result;
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		accessor(kind, access, device, ends[1]);
+	close(ends[1]);
+	if (read(ends[0], &result, sizeof(result)) != sizeof(result))
+		result.outcome = BROKEN;
+	close(ends[0]);
+	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL)
+		result.outcome = KILLED;
+	return result;
+}
+
+/* What comes of it; an error if what it needs cannot be had. */
+static int try_access(const struct kind *kind, int access, bool device,
+		      struct result *result)
+{
+	int ret = kind->begin ? kind->begin(kind) : 0;
+
+	if (!ret)
+		*result = run_accessor(kind, access, device);
+	if (kind->end)
+		kind->end(kind);
+	return ret ?: result->skip ? NOT_THERE : 0;
+}
+
+static int setup_unmapped(const struct kind *kind, struct place *place)
+{
+	place->area = fresh(place->pages);
+	return munmap(place->area, place->pages * PAGE) ? -errno : 0;
+}
+
+/* @arg: the protection. There is something to be read. */
+static int setup_protected(const struct kind *kind, struct place *place)
+{
+	size_t len = place->pages * PAGE;
+
+	place->area = fresh(place->pages);
+	memset(place->area, 1, len / 2);
+	return mprotect(place->area, len, kind->arg) ? -errno : 0;
+}
+
+/* @arg: flags of mmap() */
+static int setup_anonymous(const struct kind *kind, struct place *place)
+{
+	place->area = map(place->pages * PAGE, kind->arg, -1);
+	if (place->area == MAP_FAILED)
+		return errno == EINVAL || errno == EOPNOTSUPP ? NOT_THERE : -errno;
+	madvise(place->area, place->pages * PAGE, MADV_NOHUGEPAGE);
+	return 0;
+}
+
+/* @arg: advice, for memory that was touched */
+static int setup_advised(const struct kind *kind, struct place *place)
+{
+	size_t len = place->pages * PAGE;
+
+	place->area = fresh(place->pages);
+	memset(place->area, 1, len);
+	if (madvise(place->area, len, kind->arg))
+		return errno == EINVAL ? NOT_THERE : -errno;
+	return 0;
+}
+
+/* @arg: advice for each page by itself, one of which is enough */
+static int setup_one_advised(const struct kind *kind, struct place *place)
+{
+	place->area = fresh(place->pages);
+	memset(place->area, 1, place->pages * PAGE);
+	if (madvise(place->area, PAGE, kind->arg))
+		return errno == EINVAL ? NOT_THERE : -errno;
+	return 0;
+}
+
+static int setup_secret(const struct kind *kind, struct place *place)
+{
+	int fd = syscall(SYS_memfd_secret, 0);
+
+	if (fd < 0)
+		return NOT_THERE;
+	if (ftruncate(fd, place->pages * PAGE))
+		return -errno;
+	place->area = map(place->pages * PAGE, MAP_SHARED, fd);
+	return place->area == MAP_FAILED ? -errno : 0;
+}
+
+/* @arg: flags of mlock2() */
+static int setup_locked(const struct kind *kind, struct place *place)
+{
+	place->area = fresh(place->pages);
+	return syscall(SYS_mlock2, place->area, place->pages * PAGE, kind->arg) ? -errno : 0;
+}
+
+/* @arg: flags of mmap(), @more: bytes that the file has of each page's worth */
+static int setup_file(const struct kind *kind, struct place *place)
+{
+	size_t len = place->pages * PAGE;
+	int fd = open("/mnt/parity", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	unlink("/mnt/parity");
+	if (ftruncate(fd, kind->more * place->pages))
+		return -errno;
+	place->area = map(len, kind->arg, fd);
+	return place->area == MAP_FAILED ? -errno : 0;
+}
+
+/* A file whose pages are all there, on disk and in memory; @arg: flags of mmap() */
+static int setup_written_file(const struct kind *kind, struct place *place)
+{
+	static char page[PAGE] = { 1 };
+	size_t i;
+	int fd = open("/mnt/parity", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	unlink("/mnt/parity");
+	for (i = 0; i < place->pages; i++)
+		if (write(fd, page, PAGE) != PAGE)
+			return -errno;
+	fsync(fd);
+	place->area = map(place->pages * PAGE, kind->arg, fd);
+	return place->area == MAP_FAILED ? -errno : 0;
+}
+
+static int setup_sealed(const struct kind *kind, struct place *place)
+{
+	size_t len = place->pages * PAGE;
+	int fd = memfd_create("parity", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, len) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE))
+		return -errno;
+	place->area = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	return place->area == MAP_FAILED ? -errno : 0;
+}
+
+/* The other one, which has the same pages, stays. */
+static int setup_forked(const struct kind *kind, struct place *place)
+{
+	pid_t pid;
+
+	place->area = fresh(place->pages);
+	memset(place->area, 1, place->pages * PAGE);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	return pid < 0 ? -errno : 0;
+}
+
+static unsigned long read_number(const char *path)
+{
+	unsigned long value = 0;
+	FILE *file = fopen(path, "r");
+
+	if (!file || fscanf(file, "%lu", &value) != 1)
+		value = 0;
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* Pages with the same content become one. */
+static int setup_merged(const struct kind *kind, struct place *place)
+{
+	const char *shared = "/sys/kernel/mm/ksm/pages_sharing";
+	size_t len = place->pages * PAGE;
+
+	if (write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1") ||
+	    write_file("/sys/kernel/mm/ksm/pages_to_scan", "10000") ||
+	    write_file("/sys/kernel/mm/ksm/run", "1"))
+		return NOT_THERE;
+	place->area = fresh(place->pages);
+	memset(place->area, 7, len);
+	if (madvise(place->area, len, MADV_MERGEABLE))
+		return -errno;
+	return pace_wait(20000, read_number(shared) >= place->pages / 2) ? 0 : -ETIME;
+}
+
+static int setup_swapped(const struct kind *kind, struct place *place)
+{
+	int i;
+
+	place->area = fresh(place->pages);
+	memset(place->area, 1, place->pages * PAGE);
+	for (i = 0; i < 20 && charged() >= (long)place->pages / 2; i++)
+		write_file(CGROUP "/memory.reclaim", "1M");
+	return charged() < (long)place->pages / 2 ? 0 : NOT_THERE;
+}
+
+#define STACK_GAP	(64 * MB)
+
+/* The lowest page of a stack with room below it. */
+static char *make_stack(void)
+{
+	char *top = mmap(NULL, STACK_GAP, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *stack;
+
+	if (top == MAP_FAILED)
+		return NULL;
+	munmap(top, STACK_GAP);
+	stack = mmap(top + STACK_GAP - PAGE, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
+		     -1, 0);
+	if (stack == MAP_FAILED)
+		return NULL;
+	madvise(stack, PAGE, MADV_NOHUGEPAGE);
+	stack[0] = 1;
+	return stack;
+}
+
+static int set_limit(int resource, unsigned long bytes)
+{
+	struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	return setrlimit(resource, &limit) ? -errno : 0;
+}
+
+/* @arg: RLIMIT_STACK, @more: how far below the stack a page is accessed */
+static int setup_stack(const struct kind *kind, struct place *place)
+{
+	char *stack = make_stack();
+
+	if (!stack)
+		return -ENOMEM;
+	place->area = stack - kind->more;
+	place->pages = 1;
+	return set_limit(RLIMIT_STACK, kind->arg);
+}
+
+/* Bytes of address space that the process has. */
+static unsigned long address_space(void)
+{
+	return read_number("/proc/self/statm") * PAGE;
+}
+
+/* @arg: which limit leaves the process a megabyte; @more: as above */
+static int setup_stack_limit(const struct kind *kind, struct place *place)
+{
+	const struct kind unlimited = {
+		.arg = RLIM_INFINITY,
+		.more = kind->more,
+	};
+
+	return setup_stack(&unlimited, place) ?:
+	       set_limit(kind->arg, address_space() + MB);
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[2] = {};
+
+	return syscall(SYS_capset, &header, none) ? -errno : 0;
+}
+
+/* A locked stack. @arg: with CAP_IPC_LOCK, @more: as above */
+static int setup_stack_locked(const struct kind *kind, struct place *place)
+{
+	char *stack = make_stack();
+	int ret;
+
+	if (!stack)
+		return -ENOMEM;
+	place->area = stack - kind->more;
+	place->pages = 1;
+	if (mlock(stack, PAGE))
+		return -errno;
+	ret = set_limit(RLIMIT_MEMLOCK, 256 * 1024);
+	if (ret)
+		return ret;
+	return kind->arg ? 0 : drop_capabilities();
+}
+
+static char overcommit[3][16];
+static const char * const overcommit_files[3] = {
+	"/proc/sys/vm/overcommit_memory",
+	"/proc/sys/vm/overcommit_kbytes",
+	"/proc/sys/vm/overcommit_ratio",
+};
+
+static int begin_strict(const struct kind *kind)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		snprintf(overcommit[i], sizeof(overcommit[i]), "%lu",
+			 read_number(overcommit_files[i]));
+	return 0;
+}
+
+/* There is no memory left to promise, and none for another process either. */
+static int setup_strict(const struct kind *kind, struct place *place)
+{
+	return setup_stack(kind, place) ?:
+	       write_file(overcommit_files[1], "1") ?:
+	       write_file(overcommit_files[0], "2");
+}
+
+static void end_strict(const struct kind *kind)
+{
+	write_file(overcommit_files[0], overcommit[0]);
+	if (atol(overcommit[1]))
+		write_file(overcommit_files[1], overcommit[1]);
+	else
+		write_file(overcommit_files[2], overcommit[2]);
+}
+
+static int begin_huge_limit(const struct kind *kind)
+{
+	write_file(CGROUPS "/cgroup.subtree_control", "+hugetlb");
+	return write_file(CGROUP "/hugetlb.2MB.max", "0") ? NOT_THERE : 0;
+}
+
+static void end_huge_limit(const struct kind *kind)
+{
+	write_file(CGROUP "/hugetlb.2MB.max", "max");
+}
+
+/* @arg: all others are taken, by reservations */
+static int setup_huge(const struct kind *kind, struct place *place)
+{
+	place->pages = 1;
+	place->area = map(HUGE_PAGE, MAP_PRIVATE | MAP_HUGETLB | MAP_NORESERVE, -1);
+	if (place->area == MAP_FAILED)
+		return -errno;
+	while (kind->arg &&
+	       map(HUGE_PAGE, MAP_PRIVATE | MAP_HUGETLB, -1) != MAP_FAILED)
+		;
+	return 0;
+}
+
+static int setup_cgroup(const struct kind *kind, struct place *place)
+{
+	place->pages = kind->more;
+	place->area = fresh(place->pages);
+	return place->area == MAP_FAILED ? -ENOMEM : 0;
+}
+
+static int begin_max(const struct kind *kind)
+{
+	return write_file(CGROUP "/memory.swap.max", "0") ?:
+	       write_file(CGROUP "/memory.max", "4M");
+}
+
+static void end_max(const struct kind *kind)
+{
+	write_file(CGROUP "/memory.max", "max");
+	write_file(CGROUP "/memory.swap.max", "max");
+}
+
+static int begin_high(const struct kind *kind)
+{
+	return write_file(CGROUP "/memory.swap.max", "0") ?:
+	       write_file(CGROUP "/memory.high", "4M");
+}
+
+static void end_high(const struct kind *kind)
+{
+	write_file(CGROUP "/memory.high", "max");
+	write_file(CGROUP "/memory.swap.max", "max");
+}
+
+static bool one_node(void)
+{
+	return access("/sys/devices/system/node/node1", F_OK);
+}
+
+/* @arg: a policy, @more: its nodes; of the memory */
+static int setup_mbind(const struct kind *kind, struct place *place)
+{
+	unsigned long nodes = kind->more;
+
+	if (one_node())
+		return NOT_THERE;
+	place->area = fresh(place->pages);
+	return syscall(SYS_mbind, place->area, place->pages * PAGE, kind->arg,
+		       &nodes, 8 * sizeof(nodes), 0) ? -errno : 0;
+}
+
+/* The same of the task, for as much as that matters. */
+static int setup_policy(const struct kind *kind, struct place *place)
+{
+	unsigned long nodes = kind->more;
+
+	if (one_node())
+		return NOT_THERE;
+	place->area = fresh(place->pages);
+	if (!syscall(SYS_set_mempolicy, kind->arg, &nodes, 8 * sizeof(nodes)))
+		return 0;
+	return errno == EINVAL ? NOT_THERE : -errno;
+}
+
+/* @arg: the node */
+static int begin_cpuset(const struct kind *kind)
+{
+	if (one_node())
+		return NOT_THERE;
+	write_file(CGROUPS "/cgroup.subtree_control", "+cpuset");
+	return write_file(CGROUP "/cpuset.mems", kind->arg ? "1" : "0");
+}
+
+static void end_cpuset(const struct kind *kind)
+{
+	write_file(CGROUP "/cpuset.mems", "\n");
+}
+
+static int setup_cpuset(const struct kind *kind, struct place *place)
+{
+	place->area = fresh(place->pages);
+	return 0;
+}
+
+static void *serve_missing(void *data)
+{
+	int uffd = *(int *)data;
+	struct uffd_msg msg;
+
+	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg)) {
+		struct uffdio_zeropage zero = {
+			.range = { msg.arg.pagefault.address & ~(PAGE - 1), PAGE },
+		};
+
+		ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
+	}
+	return NULL;
+}
+
+/* @arg: features; whose user serves it */
+static int setup_userfaultfd(const struct kind *kind, struct place *place)
+{
+	static pthread_t thread;
+	static int uffd;
+
+	place->area = fresh(place->pages);
+	uffd = uffd_watch(place->area, place->pages * PAGE,
+			  UFFDIO_REGISTER_MODE_MISSING, 0);
+	if (uffd < 0)
+		return -errno;
+	return -pthread_create(&thread, NULL, serve_missing, &uffd);
+}
+
+static int setup_poisoned(const struct kind *kind, struct place *place)
+{
+	struct uffdio_poison poison = {};
+	int uffd;
+
+	place->area = fresh(place->pages);
+	uffd = uffd_watch(place->area, place->pages * PAGE,
+			  UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_POISON);
+	if (uffd < 0)
+		return NOT_THERE;
+	poison.range.start = (uintptr_t)place->area;
+	poison.range.len = place->pages * PAGE;
+	return ioctl(uffd, UFFDIO_POISON, &poison) ? -errno : 0;
+}
+
+#define PROT(what, prot)						\
+	{ .name = "protection " what, .setup = setup_protected, .arg = prot }
+#define STACK(what, limit, distance)					\
+	{ .name = "stack " what, .setup = setup_stack, .arg = limit, .more = distance }
+
+static const struct kind kinds[] = {
+	{ .name = "unmapped", .setup = setup_unmapped },
+	PROT("---", PROT_NONE),
+	PROT("r--", PROT_READ),
+	PROT("-w-", PROT_WRITE),
+	PROT("rw-", PROT_READ | PROT_WRITE),
+	PROT("r-x", PROT_READ | PROT_EXEC),
+	PROT("-wx", PROT_WRITE | PROT_EXEC),
+	PROT("rwx", PROT_READ | PROT_WRITE | PROT_EXEC),
+	{ .name = "protection --x", .setup = setup_protected, .arg = PROT_EXEC,
+	  .device = REFUSED,
+	  .why = "whether the CPU reads it depends on its protection keys, which devices do not have" },
+	{ .name = "guard region", .setup = setup_advised, .arg = MADV_GUARD_INSTALL },
+	{ .name = "memfd_secret", .setup = setup_secret },
+	{ .name = "shared anonymous", .setup = setup_anonymous, .arg = MAP_SHARED },
+	{ .name = "MAP_DROPPABLE", .setup = setup_anonymous, .arg = MAP_DROPPABLE },
+	{ .name = "MADV_FREE", .setup = setup_advised, .arg = MADV_FREE },
+	{ .name = "MADV_DONTNEED", .setup = setup_advised, .arg = MADV_DONTNEED },
+	{ .name = "mlock", .setup = setup_locked },
+	{ .name = "MLOCK_ONFAULT", .setup = setup_locked, .arg = 1 },
+	STACK("4M, next page", 4 * MB, PAGE),
+	STACK("4M, below", 4 * MB, 4 * MB - 16 * PAGE),
+	STACK("4M, beyond", 4 * MB, 4 * MB + 16 * PAGE),
+	STACK("16M, below", 16 * MB, 16 * MB - 16 * PAGE),
+	STACK("16M, beyond", 16 * MB, 16 * MB + 16 * PAGE),
+	STACK("unlimited", RLIM_INFINITY, 32 * MB),
+	{ .name = "stack below RLIMIT_AS", .setup = setup_stack_limit,
+	  .arg = RLIMIT_AS, .more = 64 * PAGE },
+	{ .name = "stack beyond RLIMIT_AS", .setup = setup_stack_limit,
+	  .arg = RLIMIT_AS, .more = 4 * MB },
+	{ .name = "stack and RLIMIT_DATA", .setup = setup_stack_limit,
+	  .arg = RLIMIT_DATA, .more = 4 * MB },
+	{ .name = "stack below RLIMIT_MEMLOCK", .setup = setup_stack_locked,
+	  .more = 8 * PAGE },
+	{ .name = "stack beyond RLIMIT_MEMLOCK", .setup = setup_stack_locked,
+	  .more = MB },
+	{ .name = "stack beyond RLIMIT_MEMLOCK, CAP_IPC_LOCK",
+	  .setup = setup_stack_locked, .arg = true, .more = MB },
+	{ .name = "stack and strict overcommit", .setup = setup_strict,
+	  .arg = RLIM_INFINITY, .more = 48 * MB,
+	  .begin = begin_strict, .end = end_strict },
+	{ .name = "hugetlb, empty pool", .setup = setup_huge, .arg = true },
+	{ .name = "hugetlb beyond its cgroup", .setup = setup_huge,
+	  .begin = begin_huge_limit, .end = end_huge_limit, .device = SERVED,
+	  .why = "the mm charges huge pages to the cgroup of the current task" },
+	{ .name = "memory.max", .setup = setup_cgroup, .more = 4096,
+	  .begin = begin_max, .end = end_max, .only = PROT_WRITE, .free = true,
+	  .device = REFUSED,
+	  .why = "a worker is refused memory at once, and the device hears of it before its owner is killed" },
+	{ .name = "memory.high", .setup = setup_cgroup, .more = 1280,
+	  .begin = begin_high, .end = end_high, .only = PROT_WRITE,
+	  .throttled = true },
+	{ .name = "mbind: bind", .setup = setup_mbind, .arg = MPOL_BIND,
+	  .more = 2, .nodes = true, .only = PROT_WRITE },
+	{ .name = "mbind: interleave", .setup = setup_mbind,
+	  .arg = MPOL_INTERLEAVE, .more = 3, .nodes = true, .only = PROT_WRITE },
+	{ .name = "policy: bind", .setup = setup_policy, .arg = MPOL_BIND,
+	  .more = 2, .nodes = true, .only = PROT_WRITE },
+	{ .name = "policy: preferred", .setup = setup_policy,
+	  .arg = MPOL_PREFERRED, .more = 2, .nodes = true, .only = PROT_WRITE },
+	{ .name = "policy: interleave", .setup = setup_policy,
+	  .arg = MPOL_INTERLEAVE, .more = 3, .nodes = true, .only = PROT_WRITE },
+	{ .name = "policy: weighted interleave", .setup = setup_policy,
+	  .arg = MPOL_WEIGHTED_INTERLEAVE, .more = 3, .nodes = true,
+	  .only = PROT_WRITE },
+	{ .name = "cpuset.mems 0", .setup = setup_cpuset,
+	  .begin = begin_cpuset, .end = end_cpuset, .nodes = true,
+	  .only = PROT_WRITE },
+	{ .name = "cpuset.mems 1", .setup = setup_cpuset, .arg = 1,
+	  .begin = begin_cpuset, .end = end_cpuset, .nodes = true,
+	  .only = PROT_WRITE },
+	{ .name = "userfaultfd", .setup = setup_userfaultfd },
+	{ .name = "userfaultfd, poisoned", .setup = setup_poisoned },
+	{ .name = "KSM", .setup = setup_merged, .free = true },
+	{ .name = "hole of a file, shared", .setup = setup_file,
+	  .arg = MAP_SHARED, .more = PAGE },
+	{ .name = "hole of a file, private", .setup = setup_file,
+	  .arg = MAP_PRIVATE, .more = PAGE },
+	{ .name = "beyond the end of a file", .setup = setup_file,
+	  .arg = MAP_SHARED, .free = true },
+	{ .name = "file, shared", .setup = setup_written_file,
+	  .arg = MAP_SHARED },
+	{ .name = "file, private", .setup = setup_written_file,
+	  .arg = MAP_PRIVATE },
+	{ .name = "write-sealed memfd", .setup = setup_sealed },
+	{ .name = "swap", .setup = setup_swapped, .free = true },
+	{ .name = "hwpoison", .setup = setup_one_advised, .arg = MADV_HWPOISON,
+	  .free = true },
+	{ .name = "soft-offline", .setup = setup_one_advised,
+	  .arg = MADV_SOFT_OFFLINE },
+	{ .name = "copy on write after fork", .setup = setup_forked },
+};
+
+/* Do the two agree? Says what does not. */
+static bool agree(const struct kind *kind, const struct result *cpu,
+		  const struct result *device)
+{
+	enum outcome expected = cpu->outcome;
+	bool good = true;
+
+	if (cpu->outcome == BROKEN || device->outcome == BROKEN)
+		return false;
+	if (kind->why && device->outcome == kind->device)
+		expected = kind->device;
+	if (device->outcome != expected) {
+		printf("# the device is %s\n", outcomes[device->outcome]);
+		good = false;
+	}
+	if (device->outcome == REFUSED && device->ms > cpu->ms + REFUSE_MS) {
+		printf("# the device is refused late\n");
+		good = false;
+	}
+	if (device->outcome != SERVED || cpu->outcome != SERVED)
+		return good;
+	if (device->ms > cpu->ms * 4 + SERVE_MS ||
+	    (kind->throttled && cpu->ms > device->ms * 4 + 500)) {
+		printf("# the device's access takes another time\n");
+		good = false;
+	}
+	if (!kind->free && labs(device->charged - cpu->charged) > CHARGE_SLACK) {
+		printf("# the device's access is charged otherwise\n");
+		good = false;
+	}
+	if (kind->nodes && abs(device->nodes[1] - cpu->nodes[1]) > 8) {
+		printf("# the device's memory is on other nodes\n");
+		good = false;
+	}
+	return good;
+}
+
+static void show(const char *who, const struct result *result)
+{
+	printf("# %s: %s in %.1f ms, %ld pages charged, %d and %d of node 0 and 1\n",
+	       who, outcomes[result->outcome], result->ms, result->charged,
+	       result->nodes[0], result->nodes[1]);
+}
+
+static void compare(const struct kind *kind, int access, bool upstream)
+{
+	const char *name = access == PROT_WRITE ? "written" : "read";
+	struct result device;
+	struct result cpu;
+	int ret = try_access(kind, access, false, &cpu) ?:
+		  try_access(kind, access, true, &device);
+
+	if (ret == NOT_THERE) {
+		ksft_test_result_skip("%s, %s: not on this machine\n",
+				      kind->name, name);
+		return;
+	}
+	if (ret) {
+		ksft_test_result_fail("%s, %s: %s\n", kind->name, name,
+				      strerror(-ret));
+		return;
+	}
+	show("CPU", &cpu);
+	show("device", &device);
+	if (kind->why)
+		printf("# may differ: %s\n", kind->why);
+	if (agree(kind, &cpu, &device))
+		ksft_test_result_pass("%s, %s: %s\n", kind->name, name,
+				      outcomes[device.outcome]);
+	else if (upstream)
+		ksft_test_result_skip("%s, %s: io-pgfault.c is otherwise\n",
+				      kind->name, name);
+	else
+		ksft_test_result_fail("%s, %s\n", kind->name, name);
+}
+
+static bool wanted(const struct kind *kind, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strncmp(kind->name, argv[i], strlen(argv[i])))
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	bool upstream = access(TIMEOUT, F_OK);
+	unsigned int plan = 0;
+	size_t i;
+
+	pace_start();
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (wanted(&kinds[i], argc, argv))
+			plan += kinds[i].only ? 1 : 2;
+	ksft_print_header();
+	ksft_set_plan(plan);
+	write_file(CGROUPS "/cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP, 0755) && errno != EEXIST)
+		ksft_exit_fail_msg("%s: %s\n", CGROUP, strerror(errno));
+	write_file(TIMEOUT, "0");
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct kind *kind = &kinds[i];
+
+		if (!wanted(kind, argc, argv))
+			continue;
+		if (kind->only != PROT_WRITE)
+			compare(kind, PROT_READ, upstream);
+		if (kind->only != PROT_READ)
+			compare(kind, PROT_WRITE, upstream);
+	}
+	write_file(TIMEOUT, "10");
+	write_file("/sys/kernel/mm/ksm/run", "2");
+	pace_wait(5000, !rmdir(CGROUP));
+	ksft_finished();
+}
