@@ -2,12 +2,13 @@
 /*
  * I/O page fault queue: asking the mm
  *
- * What a process could touch, its device can: faults are allowed to sleep and to
- * be retried, as the CPU's are, so userfaultfd, swap, file systems and the like
- * work. Like the CPU's they end when nobody waits for them any more, where a sleep
- * can be interrupted or killed: see iopf_worker_stop(). A fault takes the lock of its VMA, which is kept for the next pages, and
- * mmap_lock only where that is not enough. New pages and page tables are charged
- * to the process's memory cgroup, and come from the NUMA nodes that it has them from.
+ * What a process could touch, its device can: faults are allowed to sleep and to be
+ * retried, as the CPU's are, so userfaultfd, swap, file systems and the like work. Like
+ * the CPU's they end when nobody waits for them any more, where a sleep can be
+ * interrupted or killed: see iopf_worker_stop(). A fault takes the lock of its VMA, which
+ * is kept for the next pages, and mmap_lock only where that is not enough. New pages and
+ * page tables are charged to the process's memory cgroup, and come from the NUMA nodes
+ * that it has them from.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>

@@ -174,18 +174,18 @@ static void catch_signals(void)
 /* As a CPU does it. */
 static enum outcome access_by_cpu(const struct place *place, int access)
 {
-	volatile uint64_t *word;
+	atomic_ullong *word;
 	size_t i;
 
 	if (sigsetjmp(caught, 1))
 		return REFUSED;
 	catch_signals();
 	for (i = 0; i < place->pages; i++) {
-		word = (volatile uint64_t *)(place->area + i * PAGE);
+		word = (atomic_ullong *)(place->area + i * PAGE);
 		if (access == PROT_WRITE)
-			*word = i;
+			atomic_store_explicit(word, i, memory_order_relaxed);
 		else
-			(void)*word;
+			atomic_load_explicit(word, memory_order_relaxed);
 	}
 	return SERVED;
 }
@@ -786,7 +786,7 @@ static const struct kind kinds[] = {
 	PROT("rwx", PROT_READ | PROT_WRITE | PROT_EXEC),
 	{ .name = "protection --x", .setup = setup_protected, .arg = PROT_EXEC,
 	  .device = REFUSED,
-	  .why = "whether the CPU reads it depends on its protection keys, which devices do not have" },
+	  .why = "the CPU reads it if it has no protection keys; devices have none" },
 	{ .name = "guard region", .setup = setup_advised, .arg = MADV_GUARD_INSTALL },
 	{ .name = "memfd_secret", .setup = setup_secret },
 	{ .name = "shared anonymous", .setup = setup_anonymous, .arg = MAP_SHARED },
@@ -823,7 +823,7 @@ static const struct kind kinds[] = {
 	{ .name = "memory.max", .setup = setup_cgroup, .more = 4096,
 	  .begin = begin_max, .end = end_max, .only = PROT_WRITE, .free = true,
 	  .device = REFUSED,
-	  .why = "a worker is refused memory at once, and the device hears of it before its owner is killed" },
+	  .why = "the device may be refused before its owner is killed" },
 	{ .name = "memory.high", .setup = setup_cgroup, .more = 1280,
 	  .begin = begin_high, .end = end_high, .only = PROT_WRITE,
 	  .throttled = true },
