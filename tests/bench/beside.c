@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "bench.h"
+#include "file.h"
 
 #define UNBINDS		50
 #define STALE		1000000
@@ -16,23 +17,30 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* How long an idle PASID takes to be unbound. */
-static void unbind_idle(const char *scenario)
+/* How long an idle PASID takes to be unbound, which has asked for a page if it was @used. */
+static void unbind_idle(const char *scenario, bool used)
 {
+	struct softacc_completion end;
 	uint64_t ns[UNBINDS];
 	uint64_t start;
 	unsigned int i;
+	char *page;
 	int fd;
 
+	page = map(4096, MAP_PRIVATE, -1);
 	for (i = 0; i < UNBINDS; i++) {
 		fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			bench_die(ACC_DEVICE);
+		madvise(page, 4096, MADV_DONTNEED);
+		if (used && acc_run(fd, SOFTACC_OP_TOUCH, NULL, page, 4096, 0, &end))
+			bench_die("TOUCH");
 		usleep(2000);
 		start = bench_ns();
 		close(fd);
 		ns[i] = bench_ns() - start;
 	}
+	munmap(page, 4096);
 	qsort(ns, UNBINDS, sizeof(*ns), compare);
 	bench_result(scenario, "p50_us", ns[UNBINDS / 2] / 1000.0);
 	bench_result(scenario, "max_us", ns[UNBINDS - 1] / 1000.0);
@@ -42,14 +50,17 @@ void bench_unbind(const char *scenario)
 {
 	const struct bench_stream storm = { .pages = 8, .outstanding = 16 };
 	char alone[32];
+	char used[32];
 	int children[3];
 	unsigned int i;
 
 	snprintf(alone, sizeof(alone), "%s.alone", scenario);
-	unbind_idle(alone);
+	unbind_idle(alone, false);
 	for (i = 0; i < 3; i++)
 		children[i] = bench_start(&storm);
-	unbind_idle(scenario);
+	unbind_idle(scenario, false);
+	snprintf(used, sizeof(used), "%s.used", scenario);
+	unbind_idle(used, true);
 	for (i = 0; i < 3; i++)
 		bench_stop(children[i]);
 }
