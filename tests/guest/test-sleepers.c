@@ -731,6 +731,120 @@ TEST_F_TIMEOUT(beside, sleepers, 120)
 	expect_all_end(_metadata, env);
 }
 
+#define VICTIM_MEMORY	(64 * MB)
+#define VICTIM_SLEEPERS	8
+
+/*
+ * Before the tests with many sleepers: the threads of these stay for minutes, and on a
+ * debug kernel to count who is asleep among them takes longer than the disk.
+ */
+FIXTURE(owner)
+{
+	struct env env;
+};
+
+FIXTURE_VARIANT(owner)
+{
+	enum kind kind;
+};
+
+FIXTURE_VARIANT_ADD(owner, userfaultfd) { .kind = KIND_USERFAULTFD, };
+FIXTURE_VARIANT_ADD(owner, frozen) { .kind = KIND_FROZEN, };
+FIXTURE_VARIANT_ADD(owner, disk) { .kind = KIND_DISK, };
+FIXTURE_VARIANT_ADD(owner, locked_pages) { .kind = KIND_LOCKED, };
+
+FIXTURE_SETUP(owner)
+{
+	if (variant->kind == KIND_USERFAULTFD && is_upstream())
+		SKIP(return, REFUSED);
+	env_begin(_metadata, &self->env, variant->kind, VICTIM_SLEEPERS);
+}
+
+FIXTURE_TEARDOWN(owner)
+{
+	env_end(_metadata, &self->env);
+}
+
+/*
+ * A process with much memory, and with faults that sleep. When they do it tells the
+ * file of its device. A userfaultfd is its own, other sources are its parent's.
+ */
+static void owner_main(struct source *source, int told)
+{
+	void *memory = map(VICTIM_MEMORY, MAP_PRIVATE, -1);
+	struct device dev;
+
+	if (memory == MAP_FAILED || device_open(&dev) ||
+	    (source->kind == KIND_USERFAULTFD &&
+	     source_open(source, KIND_USERFAULTFD, VICTIM_SLEEPERS)))
+		_exit(1);
+	memset(memory, 1, VICTIM_MEMORY);
+	if (source_begin(source) ||
+	    source_ask(source, &dev, VICTIM_SLEEPERS, false) ||
+	    !pace_wait(2000, asleep() >= VICTIM_SLEEPERS))
+		_exit(2);
+	if (write(told, &dev.fd, sizeof(dev.fd)) == sizeof(dev.fd))
+		pause();
+	_exit(3);
+}
+
+/* In ms, how long what cannot be killed may take: as long as the disk, on upstream's. */
+static double end_ms(enum kind kind)
+{
+	if (is_upstream() && (kind == KIND_DISK || kind == KIND_LOCKED))
+		return 1000 * (DISK_SECONDS + 1);
+	return 1000;
+}
+
+/*
+ * The owner is killed while somebody else has its device's file open, so nothing is
+ * unbound: its faults end within a second all the same, or within a second of waking
+ * where they cannot be killed, and its memory comes back.
+ */
+TEST_F_TIMEOUT(owner, killed_with_open_file, 60)
+{
+	struct env *env = &self->env;
+	unsigned long memory = anonymous_memory();
+	int device = -1;
+	int told[2];
+	int status;
+	int pidfd;
+	pid_t pid;
+	int fd;
+
+	ASSERT_EQ(0, pipe2(told, O_CLOEXEC));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(told[0]);
+		owner_main(&env->source, told[1]);
+	}
+	close(told[1]);
+	EXPECT_EQ(sizeof(fd), read(told[0], &fd, sizeof(fd)));
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd >= 0)
+		device = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	EXPECT_LE(0, device)
+		TH_LOG("no file of the owner: %s", strerror(errno));
+	EXPECT_LT(memory + VICTIM_MEMORY / 2, anonymous_memory());
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	EXPECT_TRUE(WIFSIGNALED(status))
+		TH_LOG("status %x", status);
+	if (variant->kind == KIND_FROZEN) {
+		usleep(1500000);
+		EXPECT_LE(VICTIM_SLEEPERS, asleep());
+		thaw();
+	}
+	EXPECT_TRUE(pace_wait(end_ms(variant->kind), !asleep()));
+	EXPECT_TRUE(pace_wait(1000, anonymous_memory() < memory + VICTIM_MEMORY / 2))
+		TH_LOG("its memory does not come back");
+	close(device);
+	close(pidfd);
+	close(told[0]);
+}
+
 FIXTURE(many)
 {
 	struct env env;
@@ -1112,9 +1226,6 @@ TEST_F(interruptible, closed_after_timeout)
 	EXPECT_TRUE(pace_wait(1000, !asleep()));
 }
 
-#define VICTIM_MEMORY	(64 * MB)
-#define VICTIM_SLEEPERS	8
-
 /*
  * A process with much memory, and with groups for @pages pages that sleep. It says so
  * when they do or, with @timed_out, when all are over.
@@ -1197,113 +1308,6 @@ TEST_F(interruptible, killed_after_timeout)
 TEST_F(interruptible, sleepers_killed_after_timeout)
 {
 	expect_killed(_metadata, 8, true);
-}
-
-FIXTURE(owner)
-{
-	struct env env;
-};
-
-FIXTURE_VARIANT(owner)
-{
-	enum kind kind;
-};
-
-FIXTURE_VARIANT_ADD(owner, userfaultfd) { .kind = KIND_USERFAULTFD, };
-FIXTURE_VARIANT_ADD(owner, frozen) { .kind = KIND_FROZEN, };
-FIXTURE_VARIANT_ADD(owner, disk) { .kind = KIND_DISK, };
-FIXTURE_VARIANT_ADD(owner, locked_pages) { .kind = KIND_LOCKED, };
-
-FIXTURE_SETUP(owner)
-{
-	if (variant->kind == KIND_USERFAULTFD && is_upstream())
-		SKIP(return, REFUSED);
-	env_begin(_metadata, &self->env, variant->kind, VICTIM_SLEEPERS);
-}
-
-FIXTURE_TEARDOWN(owner)
-{
-	env_end(_metadata, &self->env);
-}
-
-/*
- * A process with much memory, and with faults that sleep. When they do it tells the
- * file of its device. A userfaultfd is its own, other sources are its parent's.
- */
-static void owner_main(struct source *source, int told)
-{
-	void *memory = map(VICTIM_MEMORY, MAP_PRIVATE, -1);
-	struct device dev;
-
-	if (memory == MAP_FAILED || device_open(&dev) ||
-	    (source->kind == KIND_USERFAULTFD &&
-	     source_open(source, KIND_USERFAULTFD, VICTIM_SLEEPERS)))
-		_exit(1);
-	memset(memory, 1, VICTIM_MEMORY);
-	if (source_begin(source) ||
-	    source_ask(source, &dev, VICTIM_SLEEPERS, false) ||
-	    !pace_wait(2000, asleep() >= VICTIM_SLEEPERS))
-		_exit(2);
-	if (write(told, &dev.fd, sizeof(dev.fd)) == sizeof(dev.fd))
-		pause();
-	_exit(3);
-}
-
-/* In ms, how long what cannot be killed may take: as long as the disk, on upstream's. */
-static double end_ms(enum kind kind)
-{
-	if (is_upstream() && (kind == KIND_DISK || kind == KIND_LOCKED))
-		return 1000 * (DISK_SECONDS + 1);
-	return 1000;
-}
-
-/*
- * The owner is killed while somebody else has its device's file open, so nothing is
- * unbound: its faults end within a second all the same, or within a second of waking
- * where they cannot be killed, and its memory comes back.
- */
-TEST_F_TIMEOUT(owner, killed_with_open_file, 60)
-{
-	struct env *env = &self->env;
-	unsigned long memory = anonymous_memory();
-	int device = -1;
-	int told[2];
-	int status;
-	int pidfd;
-	pid_t pid;
-	int fd;
-
-	ASSERT_EQ(0, pipe2(told, O_CLOEXEC));
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		close(told[0]);
-		owner_main(&env->source, told[1]);
-	}
-	close(told[1]);
-	EXPECT_EQ(sizeof(fd), read(told[0], &fd, sizeof(fd)));
-	pidfd = syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd >= 0)
-		device = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	EXPECT_LE(0, device)
-		TH_LOG("no file of the owner: %s", strerror(errno));
-	EXPECT_LT(memory + VICTIM_MEMORY / 2, anonymous_memory());
-
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	EXPECT_TRUE(WIFSIGNALED(status))
-		TH_LOG("status %x", status);
-	if (variant->kind == KIND_FROZEN) {
-		usleep(1500000);
-		EXPECT_LE(VICTIM_SLEEPERS, asleep());
-		thaw();
-	}
-	EXPECT_TRUE(pace_wait(end_ms(variant->kind), !asleep()));
-	EXPECT_TRUE(pace_wait(1000, anonymous_memory() < memory + VICTIM_MEMORY / 2))
-		TH_LOG("its memory does not come back");
-	close(device);
-	close(pidfd);
-	close(told[0]);
 }
 
 /* The CPUs, a bit each, on which kernel threads have taken pages. */
