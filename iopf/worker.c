@@ -174,10 +174,11 @@ static void iopf_worker_unkill(void)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&current->sighand->siglock, flags);
+	if (WARN_ON_ONCE(!lock_task_sighand(current, &flags)))
+		return;
 	sigdelset(&current->pending.signal, SIGKILL);
 	recalc_sigpending();
-	spin_unlock_irqrestore(&current->sighand->siglock, flags);
+	unlock_task_sighand(current, &flags);
 }
 
 /*
