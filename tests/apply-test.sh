@@ -294,12 +294,12 @@ refuses_unknown_mutant()
 # Its second hunk does not fit where the first has been made.
 refuses_half_a_mutant()
 {
-	(break_sources early-flush "$copy") &&
-		cp "$copy/iopf/flush.c" "$tmp/text" &&
+	(break_sources look-blind "$copy") &&
+		cp "$copy/iopf/look.c" "$tmp/text" &&
 		in_copy true &&
-		head -n 200 "$copy/iopf/flush.c" >"$tmp/head" &&
-		tail -n +200 "$tmp/text" | cat "$tmp/head" - >"$copy/iopf/flush.c" &&
-		mutant_refused early-flush
+		head -n 183 "$copy/iopf/look.c" >"$tmp/head" &&
+		tail -n +183 "$tmp/text" | cat "$tmp/head" - >"$copy/iopf/look.c" &&
+		mutant_refused look-blind
 }
 
 both_trees()
