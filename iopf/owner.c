@@ -189,7 +189,6 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 {
 	struct iopf_lane *lane = worker->lane;
 	struct iopf_dev *idev = worker->idev;
-	struct iopf_worker *next;
 	LIST_HEAD(claimed);
 
 	/* Nobody who asks for the page has to wait for this. */
@@ -205,12 +204,8 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 
 	spin_lock(&idev->lock);
 	lane->nr_throttled--;
-	if (worker->asleep)
-		iopf_worker_woke(worker);
 	iopf_lane_offer(lane);
-	next = iopf_worker_wanted(idev);
 	spin_unlock(&idev->lock);
-	if (next)
-		iopf_worker_queue(next);
+	iopf_worker_leave_page(worker);
 }
 #endif

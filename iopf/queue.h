@@ -50,7 +50,7 @@ struct iopf_worker;
  * @nr_near: workers in use from which on others are queued on @far
  * @near: workqueue whose workers begin in the cache domain of who queues them
  * @far: the same without a domain: the number of its workers is not divided among
- *	the NUMA nodes
+ *	the NUMA nodes; they have a larger share of a CPU
  * @workers: all of them
  */
 struct iopf_pool {
@@ -103,9 +103,9 @@ struct iopf_q {
  * @claims: groups up to this claim
  * @nr_answering: those of them whose answers are on their way
  *
- * On the stack of who waits. iopf_dev.lock guards it; the two counts only fall, and are
- * read without the lock to see whether they are zero. What came later is not counted, so
- * it cannot make the wait longer.
+ * On the stack of who waits. iopf_dev.lock guards it; the two counts are read without the
+ * lock to see whether they are zero. What came later is not counted, so it cannot make the
+ * wait longer.
  */
 struct iopf_flush {
 	struct list_head node;
