@@ -87,7 +87,7 @@ test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, and KA
 demo-vtd: ## the demo on an emulated VT-d, by the library's own driver for it
 	@FIXES=1 PRQ=iopf tests/guest/demo.sh vtd
 
-check: ## checkpatch, sparse, W=1, kernel-doc and shellcheck over our files
+check: ## checkpatch, sparse, W=1, kernel-doc, shellcheck, the model's names of functions
 	@tests/check.sh
 
 bench: ## measure the library against the kernel's own fault queue

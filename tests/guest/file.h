@@ -19,6 +19,21 @@ static inline void *map(size_t len, int flags, int fd)
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
 }
 
+/* The one page of a stack that may grow, at the end of @gap bytes that are free. */
+static inline char *map_stack(size_t gap)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *free = mmap(NULL, gap, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (free == MAP_FAILED)
+		return free;
+	munmap(free, gap);
+	return mmap(free + gap - page, page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
+		    -1, 0);
+}
+
 /* 0, or an error. */
 static inline int write_file(const char *path, const char *value)
 {

@@ -399,18 +399,25 @@ static int setup_locked(const struct kind *kind, struct place *place)
 	return syscall(SYS_mlock2, place->area, place->pages * PAGE, kind->arg) ? -errno : 0;
 }
 
-/* @arg: flags of mmap(), @more: bytes that the file has of each page's worth */
-static int setup_file(const struct kind *kind, struct place *place)
+/* A new file of @size bytes that has no name any more, or an error. */
+static int open_file(size_t size)
 {
-	size_t len = place->pages * PAGE;
 	int fd = open("/mnt/parity", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
 	unlink("/mnt/parity");
-	if (ftruncate(fd, kind->more * place->pages))
-		return -errno;
-	place->area = map(len, kind->arg, fd);
+	return ftruncate(fd, size) ? -errno : fd;
+}
+
+/* @arg: flags of mmap(), @more: bytes that the file has of each page's worth */
+static int setup_file(const struct kind *kind, struct place *place)
+{
+	int fd = open_file(kind->more * place->pages);
+
+	if (fd < 0)
+		return fd;
+	place->area = map(place->pages * PAGE, kind->arg, fd);
 	return place->area == MAP_FAILED ? -errno : 0;
 }
 
@@ -418,12 +425,11 @@ static int setup_file(const struct kind *kind, struct place *place)
 static int setup_written_file(const struct kind *kind, struct place *place)
 {
 	static char page[PAGE] = { 1 };
+	int fd = open_file(0);
 	size_t i;
-	int fd = open("/mnt/parity", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return -errno;
-	unlink("/mnt/parity");
+		return fd;
 	for (i = 0; i < place->pages; i++)
 		if (write(fd, page, PAGE) != PAGE)
 			return -errno;
@@ -502,26 +508,6 @@ static int setup_swapped(const struct kind *kind, struct place *place)
 
 #define STACK_GAP	(64 * MB)
 
-/* The lowest page of a stack with room below it. */
-static char *make_stack(void)
-{
-	char *top = mmap(NULL, STACK_GAP, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *stack;
-
-	if (top == MAP_FAILED)
-		return NULL;
-	munmap(top, STACK_GAP);
-	stack = mmap(top + STACK_GAP - PAGE, PAGE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
-		     -1, 0);
-	if (stack == MAP_FAILED)
-		return NULL;
-	madvise(stack, PAGE, MADV_NOHUGEPAGE);
-	stack[0] = 1;
-	return stack;
-}
-
 static int set_limit(int resource, unsigned long bytes)
 {
 	struct rlimit limit = { bytes, RLIM_INFINITY };
@@ -532,13 +518,26 @@ static int set_limit(int resource, unsigned long bytes)
 /* @arg: RLIMIT_STACK, @more: how far below the stack a page is accessed */
 static int setup_stack(const struct kind *kind, struct place *place)
 {
-	char *stack = make_stack();
+	char *stack = map_stack(STACK_GAP);
 
-	if (!stack)
-		return -ENOMEM;
+	if (stack == MAP_FAILED)
+		return -errno;
+	madvise(stack, PAGE, MADV_NOHUGEPAGE);
+	stack[0] = 1;
 	place->area = stack - kind->more;
 	place->pages = 1;
 	return set_limit(RLIMIT_STACK, kind->arg);
+}
+
+/* Other limits are in the way; @more: as above */
+static int setup_unlimited_stack(const struct kind *kind, struct place *place)
+{
+	const struct kind unlimited = {
+		.arg = RLIM_INFINITY,
+		.more = kind->more,
+	};
+
+	return setup_stack(&unlimited, place);
 }
 
 /* Bytes of address space that the process has. */
@@ -550,12 +549,7 @@ static unsigned long address_space(void)
 /* @arg: which limit leaves the process a megabyte; @more: as above */
 static int setup_stack_limit(const struct kind *kind, struct place *place)
 {
-	const struct kind unlimited = {
-		.arg = RLIM_INFINITY,
-		.more = kind->more,
-	};
-
-	return setup_stack(&unlimited, place) ?:
+	return setup_unlimited_stack(kind, place) ?:
 	       set_limit(kind->arg, address_space() + MB);
 }
 
@@ -572,19 +566,12 @@ static int drop_capabilities(void)
 /* A locked stack. @arg: with CAP_IPC_LOCK, @more: as above */
 static int setup_stack_locked(const struct kind *kind, struct place *place)
 {
-	char *stack = make_stack();
-	int ret;
+	int ret = setup_unlimited_stack(kind, place);
 
-	if (!stack)
-		return -ENOMEM;
-	place->area = stack - kind->more;
-	place->pages = 1;
-	if (mlock(stack, PAGE))
-		return -errno;
-	ret = set_limit(RLIMIT_MEMLOCK, 256 * 1024);
-	if (ret)
-		return ret;
-	return kind->arg ? 0 : drop_capabilities();
+	if (!ret && mlock(place->area + kind->more, PAGE))
+		ret = -errno;
+	ret = ret ?: set_limit(RLIMIT_MEMLOCK, 256 * 1024);
+	return ret ?: kind->arg ? 0 : drop_capabilities();
 }
 
 static char overcommit[3][16];
@@ -645,6 +632,7 @@ static int setup_huge(const struct kind *kind, struct place *place)
 	return 0;
 }
 
+/* @more: how much memory, in pages */
 static int setup_cgroup(const struct kind *kind, struct place *place)
 {
 	place->pages = kind->more;
@@ -652,27 +640,24 @@ static int setup_cgroup(const struct kind *kind, struct place *place)
 	return place->area == MAP_FAILED ? -ENOMEM : 0;
 }
 
-static int begin_max(const struct kind *kind)
+/* The limit of the cgroup that the kind is named after. */
+static int set_memory_limit(const struct kind *kind, const char *limit)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), CGROUP "/%s", kind->name);
+	return write_file(path, limit);
+}
+
+static int begin_memory_limit(const struct kind *kind)
 {
 	return write_file(CGROUP "/memory.swap.max", "0") ?:
-	       write_file(CGROUP "/memory.max", "4M");
+	       set_memory_limit(kind, "4M");
 }
 
-static void end_max(const struct kind *kind)
+static void end_memory_limit(const struct kind *kind)
 {
-	write_file(CGROUP "/memory.max", "max");
-	write_file(CGROUP "/memory.swap.max", "max");
-}
-
-static int begin_high(const struct kind *kind)
-{
-	return write_file(CGROUP "/memory.swap.max", "0") ?:
-	       write_file(CGROUP "/memory.high", "4M");
-}
-
-static void end_high(const struct kind *kind)
-{
-	write_file(CGROUP "/memory.high", "max");
+	set_memory_limit(kind, "max");
 	write_file(CGROUP "/memory.swap.max", "max");
 }
 
@@ -720,12 +705,6 @@ static void end_cpuset(const struct kind *kind)
 	write_file(CGROUP "/cpuset.mems", "\n");
 }
 
-static int setup_cpuset(const struct kind *kind, struct place *place)
-{
-	place->area = fresh(place->pages);
-	return 0;
-}
-
 static void *serve_missing(void *data)
 {
 	int uffd = *(int *)data;
@@ -741,7 +720,6 @@ static void *serve_missing(void *data)
 	return NULL;
 }
 
-/* @arg: features; whose user serves it */
 static int setup_userfaultfd(const struct kind *kind, struct place *place)
 {
 	static pthread_t thread;
@@ -821,12 +799,12 @@ static const struct kind kinds[] = {
 	  .begin = begin_huge_limit, .end = end_huge_limit, .device = SERVED,
 	  .why = "the mm charges huge pages to the cgroup of the current task" },
 	{ .name = "memory.max", .setup = setup_cgroup, .more = 4096,
-	  .begin = begin_max, .end = end_max, .only = PROT_WRITE, .free = true,
+	  .begin = begin_memory_limit, .end = end_memory_limit, .only = PROT_WRITE, .free = true,
 	  .device = REFUSED,
 	  .why = "the device may be refused before its owner is killed" },
 	{ .name = "memory.high", .setup = setup_cgroup, .more = 1280,
-	  .begin = begin_high, .end = end_high, .only = PROT_WRITE,
-	  .throttled = true },
+	  .begin = begin_memory_limit, .end = end_memory_limit,
+	  .only = PROT_WRITE, .throttled = true },
 	{ .name = "mbind: bind", .setup = setup_mbind, .arg = MPOL_BIND,
 	  .more = 2, .nodes = true, .only = PROT_WRITE },
 	{ .name = "mbind: interleave", .setup = setup_mbind,
@@ -840,10 +818,10 @@ static const struct kind kinds[] = {
 	{ .name = "policy: weighted interleave", .setup = setup_policy,
 	  .arg = MPOL_WEIGHTED_INTERLEAVE, .more = 3, .nodes = true,
 	  .only = PROT_WRITE },
-	{ .name = "cpuset.mems 0", .setup = setup_cpuset,
+	{ .name = "cpuset.mems 0", .setup = setup_cgroup, .more = PAGES,
 	  .begin = begin_cpuset, .end = end_cpuset, .nodes = true,
 	  .only = PROT_WRITE },
-	{ .name = "cpuset.mems 1", .setup = setup_cpuset, .arg = 1,
+	{ .name = "cpuset.mems 1", .setup = setup_cgroup, .arg = 1, .more = PAGES,
 	  .begin = begin_cpuset, .end = end_cpuset, .nodes = true,
 	  .only = PROT_WRITE },
 	{ .name = "userfaultfd", .setup = setup_userfaultfd },

@@ -384,14 +384,8 @@ TEST_F(sva, stack_growth)
 {
 	struct rlimit limit;
 	size_t gap = 4 * MB;
-	char *top = map(gap, MAP_PRIVATE, -1);
-	char *stack;
+	char *stack = map_stack(gap);
 
-	ASSERT_NE(MAP_FAILED, top);
-	munmap(top, gap);
-	stack = mmap(top + gap - PAGE, PAGE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
-		     -1, 0);
 	ASSERT_NE(MAP_FAILED, stack);
 	stack[0] = 1;
 	check_area(stack - 64 * PAGE, 64 * PAGE);
