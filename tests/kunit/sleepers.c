@@ -34,6 +34,12 @@ static void wait_starved(struct iopf_lane *lane)
 		msleep(20);
 }
 
+/* Keep the watch, which takes deferred responses along, from looking meanwhile. */
+static void put_watch_off(struct fake *fake)
+{
+	mod_delayed_work(iopf_watch_wq, &fake_idev(fake)->watch, 20 * HZ);
+}
+
 /* So many sleepers a PASID may have where there are so many workers. */
 #define SLEEPERS	16
 #define WORKERS		(SLEEPERS + SLEEPERS / 3)
@@ -114,8 +120,6 @@ static void deferred_response_leaves(struct kunit *test)
 	unsigned long start = jiffies;
 	struct iopf_lane *lane;
 
-	/* The watch, which takes deferred responses along, looks every 12 s then. */
-	iopf_queue_set_timeout(fake->queue, 100 * MSEC_PER_SEC);
 	slow_hold(1);
 
 	/* One worker takes both: no other one is there, and none comes meanwhile. */
@@ -126,6 +130,7 @@ static void deferred_response_leaves(struct kunit *test)
 	spin_lock(&idev->lock);
 	idev->nr_workers -= 2 * nr_cpu_ids;
 	spin_unlock(&idev->lock);
+	put_watch_off(fake);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
 	lane = find_lane(fake);
@@ -329,21 +334,21 @@ static void crowd_of_sleepers(struct kunit *test)
 #define KEPT		SLEEPERS
 
 /*
- * All workers that a lane may have sleep, and one of them has deferred the response to
- * group %KEPT, which the look does not know of. The watch would send it, too: it is put
- * off, for whoever else has to.
+ * All workers that a lane may have sleep, and no signal wakes them. One of them has
+ * deferred the response to group %KEPT, which the look does not know of.
  */
 static void keep_answer_back(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, (KEPT + 1) * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = slow_map(test, KEPT + 1);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
 	struct iopf_grp *grp;
+	unsigned int i;
 
 	fake_leave_workers(test, WORKERS);
-	mmap_write_lock(current->mm);
+	for (i = 0; i <= KEPT; i++)
+		slow_hold(i);
 	report_pages(fake, FAKE_SVA_PASID, addr, KEPT + 1);
 	lane = find_lane(fake);
 	wait_starved(lane);
@@ -351,7 +356,7 @@ static void keep_answer_back(struct kunit *test)
 	/* The look takes the lane off its list. */
 	msleep(50);
 	KUNIT_EXPECT_TRUE(test, list_empty(&lane->busy_node));
-	mod_delayed_work(iopf_watch_wq, &idev->watch, 20 * HZ);
+	put_watch_off(fake);
 	spin_lock(&idev->lock);
 	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
 	if (grp)
@@ -373,7 +378,7 @@ static void expect_answers(struct kunit *test,
 		KUNIT_EXPECT_EQ(test, fake->log[i].code,
 				fake->log[i].grpid == KEPT ?
 				IOMMU_PAGE_RESP_SUCCESS : code);
-	mmap_write_unlock(current->mm);
+	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, KEPT + 1));
 }
 
@@ -429,7 +434,7 @@ static void kept_back_and_forgotten(struct kunit *test)
 
 	keep_answer_back(test);
 	iopf_queue_forget_dev(fake_dev(fake));
-	mmap_write_unlock(current->mm);
+	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 0));
 	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_idev(fake)->stats.discarded);
 }
