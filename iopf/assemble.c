@@ -33,7 +33,7 @@ static struct iopf_grp *iopf_begin_group(struct iopf_dev *idev,
 		return ERR_PTR(-ENODEV);
 	if (!iopf_grp_room(idev, whole))
 		return ERR_PTR(-ENOMEM);
-	grp = iopf_grp_new(idev, key, fault);
+	grp = iopf_grp_new(idev, key);
 	if (!grp)
 		return ERR_PTR(-ENOMEM);
 
@@ -157,7 +157,7 @@ static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key,
 	struct iopf_lane *lane = idev->dead ? NULL : iopf_lane_find(idev, key);
 
 	if (lane)
-		iopf_claim_partial(lane, IOPF_FORGET, claimed);
+		iopf_forget_partial(lane, claimed);
 }
 
 /*

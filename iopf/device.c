@@ -242,9 +242,9 @@ struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev)
  * @queue: the queue
  * @dev: the device
  *
- * Answers all groups of the device that were not answered with Invalid Request:
- * unfinished ones, those being handled, and those that a domain's handler or a
- * registered one has taken over. On return all answers have been sent and
+ * Answers all complete groups of the device that were not answered with Invalid
+ * Request: those being handled, and those that a domain's handler or a registered one
+ * has taken over. Unfinished groups are forgotten: they are owed no response. On return all answers have been sent and
  * page_response is not called for what was reported before. What workers still do
  * and handlers still hold is their own; their later answers do nothing. Nobody
  * waits for the mm here. A handler that is registered for @dev stays, and sees

@@ -36,10 +36,13 @@ static void iopf_claim_list(struct list_head *groups, int code,
 		iopf_claim_early(grp, code, claimed);
 }
 
-void iopf_claim_partial(struct iopf_lane *lane, int code,
-			struct list_head *claimed)
+/*
+ * VT-d 5.1, 7.6: a group whose last request has not come is owed no response. When the
+ * hardware queue has overflowed, hardware has answered a last request that it dropped.
+ */
+void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed)
 {
-	iopf_claim_list(&lane->partial, code, claimed);
+	iopf_claim_list(&lane->partial, IOPF_FORGET, claimed);
 }
 
 /* Groups up to number @seq that are the workers' to handle. */
@@ -57,11 +60,11 @@ static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
 	}
 }
 
-/* All groups of a lane that goes away, with the same answer. */
+/* All groups of a lane that goes away, the complete ones with the same answer. */
 static void iopf_claim_lane(struct iopf_lane *lane, int code,
 			    struct list_head *claimed)
 {
-	iopf_claim_partial(lane, code, claimed);
+	iopf_forget_partial(lane, claimed);
 	iopf_claim_list(&lane->pending, code, claimed);
 	iopf_claim_list(&lane->delivered, code, claimed);
 	iopf_lane_stop(lane, U64_MAX);
@@ -261,9 +264,9 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
  * @dev: the device
  * @pasid: the PASID that goes away, %IOMMU_NO_PASID for requests without one
  *
- * Answers all groups of @pasid with Invalid Request at once, those of a domain's
- * handler and unfinished ones, too, and waits until these answers have been
- * sent. Does not wait for faults in progress, which hold nothing of the caller:
+ * Answers all complete groups of @pasid with Invalid Request at once, those of a
+ * domain's handler, too, and waits until these answers have been sent. Unfinished
+ * groups are forgotten: they are owed no response. Does not wait for faults in progress, which hold nothing of the caller:
  * the address space stays valid for them, and their late result is dropped.
  * Other PASIDs are not affected and do not make it slower.
  *
@@ -352,13 +355,14 @@ int iopf_queue_forget_dev(struct device *dev)
 EXPORT_SYMBOL_GPL(iopf_queue_forget_dev);
 
 /**
- * iopf_queue_discard_partial() - End the groups that wait for a request
+ * iopf_queue_discard_partial() - Forget the groups that wait for a request
  * @queue: the fault queue
  *
  * For drivers whose hardware queue has overflowed: requests were lost, last ones
- * among them, and nobody knows which. Groups that have not got their last
- * request are answered with Success, so that the device asks again for what it
- * still needs.
+ * among them, and nobody knows which. Groups that have not got their last request are
+ * forgotten. They get no response: none is owed before the last request has come, and
+ * hardware has answered those that it dropped (VT-d 5.1, 7.6 and 7.4.1), so that the
+ * device asks again for what it still needs.
  *
  * Context: Process context, may sleep. No requests of the queue's devices are
  * reported at the same time. The driver holds no lock that its page_response
@@ -382,8 +386,7 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 
 		spin_lock(&idev->lock);
 		xa_for_each(&idev->lanes, index, lane) {
-			iopf_claim_partial(lane, IOMMU_PAGE_RESP_SUCCESS,
-					   &claimed);
+			iopf_forget_partial(lane, &claimed);
 			iopf_lanes_pause(idev, &nr);
 		}
 		spin_unlock(&idev->lock);

@@ -74,11 +74,10 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
 }
 
 /*
- * The group of @key, of which @fault is the first request; the table takes the one
- * reference that it is born with. NULL without memory.
+ * A group of @key; the table takes the one reference that it is born with. NULL without
+ * memory.
  */
-struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
-			      const struct iommu_fault *fault)
+struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
 {
 	struct iopf_lane *lane;
 	struct iopf_grp *grp;
@@ -99,8 +98,6 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
 	iopf_grp_init(idev, grp);
 	grp->key = *key;
 	grp->lane = lane;
-	if (!iopf_is_last(fault))
-		grp->pub.last_fault.fault = *fault;
 	iopf_table_insert(&idev->table, key, &grp->table_node);
 	list_add_tail(&grp->pub.pending_node, &lane->partial);
 	grp->since = jiffies;

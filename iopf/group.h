@@ -60,8 +60,7 @@ struct iopf_chunk {
  * struct iopf_grp - a page request group
  * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's partial,
  *	pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
- *	on a list of theirs. Until the last request comes, @pub.last_fault holds
- *	the first one, for an early answer
+ *	on a list of theirs
  * @users: see References above
  * @key: its identity, constant
  * @table_node: in iopf_dev.table until it is answered
@@ -149,8 +148,7 @@ bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
 /* group.c */
 void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner);
 void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner);
-struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key,
-			      const struct iommu_fault *fault);
+struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key);
 void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 		   struct iopf_freed *freed);
 void iopf_grp_put(struct iopf_grp *grp);

@@ -143,8 +143,8 @@ static void report(struct iopf_prq *prq, unsigned int count)
 /*
  * Requests were dropped, last ones among them, and nobody knows which. VT-d 4.1,
  * 7.4.1: hardware answers those itself, with Success, and takes no more until the
- * bit is cleared. What waits here for a last request that is gone is answered the
- * same way, and the device asks again for what it still needs.
+ * bit is cleared. What waits here for a last request that is gone is forgotten: the
+ * device has its response, and asks again for what it still needs.
  */
 static void handle_overflow(struct iopf_prq *prq)
 {

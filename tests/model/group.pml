@@ -1249,7 +1249,7 @@ inline send_mine()
  * soon as it is free. UNBIND: a driver that forgets to flush.
  *
  * Stands for: iopf_queue_flush_pasid iopf_dev_get iopf_claim_all
- *	iopf_claim_lane iopf_claim_partial iopf_claim_list
+ *	iopf_claim_lane iopf_forget_partial iopf_claim_list
  */
 proctype unbinder()
 {
