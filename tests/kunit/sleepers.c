@@ -34,12 +34,6 @@ static void wait_starved(struct iopf_lane *lane)
 		msleep(20);
 }
 
-/* Keep the watch, which takes deferred responses along, from looking meanwhile. */
-static void put_watch_off(struct fake *fake)
-{
-	mod_delayed_work(iopf_watch_wq, &fake_idev(fake)->watch, 20 * HZ);
-}
-
 /* So many sleepers a PASID may have where there are so many workers. */
 #define SLEEPERS	16
 #define WORKERS		(SLEEPERS + SLEEPERS / 3)
@@ -130,7 +124,7 @@ static void deferred_response_leaves(struct kunit *test)
 	spin_lock(&idev->lock);
 	idev->nr_workers -= 2 * nr_cpu_ids;
 	spin_unlock(&idev->lock);
-	put_watch_off(fake);
+	fake_put_watch_off(fake);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
 	lane = find_lane(fake);
@@ -251,8 +245,8 @@ static struct mm_struct *gone_mm(struct kunit *test)
 	return mm;
 }
 
-/* Lanes that have a fault asleep. */
-static unsigned int nr_lanes_asleep(struct fake *fake)
+/* Lanes that have one worker. */
+static unsigned int nr_lanes_with_one(struct fake *fake)
 {
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_lane *lane;
@@ -261,9 +255,26 @@ static unsigned int nr_lanes_asleep(struct fake *fake)
 
 	spin_lock(&idev->lock);
 	xa_for_each(&idev->lanes, index, lane)
-		nr += lane->nr_asleep == 1;
+		if (lane->nr_workers == 1)
+			nr++;
 	spin_unlock(&idev->lock);
 	return nr;
+}
+
+/*
+ * Until all but @nr workers of the pool have a group, or for ten seconds. Not until they
+ * are seen asleep: nobody looks at them where nothing waits for one.
+ */
+static void wait_free(struct iopf_dev *idev, unsigned int nr)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (READ_ONCE(idev->q->pool.nr_free) == nr &&
+		    !READ_ONCE(idev->nr_waiting))
+			return;
+		msleep(20);
+	}
 }
 
 #define CROWD		40
@@ -281,7 +292,6 @@ static void crowd_of_sleepers(struct kunit *test)
 	struct iommu_sva *bonds;
 	struct iommu_sva bond;
 	struct iommu_domain *gone;
-	unsigned long end;
 	unsigned int i;
 
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -298,17 +308,13 @@ static void crowd_of_sleepers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i < CROWD; i++)
 		fake_last(fake, FIRST_PASID + i, 0, addr);
-	end = jiffies + 10 * HZ;
-	while (nr_lanes_asleep(fake) != CROWD && time_before(jiffies, end))
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, CROWD, nr_lanes_asleep(fake));
+	wait_free(idev, 2);
 	for (i = 0; i < CROWD; i++)
 		fake_last(fake, FIRST_PASID + i, 1, addr + PAGE_SIZE);
-	while (nr_lanes_asleep(fake) == CROWD && time_before(jiffies, end))
-		msleep(20);
 	/* One of the two that are left is for a PASID without a sleeper. */
+	wait_free(idev, 1);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_lanes_asleep(fake));
+	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_lanes_with_one(fake));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(idev->q->pool.nr_free));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
@@ -356,7 +362,7 @@ static void keep_answer_back(struct kunit *test)
 	/* The look takes the lane off its list. */
 	msleep(50);
 	KUNIT_EXPECT_TRUE(test, list_empty(&lane->busy_node));
-	put_watch_off(fake);
+	fake_put_watch_off(fake);
 	spin_lock(&idev->lock);
 	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
 	if (grp)
@@ -457,7 +463,7 @@ static void orphan(struct kunit *test)
 	mmap_write_lock(mm);
 	for (i = 0; i < 8; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	for (i = 0; i < 500 && !nr_lanes_asleep(fake); i++)
+	for (i = 0; i < 500 && !READ_ONCE(find_lane(fake)->nr_asleep); i++)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&mm->mm_users));
 	msleep(500);

@@ -118,12 +118,12 @@ static unsigned long starve_lane(struct kunit *test, unsigned int last)
 	struct iopf_lane *lane;
 	unsigned int i;
 
-	/* Nor is what is deferred to leave with the watch. */
-	iopf_queue_set_timeout(fake->queue, 100 * MSEC_PER_SEC);
 	fake_leave_workers(test, 1);
 	for (i = 0; i <= last; i++)
 		slow_hold(i);
 	report_page(fake, 0, addr, 0);
+	/* Nor is what is deferred to leave with the watch. */
+	fake_put_watch_off(fake);
 	lane = fake_find_lane(idev, FAKE_SVA_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
 	for (i = 1; i <= last; i++)
