@@ -103,6 +103,20 @@ struct softacc_indices {
 };
 
 /**
+ * enum softacc_sent - what came of the requests of a group
+ * @SOFTACC_NO_ROOM: there is no room for all, and nothing was sent
+ * @SOFTACC_SENT: the driver gets them
+ * @SOFTACC_DROPPED: hardware has dropped the last one, and others, maybe. If it was the
+ *	last one of its group, it is answered with Success by the sender, on behalf of
+ *	hardware
+ */
+enum softacc_sent {
+	SOFTACC_NO_ROOM,
+	SOFTACC_SENT,
+	SOFTACC_DROPPED,
+};
+
+/**
  * struct softacc_port - where a device is, and how page requests leave it
  * @name: for the parameter of the module
  * @prg_bits: width of the engine's page request group indices, by default
@@ -114,7 +128,7 @@ struct softacc_indices {
  * @remove: and remove it; nothing is posted any more
  * @post: send the requests of a group: @first, and @count - 1 for the pages after
  *	it. The flag for the last one, if @first has it, belongs to the last one.
- *	False without room for all; nothing has been sent then. Does not sleep.
+ *	Does not sleep.
  * @interrupt: tell the driver that there are requests. Not later than the sender has
  *	nothing more to send; it may collect some groups before. Does not sleep.
  * @capacity: most requests that post can have room for
@@ -131,7 +145,8 @@ struct softacc_port {
 	void (*exit)(void);
 	int (*add)(struct softacc_dev *sdev, int id);
 	void (*remove)(struct softacc_dev *sdev);
-	bool (*post)(const struct softacc_prq *first, unsigned int count);
+	enum softacc_sent (*post)(const struct softacc_prq *first,
+				  unsigned int count);
 	void (*interrupt)(void);
 	unsigned int (*capacity)(void);
 };
@@ -322,7 +337,8 @@ int softacc_ring_init(unsigned int entries);
 void softacc_ring_exit(void);
 void softacc_ring_drain(void);
 void softacc_ring_call(void (*fn)(struct device *dev), struct device *dev);
-bool softacc_ring_post(const struct softacc_prq *first, unsigned int count);
+enum softacc_sent softacc_ring_post(const struct softacc_prq *first,
+				    unsigned int count);
 void softacc_ring_interrupt(void);
 unsigned int softacc_ring_capacity(void);
 
@@ -373,6 +389,8 @@ extern bool softacc_prg_per_pasid;
 int softacc_get_indices(struct softacc_queue *queue);
 void softacc_put_indices(struct softacc_queue *queue);
 void softacc_free_indices(struct softacc_dev *sdev);
+bool softacc_is_stop_marker(const struct softacc_prq *prq);
+void softacc_answer_dropped(const struct softacc_prq *prq);
 int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss);
 void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk);

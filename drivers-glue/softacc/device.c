@@ -12,6 +12,10 @@
 
 #include "core.h"
 
+#define SOFTACC_PERM_ACCESS	(IOMMU_FAULT_PERM_READ | \
+				 IOMMU_FAULT_PERM_WRITE | \
+				 IOMMU_FAULT_PERM_EXEC)
+
 #define SOFTACC_STAT(name)	offsetof(struct softacc_stats, name)
 
 /* Add to a counter of the device, and of the file if there is one. */
@@ -231,8 +235,23 @@ out:
 }
 
 /*
- * Ask for what @chunk misses. -EBUSY: no index or no room in the ring at the
- * moment; -ECANCELED: the PASID is going away.
+ * Hardware answers a last request that it had to drop (VT-d 5.1, Table 31). Not so a
+ * Stop Marker, which gets no response.
+ */
+void softacc_answer_dropped(const struct softacc_prq *prq)
+{
+	if (prq->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE &&
+	    !softacc_is_stop_marker(prq))
+		softacc_answer(prq->dev,
+			       prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
+			       prq->pasid, prq->grpid, true,
+			       IOMMU_PAGE_RESP_SUCCESS);
+}
+
+/*
+ * Ask for what @chunk misses. -EBUSY: no index or no room in the ring at the moment;
+ * -EAGAIN: hardware was full, dropped the request and has answered it; -ECANCELED: the
+ * PASID is going away.
  */
 int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss)
@@ -260,8 +279,15 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		return ret;
 
 	prq.grpid = chunk->group - queue->indices->groups;
-	if (sdev->port->post(&prq, count))
+	switch (sdev->port->post(&prq, count)) {
+	case SOFTACC_SENT:
 		return 0;
+	case SOFTACC_DROPPED:
+		softacc_answer_dropped(&prq);
+		return -EAGAIN;
+	case SOFTACC_NO_ROOM:
+		break;
+	}
 
 	spin_lock_irq(&sdev->lock);
 	softacc_count(sdev, queue, SOFTACC_STAT(groups), -1);
@@ -331,9 +357,8 @@ static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 }
 
 /*
- * An answer comes in, in any context. @last: the group's last request was received;
- * for an injected group that says that there is one, while the engine sends its groups
- * whole, and they may be cut off by a ring that overflows.
+ * An answer comes in, in any context. @last: the group's last request was received. An
+ * injected group may not have one; the engine sends its groups whole.
  */
 void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 		    u32 grpid, bool last, u32 code)
@@ -341,15 +366,20 @@ void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 	unsigned long flags;
 
 	spin_lock_irqsave(&sdev->lock, flags);
-	if (pasid_valid && softacc_answer_engine(sdev, pasid, grpid, code))
-		goto out;
 	if (!last)
 		sdev->stats.early++;
-	else if (softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code))
-		goto out;
-	sdev->stats.spurious++;
-out:
+	if (!last ||
+	    !((pasid_valid && softacc_answer_engine(sdev, pasid, grpid, code)) ||
+	      softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code)))
+		sdev->stats.spurious++;
 	spin_unlock_irqrestore(&sdev->lock, flags);
+}
+
+/* PCIe 6.0, 10.4.1.2.1: it looks like a last request, and wants no response. */
+bool softacc_is_stop_marker(const struct softacc_prq *prq)
+{
+	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID &&
+	       !(prq->perm & SOFTACC_PERM_ACCESS);
 }
 
 /* From here on no request of @pasid is sent. */

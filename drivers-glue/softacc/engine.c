@@ -163,18 +163,22 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 
 	chunk->state = SOFTACC_WAITING;
 	ret = softacc_post(thread, chunk, &miss);
-	if (ret)
+	if (ret && ret != -EAGAIN)
 		chunk->state = SOFTACC_READY;
 	if (ret == -EBUSY)
 		return SOFTACC_BLOCKED;
-	if (ret)
+	if (ret && ret != -EAGAIN)
 		return softacc_end_chunk(queue, chunk, ret, miss.addr);
 	if (++thread->nr_posted >= SOFTACC_COALESCE)
 		softacc_interrupt(thread);
-	chunk->retries++;
 	chunk->groups++;
 	chunk->requests += softacc_miss_pages(queue, &miss);
-	chunk->repeated += chunk->retries > 1;
+	/* Nobody has tried to get the pages yet: that is no failed try. */
+	if (ret == -EAGAIN)
+		return SOFTACC_BLOCKED;
+	chunk->retries++;
+	if (chunk->retries > 1)
+		chunk->repeated++;
 	return SOFTACC_IDLE;
 }
 

@@ -139,14 +139,6 @@ void softacc_free_all_injected(struct softacc_dev *sdev)
 		softacc_free_injected(sdev, injected);
 }
 
-/* PCIe 6.0, 10.4.1.2.1: it looks like a last request, and wants no response. */
-static bool softacc_is_stop_marker(const struct softacc_prq *prq)
-{
-	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID &&
-	       !(prq->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE |
-			      IOMMU_FAULT_PERM_EXEC));
-}
-
 /*
  * The last request of a group: from now on the device waits for an answer. If the
  * index is in use already, a mistake on purpose, one answer is due for both.
@@ -247,7 +239,13 @@ int softacc_inject(struct softacc_queue *queue,
 			return ret;
 		expected = !ret;
 	}
-	if (!sdev->port->post(&prq, 1)) {
+	switch (sdev->port->post(&prq, 1)) {
+	case SOFTACC_SENT:
+		break;
+	case SOFTACC_DROPPED:
+		softacc_answer_dropped(&prq);
+		break;
+	case SOFTACC_NO_ROOM:
 		if (expected)
 			softacc_unexpect(queue, &prq);
 		return -EAGAIN;

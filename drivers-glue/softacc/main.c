@@ -61,7 +61,7 @@ MODULE_PARM_DESC(slow_answers,
 bool softacc_overflow;
 module_param_named(overflow, softacc_overflow, bool, 0644);
 MODULE_PARM_DESC(overflow,
-		 "The page request ring overflows: what is left of a group that does not fit is lost");
+		 "The page request ring overflows as VT-d's does: what does not fit is dropped, last requests are answered");
 
 static struct softacc_dev *softacc_table[SOFTACC_MAX_DEVICES];
 static DEFINE_MUTEX(softacc_table_lock);
@@ -148,8 +148,7 @@ static void softacc_add_record(struct softacc_dev *sdev)
 	softacc_record.groups += stats->groups;
 	softacc_record.missing += stats->outstanding + stats->forgotten;
 	softacc_record.duplicate += stats->duplicate;
-	softacc_record.unexpected += stats->spurious - stats->duplicate -
-				     stats->early;
+	softacc_record.unexpected += stats->spurious - stats->duplicate;
 }
 
 static int softacc_get_record(char *buffer, const struct kernel_param *kp)

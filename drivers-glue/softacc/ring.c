@@ -6,6 +6,11 @@
  * interrupts are, takes a batch from the head, moves the head early, and reports
  * the batch: at once, or with single=1 a request at a time. A device that finds no
  * room tries again.
+ *
+ * With overflow=1 the ring does what VT-d's does (5.1, 7.4.1 and Table 31): requests
+ * that find no room are dropped, and so are all that come until the ring is empty and
+ * the overflow is cleared. Hardware answers those that are the last of their group with
+ * Success itself, so that the device asks again.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -129,7 +134,6 @@ static void softacc_open_ring(void)
 	call = ring.call;
 	ring.call = NULL;
 	overflowed = ring.overflowed;
-	ring.overflowed = false;
 	spin_unlock(&ring.lock);
 
 	if (overflowed)
@@ -140,6 +144,7 @@ static void softacc_open_ring(void)
 	}
 
 	spin_lock(&ring.lock);
+	ring.overflowed = false;
 	WRITE_ONCE(ring.closed, !!ring.call);
 	spin_unlock(&ring.lock);
 }
@@ -172,27 +177,41 @@ static int softacc_irq_thread(void *unused)
 	return 0;
 }
 
-bool softacc_ring_post(const struct softacc_prq *first, unsigned int count)
+/*
+ * How many of @count requests are put into the ring. One that may overflow drops the
+ * rest, and from then on all that comes, until the thread has read it and opens it.
+ */
+static unsigned int softacc_ring_fit(unsigned int count)
+{
+	unsigned int room = ring.size - (ring.tail - ring.head);
+
+	lockdep_assert_held(&ring.lock);
+	if (ring.closed)
+		return 0;
+	if (room >= count)
+		return count;
+	if (!softacc_overflow)
+		return 0;
+	ring.overflowed = true;
+	WRITE_ONCE(ring.closed, true);
+	return room;
+}
+
+enum softacc_sent softacc_ring_post(const struct softacc_prq *first,
+				    unsigned int count)
 {
 	struct softacc_prq prq = *first;
 	u32 last = first->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+	enum softacc_sent sent = SOFTACC_SENT;
 	unsigned int fit;
 	unsigned int i;
-	bool room;
 
 	prq.flags &= ~last;
 	spin_lock(&ring.lock);
-	fit = ring.closed ? 0 : ring.size - (ring.tail - ring.head);
-	room = fit >= count;
-	if (room) {
-		fit = count;
-	} else if (softacc_overflow && fit) {
-		/* The rest is lost, and so is what comes until it is noticed. */
-		room = true;
-		ring.overflowed = true;
-		WRITE_ONCE(ring.closed, true);
-	}
-	for (i = 0; room && i < fit; i++) {
+	fit = softacc_ring_fit(count);
+	if (fit < count)
+		sent = ring.overflowed ? SOFTACC_DROPPED : SOFTACC_NO_ROOM;
+	for (i = 0; i < fit; i++) {
 		if (i == count - 1)
 			prq.flags |= last;
 		ring.entries[(ring.tail + i) & (ring.size - 1)] = prq;
@@ -201,7 +220,7 @@ bool softacc_ring_post(const struct softacc_prq *first, unsigned int count)
 	/* The thread looks at this without the lock before it sleeps. */
 	WRITE_ONCE(ring.tail, ring.tail + i);
 	spin_unlock(&ring.lock);
-	return room;
+	return sent;
 }
 
 void softacc_ring_interrupt(void)

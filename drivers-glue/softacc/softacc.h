@@ -148,8 +148,8 @@ struct softacc_completion {
  * @duplicate: those of them that were a second answer
  * @forgotten: groups that had no answer when their PASID was drained
  * @abandoned: groups whose job did not wait for the answer
- * @early: answers for a group whose last request was not sent yet, which is what
- *	becomes of it when its PASID or device goes away; spurious, too
+ * @early: answers for a group whose last request was not sent yet, which is owed none;
+ *	spurious, too
  * @outstanding: groups without an answer now; those of the device include injected
  *	ones
  * @ring_full: times that the engine waited for room in the ring

@@ -121,7 +121,8 @@ static void softacc_vtd_interrupt(void)
 		       vtd.msi + (addr - SOFTACC_MSI_BASE));
 }
 
-static bool softacc_vtd_post(const struct softacc_prq *first, unsigned int count)
+static enum softacc_sent softacc_vtd_post(const struct softacc_prq *first,
+					  unsigned int count)
 {
 	void __iomem *reg = vtd.iommu->reg;
 	struct softacc_prq prq = *first;
@@ -132,7 +133,7 @@ static bool softacc_vtd_post(const struct softacc_prq *first, unsigned int count
 	unsigned int i;
 
 	if (!softacc_pci_pri_enabled(to_pci_dev(first->dev->dev)))
-		return false;
+		return SOFTACC_NO_ROOM;
 	prq.flags &= ~last;
 	spin_lock(&vtd.ring_lock);
 	head = readq(reg + DMAR_PQH_REG) / 32 & mask;
@@ -140,7 +141,7 @@ static bool softacc_vtd_post(const struct softacc_prq *first, unsigned int count
 	/* A full ring would look like an empty one. */
 	if (count > ((head - tail - 1) & mask)) {
 		spin_unlock(&vtd.ring_lock);
-		return false;
+		return SOFTACC_NO_ROOM;
 	}
 	for (i = 0; i < count; i++) {
 		if (i == count - 1)
@@ -152,7 +153,7 @@ static bool softacc_vtd_post(const struct softacc_prq *first, unsigned int count
 	/* After the descriptors: writeq() orders. */
 	writeq((u64)tail * 32, reg + DMAR_PQT_REG);
 	spin_unlock(&vtd.ring_lock);
-	return true;
+	return SOFTACC_SENT;
 }
 
 static unsigned int softacc_vtd_capacity(void)

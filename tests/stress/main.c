@@ -105,12 +105,6 @@ static void choose_round(struct round *round, uint64_t seed,
 			round->flags |= 1U << i;
 	if (number == 1 || rng_percent(&rng, 10))
 		round->flags = 0;
-	/*
-	 * A group that loses its last request to the ring and the others to a limit,
-	 * or to its deadline, is one that nobody can know of.
-	 */
-	if (round->flags & D_OVERFLOW)
-		round->flags &= ~(D_LIMITS | D_NOMEM | D_TIMEOUT);
 	if (flags >= 0)
 		round->flags = flags;
 }
