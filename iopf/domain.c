@@ -69,20 +69,16 @@ struct mm_struct *iopf_find_mm(struct iopf_lane *lane, struct device *dev,
 }
 
 /*
- * Is the PASID of @lane bound by iommu-sva.c, and the last user gone? Who takes it out of
- * the group's PASIDs holds the group's mutex until the driver has let go of it.
+ * Is @pasid of @dev bound by iommu-sva.c, and the last user gone? Who takes it out of the
+ * group's PASIDs holds the group's mutex until the driver has let go of it.
  */
-bool iopf_lane_is_unbound(const struct iopf_lane *lane)
+bool iopf_pasid_is_unbound(struct device *dev, u32 pasid)
 {
-	struct device *dev = lane->idev->pub.dev;
 	struct iommu_attach_handle *handle;
 	bool unbound = false;
 
-	lockdep_assert_held(&lane->idev->lock);
-	if (!lane->pasid_valid)
-		return false;
 	rcu_read_lock();
-	handle = iommu_attach_handle_get(dev->iommu_group, lane->pasid,
+	handle = iommu_attach_handle_get(dev->iommu_group, pasid,
 					 IOMMU_DOMAIN_SVA);
 	if (!IS_ERR(handle))
 		unbound = !refcount_read(&container_of(handle, struct iommu_sva,

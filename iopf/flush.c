@@ -13,6 +13,8 @@
 
 /* How long iopf_queue_flush_dev() lets groups end by themselves. */
 #define IOPF_FLUSH_GRACE_MS	100
+/* PASIDs that it looks at to find the one that is unbound, beside those with a lane. */
+#define IOPF_FLUSH_PASIDS	4096U
 
 /* Take a group away from its owner. The caller will answer it. */
 void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
@@ -187,7 +189,8 @@ static bool iopf_flush_unbound(struct iopf_dev *idev)
 
 	spin_lock(&idev->lock);
 	xa_for_each(&idev->lanes, index, lane) {
-		if (iopf_lane_is_unbound(lane)) {
+		if (lane->pasid_valid &&
+		    iopf_pasid_is_unbound(idev->pub.dev, lane->pasid)) {
 			found = true;
 			iopf_lane_use(lane);
 			iopf_lane_end_faulting(lane, U64_MAX, &claimed);
@@ -201,6 +204,22 @@ static bool iopf_flush_unbound(struct iopf_dev *idev)
 	}
 	spin_unlock(&idev->lock);
 	return found;
+}
+
+/*
+ * Is a PASID of @dev being unbound that has not asked for a page lately, and so has no
+ * lane? PASIDs come from one allocator, the lowest free one first, so the lowest are all
+ * there are where not more processes than that use devices.
+ */
+static bool iopf_is_unbinding(struct device *dev)
+{
+	u32 end = min(dev->iommu->max_pasids, IOPF_FLUSH_PASIDS);
+	u32 pasid;
+
+	for (pasid = IOMMU_FIRST_GLOBAL_PASID; pasid < end; pasid++)
+		if (iopf_pasid_is_unbound(dev, pasid))
+			return true;
+	return false;
 }
 
 /* End all groups of @idev, after a while in which they may end by themselves. */
@@ -231,8 +250,8 @@ static void iopf_flush_all(struct iopf_dev *idev)
  * called the driver, it is seen: then the groups of that PASID are answered with Success
  * at once, and those of other PASIDs go on.
  *
- * Otherwise, and for a PASID that has not asked for a page lately, this ends groups of
- * all PASIDs of the device. It waits for the groups of SVA domains that were complete
+ * Otherwise, and for a PASID beyond 4095 that has not asked for a page lately, this ends
+ * groups of all PASIDs of the device. It waits for the groups of SVA domains that were complete
  * when it was called, a tenth of a second at most: those that take longer, because they
  * wait for disk, for a lock or for user space, are answered with Success, which makes a
  * device that still wants the page ask again, and are not touched any more.
@@ -252,7 +271,7 @@ int iopf_queue_flush_dev(struct device *dev)
 
 	if (WARN_ON_ONCE(!idev))
 		return -ENODEV;
-	if (!iopf_flush_unbound(idev))
+	if (!iopf_flush_unbound(idev) && !iopf_is_unbinding(dev))
 		iopf_flush_all(idev);
 	iopf_dev_put(idev);
 	return 0;

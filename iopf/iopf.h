@@ -73,7 +73,7 @@
 void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
 struct mm_struct *iopf_find_mm(struct iopf_lane *lane, struct device *dev,
 			       const struct iommu_fault *fault);
-bool iopf_lane_is_unbound(const struct iopf_lane *lane);
+bool iopf_pasid_is_unbound(struct device *dev, u32 pasid);
 int iopf_deliver(struct device *dev, struct iopf_grp *grp);
 
 /* assemble.c */

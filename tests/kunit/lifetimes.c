@@ -197,6 +197,25 @@ static void flush_unbound(struct kunit *test)
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
 
+/* The PASID that is unbound has never asked for a page. */
+static void flush_unbound_idle(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	struct iommu_sva bond;
+
+	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	refcount_set(&bond.users, 0);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
+}
+
 /* A device that was reset waits for nothing. */
 static void forget_device(struct kunit *test)
 {
@@ -380,6 +399,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_lets_finish),
 	KUNIT_CASE(flush_ends_with_groups),
 	KUNIT_CASE(flush_unbound),
+	KUNIT_CASE(flush_unbound_idle),
 	KUNIT_CASE(forget_device),
 	KUNIT_CASE(unbound_and_flushed),
 	KUNIT_CASE(remove_asleep),
