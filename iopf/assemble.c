@@ -74,13 +74,12 @@ static unsigned int iopf_join_alike(struct iopf_dev *idev,
 	unsigned int n;
 
 	lockdep_assert_held(&idev->lock);
-	if (!grp || idev->nr_partial >= idev->limits.partial)
+	if (!grp)
 		return 0;
 	/* Each request has an event of its own. */
 	if (trace_iopf_report_enabled())
 		return 0;
-	count = min3(count, grp->nr_slots,
-		     idev->limits.partial - idev->nr_partial);
+	count = min3(count, grp->nr_slots, iopf_request_room(idev));
 	last = &list_last_entry(&grp->pub.faults, struct iopf_fault,
 				list)->fault;
 	if (grp->mm)

@@ -120,6 +120,9 @@ static void iopf_claim_timed_out(struct iopf_grp *grp, struct list_head *claimed
 		iopf_claim_early(grp, IOPF_FORGET, claimed);
 		return;
 	}
+	/* Its worker would hold it on, beside the one that the device asks for again. */
+	if (grp->owner == IOPF_OWNER_WORKER && iopf_is_half_full(idev))
+		return;
 	idev->stats.overdue++;
 	trace_iopf_timeout(idev->pub.dev, grp->key.pasid, grp->key.grpid,
 			   grp->pub.fault_count);

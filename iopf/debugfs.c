@@ -41,6 +41,8 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
 struct iopf_sums {
 	struct iopf_stats stats;
 	u64 latency[IOPF_LATENCY_BUCKETS];
+	unsigned int held_groups;
+	unsigned int held_requests;
 	unsigned int partial;
 	unsigned int pending;
 	unsigned int handled;
@@ -62,6 +64,9 @@ static void iopf_add_sums(struct iopf_sums *sums, struct iopf_dev *idev)
 	iopf_add_counters((u64 *)&sums->stats, (u64 *)&idev->stats,
 			  sizeof(idev->stats));
 	iopf_add_counters(sums->latency, idev->latency, sizeof(idev->latency));
+	iopf_limits_look(idev);
+	sums->held_groups += iopf_held_groups(idev);
+	sums->held_requests += iopf_held_requests(idev);
 	sums->partial += idev->nr_partial;
 	sums->pending += idev->nr_pending;
 	sums->handled += idev->nr_handled;
@@ -97,6 +102,8 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "quarantined %llu\n", stats->quarantined);
 	for (i = 0; i < IOPF_NR_PHASES; i++)
 		seq_printf(file, "ns_%s %llu\n", iopf_phases[i], stats->ns[i]);
+	seq_printf(file, "held_groups %u\n", sums->held_groups);
+	seq_printf(file, "held_requests %u\n", sums->held_requests);
 	seq_printf(file, "partial_requests %u\n", sums->partial);
 	seq_printf(file, "pending_groups %u\n", sums->pending);
 	seq_printf(file, "handled_groups %u\n", sums->handled);

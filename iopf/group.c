@@ -100,6 +100,7 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
 	grp->lane = lane;
 	iopf_table_insert(&idev->table, key, &grp->table_node);
 	list_add_tail(&grp->pub.pending_node, &lane->partial);
+	idev->nr_unfinished++;
 	grp->since = jiffies;
 	iopf_watch(idev);
 	return grp;
@@ -156,20 +157,16 @@ struct iopf_grp *iopf_grp_next(struct iopf_grp *grp)
 }
 
 /*
- * May a request begin a group, or be one by itself if it is @whole? Beyond the
- * limit for partial requests groups are made only to remember that they are to be
- * refused, and not without a limit either. Then a request is dropped, and a device
- * that sends the last one of its group later will ask for the rest again.
+ * May a request begin a group, or be one by itself if it is @whole? If not, it is
+ * dropped, and a device that sends the last one of its group later will ask for the rest
+ * again.
  */
 bool iopf_grp_room(struct iopf_dev *idev, bool whole)
 {
-	lockdep_assert_held(&idev->lock);
-	if (whole ? iopf_over_pending(idev) :
-		    iopf_over_partial(idev, idev->nr_rejected)) {
-		idev->stats.limited++;
-		return false;
-	}
-	return true;
+	if (iopf_has_group_room(idev, whole))
+		return true;
+	idev->stats.limited++;
+	return false;
 }
 
 /* The next request does not just join @grp. */
@@ -194,8 +191,8 @@ void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 	if (grp->seq) {
 		idev->nr_pending--;
 	} else {
+		idev->nr_unfinished--;
 		idev->nr_partial -= grp->pub.fault_count;
-		idev->nr_rejected -= grp->rejected;
 	}
 }
 
@@ -203,8 +200,6 @@ void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp)
 {
 	lockdep_assert_held(&idev->lock);
-	if (!grp->rejected)
-		idev->nr_rejected++;
 	grp->rejected = true;
 	iopf_grp_close(idev, grp);
 }
@@ -219,7 +214,7 @@ void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
 	lockdep_assert_held(&idev->lock);
 	if (grp->rejected)
 		return;
-	if (iopf_over_partial(idev, idev->nr_partial)) {
+	if (!iopf_has_request_room(idev)) {
 		idev->stats.limited++;
 		iopf_grp_reject(idev, grp);
 		return;
@@ -240,14 +235,13 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 {
 	lockdep_assert_held(&idev->lock);
 	iopf_grp_close(idev, grp);
-	idev->nr_rejected -= grp->rejected;
-	if (iopf_over_pending(idev)) {
-		idev->stats.limited++;
-		grp->rejected = true;
-	}
 	grp->pub.last_fault.fault = *fault;
 	list_add_tail(&grp->pub.last_fault.list, &grp->pub.faults);
-	idev->nr_partial -= grp->pub.fault_count++;
+	idev->nr_unfinished--;
+	idev->nr_partial -= grp->pub.fault_count;
+	idev->groups_made++;
+	idev->requests_made += grp->pub.fault_count;
+	grp->pub.fault_count++;
 	idev->nr_pending++;
 	idev->stats.groups++;
 	grp->lane->groups++;

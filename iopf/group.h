@@ -117,11 +117,15 @@ struct iopf_grp {
  * @first: by spare_node
  * @last: the last of them
  * @nr: how many
+ * @groups: how many of them were complete, and
+ * @requests: had how many requests beside the last ones
  */
 struct iopf_freed {
 	struct llist_node *first;
 	struct llist_node *last;
 	int nr;
+	int groups;
+	int requests;
 };
 
 static inline struct iopf_grp *to_iopf_grp(struct iopf_group *group)

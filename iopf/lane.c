@@ -122,6 +122,9 @@ struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 		idev->stats.limited++;
 		return NULL;
 	}
+	/* PASIDs that take turns faster than lanes age. */
+	if (idev->nr_idle >= IOPF_DEFAULT_LIMIT)
+		iopf_lane_erase_idle(idev);
 	lane = iopf_lane_alloc(idev, key);
 	/* Idle lanes are the reserve. */
 	if (!lane && iopf_lane_erase_idle(idev))

@@ -95,6 +95,10 @@ void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
 		grp->chunks = chunk->next;
 		mempool_free(chunk, &idev->q->chunks);
 	}
+	if (grp->seq) {
+		freed->groups++;
+		freed->requests += grp->pub.fault_count - 1;
+	}
 	if (!freed->nr++)
 		freed->last = &grp->spare_node;
 	grp->spare_node.next = freed->first;
@@ -115,6 +119,10 @@ void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed)
 {
 	if (!freed->nr)
 		return;
+	if (freed->groups)
+		atomic_add(freed->groups, &idev->groups_freed);
+	if (freed->requests)
+		atomic_add(freed->requests, &idev->requests_freed);
 	/* May be a few too many, for a moment. */
 	if (atomic_read(&idev->nr_spare) + freed->nr <= IOPF_SPARE_GROUPS) {
 		atomic_add(freed->nr, &idev->nr_spare);

@@ -25,8 +25,10 @@ struct iopf_handler;
 struct iopf_lane;
 struct iopf_worker;
 
-/* What a device may have of everything unless it is told otherwise. */
+/* What a PCI device may have of everything unless it is told otherwise. */
 #define IOPF_DEFAULT_LIMIT	4096
+/* And one that stalls: as many groups as an SMMU's tags of 16 bits tell apart. */
+#define IOPF_STALL_LIMIT	65536
 /* Objects that a queue holds back for times without memory. */
 #define IOPF_RESERVE_GROUPS	64
 #define IOPF_RESERVE_CHUNKS	16
@@ -124,6 +126,8 @@ struct iopf_flush {
  * @debugfs: its folder
  * @spare: groups to be used again, as they have come back, without @lock
  * @nr_spare: length of @spare, more or less
+ * @groups_freed: complete groups that were freed, ever, and
+ * @requests_freed: requests in them beside the last ones; both without @lock
  * @lock: guards all that follows, and all lanes and groups of the device
  * @dead: removed from its queue: no new groups
  * @reuse: groups to be used again, the next ones
@@ -142,15 +146,17 @@ struct iopf_flush {
  * @ending: groups claimed by the device's removal, which sends their answers
  * @nr_lanes: lanes in @lanes
  * @nr_idle: lanes in @idle
- * @nr_partial: requests that wait for the last one of their group
- * @nr_rejected: groups that exist only to be refused when their last request
- *	comes
+ * @nr_unfinished: groups that wait for their last request
+ * @nr_partial: requests in them
  * @nr_pending: complete groups that are not answered
+ * @groups_made: complete groups, ever, and
+ * @requests_made: requests in them beside the last ones
+ * @groups_seen: what @groups_freed was when it was last looked at, and
+ * @requests_seen: what @requests_freed was
  * @nr_handled: those of them that a registered handler owns
  * @handler: who has registered; read under RCU, and under @lock by those who
  *	count @nr_handled up
- * @limits: for @nr_partial and, apart from it, @nr_rejected; for @nr_pending; for
- *	@nr_lanes
+ * @limits: see there, and limits.c
  * @pri_limits: @limits have been compared with what PRI grants
  * @seq: number of the youngest complete group; another device, or the same one
  *	after it was removed, has other numbers
@@ -195,6 +201,8 @@ struct iopf_dev {
 	struct dentry *debugfs;
 	struct llist_head spare;
 	atomic_t nr_spare;
+	atomic_t groups_freed;
+	atomic_t requests_freed;
 
 	spinlock_t lock; /* all that follows, lanes and groups */
 	bool dead;
@@ -212,9 +220,13 @@ struct iopf_dev {
 	struct list_head ending;
 	unsigned int nr_lanes;
 	unsigned int nr_idle;
+	unsigned int nr_unfinished;
 	unsigned int nr_partial;
-	unsigned int nr_rejected;
 	unsigned int nr_pending;
+	unsigned int groups_made;
+	unsigned int requests_made;
+	unsigned int groups_seen;
+	unsigned int requests_seen;
 	unsigned int nr_handled;
 	struct iopf_handler __rcu *handler;
 	struct iopf_limits limits;
@@ -281,23 +293,58 @@ static inline void iopf_dev_put(struct iopf_dev *idev)
 
 /* limits.c */
 void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
-bool iopf_is_granted(struct iopf_dev *idev, unsigned int nr,
-		     const unsigned int *limit);
+unsigned int iopf_pri_allocation(struct device *dev);
+void iopf_limits_look(struct iopf_dev *idev);
+bool iopf_is_half_full(struct iopf_dev *idev);
 
-/* May @nr, which counts partial requests or what stands for them, not grow? */
-static inline bool iopf_over_partial(struct iopf_dev *idev, unsigned int nr)
+/* Groups that take memory, by what was last seen of those that were freed. */
+static inline unsigned int iopf_held_groups(const struct iopf_dev *idev)
 {
-	lockdep_assert_held(&idev->lock);
-	return unlikely(nr >= idev->limits.partial) &&
-	       !iopf_is_granted(idev, nr, &idev->limits.partial);
+	return idev->nr_unfinished + idev->groups_made - idev->groups_seen;
 }
 
-/* May there be no further pending group? */
-static inline bool iopf_over_pending(struct iopf_dev *idev)
+/* The same of requests, beside the last ones of complete groups. */
+static inline unsigned int iopf_held_requests(const struct iopf_dev *idev)
+{
+	return idev->nr_partial + idev->requests_made - idev->requests_seen;
+}
+
+static inline bool iopf_is_below_limits(const struct iopf_dev *idev, bool whole)
+{
+	if (!whole && idev->nr_unfinished >= idev->limits.unfinished)
+		return false;
+	return iopf_held_groups(idev) < idev->limits.groups;
+}
+
+/* Is there room for a group that will be complete at once, if it is @whole? */
+static inline bool iopf_has_group_room(struct iopf_dev *idev, bool whole)
 {
 	lockdep_assert_held(&idev->lock);
-	return unlikely(idev->nr_pending >= idev->limits.pending) &&
-	       !iopf_is_granted(idev, idev->nr_pending, &idev->limits.pending);
+	if (likely(iopf_is_below_limits(idev, whole)))
+		return true;
+	iopf_limits_look(idev);
+	return iopf_is_below_limits(idev, whole);
+}
+
+/* Requests that unfinished groups may get, by what was last seen. */
+static inline unsigned int iopf_request_room(const struct iopf_dev *idev)
+{
+	unsigned int held = iopf_held_requests(idev);
+
+	if (held >= idev->limits.requests ||
+	    idev->nr_partial >= idev->limits.unfinished)
+		return 0;
+	return min(idev->limits.requests - held,
+		   idev->limits.unfinished - idev->nr_partial);
+}
+
+static inline bool iopf_has_request_room(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	if (likely(iopf_request_room(idev)))
+		return true;
+	iopf_limits_look(idev);
+	return iopf_request_room(idev);
 }
 
 /* Does the device have page request group indices as wide as the one of @fault? */

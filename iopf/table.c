@@ -21,12 +21,7 @@
 
 static unsigned int iopf_table_bits(const struct iopf_limits *limits)
 {
-	u64 groups = limits->partial;
-
-	/* Without a limit there is another reason why they are few. */
-	if (limits->pending != UINT_MAX)
-		groups += limits->pending;
-	return clamp_t(unsigned int, ilog2(groups / IOPF_TABLE_LOAD + 1),
+	return clamp_t(unsigned int, ilog2(limits->groups / IOPF_TABLE_LOAD + 1),
 		       IOPF_TABLE_MIN_BITS, IOPF_TABLE_MAX_BITS);
 }
 

@@ -39,8 +39,8 @@ static inline int iopf_pasid_set_prefault(struct device *dev, u32 pasid,
 
 /* It has no limits, and no time is ever over. */
 struct iopf_limits {
-	unsigned int partial;
-	unsigned int pending;
+	unsigned int groups;
+	unsigned int requests;
 };
 
 static inline int iopf_device_set_limits(struct device *dev,

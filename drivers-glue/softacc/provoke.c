@@ -31,8 +31,8 @@ static void softacc_replug(struct softacc_dev *sdev, unsigned int unused)
 static void softacc_set_limits(struct softacc_dev *sdev, unsigned int limit)
 {
 	struct iopf_limits limits = {
-		.partial = limit,
-		.pending = limit,
+		.groups = limit,
+		.requests = limit,
 	};
 
 	softacc_iommu_begin(sdev->dev);

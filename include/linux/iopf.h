@@ -40,21 +40,24 @@ static inline u8 iopf_pri_response_code(enum iommu_page_response_code code)
 }
 
 /**
- * struct iopf_limits - what the library remembers for a device
- * @partial: requests that wait for the last one of their group
- * @pending: complete groups without an answer
+ * struct iopf_limits - what the library holds for a device
+ * @groups: page request groups, from their first request until their last holder has
+ *	dropped them: the library, a worker whose fault sleeps, the handler of a domain
+ * @requests: requests in these groups, beside the last one of each
+ * @unfinished: of both, those that wait for the last request of their group
  * @lanes: PASIDs at the same time
  * @grpid_bits: width of the device's page request group index, 1 to 32; wider
  *	ones are malformed
  *
- * 0 means the default: 4096 each, or as many requests and groups as PRI has
- * granted the device if that is more; no limit for groups of a device that is no
- * PCI device, as it stalls and cannot have more than its IOMMU can hold; indices
- * are not checked. %UINT_MAX means no limit.
+ * 0 means the default. For a PCI device that is 4096, or twice what PRI has granted it if
+ * that is more, and half of it for @unfinished, so that no request that PRI allows meets
+ * a limit. Other devices stall, and each request is the last one of its group: 65536, and
+ * 4096 for @unfinished. Indices are not checked. %UINT_MAX means no limit.
  */
 struct iopf_limits {
-	unsigned int partial;
-	unsigned int pending;
+	unsigned int groups;
+	unsigned int requests;
+	unsigned int unfinished;
 	unsigned int lanes;
 	unsigned int grpid_bits;
 };

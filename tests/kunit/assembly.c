@@ -231,7 +231,7 @@ static void batch_with_mistakes(struct kunit *test)
 /* A run ends where the device's limit does. */
 static void batch_beyond_limit(struct kunit *test)
 {
-	struct iopf_limits limits = { .partial = 4, .pending = 64 };
+	struct iopf_limits limits = { .unfinished = 4, .groups = 64 };
 	struct fake *fake = test->priv;
 	struct iopf_request requests[8];
 	unsigned int i;

@@ -15,6 +15,8 @@
 #include "../iopf.h"
 
 #define FAKE_LOG	4096
+/* How often fake_cost() tries. */
+#define FAKE_PROBES	101
 
 /* A PASID with a domain of a test, and one with an address space. */
 #define FAKE_PASID	5
@@ -83,6 +85,7 @@ struct device *fake_add_second(struct kunit *test);
 void fake_leave_workers(struct kunit *test, unsigned int nr);
 bool fake_return_worker(void);
 struct iopf_lane *fake_find_lane(struct iopf_dev *idev, u32 pasid);
+u64 fake_cost(struct fake *fake, void (*probe)(struct fake *fake, unsigned int i));
 
 static inline struct device *fake_dev(struct fake *fake)
 {

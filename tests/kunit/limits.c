@@ -2,16 +2,20 @@
 /*
  * What a device may make the library remember is limited
  */
+#include <kunit/static_stub.h>
 #include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
 
 #include "fake.h"
+#include "slow.h"
 
-static void set_limits(struct kunit *test, unsigned int partial,
-		       unsigned int pending, unsigned int lanes)
+static void set_limits(struct kunit *test, unsigned int unfinished,
+		       unsigned int groups, unsigned int lanes)
 {
 	struct iopf_limits limits = {
-		.partial = partial,
-		.pending = pending,
+		.groups = groups,
+		.unfinished = unfinished,
 		.lanes = lanes,
 		.grpid_bits = 16,
 	};
@@ -32,12 +36,12 @@ static void partial_requests(struct kunit *test)
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, 1, idev->nr_rejected);
+	KUNIT_EXPECT_EQ(test, 1, idev->nr_unfinished);
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_rejected);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_unfinished);
 }
 
 /* Groups without end, and none has a last request. */
@@ -52,15 +56,14 @@ static void partial_groups(struct kunit *test)
 	for (i = 0; i < 1000; i++)
 		fake_partial(fake, FAKE_PASID, i, 0);
 	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, 16, idev->nr_rejected);
-	KUNIT_EXPECT_EQ(test, 32, idev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 16, idev->nr_unfinished);
+	KUNIT_EXPECT_EQ(test, 16, idev->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 1000 - 16, idev->stats.limited);
-	/* A group that did not get past the limit, and one that is none of it. */
-	fake_last(fake, FAKE_PASID, 20, 0);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 20));
-	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 5000, 0));
+	/* What was lost of it the device asks for again. */
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 20, 0));
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	group = fake->taken[0];
+	KUNIT_EXPECT_EQ(test, 1, group->fault_count);
 	iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(group);
 }
@@ -76,9 +79,8 @@ static void pending_groups(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, i, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, i, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	/* One whose first request was taken before the limit was reached. */
-	fake_partial(fake, FAKE_PASID, 100, 0);
-	fake_last(fake, FAKE_PASID, 100, 0);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_partial(fake, FAKE_PASID, 100, 0));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, 100, 0));
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
 	for (i = 0; i < 16; i++) {
 		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
@@ -86,6 +88,131 @@ static void pending_groups(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, 18, fake->answers);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
+}
+
+/* A handler that answers groups and does not give them back gets no more of them. */
+static void handler_keeps_groups(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	set_limits(test, 0, 16, 0);
+	for (i = 0; i < 100; i++)
+		if (!fake_last(fake, FAKE_PASID, i, 0))
+			iopf_group_response(fake->taken[i],
+					    IOMMU_PAGE_RESP_SUCCESS);
+	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	KUNIT_EXPECT_EQ(test, 16, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 84, idev->stats.limited);
+	KUNIT_EXPECT_EQ(test, 16, iopf_held_groups(idev));
+	KUNIT_EXPECT_EQ(test, 0, idev->table.nr_groups);
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+				fake->log[i].code);
+	for (; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
+				fake->log[i].code);
+
+	iopf_free_group(fake->taken[--fake->nr_taken]);
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 200, 0));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, 201, 0));
+	KUNIT_ASSERT_EQ(test, 16, fake->nr_taken);
+	iopf_group_response(fake->taken[15], IOMMU_PAGE_RESP_SUCCESS);
+	fake_free_taken(fake);
+}
+
+/* Requests count as long as their groups do, beside the last one of each. */
+static void long_groups(struct kunit *test)
+{
+	struct iopf_limits limits = { .requests = 64, .unfinished = 32 };
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+	int j;
+
+	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	for (i = 0; i < 10; i++) {
+		for (j = 0; j < 20; j++)
+			fake_partial(fake, FAKE_PASID, i, 0);
+		fake_last(fake, FAKE_PASID, i, 0);
+		KUNIT_EXPECT_GE(test, 64, iopf_held_requests(idev));
+	}
+	/* Three fit. What the others had was given back when they were refused. */
+	KUNIT_EXPECT_EQ(test, 3, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 7, fake->answers);
+	iopf_limits_look(idev);
+	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(idev));
+	/* A group of one needs none of that. */
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
+	while (fake->nr_taken) {
+		iopf_group_response(fake->taken[--fake->nr_taken],
+				    IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(fake->taken[fake->nr_taken]);
+	}
+	iopf_limits_look(idev);
+	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(idev));
+	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(idev));
+}
+
+/*
+ * A group whose fault sleeps stays its worker's when it is answered for its time being
+ * over. So it is not where that leaves too little for what the device may ask meanwhile.
+ */
+static void sleepers_leave_half(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, 6);
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	set_limits(test, 0, 8, 0);
+	iopf_queue_set_timeout(fake->queue, 100);
+	for (i = 0; i < 6; i++)
+		slow_hold(i);
+	for (i = 0; i < 4; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 4));
+	KUNIT_EXPECT_EQ(test, 4, iopf_held_groups(idev));
+	for (; i < 6; i++)
+		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
+	msleep(500);
+	KUNIT_EXPECT_EQ(test, 4, fake->answers);
+	slow_release_all();
+	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
+	for (i = 0; i < 6; i++)
+		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
+				fake->log[i].code);
+}
+
+static unsigned int grant_100(struct device *dev)
+{
+	return 100;
+}
+
+/* PRI lets a device have more under way than the defaults: all of it is served. */
+static void as_much_as_pri_grants(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	int i;
+
+	kunit_activate_static_stub(test, iopf_pri_allocation, grant_100);
+	set_limits(test, 8, 16, 16);
+	idev->limits.requests = 16;
+	idev->pri_limits = false;
+	for (i = 0; i < 99; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
+	fake_last(fake, FAKE_PASID, 1, 0);
+	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
+	KUNIT_EXPECT_EQ(test, 100, fake->taken[0]->fault_count);
+	/* That one was answered and is held on, and the device asks for as much again. */
+	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
+	for (i = 0; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 1000 + i, 1, 0) ==
+					 -ENOMEM);
+	KUNIT_EXPECT_EQ(test, 0, idev->stats.limited);
+	fake_free_taken(fake);
 }
 
 #define TURNS		(IOPF_IDLE_LANES + 16)
@@ -179,8 +306,11 @@ static void default_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			iopf_device_set_limits(fake_dev(fake), &limits));
 	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT,
-			fake_idev(fake)->limits.partial);
-	KUNIT_EXPECT_EQ(test, UINT_MAX, fake_idev(fake)->limits.pending);
+			fake_idev(fake)->limits.unfinished);
+	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.groups);
+	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT,
+			fake_idev(fake)->limits.requests);
+	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.lanes);
 	KUNIT_EXPECT_EQ(test, 32, fake_idev(fake)->limits.grpid_bits);
 }
 
@@ -206,6 +336,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(partial_requests),
 	KUNIT_CASE(partial_groups),
 	KUNIT_CASE(pending_groups),
+	KUNIT_CASE(handler_keeps_groups),
+	KUNIT_CASE(long_groups),
+	KUNIT_CASE(sleepers_leave_half),
+	KUNIT_CASE(as_much_as_pri_grants),
 	KUNIT_CASE(idle_lanes),
 	KUNIT_CASE(lanes_in_use),
 	KUNIT_CASE(index_width),

@@ -2,15 +2,10 @@
 /*
  * Memory runs out, or is asked for without end
  */
-#include <linux/ktime.h>
-#include <linux/math64.h>
-#include <linux/sort.h>
-
 #include "fake.h"
 
 /* More than a group has room for without an allocation. */
 #define REQUESTS	(IOPF_INLINE_REQUESTS + 4)
-#define PROBES		101
 
 #ifdef CONFIG_FAILSLAB
 /* A group whose @nth allocation fails. True if it had that many. */
@@ -116,40 +111,16 @@ static void every_allocation_of_a_lane_fails(struct kunit *test)
 }
 #endif
 
-static int compare_times(const void *a, const void *b)
+/* A group of %FAKE_PASID, from its last request to its end. */
+static void report_and_answer(struct fake *fake, unsigned int i)
 {
-	u64 left = *(const u64 *)a;
-	u64 right = *(const u64 *)b;
+	fake_last(fake, FAKE_PASID, i, 0);
+	while (fake->nr_taken) {
+		struct iopf_group *group = fake->taken[--fake->nr_taken];
 
-	return left < right ? -1 : left > right;
-}
-
-/*
- * What a group costs its reporter that has nothing to do with others, in ns. The clock of
- * a user-mode kernel may advance in steps of microseconds, so this is not one of the
- * times but the mean of the middle half of them.
- */
-static u64 cost_of_a_group(struct kunit *test, u32 grpid)
-{
-	struct fake *fake = test->priv;
-	u64 times[PROBES];
-	u64 sum = 0;
-	int i;
-
-	for (i = 0; i < PROBES; i++) {
-		u64 start = ktime_get_ns();
-
-		fake_last(fake, FAKE_PASID, grpid + i, 0);
-		times[i] = ktime_get_ns() - start;
-		KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
-		fake->nr_taken = 0;
-		iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-		iopf_free_group(fake->taken[0]);
+		iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(group);
 	}
-	sort(times, PROBES, sizeof(times[0]), compare_times, NULL);
-	for (i = PROBES / 4; i < 3 * PROBES / 4; i++)
-		sum += times[i];
-	return div_u64(sum, 3 * PROBES / 4 - PROBES / 4);
 }
 
 /*
@@ -165,21 +136,61 @@ static void million_partial(struct kunit *test)
 	u64 before, after;
 	int i;
 
-	before = cost_of_a_group(test, 1);
+	before = fake_cost(fake, report_and_answer);
 	for (i = 0; i < requests; i++)
 		fake_partial(fake, FAKE_SVA_PASID, i, 0);
 	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_rejected);
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_unfinished);
 	KUNIT_EXPECT_EQ(test, requests - IOPF_DEFAULT_LIMIT,
 			idev->stats.limited);
-	after = cost_of_a_group(test, 1000);
+	after = fake_cost(fake, report_and_answer);
 	kunit_info(test, "a group takes its reporter %llu ns before, %llu ns after\n",
 		   before, after);
 	KUNIT_EXPECT_LE(test, after, 3 * before + 2000);
-	KUNIT_EXPECT_EQ(test, 2 * PROBES, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2 * FAKE_PROBES, fake->answers);
+}
+
+/* A million PASIDs, each for one group: few of them are remembered. */
+static void million_pasids(struct kunit *test)
+{
+	u32 pasids = IS_ENABLED(CONFIG_KASAN) ? 100000 : 1000000;
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev = fake_idev(fake);
+	unsigned int most = 0;
+	u32 pasid;
+
+	for (pasid = 100; pasid < 100 + pasids; pasid++) {
+		/* Nobody has this PASID: it is answered at once. */
+		fake_last(fake, pasid, 1, 0);
+		most = max(most, idev->nr_lanes);
+		if (!(pasid % 1024))
+			cond_resched();
+	}
+	KUNIT_EXPECT_GE(test, IOPF_DEFAULT_LIMIT, most);
+	KUNIT_EXPECT_EQ(test, pasids, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, idev->stats.limited);
+	iopf_limits_look(idev);
+	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(idev));
+}
+
+/* What Documentation/promises/memory.rst says a device can take. */
+static void sizes(struct kunit *test)
+{
+	kunit_info(test, "bytes: group %zu, %u more requests %zu, lane %zu, device %zu, worker %zu\n",
+		   sizeof(struct iopf_grp), IOPF_CHUNK_REQUESTS,
+		   sizeof(struct iopf_chunk), sizeof(struct iopf_lane),
+		   sizeof(struct iopf_dev), sizeof(struct iopf_worker));
+	/* Locks are larger where they are watched. */
+	if (IS_ENABLED(CONFIG_LOCKDEP))
+		return;
+	KUNIT_EXPECT_GE(test, 896, sizeof(struct iopf_grp));
+	KUNIT_EXPECT_GE(test, 1088, sizeof(struct iopf_chunk));
+	KUNIT_EXPECT_GE(test, 512, sizeof(struct iopf_lane));
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(sizes),
+	KUNIT_CASE(million_pasids),
 	KUNIT_CASE(every_allocation_fails),
 	KUNIT_CASE(every_allocation_of_a_lane_fails),
 	KUNIT_CASE(reserve_is_empty),
