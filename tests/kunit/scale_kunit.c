@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many PASIDs: what a group costs its reporter does not grow with them
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mman.h>
+
+#include "fake.h"
+
+/* PASIDs that nobody has: their groups are answered by who reports them. */
+#define FIRST_PASID	1000
+#define MANY		1024
+
+static unsigned int nr_in_turn;
+
+static void report_in_turn(struct fake *fake, unsigned int i)
+{
+	fake_last(fake, FIRST_PASID + i % nr_in_turn, i, 0);
+}
+
+static u64 cost_in_turn(struct fake *fake, unsigned int nr)
+{
+	unsigned int i;
+
+	nr_in_turn = nr;
+	for (i = 0; i < nr; i++)
+		report_in_turn(fake, i);
+	return fake_cost(fake, report_in_turn);
+}
+
+/* One idle lane more than are kept does not cost a lane for each group. */
+static void pasids_in_turn(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	u64 kept = cost_in_turn(fake, IOPF_IDLE_LANES);
+	u64 more = cost_in_turn(fake, IOPF_IDLE_LANES + 1);
+	u64 many = cost_in_turn(fake, MANY);
+
+	kunit_info(test, "a group takes %llu ns with %u PASIDs in turn, %llu with one more, %llu with %u",
+		   kept, IOPF_IDLE_LANES, more, many, MANY);
+	KUNIT_EXPECT_GE(test, 2 * kept + 2000, more);
+	KUNIT_EXPECT_GE(test, 3 * kept + 2000, many);
+}
+
+static int flush_dev(void *data)
+{
+	return iopf_queue_flush_dev(fake_dev(data));
+}
+
+/* Beside a flush that waits, a response does not look at all PASIDs. */
+static void response_during_flush(struct kunit *test)
+{
+	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	struct fake *fake = test->priv;
+	u64 before = cost_in_turn(fake, MANY);
+	struct task_struct *task;
+	u64 during;
+
+	fake->block_pasid = FAKE_SVA_PASID;
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&fake->blocked, 5 * HZ));
+	task = kthread_create(flush_dev, fake, "iopf-kunit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	msleep(200);
+	KUNIT_EXPECT_FALSE(test, list_empty(&fake_idev(fake)->flushes));
+
+	during = fake_cost(fake, report_in_turn);
+	kunit_info(test, "a group takes %llu ns, beside a flush that waits %llu, %u PASIDs",
+		   before, during, MANY);
+	KUNIT_EXPECT_GE(test, 2 * before + 2000, during);
+
+	fake->block_pasid = 0;
+	complete(&fake->unblock);
+	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(pasids_in_turn),
+	KUNIT_CASE(response_during_flush),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "iopf_scale",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
