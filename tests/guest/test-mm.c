@@ -588,6 +588,88 @@ TEST_F(mm, memory_cgroup)
 	EXPECT_EQ(0, device_fill(map(4 * MB, MAP_PRIVATE, -1), 4 * MB, SEED));
 }
 
+/**
+ * struct throttled - what a throttled process has seen
+ * @status: how its job ended
+ * @seconds: how long that took
+ * @unmaps: pages that it unmapped meanwhile
+ * @longest: the longest that one of them took, in seconds
+ */
+struct throttled {
+	int status;
+	double seconds;
+	unsigned int unmaps;
+	double longest;
+};
+
+/*
+ * A child in the cgroup lets the device fill more than memory.high allows, and takes pages
+ * off the end of the same mapping meanwhile.
+ */
+static pid_t fill_and_unmap(struct throttled *seen)
+{
+	struct softacc_completion end;
+	size_t len = 16 * MB;
+	pid_t pid = fork();
+	double start;
+	char *area;
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = acc_open(8, 16, 1);
+	area = map(len, MAP_PRIVATE, -1);
+	if (fd < 0 || area == MAP_FAILED)
+		_exit(10);
+	madvise(area, len, MADV_NOHUGEPAGE);
+	if (write_file(CGROUP "/cgroup.procs", "0") ||
+	    acc_submit(fd, SOFTACC_OP_FILL, NULL, area, 5 * MB, SEED))
+		_exit(11);
+	start = pace_seconds();
+	memset(&end, 0, sizeof(end));
+	while (acc_reap(fd, &end, 20) && errno == ETIMEDOUT) {
+		double begun = pace_seconds();
+		double took;
+
+		len -= PAGE;
+		munmap(area + len, PAGE);
+		took = pace_seconds() - begun;
+		if (took > seen->longest)
+			seen->longest = took;
+		seen->unmaps++;
+	}
+	seen->seconds = pace_seconds() - start;
+	seen->status = end.status;
+	_exit(0);
+}
+
+/*
+ * While the process pays for what is beyond memory.high, nothing of its address space is
+ * locked: each of its own changes to the mapping takes a small part of the time that it
+ * pays. The kernel's own queue does not charge it at all.
+ */
+TEST_F(mm, throttled_unlocked)
+{
+	struct throttled *seen = map(PAGE, MAP_SHARED, -1);
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, seen);
+	ASSERT_EQ(0, enter_cgroup());
+	write_file("/sys/fs/cgroup/cgroup.procs", "0");
+	write_file(CGROUP "/memory.swap.max", "0");
+	ASSERT_EQ(0, write_file(CGROUP "/memory.high", "4M"));
+	pid = fill_and_unmap(seen);
+	ASSERT_LE(0, pid);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, seen->status);
+	TH_LOG("%.1f s, %u pages unmapped meanwhile, the longest in %.1f ms",
+	       seen->seconds, seen->unmaps, 1e3 * seen->longest);
+	EXPECT_GE(0.05 + seen->seconds / 20, seen->longest);
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
 /* A process's faults are its own, whoever takes them. */
 TEST_F(mm, faults_are_counted)
 {
