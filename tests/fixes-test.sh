@@ -12,7 +12,8 @@ FIXES_DIR=$TOP/drivers-glue/fixes
 
 patch_fixes() { OUT=$1 "$GLUE/patch-fixes.sh"; }
 
-names() { grep -v '^#' "$FIXES_DIR/series-$series"; }
+# Those that mails are made of.
+names() { grep -vE '^#| library$' "$FIXES_DIR/series-$series"; }
 
 # A mail for each fix of the series.
 writes_mails()
@@ -74,6 +75,17 @@ same_as_apply()
 	done <"$tmp/files"
 }
 
+# What only a tree with the library can have.
+callers_name_the_pasid()
+{
+	local file
+
+	for file in intel/prq.c amd/pasid.c arm/arm-smmu-v3/arm-smmu-v3.c; do
+		grep -H "iopf_queue_flush_pasid(dev, pasid);" "$tmp/tree/drivers/iommu/$file" ||
+			return 1
+	done
+}
+
 # The tree is fixed by git am or by FIXES=1; the second is no part of it.
 knows_fixed_trees()
 {
@@ -117,8 +129,10 @@ is_complete()
 	for name in "$FIXES_DIR"/*.cocci; do
 		name=$(basename "$name" .cocci)
 		echo "$name"
-		[ -s "$FIXES_DIR/$name.mail" ] && grep -qx "$name" "$FIXES_DIR"/series-* &&
-			grep -q '^// Files: ' "$FIXES_DIR/$name.cocci" || return 1
+		grep -qx "$name library" "$FIXES_DIR"/series-* ||
+			{ [ -s "$FIXES_DIR/$name.mail" ] && grep -qx "$name" "$FIXES_DIR"/series-*; } ||
+			return 1
+		grep -q '^// Files: ' "$FIXES_DIR/$name.cocci" || return 1
 	done
 }
 
@@ -128,8 +142,8 @@ trap 'rm -rf "$tmp"' EXIT
 # Names for the mails, should this system have none.
 export GIT_COMMITTER_NAME=${GIT_COMMITTER_NAME:-test} GIT_COMMITTER_EMAIL=${GIT_COMMITTER_EMAIL:-test@localhost}
 echo "TAP version 13"
-echo "1..13"
-check "every fix has its mail and a series" is_complete
+echo "1..15"
+check "every fix has a series, and a mail if it goes by mail" is_complete
 for series in 7.3 6.12; do
 	export KERNEL=$series
 	source=$("$GLUE/fetch.sh" "$series")
@@ -138,6 +152,7 @@ for series in 7.3 6.12; do
 	check "$series: checkpatch --strict" checkpatch
 	check "$series: git am" applies
 	check "$series: the same as FIXES=1" same_as_apply
+	check "$series: FIXES=1 has callers name the PASID" callers_name_the_pasid
 	check "$series: trees that are fixed" knows_fixed_trees
 done
 check "bad folders for the mails" refuses_bad_out

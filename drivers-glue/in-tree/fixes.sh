@@ -15,18 +15,24 @@
 FIXES_DIR=$TOP/drivers-glue/fixes
 FIXES_RECORD=drivers/iommu/iopf/.fixes
 
-# fix_names DIR: the fixes for this tree, in their order. An untested version, which only
-# FORCE=1 lets come here, gets those of the newest one.
+# fix_names DIR [without-library]: the fixes for this tree, in their order; those alone that
+# a tree can have which does not have the library. An untested version, which only FORCE=1
+# lets come here, gets those of the newest one.
 fix_names()
 {
-	local series name
+	local series name kind
 
 	series=$FIXES_DIR/series-$(kernel_version "$1")
 	[ -e "$series" ] ||
 		series=$(printf '%s\n' "$FIXES_DIR"/series-* | sort -V | tail -n 1)
-	while read -r name _; do
+	while read -r name kind _; do
 		case $name in
 		''|\#*) continue ;;
+		esac
+		case $kind in
+		'') ;;
+		library) [ "${2:-}" != without-library ] || continue ;;
+		*) die "${series#"$TOP/"} says $kind of $name: it may say library" ;;
 		esac
 		[ -e "$FIXES_DIR/$name.cocci" ] ||
 			die "${series#"$TOP/"} names $name, which is not in drivers-glue/fixes"

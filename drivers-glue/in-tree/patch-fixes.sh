@@ -94,7 +94,7 @@ check_out
 read_identity
 
 mkdir "$tmp/new" "$tmp/mails"
-names=$(fix_names "$DIR")
+names=$(fix_names "$DIR" without-library)
 for fix in $names; do
 	copy_unfixed "$fix" "$tmp/new"
 done

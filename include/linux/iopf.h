@@ -237,8 +237,11 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages);
 /* Older <linux/iommu.h> lack the declaration; a second one does no harm. */
 void iopf_group_dequeue(struct iopf_group *group);
 #else
+/* The kernel's own queue warns of a device that is on none. */
 static inline int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 {
+	if (!dev->iommu || !rcu_access_pointer(dev->iommu->fault_param))
+		return -ENODEV;
 	return iopf_queue_flush_dev(dev);
 }
 #endif
