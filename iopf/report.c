@@ -35,10 +35,10 @@ static noinline void iopf_end_report(struct device *dev, u64 begun)
 static noinline void iopf_refuse(struct device *dev,
 				 const struct iopf_request *request)
 {
-	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	const struct iopf_key key = iopf_key(&request->fault);
 	struct iopf_dev *idev = iopf_dev_get(dev);
 
-	iopf_warn_refused(dev, prm->pasid, prm->grpid);
+	iopf_warn_refused(dev, key.pasid, key.grpid);
 	iopf_send_invalid(idev, dev, request);
 	if (idev)
 		iopf_dev_put(idev);

@@ -100,12 +100,12 @@ void iopf_send_response(struct iopf_dev *idev, struct device *dev,
 void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 		       const struct iopf_request *request)
 {
-	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	const struct iopf_key key = iopf_key(&request->fault);
 	struct iopf_response response = {
 		.fault = request->fault,
 		.msg = {
-			.pasid = prm->pasid,
-			.grpid = prm->grpid,
+			.pasid = key.pasid,
+			.grpid = key.grpid,
 			.code = IOMMU_PAGE_RESP_INVALID,
 		},
 		.marks = request->marks & IOPF_MARKS_SINGLE,
