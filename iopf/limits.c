@@ -128,6 +128,8 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 
 	spin_lock(&idev->lock);
 	idev->limits = new;
+	/* The next request is looked at again, as its index may be too wide now. */
+	idev->joined = NULL;
 	/* What the driver says counts, whatever PRI grants. */
 	idev->pri_limits = limits->groups || limits->requests ||
 			   limits->unfinished;
