@@ -30,6 +30,27 @@ static bool iopf_is_shown(const struct iopf_request *request)
 }
 
 /*
+ * Refuse a group because of an earlier response. Earlier requests of the group do not
+ * wait for the next one that has its index.
+ */
+static void iopf_refuse_quarantined(struct iopf_dev *idev,
+				    const struct iopf_request *request)
+{
+	struct iopf_key key = iopf_key(&request->fault);
+	struct iopf_grp *grp = NULL;
+	LIST_HEAD(claimed);
+
+	spin_lock(&idev->lock);
+	idev->stats.quarantined++;
+	if (!iopf_is_single(request))
+		grp = iopf_grp_find(idev, &key);
+	if (grp && grp->owner == IOPF_OWNER_ASSEMBLING)
+		iopf_claim(idev, grp, IOPF_FORGET, &claimed);
+	spin_unlock(&idev->lock);
+	iopf_send(&claimed);
+}
+
+/*
  * Ask @handler, or NULL, whether a request is to be taken in:
  * %IOMMU_FAULT_STATUS_CONTINUE. 0 if the handler keeps it, or an error.
  */
@@ -48,9 +69,7 @@ int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
 	}
 	if (!iopf_is_quarantined(handler, &key))
 		return IOMMU_FAULT_STATUS_CONTINUE;
-	spin_lock(&idev->lock);
-	idev->stats.quarantined++;
-	spin_unlock(&idev->lock);
+	iopf_refuse_quarantined(idev, request);
 	return -EBUSY;
 }
 
