@@ -60,13 +60,18 @@ static struct iopf_grp *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
 static bool iopf_is_late(struct iopf_dev *idev, const struct iopf_key *key,
 			 u64 cookie)
 {
+	struct iopf_key zero = { .pasid_valid = true, .grpid = key->grpid };
 	struct iopf_handler *handler;
 
 	if (cookie)
 		return cookie <= idev->seq;
 	handler = rcu_dereference_protected(idev->handler,
 					    lockdep_is_held(&idev->lock));
-	return handler && iopf_late_answer(handler, key);
+	if (!handler)
+		return false;
+	/* As where a group is looked for: PASID 0 may be one. */
+	return iopf_late_answer(handler, key) ||
+	       (!key->pasid_valid && iopf_late_answer(handler, &zero));
 }
 
 static int iopf_respond_to(struct device *dev,
