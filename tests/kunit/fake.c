@@ -36,6 +36,10 @@ static void fake_page_response(struct device *dev, struct iopf_fault *evt,
 		complete(&fake->blocked);
 		wait_for_completion(&fake->unblock);
 	}
+	if (fake->respond) {
+		fake->respond(fake, &evt->fault, resp);
+		return;
+	}
 	spin_lock(&fake->lock);
 	if (fake->answers < FAKE_LOG) {
 		fake->log[fake->answers] = *resp;

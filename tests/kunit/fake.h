@@ -43,6 +43,7 @@
  * @bond: attaches @sva to %FAKE_SVA_PASID, as a bind does
  * @second: another device, or NULL
  * @second_bond: attaches @sva to its %FAKE_SVA_PASID
+ * @respond: called instead of writing a response to @log, or NULL
  */
 struct fake {
 	struct iommu_device iommu;
@@ -64,6 +65,8 @@ struct fake {
 	struct iommu_sva bond;
 	struct platform_device *second;
 	struct iommu_sva second_bond;
+	void (*respond)(struct fake *fake, const struct iommu_fault *fault,
+			const struct iommu_page_response *msg);
 };
 
 int fake_init(struct kunit *test);

@@ -85,9 +85,9 @@ void slow_release_all(void)
 	slow.busy_ms = 0;
 }
 
-/* Map @nr pages from @page on, at @addr unless that is 0. */
-static unsigned long slow_mmap_pages(struct kunit *test, unsigned long addr,
-				     unsigned int page, unsigned int nr)
+/* Map @nr pages from @page on to the caller's mm, at @addr unless that is 0. */
+unsigned long slow_map_pages(struct kunit *test, unsigned long addr,
+			     unsigned int page, unsigned int nr)
 {
 	unsigned long flags = MAP_SHARED;
 	struct file *file;
@@ -109,7 +109,7 @@ unsigned long slow_map(struct kunit *test, unsigned int nr)
 {
 	/* Makes the address space. */
 	fake_map(test, PAGE_SIZE, PROT_READ);
-	return slow_mmap_pages(test, 0, 0, nr);
+	return slow_map_pages(test, 0, 0, nr);
 }
 
 /*
@@ -126,7 +126,7 @@ struct mm_struct *slow_new_mm(struct kunit *test, unsigned int page,
 	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
 	mmgrab(mm);
 	kthread_use_mm(mm);
-	*addr = slow_mmap_pages(test, *addr, page, 1);
+	*addr = slow_map_pages(test, *addr, page, 1);
 	kthread_unuse_mm(mm);
 	reinit_completion(&slow.closed);
 	return mm;

@@ -34,6 +34,8 @@ struct slow {
 extern struct slow slow;
 
 unsigned long slow_map(struct kunit *test, unsigned int nr);
+unsigned long slow_map_pages(struct kunit *test, unsigned long addr,
+			     unsigned int page, unsigned int nr);
 struct mm_struct *slow_new_mm(struct kunit *test, unsigned int page,
 			      unsigned long *addr);
 void slow_hold(unsigned int page);

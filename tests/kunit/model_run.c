@@ -1,0 +1,1022 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sequences of operations, on the library and on its reference model
+ *
+ * Each operation is done, then the model is told. When the library is quiet, what is on
+ * the wire and what it counts have to be the model's.
+ */
+#include <linux/delay.h>
+#include <linux/fault-inject.h>
+#include <linux/jiffies.h>
+#include <linux/panic.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+
+#include "model_run.h"
+#include "world.h"
+
+/* How long the library may take to become quiet. */
+#define PATIENCE	(20 * HZ)
+/* Faults that are asleep at the same time. */
+#define MAX_ASLEEP	8
+/* Room that the model has for the groups of one operation. */
+#define MODEL_RESERVE	(WORLD_BATCH + 4)
+/* A few ticks: more than a timeout of one, more than ten times that. */
+#define TIMEOUT_TICKS	3
+#define LATE_TICKS	13
+
+/* For OP_FAIL, where allocations can fail. */
+#ifdef CONFIG_FAULT_INJECTION
+static void fail_begin(unsigned int nth)
+{
+	current->fail_nth = nth;
+}
+
+static void fail_end(void)
+{
+	current->fail_nth = 0;
+}
+#else
+static void fail_begin(unsigned int nth)
+{
+}
+
+static void fail_end(void)
+{
+}
+#endif
+
+/*
+ * Checks
+ */
+
+/* What the library counts, as the model does. */
+static void see_counts(struct iopf_dev *idev, struct model_counts *counts)
+{
+	const struct iopf_stats *stats = &idev->stats;
+
+	spin_lock(&idev->lock);
+	*counts = (struct model_counts){
+		.held_groups = idev->nr_unfinished + idev->groups_made -
+			       (unsigned int)atomic_read(&idev->groups_freed),
+		.held_requests = idev->nr_partial + idev->requests_made -
+				 (unsigned int)atomic_read(&idev->requests_freed),
+		.partial = idev->nr_partial,
+		.unfinished = idev->nr_unfinished,
+		.pending = idev->nr_pending,
+		.handled = idev->nr_handled,
+		.faulting = idev->nr_faulting,
+		.groups = idev->table.nr_groups,
+		.lanes = idev->nr_lanes,
+		.requests = stats->requests,
+		.completed = stats->groups,
+		.success = stats->answers[IOMMU_PAGE_RESP_SUCCESS],
+		.invalid = stats->answers[IOMMU_PAGE_RESP_INVALID],
+		.failure = stats->answers[IOMMU_PAGE_RESP_FAILURE],
+		.malformed = stats->malformed,
+		.unhandled = stats->unhandled,
+		.discarded = stats->discarded,
+		.overdue = stats->overdue,
+		.retried = stats->retried,
+		.quarantined = stats->quarantined,
+		.limited = stats->limited,
+		.nomem = stats->nomem,
+		.late = stats->late,
+	};
+	spin_unlock(&idev->lock);
+}
+
+struct count_name {
+	const char *name;
+	size_t offset;
+};
+
+#define COUNT(field)	{ #field, offsetof(struct model_counts, field) }
+
+/* Those that have to be equal: a model knows the PASIDs in use, not all that are kept. */
+static const struct count_name count_names[] = {
+	COUNT(partial), COUNT(unfinished), COUNT(pending), COUNT(handled),
+	COUNT(faulting), COUNT(groups), COUNT(requests), COUNT(completed),
+	COUNT(success), COUNT(invalid), COUNT(failure), COUNT(malformed),
+	COUNT(unhandled), COUNT(discarded), COUNT(overdue), COUNT(retried),
+	COUNT(quarantined), COUNT(limited), COUNT(nomem), COUNT(late),
+};
+
+static u64 count_of(const struct model_counts *counts,
+		    const struct count_name *name)
+{
+	return *(const u64 *)((const char *)counts + name->offset);
+}
+
+static void check_counts(struct world *world, struct iopf_dev *idev)
+{
+	struct model *model = &world->model;
+	struct model_counts seen;
+	unsigned int i;
+
+	see_counts(idev, &seen);
+	model_count(model);
+	for (i = 0; i < ARRAY_SIZE(count_names); i++) {
+		const struct count_name *name = &count_names[i];
+		u64 has = count_of(&seen, name);
+		u64 wants = count_of(&model->counts, name);
+
+		if (has != wants)
+			model_wrong(model, "%s is %llu instead of %llu",
+				    name->name, has, wants);
+	}
+	if (seen.lanes < model->counts.lanes)
+		model_wrong(model, "%llu PASIDs instead of %llu", seen.lanes,
+			    model->counts.lanes);
+	model_check_limits(model, &seen);
+}
+
+static bool wire_equal(const struct model_wire *a, const struct model_wire *b)
+{
+	return a->pasid == b->pasid && a->grpid == b->grpid &&
+	       a->code == b->code && a->flags == b->flags &&
+	       a->addr == b->addr &&
+	       a->private_data[0] == b->private_data[0] &&
+	       a->private_data[1] == b->private_data[1];
+}
+
+static void wrong_wire(struct model *model, const char *what,
+		       const struct model_wire *wire)
+{
+	model_wrong(model, "%s: PASID %u index %u code %u flags %#x addr %#llx data %#llx",
+		    what, wire->pasid, wire->grpid, wire->code, wire->flags,
+		    wire->addr, wire->private_data[0]);
+}
+
+/* Each response that is owed, once, in any order, and no other one. */
+static void check_wire(struct world *world)
+{
+	struct model *model = &world->model;
+	unsigned int i;
+	unsigned int j;
+
+	spin_lock(&world->lock);
+	for (i = 0; i < world->nr_wire; i++) {
+		for (j = 0; j < model->nr_wire; j++)
+			if (wire_equal(&world->wire[i], &model->wire[j]))
+				break;
+		if (j == model->nr_wire) {
+			wrong_wire(model, "a response that is not owed",
+				   &world->wire[i]);
+			break;
+		}
+		model->wire[j] = model->wire[--model->nr_wire];
+	}
+	if (model->nr_wire)
+		wrong_wire(model, "no response", &model->wire[0]);
+	model->nr_wire = 0;
+	world->nr_wire = 0;
+	spin_unlock(&world->lock);
+}
+
+/* Nothing is under way but faults that are asleep. */
+static bool is_quiet(struct world *world, struct iopf_dev *idev)
+{
+	bool quiet;
+
+	spin_lock(&idev->lock);
+	quiet = !idev->nr_answering &&
+		idev->nr_faulting == world->model.counts.faulting;
+	spin_unlock(&idev->lock);
+	return quiet;
+}
+
+static bool has_workers(struct iopf_dev *idev)
+{
+	bool has;
+
+	spin_lock(&idev->lock);
+	has = idev->nr_workers;
+	spin_unlock(&idev->lock);
+	return has;
+}
+
+/* Wait for workers, the cheap way where none of them is asleep. */
+static void wait_for_workers(struct world *world, struct iopf_dev *idev)
+{
+	struct model *model = &world->model;
+
+	if (model->held) {
+		usleep_range(50, 100);
+		return;
+	}
+	flush_workqueue(idev->q->pool.near);
+	if (!is_quiet(world, idev))
+		flush_workqueue(idev->q->pool.far);
+	if (!is_quiet(world, idev))
+		usleep_range(50, 100);
+}
+
+/* Also until no worker runs if @workers. */
+static void wait_until_quiet(struct world *world, struct iopf_dev *idev,
+			     bool workers)
+{
+	unsigned long end = jiffies + PATIENCE;
+	struct model *model = &world->model;
+
+	model_count(model);
+	/* Let one that falls asleep do so. */
+	if (model->counts.faulting > world->nr_asleep)
+		usleep_range(50, 100);
+	world->nr_asleep = model->counts.faulting;
+	while (!is_quiet(world, idev) || (workers && has_workers(idev))) {
+		if (time_after(jiffies, end)) {
+			model_wrong(model, "not quiet: %u groups instead of %llu, %u responses",
+				    idev->nr_faulting, model->counts.faulting,
+				    idev->nr_answering);
+			return;
+		}
+		wait_for_workers(world, idev);
+	}
+}
+
+static void check(struct world *world, struct iopf_dev *idev)
+{
+	if (!world->checks)
+		return;
+	if (idev) {
+		wait_until_quiet(world, idev, false);
+		check_counts(world, idev);
+	}
+	check_wire(world);
+	if (world->next_call != world->nr_calls)
+		model_wrong(&world->model, "a handler was called %u times too often",
+			    world->nr_calls - world->next_call);
+	world->nr_calls = 0;
+	world->next_call = 0;
+}
+
+static void check_ret(struct world *world, const char *what, int ret, int wants)
+{
+	if (world->checks && ret != wants)
+		model_wrong(&world->model, "%s returned %d instead of %d", what,
+			    ret, wants);
+}
+
+/*
+ * Reports
+ */
+
+static struct model_seen seen_since(struct iopf_dev *idev,
+				    const struct model_counts *before, int ret)
+{
+	struct model_counts after = *before;
+
+	if (idev)
+		see_counts(idev, &after);
+	return (struct model_seen){
+		.ret = ret,
+		.limited = after.limited - before->limited,
+		.nomem = after.nomem - before->nomem,
+	};
+}
+
+static int report(struct world *world, const struct iopf_request *requests,
+		  unsigned int nr)
+{
+	struct iopf_fault evt = { .fault = requests[0].fault };
+
+	if (nr > 1 || requests[0].marks)
+		return iopf_report_requests(world_dev(world), requests, nr);
+	return iommu_report_device_fault(world_dev(world), &evt);
+}
+
+/* One request, which a limit or a failed allocation may meet. */
+static void report_one(struct world *world, const struct iopf_request *request,
+		       bool refuse)
+{
+	struct iopf_request refused = *request;
+	struct iopf_dev *idev = world_idev(world);
+	struct model_counts before = {};
+	struct model_seen seen;
+	int wants;
+	int ret;
+
+	if (idev)
+		see_counts(idev, &before);
+	fail_begin(world->fail);
+	if (refuse)
+		ret = iopf_refuse_request(world_dev(world), &request->fault);
+	else
+		ret = report(world, request, 1);
+	fail_end();
+	world->fail = 0;
+
+	seen = seen_since(idev, &before, ret);
+	if (refuse) {
+		refused.marks = IOPF_REQUEST_REFUSED;
+		wants = model_report(&world->model, &refused, &seen) ?: -EINVAL;
+	} else {
+		wants = model_report(&world->model, request, &seen);
+	}
+	check_ret(world, "the report", ret, wants);
+}
+
+static void report_several(struct world *world,
+			   const struct iopf_request *requests, unsigned int nr)
+{
+	struct iopf_dev *idev = world_idev(world);
+	struct model_counts before = {};
+	const struct model_seen none = {};
+	struct model_seen seen;
+	int wants = 0;
+	unsigned int i;
+	int ret;
+
+	if (idev)
+		see_counts(idev, &before);
+	ret = report(world, requests, nr);
+	seen = seen_since(idev, &before, ret);
+	if (seen.limited || seen.nomem)
+		model_wrong(&world->model, "a limit was met or memory was missing");
+	for (i = 0; i < nr; i++) {
+		int one = model_report(&world->model, &requests[i], &none);
+
+		wants = wants ?: one;
+	}
+	check_ret(world, "the report", ret, wants);
+}
+
+static void report_batch(struct world *world)
+{
+	unsigned int nr = world->nr_batch;
+	bool refuse = world->refuse;
+	unsigned int i;
+
+	world->nr_batch = 0;
+	world->refuse = false;
+	if (nr > 1 && !world->fail && !refuse &&
+	    !(world->model.has_handler &&
+	      world->model.mood_partial == MODEL_QUEUE) &&
+	    !model_near_limit(&world->model, nr)) {
+		report_several(world, world->batch, nr);
+		return;
+	}
+	for (i = 0; i < nr; i++) {
+		report_one(world, &world->batch[i], refuse && i == nr - 1);
+		check(world, world_idev(world));
+	}
+}
+
+/*
+ * A device uses an index again when it has the response. One that is on its way may come
+ * before or after the next request of a batch.
+ */
+static bool is_used_in_batch(struct world *world,
+			     const struct iopf_request *request)
+{
+	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	unsigned int i;
+
+	for (i = 0; i < world->nr_batch; i++)
+		if (model_is_owed(&world->batch[i]) &&
+		    world->batch[i].fault.prm.grpid == prm->grpid &&
+		    world->batch[i].fault.prm.pasid == prm->pasid)
+			return true;
+	return false;
+}
+
+/* Is there room for what a batch of requests may become? */
+static bool has_room(struct world *world)
+{
+	return model_room(&world->model, MODEL_RESERVE) &&
+	       world->nr_taken < WORLD_TAKEN - MODEL_RESERVE;
+}
+
+/* False if there are as many faults asleep as there should be. */
+static bool may_sleep(struct world *world)
+{
+	model_count(&world->model);
+	return world->model.counts.faulting < MAX_ASLEEP;
+}
+
+/*
+ * A group that asks for a page that a worker is asleep on may wait for that worker even if
+ * another access of it is not allowed, or this one. So no group has both.
+ */
+static void keep_apart(struct world *world, struct op *op)
+{
+	struct model *model = &world->model;
+	struct iopf_request request;
+	enum model_page page;
+
+	if (!model->held ||
+	    (op->pasid != OP_PASID_SVA && op->pasid != OP_PASID_SVA2))
+		return;
+	world_make_request(world, op, &request);
+	page = model->ops->page(model, &request.fault);
+	if (page == MODEL_PAGE_GOOD ||
+	    (page == MODEL_PAGE_SLOW && may_sleep(world) &&
+	     !model_is_bad(model, &request)))
+		return;
+	op->addr = OP_ADDR_WRITABLE;
+	op->perm = IOMMU_FAULT_PERM_READ;
+}
+
+static void do_report(struct world *world, const struct op *op)
+{
+	struct iopf_request request;
+	struct op awake = *op;
+
+	if (!has_room(world))
+		return;
+	keep_apart(world, &awake);
+	/* iopf_refuse_request() says no more than that. */
+	if (op->flags & OP_REFUSE)
+		awake.flags &= ~(OP_PRIVATE | OP_STREAM | OP_REFUSED);
+	world_make_request(world, &awake, &request);
+	if (is_used_in_batch(world, &request)) {
+		report_batch(world);
+		check(world, world_idev(world));
+	}
+	world->batch[world->nr_batch++] = request;
+	world->refuse = op->flags & OP_REFUSE;
+	if (!(op->flags & OP_MORE) || world->nr_batch == WORLD_BATCH)
+		report_batch(world);
+}
+
+/* Many requests of one group, so that they join it without a further look. */
+static void do_flood(struct world *world, const struct op *op)
+{
+	const struct op one = {
+		.kind = OP_REPORT,
+		.pasid = op->pasid,
+		.index = op->index,
+		.perm = IOMMU_FAULT_PERM_WRITE,
+		.addr = OP_ADDR_WRITABLE,
+	};
+	struct iopf_request requests[24];
+	struct iopf_dev *idev = world_idev(world);
+	unsigned int nr = 1 + op->number % ARRAY_SIZE(requests);
+	struct model_counts before = {};
+	struct model_counts after = {};
+	struct model_seen seen;
+	unsigned int i;
+	int wants;
+	int ret;
+
+	if (world->model.has_handler || !idev ||
+	    !has_room(world))
+		return;
+	for (i = 0; i < nr; i++)
+		world_make_request(world, &one, &requests[i]);
+	see_counts(idev, &before);
+	ret = report(world, requests, nr);
+	see_counts(idev, &after);
+	seen = seen_since(idev, &before, ret);
+	wants = model_flood(&world->model, &requests[0], nr, &seen,
+			    after.partial);
+	check_ret(world, "the report", ret, wants);
+}
+
+/*
+ * Handlers
+ */
+
+static enum model_mood mood_of(const struct op *op)
+{
+	return op->perm % MODEL_NR_MOODS;
+}
+
+static void do_mood(struct world *world, const struct op *op)
+{
+	world->model.mood = mood_of(op);
+	world->model.mood_code = op->number % 3;
+}
+
+/* Most handlers want whole groups. */
+static void do_mood_partial(struct world *world, const struct op *op)
+{
+	enum model_mood mood = mood_of(op);
+
+	if (mood >= MODEL_RESPOND && mood != MODEL_QUEUE)
+		mood = MODEL_CONTINUE;
+	world->model.mood_partial = mood;
+}
+
+static void do_mood_domain(struct world *world, const struct op *op)
+{
+	world->model.domain_mood = mood_of(op);
+	world->model.domain_code = op->number % 3;
+}
+
+static void do_respond_pair(struct world *world, const struct op *op)
+{
+	struct iommu_page_response msg = {
+		.pasid = world_pasid(op->pasid),
+		.grpid = world_index(op->index),
+		.code = op->perm % 4,
+	};
+	int ret = iommu_page_response(world_dev(world), &msg);
+
+	check_ret(world, "iommu_page_response()", ret,
+		  model_respond(&world->model, &msg, 0));
+}
+
+/* Something that the handler has kept, or NULL. */
+static struct world_kept *find_kept(struct world *world, const struct op *op)
+{
+	unsigned int nr = min(world->nr_kept, WORLD_KEPT);
+
+	return nr ? &world->kept[op->index % nr] : NULL;
+}
+
+static struct iommu_page_response response_to(const struct world_kept *kept,
+					      u32 code)
+{
+	const struct iommu_fault_page_request *prm = &kept->request.fault.prm;
+	bool valid = prm->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+
+	return (struct iommu_page_response){
+		.pasid = valid ? prm->pasid : IOMMU_NO_PASID,
+		.grpid = prm->grpid,
+		.code = code,
+	};
+}
+
+/* Sometimes with a cookie that was not given out. */
+static void do_respond_cookie(struct world *world, const struct op *op)
+{
+	const struct world_kept *kept = find_kept(world, op);
+	struct iommu_page_response msg;
+	u64 cookie;
+	int ret;
+
+	if (!kept || !kept->cookie)
+		return;
+	cookie = op->number ? kept->cookie : U64_MAX;
+	msg = response_to(kept, op->perm % 4);
+	ret = iommu_page_response_by_cookie(world_dev(world), &msg, cookie);
+	check_ret(world, "iommu_page_response_by_cookie()", ret,
+		  model_respond(&world->model, &msg, cookie));
+}
+
+static void do_pending(struct world *world, const struct op *op)
+{
+	const struct world_kept *kept = find_kept(world, op);
+	struct iommu_page_response msg;
+	bool pending;
+
+	if (!kept || !kept->cookie)
+		return;
+	msg = response_to(kept, 0);
+	pending = iommu_page_response_pending(world_dev(world), &msg,
+					      kept->cookie);
+	check_ret(world, "iommu_page_response_pending()", pending,
+		  model_is_pending(&world->model, &msg, kept->cookie));
+}
+
+static void do_queue(struct world *world, const struct op *op)
+{
+	struct world_kept *kept = find_kept(world, op);
+	struct iopf_dev *idev = world_idev(world);
+	struct model_counts before = {};
+	struct model_seen seen;
+	struct iommu_fault fault;
+	unsigned int nr;
+	int ret;
+
+	/* See keep_apart(). */
+	if (!kept || !has_room(world) || world->model.held)
+		return;
+	/* Which one is meant cannot be told if there are two. */
+	model_find_queued(&world->model, &kept->request.fault, &nr);
+	if (nr > 1)
+		return;
+	if (idev)
+		see_counts(idev, &before);
+	fault = kept->request.fault;
+	ret = iommu_queue_iopf(&fault, world_dev(world));
+	seen = seen_since(idev, &before, ret);
+	check_ret(world, "iommu_queue_iopf()", ret,
+		  model_queue(&world->model, &kept->request, &seen));
+}
+
+static struct model_group *find_taken(struct world *world,
+				      struct iopf_group *taken)
+{
+	struct model *model = &world->model;
+	unsigned int i;
+
+	for (i = 0; i < MODEL_GROUPS; i++)
+		if (model->group[i].state != MODEL_FREE &&
+		    model->group[i].taken == taken)
+			return &model->group[i];
+	model_wrong(model, "the model does not have a group");
+	return NULL;
+}
+
+static void do_group_response(struct world *world, const struct op *op)
+{
+	struct iopf_group *taken;
+	struct model_group *group;
+
+	if (!world->nr_taken)
+		return;
+	taken = world->taken[op->index % world->nr_taken];
+	group = find_taken(world, taken);
+	if (!group)
+		return;
+	iopf_group_response(taken, op->perm % 3);
+	model_group_response(&world->model, group, op->perm % 3);
+}
+
+static void do_free_group(struct world *world, const struct op *op)
+{
+	struct model_group *group;
+	unsigned int i;
+
+	if (!world->nr_taken)
+		return;
+	i = op->index % world->nr_taken;
+	group = find_taken(world, world->taken[i]);
+	if (group)
+		model_free_group(&world->model, group);
+	iopf_free_group(world->taken[i]);
+	world->taken[i] = world->taken[--world->nr_taken];
+}
+
+/*
+ * Groups end
+ */
+
+static void do_flush_pasid(struct world *world, const struct op *op)
+{
+	u32 pasid = world_pasid(op->pasid);
+	int wants = world->model.on_queue ? 0 : -ENODEV;
+
+	check_ret(world, "iopf_queue_flush_pasid()",
+		  iopf_queue_flush_pasid(world_dev(world), pasid), wants);
+	if (!wants)
+		model_flush_pasid(&world->model, pasid);
+}
+
+static void do_flush_dev(struct world *world, const struct op *op)
+{
+	if (!world->model.on_queue)
+		return;
+	check_ret(world, "iopf_queue_flush_dev()",
+		  iopf_queue_flush_dev(world_dev(world)), 0);
+	model_flush_dev(&world->model);
+}
+
+static void do_discard(struct world *world, const struct op *op)
+{
+	check_ret(world, "iopf_queue_discard_partial()",
+		  iopf_queue_discard_partial(world->fake->queue), 0);
+	/* The device may be on the library's own queue. */
+	if (!world->model.at_home)
+		model_discard_partial(&world->model);
+}
+
+static void do_forget(struct world *world, const struct op *op)
+{
+	int wants = world->model.on_queue ? 0 : -ENODEV;
+
+	check_ret(world, "iopf_queue_forget_dev()",
+		  iopf_queue_forget_dev(world_dev(world)), wants);
+	if (!wants)
+		model_forget(&world->model);
+}
+
+/* The device has left its queue, which nobody will see any more. */
+static void left_queue(struct world *world, struct iopf_dev *idev)
+{
+	model_leave_queue(&world->model);
+	check(world, idev);
+	if (!world_idev(world))
+		return;
+	world_look_at_idev(world);
+	model_join_queue(&world->model, world_idev(world)->pub.queue !=
+					world->fake->queue);
+}
+
+/* Each time needs a place in world->idevs; the end needs some, too. */
+static bool may_come_and_go(struct world *world)
+{
+	return world->ending || world->nr_idevs < WORLD_IDEVS - 4;
+}
+
+static void do_remove(struct world *world, const struct op *op)
+{
+	struct iopf_dev *idev = world_idev(world);
+	struct model *model = &world->model;
+
+	if (!model->on_queue || model->at_home ||
+	    !may_come_and_go(world))
+		return;
+	fake_remove_device(world->fake);
+	left_queue(world, idev);
+	if (model->on_queue != model->has_handler ||
+	    model->on_queue != model->at_home)
+		model_wrong(model, "the device is on a wrong queue");
+}
+
+static void do_add(struct world *world, const struct op *op)
+{
+	struct iopf_dev *idev = world_idev(world);
+	struct model *model = &world->model;
+	bool is_there = model->on_queue && !model->at_home;
+	int ret;
+
+	if (!may_come_and_go(world))
+		return;
+	ret = iopf_queue_add_device(world->fake->queue, world_dev(world));
+	check_ret(world, "iopf_queue_add_device()", ret,
+		  is_there ? -EBUSY : 0);
+	if (is_there)
+		return;
+	if (model->at_home) {
+		left_queue(world, idev);
+	} else {
+		world_look_at_idev(world);
+		model_join_queue(model, false);
+	}
+	if (model->at_home || !model->on_queue)
+		model_wrong(model, "the device is on a wrong queue");
+}
+
+static void do_register(struct world *world, const struct op *op)
+{
+	struct model *model = &world->model;
+	int ret;
+
+	if (!may_come_and_go(world))
+		return;
+	ret = iommu_register_device_fault_handler(world_dev(world),
+						  world_handler, world);
+	check_ret(world, "iommu_register_device_fault_handler()", ret,
+		  model->has_handler ? -EBUSY : 0);
+	if (model->has_handler)
+		return;
+	model->has_handler = true;
+	model->nr_late = 0;
+	model->late_full = false;
+	if (!model->on_queue) {
+		world_look_at_idev(world);
+		model_join_queue(model, true);
+	}
+}
+
+static void do_unregister(struct world *world, const struct op *op)
+{
+	struct iopf_dev *idev = world_idev(world);
+	struct model *model = &world->model;
+	int wants = 0;
+
+	model_count(model);
+	if (!model->has_handler)
+		wants = -EINVAL;
+	else if (model->counts.handled)
+		wants = -EBUSY;
+	check_ret(world, "iommu_unregister_device_fault_handler()",
+		  iommu_unregister_device_fault_handler(world_dev(world)),
+		  wants);
+	if (wants)
+		return;
+	model->has_handler = false;
+	model->nr_late = 0;
+	model->late_full = false;
+	if (model->at_home)
+		left_queue(world, idev);
+}
+
+/*
+ * Settings
+ */
+
+static void do_limits(struct world *world, const struct op *op)
+{
+	const struct iopf_limits limits = model_pick_limits(op->number,
+							    op->index);
+
+	check_ret(world, "iopf_device_set_limits()",
+		  iopf_device_set_limits(world_dev(world), &limits),
+		  model_set_limits(&world->model, &limits));
+}
+
+static void do_timeout(struct world *world, const struct op *op)
+{
+	static const int ms[] = { 0, 100000, -1, 100001 };
+	int time = ms[op->number % ARRAY_SIZE(ms)];
+	int domain_time = ms[op->index % ARRAY_SIZE(ms)];
+	struct iopf_queue *queue = world->fake->queue;
+
+	check_ret(world, "iopf_queue_set_timeout()",
+		  iopf_queue_set_timeout(queue, time),
+		  time > 100000 ? -EINVAL : 0);
+	check_ret(world, "iopf_queue_set_domain_timeout()",
+		  iopf_queue_set_domain_timeout(queue, domain_time),
+		  domain_time > 100000 ? -EINVAL : 0);
+}
+
+/* The shortest timeouts that there are; late responses are awaited for ten times that. */
+static void do_expire(struct world *world, const struct op *op)
+{
+	struct iopf_queue *queue = world->fake->queue;
+	struct iopf_dev *idev = world_idev(world);
+	struct model *model = &world->model;
+	unsigned int nr_late = model->nr_late;
+	bool time = op->number & 1;
+	bool domain_time = op->number & 2;
+
+	if (!model->on_queue || model->at_home || nr_late > MODEL_LATE / 2)
+		return;
+	/* Those asleep may have to wait on, as more than half of a limit is held. */
+	model_count(model);
+	if (model->counts.faulting &&
+	    min(model->limits.groups, model->limits.requests) < MODEL_GROUPS)
+		return;
+	iopf_queue_set_timeout(queue, time);
+	iopf_queue_set_domain_timeout(queue, domain_time);
+	schedule_timeout_uninterruptible(TIMEOUT_TICKS);
+	flush_delayed_work(&idev->watch);
+	model_expire(model, time, domain_time);
+	if (model->nr_late != nr_late)
+		schedule_timeout_uninterruptible(LATE_TICKS);
+	model->nr_late = nr_late;
+	iopf_queue_set_timeout(queue, 0);
+	iopf_queue_set_domain_timeout(queue, 0);
+}
+
+static void do_fail(struct world *world, const struct op *op)
+{
+	if (IS_ENABLED(CONFIG_FAILSLAB))
+		world->fail = op->number;
+}
+
+static void do_hold(struct world *world, const struct op *op)
+{
+	if (!world->model.held)
+		world->model.held = world_hold(world);
+}
+
+/* Workers whose groups have ended meanwhile come too late, if they had begun. */
+static void do_release(struct world *world, const struct op *op)
+{
+	struct iopf_dev *idev = world_idev(world);
+	struct model *model = &world->model;
+	struct model_counts seen;
+
+	world_release(world);
+	if (!model->held)
+		return;
+	model_release(model);
+	if (!idev || !world->checks)
+		return;
+	wait_until_quiet(world, idev, true);
+	see_counts(idev, &seen);
+	if (seen.late >= model->counts.late &&
+	    seen.late <= model->counts.late + model->slept)
+		model->counts.late = seen.late;
+	model->slept = 0;
+}
+
+/*
+ * As iommu_sva_unbind_device() does it: the last user goes, then the driver flushes.
+ * Which PASID that is the library sees if it knows the PASID; if it may or may not, and
+ * that makes a difference, nothing is done.
+ */
+static void do_unbind(struct world *world, const struct op *op)
+{
+	struct model *model = &world->model;
+	bool known = false;
+	unsigned int i;
+
+	model_count(model);
+	for (i = 0; i < MODEL_GROUPS; i++)
+		known |= model_is_alive(&model->group[i]) &&
+			 model->group[i].valid &&
+			 model->group[i].pasid == WORLD_SVA_PASID2;
+	if (!model->sva_pasid[1] || (!known && model->counts.faulting))
+		return;
+	refcount_set(&world->bond.users, 0);
+	if (model->on_queue) {
+		check_ret(world, "iopf_queue_flush_dev()",
+			  iopf_queue_flush_dev(world_dev(world)), 0);
+		model_flush_unbound(model, WORLD_SVA_PASID2);
+	}
+	iommu_detach_device_pasid(&world->fake->sva, world_dev(world),
+				  WORLD_SVA_PASID2);
+	memset(&world->bond, 0, sizeof(world->bond));
+	model->sva_pasid[1] = 0;
+}
+
+static void do_bind(struct world *world, const struct op *op)
+{
+	if (world->model.sva_pasid[1])
+		return;
+	fake_bind_to(world->test, &world->fake->sva, world_dev(world),
+		     WORLD_SVA_PASID2, &world->bond);
+	world->model.sva_pasid[1] = WORLD_SVA_PASID2;
+}
+
+static void do_unrecoverable(struct world *world, const struct op *op)
+{
+	const struct iommu_fault_unrecoverable fault = {
+		.reason = IOMMU_FAULT_REASON_PTE_FETCH,
+	};
+
+	check_ret(world, "iommu_report_unrecoverable_fault()",
+		  iommu_report_unrecoverable_fault(world_dev(world), &fault),
+		  world->model.has_handler ? 0 : -ENOENT);
+}
+
+static void (*const actions[OP_NR_KINDS])(struct world *world,
+					  const struct op *op) = {
+	[OP_REPORT] = do_report,
+	[OP_FLOOD] = do_flood,
+	[OP_MOOD] = do_mood,
+	[OP_MOOD_PARTIAL] = do_mood_partial,
+	[OP_MOOD_DOMAIN] = do_mood_domain,
+	[OP_RESPOND_PAIR] = do_respond_pair,
+	[OP_RESPOND_COOKIE] = do_respond_cookie,
+	[OP_PENDING] = do_pending,
+	[OP_QUEUE] = do_queue,
+	[OP_GROUP_RESPONSE] = do_group_response,
+	[OP_FREE_GROUP] = do_free_group,
+	[OP_FLUSH_PASID] = do_flush_pasid,
+	[OP_FLUSH_DEV] = do_flush_dev,
+	[OP_DISCARD] = do_discard,
+	[OP_FORGET] = do_forget,
+	[OP_REMOVE] = do_remove,
+	[OP_ADD] = do_add,
+	[OP_REGISTER] = do_register,
+	[OP_UNREGISTER] = do_unregister,
+	[OP_LIMITS] = do_limits,
+	[OP_TIMEOUT] = do_timeout,
+	[OP_EXPIRE] = do_expire,
+	[OP_FAIL] = do_fail,
+	[OP_HOLD] = do_hold,
+	[OP_RELEASE] = do_release,
+	[OP_UNBIND] = do_unbind,
+	[OP_BIND] = do_bind,
+	[OP_UNRECOVERABLE] = do_unrecoverable,
+};
+
+/* Requests that wait for another one are reported before anything else is done. */
+static void do_op(struct world *world, const struct op *op)
+{
+	if (op->kind != OP_REPORT && world->nr_batch) {
+		report_batch(world);
+		check(world, world_idev(world));
+	}
+	actions[op->kind % OP_NR_KINDS](world, op);
+	check(world, world_idev(world));
+}
+
+/* All ends: groups, the registration, what the domain's handler has. */
+static const struct op last_ops[] = {
+	{ .kind = OP_RELEASE },
+	{ .kind = OP_ADD },
+	{ .kind = OP_REMOVE },
+	{ .kind = OP_UNREGISTER },
+};
+
+static void do_last_ops(struct world *world)
+{
+	const struct op free_group = { .kind = OP_FREE_GROUP };
+	unsigned int i;
+
+	world->ending = true;
+	for (i = 0; i < ARRAY_SIZE(last_ops); i++)
+		do_op(world, &last_ops[i]);
+	while (world->nr_taken)
+		do_op(world, &free_group);
+}
+
+/* A warning is as wrong as a wrong response; it comes once and cannot be tried again. */
+static void check_warning(struct model *model, unsigned long taints)
+{
+	if ((get_taint() ^ taints) & BIT(TAINT_WARN))
+		model_wrong(model, "the kernel has warned");
+}
+
+/* Run a sequence on a new device. False if something was wrong. */
+bool model_run(struct kunit *test, struct run *run)
+{
+	struct world *world = world_begin(test, run->at_once);
+	unsigned long taints = get_taint();
+	struct model *model = &world->model;
+	unsigned int i;
+
+	for (i = 0; i < run->nr && !model->wrong[0]; i++) {
+		do_op(world, &run->ops[i]);
+		check_warning(model, taints);
+	}
+	run->done = i;
+	/* What is left is taken down without a look at what comes of it. */
+	if (model->wrong[0])
+		world->checks = false;
+	do_last_ops(world);
+	world_end(world);
+	check_warning(model, taints);
+	strscpy(run->wrong, model->wrong, sizeof(run->wrong));
+	kvfree(world);
+	return !run->wrong[0];
+}
