@@ -196,14 +196,17 @@ static void softacc_remove_all(void)
 	mutex_unlock(&softacc_table_lock);
 }
 
-static int softacc_add_all(void)
+/* Add those of the first @count devices that are not there. */
+static int softacc_add_all(unsigned int count)
 {
 	struct softacc_dev *sdev;
 	int ret = 0;
 	int i;
 
 	mutex_lock(&softacc_table_lock);
-	for (i = 0; i < softacc_devices && !ret; i++) {
+	for (i = 0; i < count && !ret; i++) {
+		if (softacc_table[i])
+			continue;
 		sdev = softacc_add(i);
 		if (IS_ERR(sdev))
 			ret = PTR_ERR(sdev);
@@ -242,6 +245,27 @@ static const struct kernel_param_ops softacc_remove_ops = {
 
 module_param_cb(remove, &softacc_remove_ops, NULL, 0200);
 MODULE_PARM_DESC(remove, "Write anything: remove all devices, so that the module can be unloaded");
+
+static int softacc_set_add(const char *value, const struct kernel_param *kp)
+{
+	unsigned int count;
+	int ret;
+
+	ret = kstrtouint(value, 0, &count);
+	if (ret)
+		return ret;
+	/* Before the module is there, @devices says how many. */
+	if (!softacc_port || !count || count > SOFTACC_MAX_DEVICES)
+		return -EINVAL;
+	return softacc_add_all(count);
+}
+
+static const struct kernel_param_ops softacc_add_ops = {
+	.set = softacc_set_add,
+};
+
+module_param_cb(add, &softacc_add_ops, NULL, 0200);
+MODULE_PARM_DESC(add, "Write a number: have that many devices, those that were removed too");
 
 static const struct softacc_port *softacc_find_port(const char *name)
 {
@@ -283,7 +307,7 @@ static int __init softacc_init(void)
 	ret = softacc_port->init();
 	if (ret)
 		return ret;
-	ret = softacc_add_all();
+	ret = softacc_add_all(softacc_devices);
 	if (ret) {
 		softacc_remove_all();
 		softacc_port->exit();

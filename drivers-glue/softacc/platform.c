@@ -2,6 +2,7 @@
 /*
  * softacc: the port "ring": platform devices behind the software IOMMU
  */
+#include <linux/delay.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -14,6 +15,11 @@ static unsigned int softacc_entries = 1024;
 module_param_named(ring_entries, softacc_entries, uint, 0444);
 MODULE_PARM_DESC(ring_entries,
 		 "Size of the software IOMMU's page request ring, a power of two (default 1024)");
+
+static unsigned int softacc_slow_removal;
+module_param_named(slow_removal, softacc_slow_removal, uint, 0644);
+MODULE_PARM_DESC(slow_removal,
+		 "Milliseconds from the notification that a device is deleted to its end on the bus (default 0)");
 
 static const struct property_entry softacc_properties[] = {
 	PROPERTY_ENTRY_U32("pasid-num-bits", SOFTACC_MAX_PASID_BITS),
@@ -73,6 +79,25 @@ static void softacc_platform_remove(struct softacc_dev *sdev)
 	platform_device_unregister(to_platform_device(sdev->dev));
 }
 
+/* For those who use a device although they have been told that it goes. */
+static int softacc_notify(struct notifier_block *nb, unsigned long action,
+			  void *data)
+{
+	struct device *dev = data;
+
+	if (action != BUS_NOTIFY_DEL_DEVICE ||
+	    strcmp(to_platform_device(dev)->name, "softacc"))
+		return NOTIFY_DONE;
+	msleep(READ_ONCE(softacc_slow_removal));
+	return NOTIFY_OK;
+}
+
+/* All others have been told before. */
+static struct notifier_block softacc_notifier = {
+	.notifier_call = softacc_notify,
+	.priority = INT_MIN,
+};
+
 static int softacc_platform_init(void)
 {
 	int ret;
@@ -87,12 +112,22 @@ static int softacc_platform_init(void)
 		return ret;
 	ret = softacc_iommu_init();
 	if (ret)
-		softacc_ring_exit();
+		goto err_ring;
+	ret = bus_register_notifier(&platform_bus_type, &softacc_notifier);
+	if (ret)
+		goto err_iommu;
+	return 0;
+
+err_iommu:
+	softacc_iommu_exit();
+err_ring:
+	softacc_ring_exit();
 	return ret;
 }
 
 static void softacc_platform_exit(void)
 {
+	bus_unregister_notifier(&platform_bus_type, &softacc_notifier);
 	softacc_handler_exit();
 	softacc_iommu_exit();
 	softacc_ring_exit();
