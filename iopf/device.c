@@ -21,13 +21,13 @@ struct iopf_dev *iopf_dev_rcu(struct device *dev)
 	return param ? to_iopf_dev(param) : NULL;
 }
 
-/* A reference, or NULL if the device is on no queue. */
+/* A reference, or NULL if the device is on no queue, or has no IOMMU any more. */
 struct iopf_dev *iopf_dev_get(struct device *dev)
 {
 	struct iopf_dev *idev;
 
 	rcu_read_lock();
-	idev = iopf_dev_rcu(dev);
+	idev = dev->iommu ? iopf_dev_rcu(dev) : NULL;
 	if (idev && !refcount_inc_not_zero(&idev->pub.users))
 		idev = NULL;
 	rcu_read_unlock();
@@ -235,6 +235,35 @@ struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev)
 		return NULL;
 	iopf_dev_kill(to_iopf_dev(param));
 	return to_iopf_dev(param);
+}
+
+/*
+ * The same for a device that the IOMMU core has released while it was on @queue. It is
+ * found from the queue only, and its groups are forgotten: the driver that would send
+ * their responses knows the device no longer.
+ */
+struct iopf_dev *iopf_dev_unlink_released(struct iopf_queue *queue,
+					  struct device *dev)
+{
+	struct iommu_fault_param *param;
+	struct iopf_dev *idev = NULL;
+	struct iopf_grp *grp;
+
+	mutex_lock(&queue->lock);
+	list_for_each_entry(param, &queue->devices, queue_list) {
+		if (param->dev == dev) {
+			idev = to_iopf_dev(param);
+			list_del(&param->queue_list);
+			break;
+		}
+	}
+	mutex_unlock(&queue->lock);
+	if (!idev)
+		return NULL;
+	iopf_dev_kill(idev);
+	list_for_each_entry(grp, &idev->ending, pub.pending_node)
+		grp->code = IOPF_FORGET;
+	return idev;
 }
 
 /**

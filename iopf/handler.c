@@ -116,6 +116,7 @@ static void iopf_handler_free(struct iopf_handler *handler)
 {
 	iopf_handler_put(handler);
 	wait_for_completion(&handler->idle);
+	put_device(handler->dev);
 	kfree_rcu(handler, rcu);
 }
 
@@ -128,7 +129,7 @@ static struct iopf_handler *iopf_handler_alloc(struct device *dev,
 	handler = kzalloc(sizeof(*handler), GFP_KERNEL);
 	if (!handler)
 		return NULL;
-	handler->dev = dev;
+	handler->dev = get_device(dev);
 	handler->handler = fn;
 	handler->data = data;
 	refcount_set(&handler->users, 1);
@@ -137,12 +138,24 @@ static struct iopf_handler *iopf_handler_alloc(struct device *dev,
 	return handler;
 }
 
+/* No handler needs the device in the library's own queue: the caller has to end it. */
+static struct iopf_dev *iopf_leave_home(struct device *dev)
+{
+	lockdep_assert_held(&iopf_handlers_lock);
+	if (!iopf_home)
+		return NULL;
+	return dev->iommu ? iopf_dev_unlink(iopf_home, dev) :
+			    iopf_dev_unlink_released(iopf_home, dev);
+}
+
 static int iopf_register(struct iopf_handler *handler)
 {
 	struct device *dev = handler->dev;
 	int ret = 0;
 
 	lockdep_assert_held(&iopf_handlers_lock);
+	if (!dev->iommu || !dev->iommu->iommu_dev)
+		return -ENODEV;
 	if (iopf_handler_of(dev))
 		return -EBUSY;
 	list_add_rcu(&handler->node, &iopf_handlers);
@@ -182,7 +195,14 @@ static int iopf_register(struct iopf_handler *handler)
  * The handler belongs to the device whether or not that is on a fault queue. One that
  * is not gets a queue of the library's own; with iopf_queue_add_device() it moves to
  * the driver's, with iopf_queue_remove_device() it comes back. Both answer what is
- * pending. The handler has to be unregistered before the device is deleted.
+ * pending.
+ *
+ * The handler has to be unregistered before the IOMMU core releases the device, at
+ * BUS_NOTIFY_REMOVED_DEVICE, and the caller makes sure that the device is not released
+ * while it registers. A driver that is bound to the device does both. Others want a bus
+ * notifier with a priority above 0, the IOMMU core's. The registration holds a reference
+ * to the device, so one that is unregistered too late is found, and no other device takes
+ * its place; until then, timeouts call the driver for a device that it has released.
  *
  * Context: Process context, may sleep.
  * Return:
@@ -201,8 +221,6 @@ int iommu_register_device_fault_handler(struct device *dev,
 
 	if (!handler)
 		return -EINVAL;
-	if (!dev->iommu || !dev->iommu->iommu_dev)
-		return -ENODEV;
 	new = iopf_handler_alloc(dev, handler, data);
 	if (!new)
 		return -ENOMEM;
@@ -223,7 +241,8 @@ EXPORT_SYMBOL_GPL(iommu_register_device_fault_handler);
  * iommu_unregister_device_fault_handler() - Be it no longer
  * @dev: the device
  *
- * On return the handler does not run and is not called any more.
+ * On return the handler does not run and is not called any more. If the IOMMU core has
+ * released the device, its faults are forgotten without a response.
  *
  * Context: Process context, may sleep; waits for calls of the handler, so not from
  * the handler itself.
@@ -244,8 +263,7 @@ int iommu_unregister_device_fault_handler(struct device *dev)
 		ret = iopf_set_handler(dev, NULL);
 	if (!ret) {
 		list_del_rcu(&handler->node);
-		if (iopf_home)
-			idev = iopf_dev_unlink(iopf_home, dev);
+		idev = iopf_leave_home(dev);
 	}
 	mutex_unlock(&iopf_handlers_lock);
 	if (ret)

@@ -33,7 +33,7 @@ struct iopf_overdue {
 /**
  * struct iopf_handler - who has registered for a device's faults
  * @node: in the list of all of them: RCU, changed under iopf_handlers_lock
- * @dev: the device
+ * @dev: the device, referenced
  * @handler: whom to call
  * @data: with what
  * @users: see References above

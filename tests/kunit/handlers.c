@@ -553,6 +553,85 @@ static void flush_answers_handled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
+/* A second device, on no queue of its driver's, with a handler and a group that it has. */
+static struct iopf_dev *register_for_second(struct kunit *test,
+					    struct watcher *watcher)
+{
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev;
+	struct device *dev;
+
+	fake_map(test, PAGE_SIZE, PROT_READ);
+	dev = fake_add_second(test);
+	iopf_queue_remove_device(fake->queue, dev);
+	watcher->fake = fake;
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(dev, watch,
+							    watcher));
+	KUNIT_EXPECT_EQ(test, 0,
+			fake_report_from(dev,
+					 IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+					 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
+					 99, 1, IOMMU_FAULT_PERM_READ, 0));
+	idev = iopf_dev_get(dev);
+	KUNIT_ASSERT_NOT_NULL(test, idev);
+	KUNIT_EXPECT_EQ(test, 1, idev->nr_handled);
+	return idev;
+}
+
+/* The IOMMU core releases a device that has a handler. */
+static struct device *release_second(struct fake *fake)
+{
+	struct device *dev = get_device(&fake->second->dev);
+
+	iommu_detach_device_pasid(&fake->sva, dev, FAKE_SVA_PASID);
+	fake->second_bond.handle.domain = NULL;
+	platform_device_unregister(fake->second);
+	fake->second = NULL;
+	return dev;
+}
+
+/* Unregistered too late: nothing of the device is left, and nothing is sent. */
+static void unregistered_after_release(struct kunit *test)
+{
+	struct watcher *watcher = kunit_kzalloc(test, sizeof(*watcher),
+						GFP_KERNEL);
+	struct iommu_page_response msg = { 99, 1, IOMMU_PAGE_RESP_SUCCESS };
+	struct fake *fake = test->priv;
+	struct iopf_dev *idev;
+	struct device *dev;
+
+	KUNIT_ASSERT_NOT_NULL(test, watcher);
+	idev = register_for_second(test, watcher);
+	dev = release_second(fake);
+	KUNIT_ASSERT_NULL(test, dev->iommu);
+	KUNIT_EXPECT_EQ(test, -ENODEV, iommu_page_response(dev, &msg));
+	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
+	KUNIT_EXPECT_TRUE(test, idev->dead);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_unregister_device_fault_handler(dev));
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			iommu_register_device_fault_handler(dev, watch,
+							    watcher));
+	iopf_dev_put(idev);
+	put_device(dev);
+}
+
+/* As long as there is a handler, no other device can be at the device's address. */
+static void registration_holds_device(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct kref *users = &fake_dev(fake)->kobj.kref;
+	unsigned int before = kref_read(users);
+
+	register_watcher(test);
+	KUNIT_EXPECT_EQ(test, before + 1, kref_read(users));
+	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
+	KUNIT_EXPECT_EQ(test, before, kref_read(users));
+}
+
 static int report_many(void *data)
 {
 	struct fake *fake = data;
@@ -615,6 +694,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(cookies_do_not_return),
 	KUNIT_CASE(unrecoverable),
 	KUNIT_CASE(flush_answers_handled),
+	KUNIT_CASE(unregistered_after_release),
+	KUNIT_CASE(registration_holds_device),
 	KUNIT_CASE(register_in_a_storm),
 	{ }
 };
