@@ -7,6 +7,9 @@
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/pasids	counters of its lanes
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/groups	groups without an answer
  *
+ * For root only: they tell which process uses which device, when, and how fast its
+ * faults are served. Nothing here is written to.
+ *
  * A device that has left its queue takes its counters along, an idle lane that
  * makes room for another one likewise.
  */
@@ -250,7 +253,7 @@ DEFINE_SHOW_ATTRIBUTE(iopf_groups);
 void iopf_debugfs_add_queue(struct iopf_q *q, const char *name)
 {
 	q->debugfs = debugfs_create_dir(name, iopf_debugfs_root);
-	debugfs_create_file("stats", 0444, q->debugfs, q,
+	debugfs_create_file("stats", 0400, q->debugfs, q,
 			    &iopf_queue_stats_fops);
 }
 
@@ -263,11 +266,11 @@ void iopf_debugfs_add_device(struct iopf_dev *idev)
 {
 	idev->debugfs = debugfs_create_dir(dev_name(idev->pub.dev),
 					   idev->q->debugfs);
-	debugfs_create_file("stats", 0444, idev->debugfs, idev,
+	debugfs_create_file("stats", 0400, idev->debugfs, idev,
 			    &iopf_stats_fops);
-	debugfs_create_file("pasids", 0444, idev->debugfs, idev,
+	debugfs_create_file("pasids", 0400, idev->debugfs, idev,
 			    &iopf_pasids_fops);
-	debugfs_create_file("groups", 0444, idev->debugfs, idev,
+	debugfs_create_file("groups", 0400, idev->debugfs, idev,
 			    &iopf_groups_fops);
 }
 
