@@ -5,9 +5,20 @@
  *	main.c      files, and the devices that they are bound to
  *	queue.c     groups on their way to user space and back
  *
- * Locks: fwd_lock (mutex) for binding and unbinding, forward.answering, forward.lock, in
- * this order; the fault queue's locks nest in all of them. None is held where user
- * memory is touched, which may take as long as its owner likes.
+ * Locks:
+ *
+ *	forward.binding (mutex)		binding and unbinding of one file
+ *	  fwd_lock (mutex)		the list of files with a device
+ *	  forward.answering (rwsem)	read: responses on their way to the device
+ *	    forward.lock (spinlock)	groups and counters
+ *
+ * in this order; the fault queue's locks nest in all of them but fwd_lock. An unbind
+ * may wait for as long as a driver takes to send responses. It holds the file's own
+ * lock only, so fwd_lock is never held for long. No lock is held where user memory is
+ * touched, which may take as long as its owner likes.
+ *
+ * References: a file has one from its opener until it is closed, and one from each bus
+ * notifier that unbinds it.
  */
 #ifndef __IOPF_FORWARD_CORE_H
 #define __IOPF_FORWARD_CORE_H
@@ -15,7 +26,9 @@
 #include <linux/device.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
+#include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -26,10 +39,10 @@
 #include "iopf_forward.h"
 
 /**
- * struct fwd_group - a page request group without an answer
+ * struct fwd_group - a page request group without a response
  * @node: in forward.queue, or on the way out of it
  * @fault_cookie: the fault queue's name for it
- * @msg: its PASID and index, and room for the answer
+ * @msg: its PASID and index, and room for the response
  * @cookie: user space's name for it, once it was read
  * @count: its requests
  * @records: as user space gets them
@@ -45,26 +58,34 @@ struct fwd_group {
 
 /**
  * struct forward - an open file
- * @node: in the list of bound ones; guarded by fwd_lock
- * @dev: the device, referenced; NULL when not bound; changes under fwd_lock
+ * @users: references
+ * @node: in the list of files with a device; guarded by fwd_lock
+ * @dev: the device, referenced, from the beginning of a bind on; NULL if there is none.
+ *	Changes under @binding and fwd_lock
  * @bind: how it is bound, constant while it is
+ * @binding: held while it is bound or unbound
+ * @bound: the bind has succeeded. Set once, with release semantics, after @dev and
+ *	@bind; fwd_state() acquires it
  * @wait: readers
- * @reap: drops groups that somebody else has answered
- * @answering: held for reading by those who answer; unbinding waits for them
+ * @reap: drops groups that have had a response without this file
+ * @answering: held for reading by those who send responses; unbinding waits for them
  * @lock: guards all that follows
- * @closed: nothing is taken any more
+ * @closed: no group is taken any more
  * @queue: groups to be read
  * @delivered: groups that were read, by cookie
- * @next_cookie: where to look for one that is free: late answers should not meet
- *	a new group
+ * @next_cookie: where to look for a free one: late responses should not meet a new
+ *	group
  * @nr_groups: in both
  * @nr_requests: in these
  * @stats: counters
  */
 struct forward {
+	struct kref users;
 	struct list_head node;
 	struct device *dev;
 	struct iopf_forward_bind bind;
+	struct mutex binding; /* see above */
+	bool bound;
 	wait_queue_head_t wait;
 	struct work_struct reap;
 	struct rw_semaphore answering;

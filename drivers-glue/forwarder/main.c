@@ -2,9 +2,19 @@
 /*
  * iopf_forward: a device's page faults in user space
  *
- * For devices whose address spaces are somebody's who lives there: a guest's. What
- * iommufd does for devices that are assigned to a user, this does for any device
+ * For devices that work on address spaces whose owner is not in this kernel: a guest's.
+ * What iommufd does for devices that are assigned to a user, this does for any device
  * behind an IOMMU, through the report API: it registers a handler.
+ *
+ * A file is bound to a device only while the device exists, and no handler is left when
+ * dev->iommu is freed. device_del() tells of BUS_NOTIFY_DEL_DEVICE, takes the device off
+ * its bus, unbinds the driver, and tells of BUS_NOTIFY_REMOVED_DEVICE, at which the
+ * IOMMU core releases the device. The first notification ends what is bound while the
+ * driver is still there. A bind may come after it, as the device is found on its bus
+ * until it is off it. So finding the device and entering the list of files is one step
+ * under fwd_lock, and the second notification, which reaches this file before the IOMMU
+ * core by its priority, looks again: a device that is off its bus is in no file that is
+ * not in the list. The notifier waits for a bind that is under way, and undoes it.
  */
 #include <linux/delay.h>
 #include <linux/fs.h>
@@ -21,9 +31,12 @@
 #define FWD_DEFAULT_GROUPS	1024
 #define FWD_DEFAULT_REQUESTS	16384
 
-/* Binding and unbinding; the files that are bound. */
+/* Before the IOMMU core, which has 0. */
+#define FWD_PRIORITY		1
+
+/* Guards the list; never held while anything is waited for. */
 static DEFINE_MUTEX(fwd_lock);
-static LIST_HEAD(fwd_bound);
+static LIST_HEAD(fwd_files);
 
 static const struct bus_type *const fwd_buses[] = {
 	&platform_bus_type,
@@ -58,35 +71,74 @@ static bool fwd_bad_bind(struct iopf_forward_bind *bind)
 	       sizeof(bind->device);
 }
 
+static void fwd_free(struct kref *users)
+{
+	struct forward *fwd = container_of(users, struct forward, users);
+
+	put_device(fwd->dev);
+	xa_destroy(&fwd->delivered);
+	mutex_destroy(&fwd->binding);
+	kfree(fwd);
+}
+
+static void fwd_put(struct forward *fwd)
+{
+	kref_put(&fwd->users, fwd_free);
+}
+
+/* Find the device and enter the list, in one step: see above. */
+static int fwd_enter(struct forward *fwd)
+{
+	int ret = -ENODEV;
+
+	lockdep_assert_held(&fwd->binding);
+	mutex_lock(&fwd_lock);
+	fwd->dev = fwd_find_device(fwd->bind.device);
+	if (fwd->dev) {
+		list_add(&fwd->node, &fwd_files);
+		ret = 0;
+	}
+	mutex_unlock(&fwd_lock);
+	return ret;
+}
+
+static void fwd_leave(struct forward *fwd)
+{
+	lockdep_assert_held(&fwd->binding);
+	mutex_lock(&fwd_lock);
+	list_del(&fwd->node);
+	mutex_unlock(&fwd_lock);
+}
+
 static int fwd_bind(struct forward *fwd, const struct iopf_forward_bind *bind)
 {
-	struct device *dev;
 	int ret;
 
-	lockdep_assert_held(&fwd_lock);
-	if (fwd->dev || fwd->closed)
+	lockdep_assert_held(&fwd->binding);
+	if (fwd->bound)
 		return -EBUSY;
-	dev = fwd_find_device(bind->device);
-	if (!dev)
-		return -ENODEV;
 	fwd->bind = *bind;
-	fwd->dev = dev;
-	ret = iommu_register_device_fault_handler(dev, fwd_handler, fwd);
+	ret = fwd_enter(fwd);
+	if (ret)
+		return ret;
+	ret = iommu_register_device_fault_handler(fwd->dev, fwd_handler, fwd);
 	if (ret) {
+		fwd_leave(fwd);
+		put_device(fwd->dev);
 		fwd->dev = NULL;
-		put_device(dev);
 		return ret;
 	}
-	list_add(&fwd->node, &fwd_bound);
+	/* Pairs with fwd_state(). */
+	smp_store_release(&fwd->bound, true);
 	return 0;
 }
 
-/* For good: a file is bound once. */
-static void fwd_unbind(struct forward *fwd)
+/* Unbind the file, for good: a file is bound once. With @dev, only from that. */
+static void fwd_unbind(struct forward *fwd, struct device *dev)
 {
-	lockdep_assert_held(&fwd_lock);
-	if (!fwd->dev || fwd->closed)
-		return;
+	mutex_lock(&fwd->binding);
+	if (!fwd->bound || fwd->closed || (dev && fwd->dev != dev))
+		goto unlock;
 	do {
 		/* The handler may just be queueing another one. */
 		fwd_answer_all(fwd);
@@ -95,20 +147,24 @@ static void fwd_unbind(struct forward *fwd)
 		usleep_range(100, 1000);
 	} while (true);
 	cancel_work_sync(&fwd->reap);
-	/* Late answers are on their way, too, and the device may go after this. */
+	/* Late responses are on their way, too, and the device may go after this. */
 	down_write(&fwd->answering);
 	up_write(&fwd->answering);
-	list_del(&fwd->node);
+	fwd_leave(fwd);
 	wake_up_interruptible(&fwd->wait);
+unlock:
+	mutex_unlock(&fwd->binding);
 }
 
 static int fwd_open(struct inode *inode, struct file *file)
 {
 	struct forward *fwd;
 
-	fwd = kzalloc(sizeof(*fwd), GFP_KERNEL);
+	fwd = kzalloc(sizeof(*fwd), GFP_KERNEL_ACCOUNT);
 	if (!fwd)
 		return -ENOMEM;
+	kref_init(&fwd->users);
+	mutex_init(&fwd->binding);
 	fwd_init_queue(fwd);
 	file->private_data = fwd;
 	return nonseekable_open(inode, file);
@@ -118,20 +174,16 @@ static int fwd_release(struct inode *inode, struct file *file)
 {
 	struct forward *fwd = file->private_data;
 
-	mutex_lock(&fwd_lock);
-	fwd_unbind(fwd);
-	mutex_unlock(&fwd_lock);
-	if (fwd->dev)
-		put_device(fwd->dev);
-	xa_destroy(&fwd->delivered);
-	kfree(fwd);
+	fwd_unbind(fwd, NULL);
+	fwd_put(fwd);
 	return 0;
 }
 
 /* 0 if there is a device, and it is still there. */
 static int fwd_state(struct forward *fwd)
 {
-	if (!READ_ONCE(fwd->dev))
+	/* Pairs with fwd_bind(). */
+	if (!smp_load_acquire(&fwd->bound))
 		return -ENOTCONN;
 	return READ_ONCE(fwd->closed) ? -ENODEV : 0;
 }
@@ -172,9 +224,11 @@ static long fwd_ioc_bind(struct forward *fwd, void __user *arg)
 		return -EFAULT;
 	if (fwd_bad_bind(&bind))
 		return -EINVAL;
-	mutex_lock(&fwd_lock);
+	ret = mutex_lock_interruptible(&fwd->binding);
+	if (ret)
+		return ret;
 	ret = fwd_bind(fwd, &bind);
-	mutex_unlock(&fwd_lock);
+	mutex_unlock(&fwd->binding);
 	return ret;
 }
 
@@ -225,48 +279,84 @@ static struct miscdevice fwd_misc = {
 	.mode = 0600,
 };
 
-/* A device goes away: its faults are answered, and its reader learns of it. */
+/* A file with that device, bound to it or just being bound; with a reference. */
+static struct forward *fwd_find_file(struct device *dev)
+{
+	struct forward *fwd;
+
+	mutex_lock(&fwd_lock);
+	list_for_each_entry(fwd, &fwd_files, node) {
+		if (fwd->dev == dev) {
+			kref_get(&fwd->users);
+			goto unlock;
+		}
+	}
+	fwd = NULL;
+unlock:
+	mutex_unlock(&fwd_lock);
+	return fwd;
+}
+
+/* A device goes away: end what is bound to it, and tell the readers. */
 static int fwd_notify(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
 	struct forward *fwd;
-	struct forward *next;
 
-	if (action != BUS_NOTIFY_DEL_DEVICE)
+	if (action != BUS_NOTIFY_DEL_DEVICE &&
+	    action != BUS_NOTIFY_REMOVED_DEVICE)
 		return NOTIFY_DONE;
-	mutex_lock(&fwd_lock);
-	list_for_each_entry_safe(fwd, next, &fwd_bound, node)
-		if (fwd->dev == data)
-			fwd_unbind(fwd);
-	mutex_unlock(&fwd_lock);
+	while ((fwd = fwd_find_file(data))) {
+		fwd_unbind(fwd, data);
+		fwd_put(fwd);
+	}
 	return NOTIFY_OK;
 }
 
 static struct notifier_block fwd_notifiers[ARRAY_SIZE(fwd_buses)];
 
-static int __init fwd_module_init(void)
+static void fwd_unregister_notifiers(unsigned int count)
+{
+	while (count--)
+		bus_unregister_notifier(fwd_buses[count], &fwd_notifiers[count]);
+}
+
+static int fwd_register_notifiers(void)
 {
 	unsigned int i;
 	int ret;
 
-	ret = misc_register(&fwd_misc);
-	if (ret)
-		return ret;
 	for (i = 0; i < ARRAY_SIZE(fwd_buses); i++) {
 		fwd_notifiers[i].notifier_call = fwd_notify;
-		bus_register_notifier(fwd_buses[i], &fwd_notifiers[i]);
+		fwd_notifiers[i].priority = FWD_PRIORITY;
+		ret = bus_register_notifier(fwd_buses[i], &fwd_notifiers[i]);
+		if (ret) {
+			fwd_unregister_notifiers(i);
+			return ret;
+		}
 	}
 	return 0;
+}
+
+/* Files can be bound only while the notifiers are there. */
+static int __init fwd_module_init(void)
+{
+	int ret;
+
+	ret = fwd_register_notifiers();
+	if (ret)
+		return ret;
+	ret = misc_register(&fwd_misc);
+	if (ret)
+		fwd_unregister_notifiers(ARRAY_SIZE(fwd_buses));
+	return ret;
 }
 module_init(fwd_module_init);
 
 static void __exit fwd_module_exit(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(fwd_buses); i++)
-		bus_unregister_notifier(fwd_buses[i], &fwd_notifiers[i]);
 	misc_deregister(&fwd_misc);
+	fwd_unregister_notifiers(ARRAY_SIZE(fwd_buses));
 }
 module_exit(fwd_module_exit);
 
