@@ -5,6 +5,11 @@
  * Each open file of /dev/iopf-forward can be bound to one device. From then on it
  * gets that device's faults, and is as a fault queue of iommufd:
  *
+ * Binding needs CAP_SYS_ADMIN, in the initial user namespace: EPERM. Whoever has the
+ * bound file sees where any user of the device works, and may let it wait or fail;
+ * devices and their IOMMUs belong to no namespace. Reading and writing need the file
+ * only, so a VMM without privilege can be given one that is bound.
+ *
  * read() gives whole groups of struct iommu_hwpt_pgfault, as many as fit, and 0 if
  * there are none; it does not block. A group has the same cookie in all its records,
  * and IOMMU_PGFAULT_FLAGS_LAST_PAGE in the last one. ESPIPE: the size is no multiple
@@ -44,8 +49,8 @@
  * A group that has no room is answered at once: with Success, so that the device asks
  * again, or, with %IOPF_FORWARD_REFUSE, with Invalid Request.
  *
- * EBUSY: this file is bound, or the device has a handler. ENODEV: no such device, or
- * none behind an IOMMU.
+ * EPERM: no CAP_SYS_ADMIN. EBUSY: this file is bound, or the device has a handler.
+ * ENODEV: no such device, or none behind an IOMMU.
  */
 struct iopf_forward_bind {
 	__u32 flags;

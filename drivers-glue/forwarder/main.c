@@ -16,6 +16,7 @@
  * core by its priority, looks again: a device that is off its bus is in no file that is
  * not in the list. The notifier waits for a bind that is under way, and undoes it.
  */
+#include <linux/capability.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -220,6 +221,9 @@ static long fwd_ioc_bind(struct forward *fwd, void __user *arg)
 	struct iopf_forward_bind bind;
 	long ret;
 
+	/* Not that of a namespace: see iopf_forward.h. */
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	if (copy_from_user(&bind, arg, sizeof(bind)))
 		return -EFAULT;
 	if (fwd_bad_bind(&bind))
