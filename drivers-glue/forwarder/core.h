@@ -18,7 +18,8 @@
  * touched, which may take as long as its owner likes.
  *
  * References: a file has one from its opener until it is closed, and one from each bus
- * notifier that unbinds it.
+ * notifier that unbinds it. A group has one from the queue or table that it is in, or
+ * from the task that has taken it out, and one from each reader that copies it.
  */
 #ifndef __IOPF_FORWARD_CORE_H
 #define __IOPF_FORWARD_CORE_H
@@ -27,6 +28,7 @@
 #include <linux/iommu.h>
 #include <linux/iopf.h>
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
@@ -43,15 +45,17 @@
  * @node: in forward.queue, or on the way out of it
  * @fault_cookie: the fault queue's name for it
  * @msg: its PASID and index, and room for the response
- * @cookie: user space's name for it, once it was read
+ * @cookie: user space's name for it, once it was read; guarded by forward.lock
+ * @users: references; guarded by forward.lock
  * @count: its requests
- * @records: as user space gets them
+ * @records: as user space gets them, but for the cookie; constant
  */
 struct fwd_group {
 	struct list_head node;
 	u64 fault_cookie;
 	struct iommu_page_response msg;
 	u32 cookie;
+	unsigned int users;
 	unsigned int count;
 	struct iommu_hwpt_pgfault records[] __counted_by(count);
 };
@@ -75,8 +79,12 @@ struct fwd_group {
  * @delivered: groups that were read, by cookie
  * @next_cookie: where to look for a free one: late responses should not meet a new
  *	group
- * @nr_groups: in both
+ * @nr_groups: groups, until their last reference is gone
  * @nr_requests: in these
+ * @full_since: when the first group found no room, of those since the reader was last
+ *	seen alive; 0 if all have found room
+ * @nomem_since: when there was no memory for a group, if there has been none since; 0
+ *	otherwise
  * @stats: counters
  */
 struct forward {
@@ -97,6 +105,8 @@ struct forward {
 	u32 next_cookie;
 	unsigned int nr_groups;
 	unsigned int nr_requests;
+	ktime_t full_since;
+	ktime_t nomem_since;
 	struct iopf_forward_stats stats;
 };
 

@@ -12,8 +12,10 @@
  *
  * read() gives whole groups of struct iommu_hwpt_pgfault, as many as fit, and 0 if
  * there are none; it does not block. A group has the same cookie in all its records,
- * and IOMMU_PGFAULT_FLAGS_LAST_PAGE in the last one. ESPIPE: the size is no multiple
- * of a record's. EINVAL: too small for the next group.
+ * and IOMMU_PGFAULT_FLAGS_LAST_PAGE in the last one. No group has more than
+ * IOPF_FORWARD_MAX_GROUP of them. ESPIPE: the size is no multiple of a record's.
+ * EINVAL: too small for the next group. EFAULT: the first group cannot be stored. A
+ * later one that cannot be ends the call without an error. Either stays to be read.
  *
  * write() takes answers, struct iommu_hwpt_page_response. It stops at the first that
  * is wrong and tells what was taken, or, if that is nothing, what is wrong. EINVAL: an
@@ -34,6 +36,8 @@
 
 #define IOPF_FORWARD_MAX_GROUPS		65536
 #define IOPF_FORWARD_MAX_REQUESTS	(1 << 20)
+#define IOPF_FORWARD_MAX_GROUP		4096
+#define IOPF_FORWARD_MAX_STALL_MS	100000
 
 /**
  * struct iopf_forward_bind - which faults one wants
@@ -43,11 +47,21 @@
  *	would go anyway
  * @groups: most groups without an answer, read or not; 0 for the default of 1024
  * @requests: most requests in these groups; 0 for the default of 16384
- * @reserved: zero
+ * @stall_ms: how long groups without room may have to be asked for again, in
+ *	milliseconds, up to %IOPF_FORWARD_MAX_STALL_MS; 0 for the default of 10000
  * @device: bus and name: "platform/softacc.0", "pci/0000:00:03.0"
  *
  * A group that has no room is answered at once: with Success, so that the device asks
- * again, or, with %IOPF_FORWARD_REFUSE, with Invalid Request.
+ * again, or, with %IOPF_FORWARD_REFUSE, with Invalid Request. A device must not ask
+ * for ever because its reader is dead or stopped: when @stall_ms have passed since the
+ * first group that found no room, and nothing was read or answered meanwhile, the
+ * answer is Invalid Request. The next group that is read, or answered, starts that
+ * time anew. The default is that of iopf.prq_timeout, after which groups that did find
+ * room are answered with Invalid Request: none fares better for having found none.
+ * Groups that there is no memory for are treated alike; that ends when there is.
+ *
+ * A group larger than @requests or %IOPF_FORWARD_MAX_GROUP can never have room: it is
+ * answered with Invalid Request, and counted as full.
  *
  * EPERM: no CAP_SYS_ADMIN. EBUSY: this file is bound, or the device has a handler.
  * ENODEV: no such device, or none behind an IOMMU.
@@ -58,7 +72,7 @@ struct iopf_forward_bind {
 	__u32 pasid;
 	__u32 groups;
 	__u32 requests;
-	__u32 reserved;
+	__u32 stall_ms;
 	char device[104];
 };
 

@@ -31,6 +31,7 @@
 
 #define FWD_DEFAULT_GROUPS	1024
 #define FWD_DEFAULT_REQUESTS	16384
+#define FWD_DEFAULT_STALL_MS	10000
 
 /* Before the IOMMU core, which has 0. */
 #define FWD_PRIORITY		1
@@ -62,12 +63,14 @@ static struct device *fwd_find_device(const char *name)
 static bool fwd_bad_bind(struct iopf_forward_bind *bind)
 {
 	if (bind->flags & ~(IOPF_FORWARD_PASID | IOPF_FORWARD_REFUSE) ||
-	    bind->reserved || bind->groups > IOPF_FORWARD_MAX_GROUPS ||
+	    bind->groups > IOPF_FORWARD_MAX_GROUPS ||
 	    bind->requests > IOPF_FORWARD_MAX_REQUESTS ||
+	    bind->stall_ms > IOPF_FORWARD_MAX_STALL_MS ||
 	    (bind->pasid && !(bind->flags & IOPF_FORWARD_PASID)))
 		return true;
 	bind->groups = bind->groups ?: FWD_DEFAULT_GROUPS;
 	bind->requests = bind->requests ?: FWD_DEFAULT_REQUESTS;
+	bind->stall_ms = bind->stall_ms ?: FWD_DEFAULT_STALL_MS;
 	return strnlen(bind->device, sizeof(bind->device)) ==
 	       sizeof(bind->device);
 }

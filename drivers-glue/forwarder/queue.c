@@ -2,17 +2,22 @@
 /*
  * iopf_forward: groups on their way to user space and back
  *
- * A group is queued, then delivered, then answered; whoever takes it out of the
- * queue or the table of delivered ones has to see to the answer. It is answered by
- * its cookie in the fault queue, so that a late answer is known to be one.
+ * A group is queued, then delivered, then answered; whoever takes it out of the queue
+ * or the table of delivered ones sends the response. It is known to the fault queue by
+ * its cookie there, so that a late response is known to be one.
+ *
+ * What a call of read() or write() allocates does not depend on its size: nothing. Groups
+ * are copied to user space from where they are, without a lock, by a reader that has a
+ * reference; responses come by way of the stack.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "core.h"
 
-/* What one call of read() or write() deals with at most, in bytes. */
-#define FWD_CHUNK	(64 * 1024)
+/* Records and responses that go by way of the stack at a time. */
+#define FWD_BATCH	8
 
 static struct fwd_group *fwd_alloc_group(struct forward *fwd,
 					 struct iommu_fault *fault)
@@ -31,6 +36,7 @@ static struct fwd_group *fwd_alloc_group(struct forward *fwd,
 		.pasid = fault->prm.pasid,
 		.grpid = fault->prm.grpid,
 	};
+	group->users = 1;
 	group->count = whole->fault_count;
 	list_for_each_entry(request, &whole->faults, list)
 		group->records[i++] = (struct iommu_hwpt_pgfault){
@@ -42,35 +48,59 @@ static struct fwd_group *fwd_alloc_group(struct forward *fwd,
 			.perm = request->fault.prm.perm,
 			.addr = request->fault.prm.addr,
 		};
-	/* One that is answered by itself is a whole group, too. */
+	/* A request that is answered by itself is a whole group, too. */
 	group->records[i - 1].flags |= IOMMU_PGFAULT_FLAGS_LAST_PAGE;
 	return group;
 }
 
-/* False if there is no room, or the file is being closed. */
-static bool fwd_queue_group(struct forward *fwd, struct fwd_group *group)
+/*
+ * Room or memory is lacking since *@since, or from now on. -EAGAIN: the device may ask
+ * again, -ENOSPC: no more.
+ */
+static int fwd_lack(struct forward *fwd, ktime_t *since)
 {
-	bool room;
+	ktime_t now = ktime_get();
+
+	lockdep_assert_held(&fwd->lock);
+	if (!*since)
+		*since = now;
+	if (fwd->bind.flags & IOPF_FORWARD_REFUSE ||
+	    ktime_ms_delta(now, *since) >= fwd->bind.stall_ms)
+		return -ENOSPC;
+	return -EAGAIN;
+}
+
+/* Queue @group, NULL if there was no memory for it. 0, or as fwd_lack(). */
+static int fwd_queue_group(struct forward *fwd, struct fwd_group *group)
+{
+	int ret = 0;
 
 	spin_lock(&fwd->lock);
-	room = !fwd->closed && fwd->nr_groups < fwd->bind.groups &&
-	       fwd->nr_requests + group->count <= fwd->bind.requests;
-	if (room) {
+	if (fwd->closed) {
+		/* It will find another way. */
+		ret = -EAGAIN;
+	} else if (!group) {
+		fwd->stats.nomem++;
+		ret = fwd_lack(fwd, &fwd->nomem_since);
+	} else if (fwd->nr_groups >= fwd->bind.groups ||
+		   fwd->nr_requests + group->count > fwd->bind.requests) {
+		fwd->stats.full++;
+		ret = fwd_lack(fwd, &fwd->full_since);
+	} else {
 		list_add_tail(&group->node, &fwd->queue);
 		fwd->nr_groups++;
 		fwd->nr_requests += group->count;
+		fwd->nomem_since = 0;
 		fwd->stats.groups++;
 		fwd->stats.requests += group->count;
 		fwd->stats.queued++;
-	} else if (!fwd->closed) {
-		fwd->stats.full++;
 	}
 	spin_unlock(&fwd->lock);
-	return room;
+	return ret;
 }
 
 /* What cannot be taken does not keep the device waiting. */
-static int fwd_turn_away(struct forward *fwd, struct iommu_fault *fault)
+static int fwd_turn_away(struct forward *fwd, struct iommu_fault *fault, int why)
 {
 	struct iommu_page_response msg = {
 		.pasid = fault->prm.pasid,
@@ -78,12 +108,25 @@ static int fwd_turn_away(struct forward *fwd, struct iommu_fault *fault)
 		.code = IOMMU_PAGE_RESP_SUCCESS,
 	};
 
-	/* Maybe the room is taken by groups that nobody waits for. */
+	/* Maybe the room is taken by groups that have had a response. */
 	schedule_work(&fwd->reap);
-	if (fwd->bind.flags & IOPF_FORWARD_REFUSE)
-		return -ENOSPC;
+	if (why != -EAGAIN)
+		return why;
 	iommu_page_response_by_cookie(fwd->dev, &msg, iopf_fault_cookie(fault));
 	return IOMMU_FAULT_STATUS_HANDLED;
+}
+
+/* Asked for again it would be as large. */
+static bool fwd_is_too_large(struct forward *fwd, struct iommu_fault *fault)
+{
+	size_t count = iopf_fault_whole_group(fault)->fault_count;
+
+	if (count <= IOPF_FORWARD_MAX_GROUP && count <= fwd->bind.requests)
+		return false;
+	spin_lock(&fwd->lock);
+	fwd->stats.full++;
+	spin_unlock(&fwd->lock);
+	return true;
 }
 
 static bool fwd_wants(struct forward *fwd, struct iommu_fault *fault)
@@ -102,6 +145,7 @@ int fwd_handler(struct iommu_fault *fault, void *data)
 {
 	struct forward *fwd = data;
 	struct fwd_group *group;
+	int ret;
 
 	if (fault->type == IOMMU_FAULT_DMA_UNRECOV) {
 		spin_lock(&fwd->lock);
@@ -112,127 +156,167 @@ int fwd_handler(struct iommu_fault *fault, void *data)
 	if (!fwd_wants(fwd, fault))
 		return IOMMU_FAULT_STATUS_CONTINUE;
 
+	if (fwd_is_too_large(fwd, fault))
+		return -ENOSPC;
 	group = fwd_alloc_group(fwd, fault);
-	if (!group) {
-		spin_lock(&fwd->lock);
-		fwd->stats.nomem++;
-		spin_unlock(&fwd->lock);
-		return fwd_turn_away(fwd, fault);
-	}
-	if (!fwd_queue_group(fwd, group)) {
+	ret = fwd_queue_group(fwd, group);
+	if (ret) {
 		kfree(group);
-		return fwd_turn_away(fwd, fault);
+		return fwd_turn_away(fwd, fault, ret);
 	}
 	wake_up_interruptible(&fwd->wait);
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-/* @group has left the queue or the table. */
-static void fwd_forget(struct forward *fwd, struct fwd_group *group)
+/* Drop a reference to @group. It takes up room until the last one is gone. */
+static void fwd_put_group(struct forward *fwd, struct fwd_group *group)
 {
-	lockdep_assert_held(&fwd->lock);
-	fwd->nr_groups--;
-	fwd->nr_requests -= group->count;
+	bool last;
+
+	spin_lock(&fwd->lock);
+	last = !--group->users;
+	if (last) {
+		fwd->nr_groups--;
+		fwd->nr_requests -= group->count;
+	}
+	spin_unlock(&fwd->lock);
+	if (last)
+		kfree(group);
 }
 
-/* Out of the table, if it is there. The caller has the lock. */
+/* There is a reader, and it does something for the room that was lacking. */
+static void fwd_reader_lives(struct forward *fwd)
+{
+	lockdep_assert_held(&fwd->lock);
+	fwd->full_since = 0;
+}
+
+/* Out of the table, if it is there, with the table's reference. */
 static struct fwd_group *fwd_take_back(struct forward *fwd, u32 cookie)
 {
 	struct fwd_group *group = xa_erase(&fwd->delivered, cookie);
 
+	lockdep_assert_held(&fwd->lock);
 	if (group)
 		fwd->stats.pending--;
 	return group;
 }
 
 /*
- * Fill @records, which have room for @room, with whole groups. The number of
- * records, or a negative errno if there is a group and none is delivered.
+ * Deliver the next group, under a cookie of its own, if it has @room records at most. 0 if
+ * there is none; with a reference for the reader, otherwise.
  */
-static int fwd_deliver(struct forward *fwd, struct iommu_hwpt_pgfault *records,
-		       unsigned int room)
+static int fwd_deliver(struct forward *fwd, size_t room,
+		       struct fwd_group **group, u32 *cookie)
 {
-	struct fwd_group *group;
-	unsigned int done = 0;
-	unsigned int i;
+	struct fwd_group *next;
 	int ret = 0;
 
 	spin_lock(&fwd->lock);
-	while (!ret && !list_empty(&fwd->queue)) {
-		group = list_first_entry(&fwd->queue, struct fwd_group, node);
-		if (group->count > room - done) {
-			ret = -EINVAL;
-			break;
-		}
-		ret = xa_alloc_cyclic(&fwd->delivered, &group->cookie, group,
-				      xa_limit_32b, &fwd->next_cookie,
-				      GFP_NOWAIT | __GFP_NOWARN);
-		if (ret < 0)
-			break;
-		/* 1 says that the numbers have begun again. */
-		ret = 0;
-		list_del(&group->node);
-		fwd->stats.queued--;
-		fwd->stats.pending++;
-		fwd->stats.delivered++;
-		for (i = 0; i < group->count; i++) {
-			records[done] = group->records[i];
-			records[done++].cookie = group->cookie;
-		}
-	}
+	next = list_first_entry_or_null(&fwd->queue, struct fwd_group, node);
+	if (!next)
+		goto unlock;
+	ret = -EINVAL;
+	if (next->count > room)
+		goto unlock;
+	ret = xa_alloc_cyclic(&fwd->delivered, cookie, next, xa_limit_32b,
+			      &fwd->next_cookie, GFP_NOWAIT | __GFP_NOWARN);
+	if (ret < 0)
+		goto unlock;
+	next->cookie = *cookie;
+	next->users++;
+	list_del(&next->node);
+	fwd->stats.queued--;
+	fwd->stats.pending++;
+	fwd->stats.delivered++;
+	*group = next;
+	ret = 1;
+unlock:
 	spin_unlock(&fwd->lock);
-	return done ?: ret;
+	return ret;
 }
 
-/* The reader could not be given these: they are still to be read, in this order. */
-static void fwd_undeliver(struct forward *fwd,
-			  const struct iommu_hwpt_pgfault *records, int count)
+/* The reader could not be given @group: it is still to be read, before all others. */
+static void fwd_undeliver(struct forward *fwd, struct fwd_group *group, u32 cookie)
 {
-	struct fwd_group *group;
-	LIST_HEAD(back);
-	int i;
-
 	spin_lock(&fwd->lock);
-	for (i = 0; i < count; i++) {
-		if (!(records[i].flags & IOMMU_PGFAULT_FLAGS_LAST_PAGE))
-			continue;
-		group = fwd_take_back(fwd, records[i].cookie);
-		if (!group)
-			continue;
-		list_add_tail(&group->node, &back);
+	/* Answered meanwhile, or delivered again under another cookie? */
+	if (xa_load(&fwd->delivered, cookie) == group) {
+		fwd_take_back(fwd, cookie);
+		list_add(&group->node, &fwd->queue);
 		fwd->stats.delivered--;
 		fwd->stats.queued++;
 	}
-	list_splice(&back, &fwd->queue);
 	spin_unlock(&fwd->lock);
+	wake_up_interruptible(&fwd->wait);
+}
+
+/*
+ * Copy @group to user space. Others may deliver it anew meanwhile, so the cookie is put in
+ * on the way.
+ */
+static int fwd_copy_group(struct iommu_hwpt_pgfault __user *buf,
+			  const struct fwd_group *group, u32 cookie)
+{
+	struct iommu_hwpt_pgfault records[FWD_BATCH];
+	unsigned int done;
+	unsigned int n;
+	unsigned int i;
+
+	for (done = 0; done < group->count; done += n) {
+		n = min(group->count - done, FWD_BATCH);
+		for (i = 0; i < n; i++) {
+			records[i] = group->records[done + i];
+			records[i].cookie = cookie;
+		}
+		if (copy_to_user(buf + done, records, n * sizeof(*records)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Deliver one group to @buf: its records, 0 if there is none, or a negative errno. */
+static int fwd_read_group(struct forward *fwd,
+			  struct iommu_hwpt_pgfault __user *buf, size_t room)
+{
+	struct fwd_group *group;
+	u32 cookie;
+	int ret;
+
+	ret = fwd_deliver(fwd, room, &group, &cookie);
+	if (ret <= 0)
+		return ret;
+	ret = fwd_copy_group(buf, group, cookie);
+	if (ret)
+		fwd_undeliver(fwd, group, cookie);
+	else
+		ret = group->count;
+	fwd_put_group(fwd, group);
+	return ret;
 }
 
 ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len)
 {
-	struct iommu_hwpt_pgfault *records;
-	ssize_t ret;
+	struct iommu_hwpt_pgfault __user *records = (void __user *)buf;
+	size_t room = len / sizeof(*records);
+	size_t done = 0;
+	int ret;
 
 	if (len % sizeof(*records))
 		return -ESPIPE;
-	if (list_empty_careful(&fwd->queue))
-		return 0;
-	/* A group may be larger than what is given out at a time. */
-	len = min(len, max_t(size_t, FWD_CHUNK / sizeof(*records) *
-			     sizeof(*records),
-			     fwd->bind.requests * sizeof(*records)));
-	records = kvmalloc(max_t(size_t, len, 1), GFP_KERNEL);
-	if (!records)
-		return -ENOMEM;
-	ret = fwd_deliver(fwd, records, len / sizeof(*records));
-	if (ret > 0 && copy_to_user(buf, records, ret * sizeof(*records))) {
-		fwd_undeliver(fwd, records, ret);
-		ret = -EFAULT;
+	while ((ret = fwd_read_group(fwd, records + done, room - done)) > 0) {
+		done += ret;
+		cond_resched();
 	}
-	kvfree(records);
-	return ret > 0 ? ret * sizeof(*records) : ret;
+	if (!done)
+		return ret;
+	spin_lock(&fwd->lock);
+	fwd_reader_lives(fwd);
+	spin_unlock(&fwd->lock);
+	return done * sizeof(*records);
 }
 
-/* The answer of a group that the caller has taken. */
+/* Send the response of a group that the caller has taken, with its reference. */
 static void fwd_answer(struct forward *fwd, struct fwd_group *group, u32 code)
 {
 	int ret;
@@ -245,9 +329,8 @@ static void fwd_answer(struct forward *fwd, struct fwd_group *group, u32 code)
 		fwd->stats.late++;
 	else
 		fwd->stats.answered[code]++;
-	fwd_forget(fwd, group);
 	spin_unlock(&fwd->lock);
-	kfree(group);
+	fwd_put_group(fwd, group);
 }
 
 static int fwd_take_answer(struct forward *fwd,
@@ -260,6 +343,8 @@ static int fwd_take_answer(struct forward *fwd,
 		return -EINVAL;
 	spin_lock(&fwd->lock);
 	group = fwd_take_back(fwd, response->cookie);
+	if (group)
+		fwd_reader_lives(fwd);
 	spin_unlock(&fwd->lock);
 	if (!group)
 		return -EINVAL;
@@ -267,38 +352,48 @@ static int fwd_take_answer(struct forward *fwd,
 	return 0;
 }
 
+/* Take responses up to the first that is wrong: their number, and in *@ret what is. */
+static unsigned int
+fwd_take_answers(struct forward *fwd,
+		 const struct iommu_hwpt_page_response *responses,
+		 unsigned int count, int *ret)
+{
+	unsigned int done;
+
+	down_read(&fwd->answering);
+	for (done = 0; done < count; done++) {
+		int err = fwd_take_answer(fwd, &responses[done]);
+
+		if (err) {
+			*ret = err;
+			break;
+		}
+	}
+	up_read(&fwd->answering);
+	return done;
+}
+
 ssize_t fwd_write(struct forward *fwd, const char __user *buf, size_t len)
 {
-	struct iommu_hwpt_page_response *responses;
+	struct iommu_hwpt_page_response responses[FWD_BATCH];
 	size_t size = sizeof(*responses);
 	size_t done = 0;
-	size_t count;
 	int ret = 0;
 
 	if (len % size)
 		return -ESPIPE;
-	len = min_t(size_t, len, FWD_CHUNK);
-	responses = kvmalloc(max_t(size_t, len, 1), GFP_KERNEL);
-	if (!responses)
-		return -ENOMEM;
-	/* What can be read counts, as with answers that are written one by one. */
-	count = (len - copy_from_user(responses, buf, len)) / size;
-	if (count < len / size)
-		ret = -EFAULT;
+	while (done < len && !ret) {
+		size_t want = min(len - done, sizeof(responses));
+		size_t left = copy_from_user(responses, buf + done, want);
 
-	down_read(&fwd->answering);
-	while (done < count) {
-		int err = fwd_take_answer(fwd, &responses[done]);
-
-		if (err) {
-			ret = err;
-			break;
-		}
-		done++;
+		/* What can be read counts, as if responses came one by one. */
+		if (left)
+			ret = -EFAULT;
+		done += size * fwd_take_answers(fwd, responses,
+						(want - left) / size, &ret);
+		cond_resched();
 	}
-	up_read(&fwd->answering);
-	kvfree(responses);
-	return done ? done * size : ret;
+	return done ?: ret;
 }
 
 /* All that was read and not answered goes back to the queue, oldest first. */
@@ -329,7 +424,7 @@ void fwd_answer_all(struct forward *fwd)
 	LIST_HEAD(all);
 
 	spin_lock(&fwd->lock);
-	fwd->closed = true;
+	WRITE_ONCE(fwd->closed, true);
 	list_splice_init(&fwd->queue, &all);
 	fwd->stats.queued = 0;
 	xa_for_each(&fwd->delivered, cookie, group) {
@@ -368,13 +463,11 @@ static void fwd_reap(struct work_struct *work)
 		fwd_take_back(fwd, cookie);
 		list_add(&group->node, &dead);
 	}
-	list_for_each_entry(group, &dead, node) {
-		fwd_forget(fwd, group);
+	list_for_each_entry(group, &dead, node)
 		fwd->stats.overdue++;
-	}
 	spin_unlock(&fwd->lock);
 	list_for_each_entry_safe(group, next, &dead, node)
-		kfree(group);
+		fwd_put_group(fwd, group);
 }
 
 void fwd_init_queue(struct forward *fwd)
