@@ -45,6 +45,7 @@ done
 program bench "$TOP"/tests/bench/*.c
 program vmm "$TOP"/tests/vmm/{main,serve,softacc,mock}.c
 program test-vmm "$TOP"/tests/vmm/{test,serve,softacc,mock}.c
+program test-forward "$TOP"/tests/vmm/{forward,serve,softacc}.c
 program stress "$TOP"/tests/stress/*.c
 
 # 6.12.117 has a selftest that is newer than its headers. Its cases with page

@@ -35,6 +35,7 @@ run test-parity
 run test-sleepers
 [ ! -e /sys/kernel/debug/iopf ] || run test-stat.sh
 run test-vmm
+run test-forward
 serve softacc 10000
 serve iommufd 10000
 # The cases with page requests; whether a kernel has all of them is its affair.

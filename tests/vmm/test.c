@@ -10,10 +10,9 @@
 
 #include "vmm.h"
 #include "harness.h"
+#include "test.h"
 
 #define AREA		(64 * PAGE)
-#define SUCCESS		IOMMUFD_PAGE_RESP_SUCCESS
-#define INVALID		IOMMUFD_PAGE_RESP_INVALID
 
 /* An address that nothing is at, and that the compiler does not know. */
 static void *nowhere(void)
@@ -30,35 +29,6 @@ static void set_domain_timeout(const char *seconds)
 	if (fd >= 0)
 		write(fd, seconds, strlen(seconds));
 	close(fd);
-}
-
-static void set_timeout(const char *seconds)
-{
-	int fd = open("/sys/module/iopf/parameters/prq_timeout",
-		      O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, seconds, strlen(seconds)) < 0)
-		abort();
-	close(fd);
-}
-
-/* The next faults, within @ms of the machine's time; their number. */
-static int get_faults(int fd, struct iommu_hwpt_pgfault *faults, int room, int ms)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	ssize_t ret = 0;
-
-	if (pace_wait(ms, poll(&poll_fd, 1, 0) > 0))
-		ret = read(fd, faults, room * sizeof(*faults));
-	return ret < 0 ? -errno : ret / (int)sizeof(*faults);
-}
-
-static struct iopf_forward_stats fwd_stats(int fd)
-{
-	struct iopf_forward_stats stats = { 0 };
-
-	ioctl(fd, IOPF_FORWARD_IOC_STATS, &stats);
-	return stats;
 }
 
 FIXTURE(forward)
@@ -153,11 +123,11 @@ TEST_F(forward, binding)
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
 	EXPECT_EQ(EINVAL, errno);
 	bind.flags = 0;
-	bind.reserved = 1;
+	bind.stall_ms = IOPF_FORWARD_MAX_STALL_MS + 1;
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
 	EXPECT_EQ(EINVAL, errno);
 	memset(bind.device, 'x', sizeof(bind.device));
-	bind.reserved = 0;
+	bind.stall_ms = 0;
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
 	EXPECT_EQ(EINVAL, errno);
 	/* The device has somebody. */

@@ -7,7 +7,8 @@
  *	softacc.c   faults of an accelerator, forwarded, and the accelerator's work
  *	mock.c      faults of iommufd's own mock device, made up by many threads
  *	main.c      the program: stress, and a view of it
- *	test.c      the tests
+ *	test.c      the tests: both ways out
+ *	forward.c   the forwarder against those who would harm others by it
  */
 #ifndef VMM_H
 #define VMM_H
