@@ -91,21 +91,6 @@ static bool collect(void)
 	return left;
 }
 
-/* Where it hangs. */
-static void print_stack(pid_t pid)
-{
-	char text[1024];
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
-	file = fopen(path, "r");
-	while (file && fgets(text, sizeof(text), file))
-		dprintf(1, "# %s", text);
-	if (file)
-		fclose(file);
-}
-
 static void collect_all(void)
 {
 	unsigned int i;

@@ -22,7 +22,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "kernel.h"
 #include "pace.h"
+#include "rng.h"
 
 #define PAGE		4096UL
 #define MB		(1UL << 20)
@@ -51,39 +53,6 @@
 #define D_REFUSING	(D_REPLUG | D_LIMITS | D_NOMEM | D_SUSPEND)
 /* With these a bad one may be told to try again. */
 #define D_RETRYING	(D_FLUSH | D_DISCARD | D_OVERFLOW | D_TIMEOUT)
-
-/**
- * struct rng - a source of choices
- * @state: where it is
- */
-struct rng {
-	uint64_t state;
-};
-
-static inline uint64_t rng_next(struct rng *rng)
-{
-	uint64_t z = rng->state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static inline uint64_t rng_below(struct rng *rng, uint64_t n)
-{
-	return rng_next(rng) % n;
-}
-
-/* From @low to @high, both included. */
-static inline uint64_t rng_range(struct rng *rng, uint64_t low, uint64_t high)
-{
-	return low + rng_below(rng, high - low + 1);
-}
-
-static inline bool rng_percent(struct rng *rng, unsigned int percent)
-{
-	return rng_below(rng, 100) < percent;
-}
 
 /* What is counted for the totals. */
 enum count {
@@ -181,10 +150,6 @@ extern const char *module_path;
 
 bool load_module(const char *parameters);
 bool unload_module(void);
-__attribute__((format(printf, 2, 3)))
-bool write_file(const char *path, const char *format, ...);
-long read_number(const char *path, const char *name);
-long library_stat(unsigned int device, const char *name);
 void note_slabs(void);
 void check_slabs(void);
 
