@@ -248,6 +248,8 @@ int softacc_inject(struct softacc_queue *queue,
 	case SOFTACC_NO_ROOM:
 		if (expected)
 			softacc_unexpect(queue, &prq);
+		/* There may be no room because nobody has been told of the others. */
+		sdev->port->interrupt();
 		return -EAGAIN;
 	}
 	if (!(request->flags & SOFTACC_INJECT_MORE))

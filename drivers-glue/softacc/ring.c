@@ -261,6 +261,8 @@ void softacc_ring_drain(void)
 	spin_lock(&ring.lock);
 	tail = ring.tail;
 	spin_unlock(&ring.lock);
+	/* A sender that has announced more may never send it. */
+	softacc_ring_interrupt();
 	/* Pairs with smp_store_release() in softacc_irq_thread(). */
 	wait_event(ring.progress, smp_load_acquire(&ring.reported) >= tail);
 }
