@@ -12,7 +12,7 @@ export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 # What may be given on the command line; anything else is a typing mistake.
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
-	     MINUTES SEED ROUND FLAGS BROKEN REPS MODE SCENARIOS PORT \
+	     MINUTES SEED ROUND FLAGS VERBOSE BROKEN REPS MODE SCENARIOS PORT \
 	     REPORT REPORTER AREA
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
@@ -24,7 +24,7 @@ export $(foreach v,$(VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-vtd demo-guest-sva stress stress-broken stress-guest-sva test \
+.PHONY: help demo demo-vtd demo-guest-sva random stress stress-broken stress-guest-sva test \
 	test-all test-vtd check bench kunit mutants refresh-mutants model docs apply unapply \
 	patch-fixes kernel kdir shell guest clean
 
@@ -52,8 +52,9 @@ help: ## this list
 ## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
 ## FAULTS=N            demo-guest-sva, stress-guest-sva: how many (150000, 1000000)
 ## LOG=FILE            guest: keep the console's output there
-## MINUTES=N SEED=N    stress: how long (5; test-all: 15), of all its choices (a new one)
-## ROUND=N FLAGS=HEX   stress: begin with this round; these disturbances in all rounds
+## MINUTES=N SEED=N    stress, random: how long (5; test-all: 15), of all choices (a new one)
+## ROUND=N FLAGS=HEX   stress, random: begin with this round; these disturbances in all rounds
+## VERBOSE=1           random: each operation is in the guest's log before it begins
 ## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/mutants
 ## REPS=N              bench: pairs of runs (5)
 ## MODE=threads|icount bench: real time, or instructions (both)
@@ -107,6 +108,9 @@ model: ## let spin check the model of a group's life, and models broken on purpo
 
 stress: ## the torture test for MINUTES, on a debug kernel
 	@CONFIG=$(if $(filter file,$(origin CONFIG)),debug,$(CONFIG)) tests/stress/run.sh
+
+random: ## random operations on all devices for MINUTES, on a debug kernel
+	@CONFIG=$(if $(filter file,$(origin CONFIG)),debug,$(CONFIG)) tests/random/run.sh
 
 stress-broken: ## break the library on purpose and see the torture test fail
 	@tests/stress/broken.sh

@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/runs.sh"
 
 TRACE='^include/trace/'
-USER_SPACE='^tests/(guest|bench|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
+USER_SPACE='^tests/(guest|bench|random|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
 number=0
 failed=0
 

@@ -94,7 +94,8 @@ guest()
 
 	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/test-parity \
 		$programs/asleep $programs/pace $programs/test-sleepers $programs/test-vmm \
-		$programs/test-forward $programs/vmm $programs/iommufd $guest/*.sh $TOP/tests/tools/iopfstat" \
+		$programs/test-forward $programs/vmm $programs/random $programs/iommufd \
+		$guest/*.sh $TOP/tests/tools/iopfstat" \
 		QEMU_ARGS="$nodes" MEM=3G TIMEOUT=${TIMEOUT:-1800} "$guest/run.sh" "$@"
 }
 

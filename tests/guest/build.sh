@@ -47,6 +47,7 @@ program vmm "$TOP"/tests/vmm/{main,serve,softacc,mock}.c
 program test-vmm "$TOP"/tests/vmm/{test,serve,softacc,mock}.c
 program test-forward "$TOP"/tests/vmm/{forward,serve,softacc}.c
 program stress "$TOP"/tests/stress/*.c
+program random "$TOP"/tests/random/*.c
 
 # 6.12.117 has a selftest that is newer than its headers. Its cases with page
 # requests are not about the new names (a device flag for PASIDs is left out), the

@@ -48,4 +48,5 @@ for case in alloc_hwpt_nested viommu_alloc_nested_iopf pasid_attach; do
 done
 [ ! -e /sys/kernel/debug/kunit ] || run kunit-results.sh
 run test-removal.sh
+run random
 exit $failed

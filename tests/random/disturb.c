@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random operations: what is done to processes, devices and modules meanwhile
+ */
+#include <signal.h>
+
+#include "random.h"
+
+#define RECORD		PARAMETER("record")
+/* For what should take no time at all. */
+#define PATIENCE	(10 * shared->close_ms)
+
+/* Allocations can be made to fail. */
+bool has_failures(void)
+{
+	return !access("/sys/kernel/debug/failslab", F_OK);
+}
+
+/* The kernel says nothing of each failure. */
+static void prepare_failures(void)
+{
+	static const char *const kinds[] = {
+		"failslab", "fail_page_alloc", "iommufd/fail_iommufd",
+		"fail_iommufd",
+	};
+	char path[96];
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose",
+			 kinds[i]);
+		write_file(path, "0");
+		snprintf(path, sizeof(path),
+			 "/sys/kernel/debug/%s/ignore-gfp-wait", kinds[i]);
+		write_file(path, "N");
+	}
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+}
+
+/* What the devices that are gone have to say of their groups. */
+static void check_record(unsigned int devices)
+{
+	long missing = read_number(RECORD, "missing");
+	long duplicate = read_number(RECORD, "duplicate");
+	long unexpected = read_number(RECORD, "unexpected");
+
+	if (read_number(RECORD, "devices") != devices)
+		fail(KIND_SOFTACC, CHECK_ENDS, "there is no record of all devices");
+	if (missing || duplicate || unexpected)
+		fail(KIND_SOFTACC, CHECK_ONCE,
+		     "of %ld groups %ld have no response, %ld have two; %ld responses for no group",
+		     read_number(RECORD, "groups"), missing, duplicate,
+		     unexpected);
+	printf("# round %u: %ld requests in %ld groups\n", shared->round,
+	       read_number(RECORD, "requests"), read_number(RECORD, "groups"));
+}
+
+/* Where allocations fail, the first attempts do, and leave nothing behind. */
+static bool load_with_failures(struct disturber *disturber)
+{
+	unsigned int nth = rng_range(&disturber->rng, 1, 300);
+	bool done;
+
+	write_file("/proc/thread-self/fail-nth", "%u", nth);
+	done = kernel_load_module(MODULES "softacc.ko", disturber->parameters);
+	write_file("/proc/thread-self/fail-nth", "0");
+	return done;
+}
+
+bool load_softacc(struct disturber *disturber)
+{
+	int tries;
+
+	if (disturber->round->flags & D_NOMEM)
+		for (tries = 0; tries < 3; tries++)
+			if (load_with_failures(disturber))
+				return true;
+	return kernel_load_module(MODULES "softacc.ko", disturber->parameters);
+}
+
+void remove_devices(void)
+{
+	double start = pace_seconds();
+
+	if (!write_file(PARAMETER("remove"), "1"))
+		fail(KIND_SOFTACC, CHECK_ENDS, "remove: %s", strerror(errno));
+	if (pace_over(start, PATIENCE))
+		fail(KIND_SOFTACC, CHECK_ENDS, "removing the devices took %.0f s",
+		     pace_seconds() - start);
+}
+
+void unload_softacc(void)
+{
+	if (!kernel_unload_module("softacc"))
+		fail(KIND_SOFTACC, CHECK_ENDS, "softacc does not unload: %s",
+		     strerror(errno));
+}
+
+/* The devices go with all that is under way on them, and others come. */
+static void replace_devices(struct disturber *disturber)
+{
+	remove_devices();
+	check_record(disturber->round->devices);
+	unload_softacc();
+	if (!load_softacc(disturber))
+		fail(KIND_SOFTACC, CHECK_ENDS, "softacc does not load: %s",
+		     strerror(errno));
+}
+
+/* Only while no process has a file of it. */
+static void replace_forwarder(void)
+{
+	if (syscall(SYS_delete_module, "iopf_forward", O_NONBLOCK))
+		return;
+	if (!kernel_load_module(MODULES "iopf_forward.ko", ""))
+		fail(KIND_FORWARD, CHECK_ENDS, "the forwarder does not load: %s",
+		     strerror(errno));
+}
+
+static void disturb_driver(struct rng *rng)
+{
+	static const char *const words[] = {
+		"flush", "flush", "discard", "replug", "flush_handlers",
+	};
+
+	/* The kernel's own queue loses what is under way when a device goes. */
+	write_file(PARAMETER("provoke"), "%s", words[rng_below(rng, is_upstream() ?
+								    3 : 5)]);
+}
+
+static void set_timeouts(struct rng *rng)
+{
+	static const int seconds[] = { 1, 1, 2, 3, 0 };
+
+	if (rng_percent(rng, 50))
+		write_file("/sys/module/iopf/parameters/prq_timeout", "%d",
+			   seconds[rng_below(rng, 5)]);
+	else
+		write_file(PARAMETER("provoke"), "timeout=%u",
+			   (unsigned int)rng_range(rng, 1, 1000));
+}
+
+static void kill_one(struct disturber *disturber)
+{
+	struct rng *rng = &disturber->rng;
+	pid_t pid = disturber->pids[rng_below(rng, disturber->round->processes)];
+
+	/* With its children, or without. */
+	if (pid > 0)
+		kill(rng_percent(rng, 50) ? pid : -pid, SIGKILL);
+}
+
+void disturb_begin(struct disturber *disturber)
+{
+	unsigned int flags = disturber->round->flags;
+
+	if (flags & D_NOMEM)
+		prepare_failures();
+	write_file(PARAMETER("slow_answers"), flags & D_DRIVER ? "1000" : "0");
+	/* Handlers of softacc may never respond, and they have no timeout. */
+	write_file("/sys/module/iopf/parameters/domain_timeout",
+		   flags & D_HANDLERS ? "1" : "0");
+}
+
+/* One of those that the round has. */
+void disturb(struct disturber *disturber)
+{
+	struct rng *rng = &disturber->rng;
+	unsigned int flag = 1U << rng_below(rng, NR_DISTURBANCES);
+
+	if (!(flag & disturber->round->flags))
+		return;
+	switch (flag) {
+	case D_KILL:
+		kill_one(disturber);
+		break;
+	case D_REMOVE:
+		if (rng_percent(rng, 70))
+			replace_forwarder();
+		else if (rng_percent(rng, 40))
+			replace_devices(disturber);
+		break;
+	case D_DRIVER:
+		disturb_driver(rng);
+		break;
+	case D_TIMEOUT:
+		set_timeouts(rng);
+		break;
+	case D_LIMITS:
+		write_file(PARAMETER("provoke"), "limits=%u",
+			   (unsigned int)rng_below(rng, 64));
+		break;
+	default:
+		break;
+	}
+}
+
+/* What device @i has under way, or less than 0 if nobody can tell. */
+static long left(unsigned int i)
+{
+	return library_stat(i, "pending_groups") +
+	       library_stat(i, "partial_requests");
+}
+
+/* All processes have ended: what they left is over soon, and the devices go. */
+void disturb_end(struct disturber *disturber)
+{
+	unsigned int i;
+
+	write_file("/sys/module/iopf/parameters/prq_timeout", "10");
+	write_file(PARAMETER("provoke"), "timeout=0");
+	for (i = 0; i < disturber->round->devices; i++)
+		if (!pace_wait(PATIENCE, left(i) <= 0))
+			fail(KIND_SOFTACC, CHECK_ENDS,
+			     "device %u has %ld groups and partial requests left",
+			     i, left(i));
+	remove_devices();
+	check_record(disturber->round->devices);
+	unload_softacc();
+	write_file("/sys/module/iopf/parameters/domain_timeout", "0");
+}
