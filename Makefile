@@ -12,7 +12,7 @@ export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 # What may be given on the command line; anything else is a typing mistake.
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
-	     MINUTES SEED ROUND FLAGS VERBOSE BROKEN REPS MODE SCENARIOS PORT \
+	     MINUTES SEED SUITE OPERATIONS ROUND FLAGS VERBOSE BROKEN REPS MODE SCENARIOS PORT \
 	     REPORT REPORTER AREA
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
@@ -25,8 +25,8 @@ TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-vtd demo-guest-sva random stress stress-broken stress-guest-sva test \
-	test-all test-vtd check bench kunit mutants refresh-mutants model docs apply unapply \
-	patch-fixes kernel kdir shell guest clean
+	test-all test-vtd check bench kunit model-test mutants refresh-mutants model docs apply \
+	unapply patch-fixes kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
@@ -46,13 +46,16 @@ help: ## this list
 ## ACCEL=kvm|tcg       how the guest runs (KVM if it is seen to work)
 ## QEMU=PROGRAM        your own qemu-system-x86_64 (Debian's newest, in the cache)
 ## QEMU_ARGS=ARGS      more arguments for QEMU
-## APPEND=WORDS        more words for the guest's kernel command line
+## APPEND=WORDS        more words for the kernel command line of a guest, or of kunit
 ## CMD=COMMAND         guest: what to run
 ## FILES='A B'         guest: files to put there, in the folder where CMD runs
 ## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
 ## FAULTS=N            demo-guest-sva, stress-guest-sva: how many (150000, 1000000)
 ## LOG=FILE            guest: keep the console's output there
-## MINUTES=N SEED=N    stress, random: how long (5; test-all: 15), of all choices (a new one)
+## MINUTES=N SEED=N    stress, random, model-test: how long (5; test-all: 15), of all choices
+##                     (a new one)
+## OPERATIONS=N        model-test: of each run (100000)
+## SUITE=NAME          kunit, mutants: this suite only, for example iopf_model
 ## ROUND=N FLAGS=HEX   stress, random: begin with this round; these disturbances in all rounds
 ## VERBOSE=1           random: each operation is in the guest's log before it begins
 ## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/mutants
@@ -96,6 +99,9 @@ bench: ## measure the library against the kernel's own fault queue
 
 kunit: ## the KUnit suites alone
 	@tests/kunit.sh
+
+model-test: ## random sequences of operations against the reference model, for MINUTES
+	@tests/model-test.sh
 
 mutants: ## break the library on purpose and see the KUnit suites fail
 	@tests/mutants.sh

@@ -5,44 +5,32 @@
 # TREE has the library already; without it the one of KERNEL or KSRC is used.
 # The cases go to stdout as TAP; logs of each run are kept in the cache's log/kunit.
 # Several runs take turns: there is one build folder for a tree.
+#
+#   SUITE   only this suite, for example iopf_model of tests/kunit/model_kunit.c
+#   APPEND  more words for the kernel's command line
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/runs.sh"
+. "$(dirname "$0")/user-mode.sh"
 
-need_packages python3 gcc make flex bison bc libelf-dev
-tree=${1:-}
-if [ -z "$tree" ]; then
-	"$TOP/drivers-glue/in-tree/build.sh" tree
-	tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
+: "${SUITE:=}" "${APPEND:=}"
+files=("$TOP"/tests/kunit/*.c)
+if [ -n "$SUITE" ]; then
+	files=("$TOP/tests/kunit/${SUITE#iopf_}_kunit.c")
+	[ -f "${files[0]}" ] || die "SUITE=$SUITE is unknown" "tests/kunit/NAME_kunit.c has iopf_NAME"
 fi
-build=$IOPF_CACHE/kunit/$(basename "$tree")
+find_tree "$@"
 out=$(run_folder "log/kunit")
 lock "kunit-$(basename "$tree")"
-mkdir -p "$build"
-kunit()
-{
-	(cd "$tree" && ./tools/testing/kunit/kunit.py "$@" \
-		--kunitconfig=drivers/iommu/iopf/tests/.kunitconfig \
-		--build_dir="$build")
-}
-# No other run may put another library into the tree while it is built.
-[ $# -gt 0 ] || lock "build-$(basename "$tree")"
-run_logged "$out/config.log" "configuring a user-mode kernel for KUnit" kunit config
-run_logged "$out/build.log" "building it (first time: 2 minutes)" kunit build --jobs "$(nproc)"
-[ $# -gt 0 ] || unlock "build-$(basename "$tree")"
+build_user_mode "$IOPF_CACHE/kunit/$(basename "$tree")"
 say "running the KUnit suites (output: $out/output)"
-# kunit.py's own limit goes by the clock.
-suites()
-{
-	cd "$tree" && exec ./tools/testing/kunit/kunit.py exec 'iopf*' \
-		--build_dir="$build" --timeout 7200 --raw_output=kunit
-}
-limited 300 suites >"$out/output" || say "kunit.py ended with status $?"
+# shellcheck disable=SC2086
+limited 300 run_user_mode "${SUITE:-iopf*}" $APPEND >"$out/output" || say "kunit.py ended with status $?"
 unlock "kunit-$(basename "$tree")"
 sed -n '/^    \(not \)\{0,1\}ok /s/^ *//p' "$out/output"
 
 # A crash ends the output, and kunit.py does not mind.
-cases=$(cat "$TOP"/tests/kunit/*.c | grep -cE 'KUNIT_CASE(_SLOW)?\(')
+cases=$(cat "${files[@]}" | grep -cE 'KUNIT_CASE(_SLOW)?\(')
 results=$(grep -cE '^    (not )?ok ' "$out/output" || true)
 if [ "$results" != "$cases" ]; then
 	echo "not ok - only $results of $cases cases have a result"

@@ -3,6 +3,9 @@
 #
 # mutants.sh [NAME...]: makes the mistakes of tests/mutants in a copy of the kernel tree, one at a
 # time, and runs the KUnit suites on it, which have to notice. TAP.
+#
+#   SUITE  only this suite, see kunit.sh. With iopf_model: after how many operations the model
+#          notices; mistakes that are not its affair ("Model: no" in the patch) are left out
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
@@ -10,16 +13,31 @@ set -euo pipefail
 number=0
 failed=0
 
+# after: after how many operations the reference model has noticed.
+after()
+{
+	local output=$IOPF_CACHE/log/kunit/latest/output
+
+	[ "${SUITE:-}" = iopf_model ] || return 0
+	grep -aoE '(caught|crash) after [0-9]+ operations' "$output" | head -n 1 ||
+		echo "stopped after $(grep -aoE '[0-9]+ operations$' "$output" | tail -n 1)"
+	sed -n 's/.*operations, seed [0-9]*, sequence [0-9]*: \(.*\)/(\1)/p' "$output" | head -n 1
+}
+
 mutant()
 {
 	local name=$1 noticed status=0
 
 	number=$((number + 1))
+	if [ "${SUITE:-}" = iopf_model ] && grep -q '^Model: no' "$MUTANTS/$name.patch"; then
+		echo "ok $number $name # SKIP $(sed -n 's/^Model: //p' "$MUTANTS/$name.patch")"
+		return
+	fi
 	BROKEN=$name "$TOP/drivers-glue/in-tree/tree.sh" apply "$tree"
 	"$TOP/tests/kunit.sh" "$tree" >"$tmp/tap" 2>"$tmp/err" || status=$?
 	noticed=$(awk '/^not ok/ { printf "%s ", $NF }' "$tmp/tap")
 	if [ $status -ne 0 ] && [ -s "$tmp/tap" ]; then
-		echo "ok $number $name is noticed by: $noticed"
+		echo "ok $number $name is noticed by: $noticed$(after | tr '\n' ' ')"
 	else
 		echo "not ok $number $name is not noticed"
 		tail -n 5 "$tmp/err" | sed 's/^/# /'
