@@ -157,6 +157,14 @@ stress_with_kcsan()
 {
 	kernel 7.3 iopf kcsan || return 0
 	part "stress 7.3 kcsan" short_stress
+	part "threads 7.3 kcsan" threads_with_kcsan
+}
+
+# Three threads that use the report API, when the kernel boots.
+threads_with_kcsan()
+{
+	APPEND="kunit.enable=1 kunit.filter_glob=iopf_threads ${APPEND:-}" \
+		guest KUNIT_CASES=1 kunit-results.sh
 }
 
 # The tests of what upstream does otherwise, on upstream's; those of sleeping faults,
