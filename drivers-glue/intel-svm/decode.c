@@ -41,8 +41,8 @@
 
 #define PRQ_ADDRESS		GENMASK_ULL(63, 12)
 
-static void decode_flags(struct iommu_fault_page_request *prm, bool pasid,
-			 bool last)
+static void intel_prq_decode_flags(struct iommu_fault_page_request *prm, bool pasid,
+				   bool last)
 {
 	if (pasid)
 		prm->flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
@@ -51,7 +51,7 @@ static void decode_flags(struct iommu_fault_page_request *prm, bool pasid,
 		prm->flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 }
 
-static u32 decode_perm(bool read, bool write, bool execute, bool privileged)
+static u32 intel_prq_decode_perm(bool read, bool write, bool execute, bool privileged)
 {
 	return (read ? IOMMU_FAULT_PERM_READ : 0) |
 	       (write ? IOMMU_FAULT_PERM_WRITE : 0) |
@@ -59,36 +59,36 @@ static u32 decode_perm(bool read, bool write, bool execute, bool privileged)
 	       (privileged ? IOMMU_FAULT_PERM_PRIV : 0);
 }
 
-static void decode_rev2(const u64 *qw, struct iopf_prq_event *event)
+static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
 {
 	struct iopf_request *request = &event->request;
 	struct iommu_fault_page_request *prm = &request->fault.prm;
 	bool last = qw[0] & REV2_LPIG;
 
 	event->rid = FIELD_GET(REV2_BUS, qw[0]) << 8 | FIELD_GET(REV2_DEVFN, qw[1]);
-	decode_flags(prm, qw[0] & REV2_PASID_PRESENT, last);
+	intel_prq_decode_flags(prm, qw[0] & REV2_PASID_PRESENT, last);
 	prm->pasid = FIELD_GET(REV2_PASID, qw[0]);
 	prm->grpid = FIELD_GET(REV2_INDEX, qw[0]);
-	prm->perm = decode_perm(qw[1] & REV2_READ, qw[1] & REV2_WRITE,
-				qw[1] & REV2_EXECUTE, qw[1] & REV2_PRIVILEGED);
+	prm->perm = intel_prq_decode_perm(qw[1] & REV2_READ, qw[1] & REV2_WRITE,
+					  qw[1] & REV2_EXECUTE, qw[1] & REV2_PRIVILEGED);
 	/* A group's own response takes precedence over that of a stream. */
 	if (qw[0] & REV2_SRR && !last)
 		request->marks |= IOPF_REQUEST_STREAMING;
 	request->private_data[0] = FIELD_GET(REV2_PRIVATE, qw[0]);
 }
 
-static void decode_rev3(const u64 *qw, bool private_data,
-			struct iopf_prq_event *event)
+static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
+				  struct iopf_prq_event *event)
 {
 	struct iopf_request *request = &event->request;
 	struct iommu_fault_page_request *prm = &request->fault.prm;
 
 	event->rid = FIELD_GET(REV3_RID, qw[0]);
-	decode_flags(prm, qw[0] & REV3_PASID_PRESENT, qw[1] & REV3_LPIG);
+	intel_prq_decode_flags(prm, qw[0] & REV3_PASID_PRESENT, qw[1] & REV3_LPIG);
 	prm->pasid = FIELD_GET(REV3_PASID, qw[0]);
 	prm->grpid = FIELD_GET(REV3_INDEX, qw[1]);
-	prm->perm = decode_perm(qw[1] & REV3_READ, qw[1] & REV3_WRITE,
-				qw[0] & REV3_EXECUTE, qw[0] & REV3_PRIVILEGED);
+	prm->perm = intel_prq_decode_perm(qw[1] & REV3_READ, qw[1] & REV3_WRITE,
+					  qw[0] & REV3_EXECUTE, qw[0] & REV3_PRIVILEGED);
 	if (private_data && qw[0] & REV3_PRIVATE_PRESENT) {
 		request->marks |= IOPF_REQUEST_PRIVATE_DATA;
 		request->private_data[0] = qw[2];
@@ -96,7 +96,7 @@ static void decode_rev3(const u64 *qw, bool private_data,
 	}
 }
 
-static bool is_canonical(u64 addr)
+static bool intel_prq_is_canonical(u64 addr)
 {
 	/* As many bits as the widest page table that there may be. */
 	s64 above = (s64)addr >> 56;
@@ -105,11 +105,11 @@ static bool is_canonical(u64 addr)
 }
 
 /* What no translation of intel-iommu could ever allow. */
-static const char *find_fault(const struct iommu_fault_page_request *prm)
+static const char *intel_prq_find_fault(const struct iommu_fault_page_request *prm)
 {
 	u32 access = prm->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE);
 
-	if (!is_canonical(prm->addr))
+	if (!intel_prq_is_canonical(prm->addr))
 		return "address is not canonical";
 	if (prm->perm & IOMMU_FAULT_PERM_PRIV && access)
 		return "privileged access";
@@ -125,9 +125,9 @@ void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
 	memset(event, 0, sizeof(*event));
 	event->request.fault.type = IOMMU_FAULT_PAGE_REQ;
 	if (format == IOPF_PRQ_REV2)
-		decode_rev2(desc, event);
+		intel_prq_decode_rev2(desc, event);
 	else
-		decode_rev3(desc, format == IOPF_PRQ_REV3, event);
+		intel_prq_decode_rev3(desc, format == IOPF_PRQ_REV3, event);
 	event->request.fault.prm.addr = desc[1] & PRQ_ADDRESS;
-	event->bad = find_fault(&event->request.fault.prm);
+	event->bad = intel_prq_find_fault(&event->request.fault.prm);
 }

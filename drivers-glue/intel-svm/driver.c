@@ -31,50 +31,50 @@ static struct intel_prq *to_intel_prq(struct iopf_prq *prq)
 	return container_of(prq, struct intel_prq, prq);
 }
 
-static struct iopf_prq *prq_of(struct intel_iommu *iommu)
+static struct iopf_prq *intel_prq_of(struct intel_iommu *iommu)
 {
 	struct intel_prq *iprq = xa_load(&intel_prqs, iommu->seq_id);
 
 	return iprq ? &iprq->prq : NULL;
 }
 
-static unsigned int read_tail(struct iopf_prq *prq)
+static unsigned int intel_prq_read_tail(struct iopf_prq *prq)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 
 	return (readq(iommu->reg + DMAR_PQT_REG) & PRQ_RING_MASK) / 32;
 }
 
-static void write_head(struct iopf_prq *prq, unsigned int head)
+static void intel_prq_write_head(struct iopf_prq *prq, unsigned int head)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 
 	writeq((u64)head * 32, iommu->reg + DMAR_PQH_REG);
 }
 
-static u32 read_status(struct iopf_prq *prq)
+static u32 intel_prq_read_status(struct iopf_prq *prq)
 {
 	return readl(to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
 }
 
-static void clear_status(struct iopf_prq *prq, u32 bits)
+static void intel_prq_clear_status(struct iopf_prq *prq, u32 bits)
 {
 	writel(bits, to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
 }
 
 /* A device is not released between these two. */
-static void begin(struct iopf_prq *prq)
+static void intel_prq_lock_devices(struct iopf_prq *prq)
 {
 	mutex_lock(&to_intel_prq(prq)->iommu->iopf_lock);
 }
 
-static void end(struct iopf_prq *prq)
+static void intel_prq_unlock_devices(struct iopf_prq *prq)
 {
 	mutex_unlock(&to_intel_prq(prq)->iommu->iopf_lock);
 }
 
-static void trace_request(struct intel_iommu *iommu, struct device *dev,
-			  const struct iopf_request *request)
+static void intel_prq_trace(struct intel_iommu *iommu, struct device *dev,
+			    const struct iopf_request *request)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
 	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
@@ -91,8 +91,8 @@ static void trace_request(struct intel_iommu *iommu, struct device *dev,
 			 iommu->prq_seq_number++);
 }
 
-static int report(struct iopf_prq *prq, u16 rid,
-		  const struct iopf_request *requests, unsigned int count)
+static int intel_prq_report(struct iopf_prq *prq, u16 rid,
+			    const struct iopf_request *requests, unsigned int count)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 	struct device *dev = device_rbtree_find(iommu, rid);
@@ -102,14 +102,14 @@ static int report(struct iopf_prq *prq, u16 rid,
 		return -ENODEV;
 	if (trace_prq_report_enabled())
 		for (i = 0; i < count; i++)
-			trace_request(iommu, dev, &requests[i]);
+			intel_prq_trace(iommu, dev, &requests[i]);
 	/* Errors have been answered. */
 	iopf_report_requests(dev, requests, count);
 	return 0;
 }
 
-static void submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
-		   unsigned int count)
+static void intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+			     unsigned int count)
 {
 	BUILD_BUG_ON(sizeof(struct iopf_prq_desc) != sizeof(struct qi_desc));
 	BUILD_BUG_ON(IOPF_MAX_RESPONSES + 2 > QI_LENGTH / 2);
@@ -117,7 +117,7 @@ static void submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		       0);
 }
 
-static void kick(struct iopf_prq *prq)
+static void intel_prq_wake_thread(struct iopf_prq *prq)
 {
 	struct intel_prq *iprq = to_intel_prq(prq);
 
@@ -125,15 +125,15 @@ static void kick(struct iopf_prq *prq)
 }
 
 static const struct iopf_prq_ops intel_prq_ops = {
-	.read_tail = read_tail,
-	.write_head = write_head,
-	.read_status = read_status,
-	.clear_status = clear_status,
-	.begin = begin,
-	.end = end,
-	.report = report,
-	.submit = submit,
-	.kick = kick,
+	.read_tail = intel_prq_read_tail,
+	.write_head = intel_prq_write_head,
+	.read_status = intel_prq_read_status,
+	.clear_status = intel_prq_clear_status,
+	.lock_devices = intel_prq_lock_devices,
+	.unlock_devices = intel_prq_unlock_devices,
+	.report = intel_prq_report,
+	.submit = intel_prq_submit,
+	.wake_thread = intel_prq_wake_thread,
 };
 
 static irqreturn_t intel_prq_thread(int irq, void *data)
@@ -143,18 +143,18 @@ static irqreturn_t intel_prq_thread(int irq, void *data)
 	return IRQ_RETVAL(iopf_prq_run(&iprq->prq));
 }
 
-static void page_responses(struct device *dev,
-			   const struct iopf_response *responses,
+static void intel_prq_page_responses(struct device *dev,
+				     const struct iopf_response *responses,
 			   unsigned int count)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 
-	iopf_prq_respond(prq_of(info->iommu), PCI_DEVID(info->bus, info->devfn),
+	iopf_prq_respond(intel_prq_of(info->iommu), PCI_DEVID(info->bus, info->devfn),
 			 responses, count);
 }
 
-static const struct iopf_queue_ops intel_queue_ops = {
-	.page_responses = page_responses,
+static const struct iopf_queue_ops intel_prq_queue_ops = {
+	.page_responses = intel_prq_page_responses,
 };
 
 /* For callers that do not know of page_responses. */
@@ -166,14 +166,14 @@ void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
 		.msg = *msg,
 	};
 
-	page_responses(dev, &response, 1);
+	intel_prq_page_responses(dev, &response, 1);
 }
 
 /*
  * VT-d 4.1, 7.10: the wait descriptor is fenced and drains page requests; behind it
  * the translations of the PASID are invalidated once more.
  */
-static void drain_hardware(struct device *dev, u32 pasid)
+static void intel_prq_drain_hardware(struct device *dev, u32 pasid)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
@@ -211,23 +211,23 @@ static void drain_hardware(struct device *dev, u32 pasid)
 void intel_iommu_drain_pasid_prq(struct device *dev, u32 pasid)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct iopf_prq *prq = prq_of(info->iommu);
+	struct iopf_prq *prq = intel_prq_of(info->iommu);
 
 	if (!prq || !prq_is_on_queue(info))
 		return;
 	iopf_prq_wait(prq);
 	iopf_queue_flush_pasid(dev, pasid);
-	drain_hardware(dev, pasid);
-	while (read_status(prq) & IOPF_PRQ_OVERFLOW) {
+	intel_prq_drain_hardware(dev, pasid);
+	while (intel_prq_read_status(prq) & IOPF_PRQ_OVERFLOW) {
 		iopf_prq_wait_overflow(prq);
-		drain_hardware(dev, pasid);
+		intel_prq_drain_hardware(dev, pasid);
 	}
 	iopf_prq_wait(prq);
 	iopf_queue_flush_pasid(dev, pasid);
 }
 
 /* struct intel_iommu has places for what others look at. */
-static int prq_set_up(struct intel_prq *iprq)
+static int intel_prq_set_up(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
 	struct iopf_prq *prq = &iprq->prq;
@@ -252,7 +252,7 @@ static int prq_set_up(struct intel_prq *iprq)
 	iommu->iopf_queue = prq->queue;
 	if (!prq->queue)
 		return -ENOMEM;
-	iopf_queue_set_ops(prq->queue, &intel_queue_ops);
+	iopf_queue_set_ops(prq->queue, &intel_prq_queue_ops);
 
 	irq = dmar_alloc_hwirq(IOMMU_IRQ_ID_OFFSET_PRQ + iommu->seq_id,
 			       iommu->node, iommu);
@@ -263,7 +263,7 @@ static int prq_set_up(struct intel_prq *iprq)
 }
 
 /* Also of what was set up in part. */
-static void prq_tear_down(struct intel_prq *iprq)
+static void intel_prq_tear_down(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
 
@@ -295,13 +295,13 @@ int intel_iommu_enable_prq(struct intel_iommu *iommu)
 	if (!iprq)
 		return -ENOMEM;
 	iprq->iommu = iommu;
-	ret = prq_set_up(iprq);
+	ret = intel_prq_set_up(iprq);
 	if (!ret)
 		ret = request_threaded_irq(iommu->pr_irq, NULL, intel_prq_thread,
 					   IRQF_ONESHOT, iommu->prq_name, iprq);
 	if (ret) {
 		pr_err("%s: no page requests, error %d\n", iommu->name, ret);
-		prq_tear_down(iprq);
+		intel_prq_tear_down(iprq);
 		return ret;
 	}
 	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
@@ -319,7 +319,7 @@ int intel_iommu_enable_prq(struct intel_iommu *iommu)
  */
 int intel_iommu_finish_prq(struct intel_iommu *iommu)
 {
-	struct iopf_prq *prq = prq_of(iommu);
+	struct iopf_prq *prq = intel_prq_of(iommu);
 
 	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
 	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
@@ -327,6 +327,6 @@ int intel_iommu_finish_prq(struct intel_iommu *iommu)
 	if (!prq)
 		return 0;
 	free_irq(iommu->pr_irq, to_intel_prq(prq));
-	prq_tear_down(to_intel_prq(prq));
+	intel_prq_tear_down(to_intel_prq(prq));
 	return 0;
 }

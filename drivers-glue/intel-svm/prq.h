@@ -70,25 +70,25 @@ struct iopf_prq_event {
  * @write_head: the slot that is read next, by number: what is before it is free
  * @read_status: PRS
  * @clear_status: clear bits of PRS
- * @begin: devices stay what they are from here on
- * @end: up to here
+ * @lock_devices: devices stay what they are from here on
+ * @unlock_devices: up to here
  * @report: report requests of one requester, in their order; %-ENODEV if there is no
  *	such device
  * @submit: put response descriptors into the invalidation queue
- * @kick: see to it that iopf_prq_run() runs
+ * @wake_thread: see to it that iopf_prq_run() runs
  */
 struct iopf_prq_ops {
 	unsigned int (*read_tail)(struct iopf_prq *prq);
 	void (*write_head)(struct iopf_prq *prq, unsigned int head);
 	u32 (*read_status)(struct iopf_prq *prq);
 	void (*clear_status)(struct iopf_prq *prq, u32 bits);
-	void (*begin)(struct iopf_prq *prq);
-	void (*end)(struct iopf_prq *prq);
+	void (*lock_devices)(struct iopf_prq *prq);
+	void (*unlock_devices)(struct iopf_prq *prq);
 	int (*report)(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count);
 	void (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		       unsigned int count);
-	void (*kick)(struct iopf_prq *prq);
+	void (*wake_thread)(struct iopf_prq *prq);
 };
 
 /**

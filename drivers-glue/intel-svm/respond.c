@@ -43,13 +43,13 @@
 #define REV3_LPIG		BIT_ULL(2)
 #define REV3_INDEX		GENMASK_ULL(11, 3)
 
-static bool is_flagged(const struct iopf_response *response, u32 flag)
+static bool intel_prq_is_flagged(const struct iopf_response *response, u32 flag)
 {
 	return response->fault.prm.flags & flag;
 }
 
-static void encode_stream(u16 rid, const struct iopf_response *response,
-			  struct iopf_prq_desc *desc)
+static void intel_prq_encode_stream(u16 rid, const struct iopf_response *response,
+				    struct iopf_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
@@ -64,14 +64,14 @@ static void encode_stream(u16 rid, const struct iopf_response *response,
 		      (prm->addr & STREAM_ADDRESS);
 }
 
-static void encode_rev2(u16 rid, const struct iopf_response *response,
-			struct iopf_prq_desc *desc)
+static void intel_prq_encode_rev2(u16 rid, const struct iopf_response *response,
+				  struct iopf_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_GROUP | FIELD_PREP(REV2_RID, rid) |
 		      FIELD_PREP(REV2_PASID, prm->pasid);
-	if (is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		desc->qw[0] |= REV2_PASID_PRESENT;
 	desc->qw[1] = FIELD_PREP(REV2_CODE,
 				 iopf_pri_response_code(response->msg.code)) |
@@ -79,8 +79,8 @@ static void encode_rev2(u16 rid, const struct iopf_response *response,
 		      FIELD_PREP(REV2_INDEX, prm->grpid);
 }
 
-static void encode_rev3(u16 rid, const struct iopf_response *response,
-			bool lpig, struct iopf_prq_desc *desc)
+static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
+				  bool lpig, struct iopf_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
@@ -88,10 +88,10 @@ static void encode_rev3(u16 rid, const struct iopf_response *response,
 		      FIELD_PREP(REV3_PASID, prm->pasid) |
 		      FIELD_PREP(REV3_CODE,
 				 iopf_pri_response_code(response->msg.code));
-	if (is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		desc->qw[0] |= REV3_PASID_PRESENT;
 	desc->qw[1] = FIELD_PREP(REV3_INDEX, prm->grpid);
-	if (lpig && is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
+	if (lpig && intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
 		desc->qw[1] |= REV3_LPIG;
 	if (response->marks & IOPF_REQUEST_PRIVATE_DATA) {
 		desc->qw[0] |= REV3_PRIVATE_PRESENT;
@@ -107,11 +107,11 @@ void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
 {
 	memset(desc, 0, sizeof(*desc));
 	if (response->marks & IOPF_REQUEST_STREAMING)
-		encode_stream(rid, response, desc);
+		intel_prq_encode_stream(rid, response, desc);
 	else if (format == IOPF_PRQ_REV2)
-		encode_rev2(rid, response, desc);
+		intel_prq_encode_rev2(rid, response, desc);
 	else
-		encode_rev3(rid, response, format == IOPF_PRQ_REV3, desc);
+		intel_prq_encode_rev3(rid, response, format == IOPF_PRQ_REV3, desc);
 }
 
 /*

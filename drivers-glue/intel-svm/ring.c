@@ -9,12 +9,12 @@
 
 #include "prq.h"
 
-static size_t desc_size(struct iopf_prq *prq)
+static size_t intel_prq_desc_size(struct iopf_prq *prq)
 {
 	return prq->format == IOPF_PRQ_REV2 ? 16 : 32;
 }
 
-static unsigned int used(struct iopf_prq *prq)
+static unsigned int intel_prq_used(struct iopf_prq *prq)
 {
 	lockdep_assert_held(&prq->lock);
 	return (prq->ops->read_tail(prq) - prq->head) & (prq->size - 1);
@@ -24,18 +24,18 @@ static unsigned int used(struct iopf_prq *prq)
  * Copy requests out of the ring and give their slots back. Whoever drains sees a
  * request either in the ring or as one that is copied and not reported.
  */
-static unsigned int take(struct iopf_prq *prq)
+static unsigned int intel_prq_take(struct iopf_prq *prq)
 {
 	unsigned int count;
 	unsigned int i;
 
 	spin_lock(&prq->lock);
-	count = min_t(unsigned int, used(prq), IOPF_PRQ_BATCH);
+	count = min_t(unsigned int, intel_prq_used(prq), IOPF_PRQ_BATCH);
 	/* The tail was read before what it stands for. */
 	dma_rmb();
 	for (i = 0; i < count; i++) {
 		iopf_prq_decode(prq->format,
-				prq->ring + prq->head * desc_size(prq),
+				prq->ring + prq->head * intel_prq_desc_size(prq),
 				&prq->batch[i]);
 		prq->head = (prq->head + 1) & (prq->size - 1);
 	}
@@ -46,8 +46,8 @@ static unsigned int take(struct iopf_prq *prq)
 	return count;
 }
 
-static void complain(struct iopf_prq *prq, const struct iopf_prq_event *event,
-		     const char *why)
+static void intel_prq_complain(struct iopf_prq *prq, const struct iopf_prq_event *event,
+			       const char *why)
 {
 	const struct iommu_fault_page_request *prm = &event->request.fault.prm;
 
@@ -62,8 +62,8 @@ static void complain(struct iopf_prq *prq, const struct iopf_prq_event *event,
  * of a group, to one with private data, and to one of a stream; none to a stop
  * marker.
  */
-static void answer(struct iopf_prq *prq, u16 rid,
-		   const struct iopf_request *request)
+static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
+				      const struct iopf_request *request)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
 	u32 marks = request->marks & ~IOPF_REQUEST_REFUSED;
@@ -87,7 +87,7 @@ static void answer(struct iopf_prq *prq, u16 rid,
 }
 
 /* Report @count requests of one device, collected in prq->requests. */
-static void report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
+static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
 {
 	unsigned int i;
 
@@ -101,14 +101,14 @@ static void report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
 
 		/* Of one that is refused something worse has been said. */
 		if (!(event.request.marks & IOPF_REQUEST_REFUSED))
-			complain(prq, &event, "unknown requester");
-		answer(prq, rid, &event.request);
+			intel_prq_complain(prq, &event, "unknown requester");
+		intel_prq_respond_invalid(prq, rid, &event.request);
 	}
 }
 
 /* Report those of the batch that have the requester of number @first. */
-static void report_requester(struct iopf_prq *prq, unsigned int first,
-			     unsigned int count, unsigned long *done)
+static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
+				       unsigned int count, unsigned long *done)
 {
 	u16 rid = prq->batch[first].rid;
 	unsigned int n = 0;
@@ -121,23 +121,23 @@ static void report_requester(struct iopf_prq *prq, unsigned int first,
 			continue;
 		__set_bit(i, done);
 		if (event->bad) {
-			complain(prq, event, event->bad);
+			intel_prq_complain(prq, event, event->bad);
 			event->request.marks |= IOPF_REQUEST_REFUSED;
 		}
 		prq->requests[n++] = event->request;
 	}
-	report_requests(prq, rid, n);
+	intel_prq_report_requests(prq, rid, n);
 }
 
-static void report(struct iopf_prq *prq, unsigned int count)
+static void intel_prq_report_batch(struct iopf_prq *prq, unsigned int count)
 {
 	DECLARE_BITMAP(done, IOPF_PRQ_BATCH) = { };
 	unsigned int first;
 
-	prq->ops->begin(prq);
+	prq->ops->lock_devices(prq);
 	while ((first = find_first_zero_bit(done, count)) < count)
-		report_requester(prq, first, count, done);
-	prq->ops->end(prq);
+		intel_prq_report_requester(prq, first, count, done);
+	prq->ops->unlock_devices(prq);
 }
 
 /*
@@ -146,7 +146,7 @@ static void report(struct iopf_prq *prq, unsigned int count)
  * bit is cleared. What waits here for a last request that is gone is forgotten: the
  * device has its response, and asks again for what it still needs.
  */
-static void handle_overflow(struct iopf_prq *prq)
+static void intel_prq_handle_overflow(struct iopf_prq *prq)
 {
 	prq->nr_overflows++;
 	trace_iopf_overflow(prq->name, prq->nr_overflows);
@@ -163,21 +163,21 @@ bool iopf_prq_run(struct iopf_prq *prq)
 
 	/* Before the tail is read: later requests interrupt again. */
 	prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
-	while ((count = take(prq))) {
+	while ((count = intel_prq_take(prq))) {
 		any = true;
-		report(prq, count);
-		/* Pairs with smp_load_acquire() in is_reported(). */
+		intel_prq_report_batch(prq, count);
+		/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
 		smp_store_release(&prq->reported, prq->reported + count);
 		wake_up_all(&prq->progress);
 	}
 	if (prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW) {
-		handle_overflow(prq);
+		intel_prq_handle_overflow(prq);
 		wake_up_all(&prq->progress);
 	}
 	return any;
 }
 
-static bool is_reported(struct iopf_prq *prq, u64 until)
+static bool intel_prq_is_reported(struct iopf_prq *prq, u64 until)
 {
 	/* Pairs with smp_store_release() in iopf_prq_run(). */
 	return smp_load_acquire(&prq->reported) >= until;
@@ -189,18 +189,18 @@ void iopf_prq_wait(struct iopf_prq *prq)
 	u64 until;
 
 	spin_lock(&prq->lock);
-	until = prq->copied + used(prq);
+	until = prq->copied + intel_prq_used(prq);
 	spin_unlock(&prq->lock);
-	if (is_reported(prq, until))
+	if (intel_prq_is_reported(prq, until))
 		return;
-	prq->ops->kick(prq);
-	wait_event(prq->progress, is_reported(prq, until));
+	prq->ops->wake_thread(prq);
+	wait_event(prq->progress, intel_prq_is_reported(prq, until));
 }
 
 /* Wait until hardware takes requests again, if it does not. */
 void iopf_prq_wait_overflow(struct iopf_prq *prq)
 {
-	prq->ops->kick(prq);
+	prq->ops->wake_thread(prq);
 	wait_event(prq->progress,
 		   !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW));
 }

@@ -27,7 +27,7 @@
  * @sent: response descriptors
  * @nr_sent: length of @sent
  * @most_sent: most of them at once
- * @open: between begin and end
+ * @open: devices are locked
  * @blocking: a report waits for @go_on, and completes @blocked before
  * @go_on: see there
  * @blocked: see there
@@ -83,12 +83,12 @@ static void model_clear(struct iopf_prq *prq, u32 bits)
 	to_model(prq)->status &= ~bits;
 }
 
-static void model_begin(struct iopf_prq *prq)
+static void model_lock_devices(struct iopf_prq *prq)
 {
 	to_model(prq)->open = true;
 }
 
-static void model_end(struct iopf_prq *prq)
+static void model_unlock_devices(struct iopf_prq *prq)
 {
 	to_model(prq)->open = false;
 }
@@ -125,7 +125,7 @@ static void model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		model->sent[model->nr_sent++] = *descs++;
 }
 
-static void model_kick(struct iopf_prq *prq)
+static void model_wake_thread(struct iopf_prq *prq)
 {
 }
 
@@ -134,11 +134,11 @@ static const struct iopf_prq_ops model_ops = {
 	.write_head = model_set_head,
 	.read_status = model_status,
 	.clear_status = model_clear,
-	.begin = model_begin,
-	.end = model_end,
+	.lock_devices = model_lock_devices,
+	.unlock_devices = model_unlock_devices,
 	.report = model_report,
 	.submit = model_submit,
-	.kick = model_kick,
+	.wake_thread = model_wake_thread,
 };
 
 static void model_run(struct work_struct *work)
