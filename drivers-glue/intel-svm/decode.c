@@ -3,7 +3,9 @@
  * VT-d page requests on the I/O page fault queue: page request descriptors
  *
  * Three revisions of the specification have three layouts. What a request asks for
- * is checked here as far as it can be without knowing whom it belongs to.
+ * is checked here as far as it can be without knowing which device it belongs to. Fields
+ * that the specification leaves undefined are decoded as 0, so that nothing behind here
+ * takes them for something.
  */
 #include <linux/bitfield.h>
 #include <linux/mm.h>
@@ -26,7 +28,7 @@
 #define REV2_PRIVILEGED		BIT_ULL(3)
 #define REV2_DEVFN		GENMASK_ULL(11, 4)
 
-/* VT-d 3.4 and 4.1, 7.4.1.1. First quadword ... */
+/* VT-d 3.4 and 5.1, 7.4.1.1. First quadword ... */
 #define REV3_PASID_PRESENT	BIT_ULL(8)
 #define REV3_PRIVATE_PRESENT	BIT_ULL(9)
 #define REV3_RID		GENMASK_ULL(31, 16)
@@ -39,40 +41,70 @@
 #define REV3_LPIG		BIT_ULL(2)
 #define REV3_INDEX		GENMASK_ULL(11, 3)
 
-#define PRQ_ADDRESS		GENMASK_ULL(63, 12)
+#define DESC_ADDRESS		GENMASK_ULL(63, 12)
 
-static void intel_prq_decode_flags(struct iommu_fault_page_request *prm, bool pasid,
-				   bool last)
+/**
+ * struct intel_prq_fields - the fields that all revisions have
+ * @pasid_present: a PASID came with the request
+ * @pasid: it, undefined without
+ * @last: last request of its group
+ * @index: page request group index
+ * @read: asks for reading
+ * @write: asks for writing
+ * @execute: undefined without a PASID or without @read
+ * @privileged: undefined without a PASID
+ */
+struct intel_prq_fields {
+	bool pasid_present;
+	u32 pasid;
+	bool last;
+	u32 index;
+	bool read;
+	bool write;
+	bool execute;
+	bool privileged;
+};
+
+/* 7.4.1.1: what is not defined is not there. */
+static void intel_prq_set_fields(struct iommu_fault_page_request *prm,
+				 const struct intel_prq_fields *fields)
 {
-	if (pasid)
-		prm->flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
-			      IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID;
-	if (last)
+	prm->grpid = fields->index;
+	if (fields->last)
 		prm->flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-}
-
-static u32 intel_prq_decode_perm(bool read, bool write, bool execute, bool privileged)
-{
-	return (read ? IOMMU_FAULT_PERM_READ : 0) |
-	       (write ? IOMMU_FAULT_PERM_WRITE : 0) |
-	       (execute ? IOMMU_FAULT_PERM_EXEC : 0) |
-	       (privileged ? IOMMU_FAULT_PERM_PRIV : 0);
+	if (fields->read)
+		prm->perm |= IOMMU_FAULT_PERM_READ;
+	if (fields->write)
+		prm->perm |= IOMMU_FAULT_PERM_WRITE;
+	if (!fields->pasid_present)
+		return;
+	prm->flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+		      IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID;
+	prm->pasid = fields->pasid;
+	if (fields->read && fields->execute)
+		prm->perm |= IOMMU_FAULT_PERM_EXEC;
+	if (fields->privileged)
+		prm->perm |= IOMMU_FAULT_PERM_PRIV;
 }
 
 static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
 {
 	struct iopf_request *request = &event->request;
-	struct iommu_fault_page_request *prm = &request->fault.prm;
-	bool last = qw[0] & REV2_LPIG;
+	const struct intel_prq_fields fields = {
+		.pasid_present = qw[0] & REV2_PASID_PRESENT,
+		.pasid = FIELD_GET(REV2_PASID, qw[0]),
+		.last = qw[0] & REV2_LPIG,
+		.index = FIELD_GET(REV2_INDEX, qw[0]),
+		.read = qw[1] & REV2_READ,
+		.write = qw[1] & REV2_WRITE,
+		.execute = qw[1] & REV2_EXECUTE,
+		.privileged = qw[1] & REV2_PRIVILEGED,
+	};
 
 	event->rid = FIELD_GET(REV2_BUS, qw[0]) << 8 | FIELD_GET(REV2_DEVFN, qw[1]);
-	intel_prq_decode_flags(prm, qw[0] & REV2_PASID_PRESENT, last);
-	prm->pasid = FIELD_GET(REV2_PASID, qw[0]);
-	prm->grpid = FIELD_GET(REV2_INDEX, qw[0]);
-	prm->perm = intel_prq_decode_perm(qw[1] & REV2_READ, qw[1] & REV2_WRITE,
-					  qw[1] & REV2_EXECUTE, qw[1] & REV2_PRIVILEGED);
+	intel_prq_set_fields(&request->fault.prm, &fields);
 	/* A group's own response takes precedence over that of a stream. */
-	if (qw[0] & REV2_SRR && !last)
+	if (qw[0] & REV2_SRR && !fields.last)
 		request->marks |= IOPF_REQUEST_STREAMING;
 	request->private_data[0] = FIELD_GET(REV2_PRIVATE, qw[0]);
 }
@@ -81,19 +113,42 @@ static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
 				  struct iopf_prq_event *event)
 {
 	struct iopf_request *request = &event->request;
-	struct iommu_fault_page_request *prm = &request->fault.prm;
+	const struct intel_prq_fields fields = {
+		.pasid_present = qw[0] & REV3_PASID_PRESENT,
+		.pasid = FIELD_GET(REV3_PASID, qw[0]),
+		.last = qw[1] & REV3_LPIG,
+		.index = FIELD_GET(REV3_INDEX, qw[1]),
+		.read = qw[1] & REV3_READ,
+		.write = qw[1] & REV3_WRITE,
+		.execute = qw[0] & REV3_EXECUTE,
+		.privileged = qw[0] & REV3_PRIVILEGED,
+	};
 
 	event->rid = FIELD_GET(REV3_RID, qw[0]);
-	intel_prq_decode_flags(prm, qw[0] & REV3_PASID_PRESENT, qw[1] & REV3_LPIG);
-	prm->pasid = FIELD_GET(REV3_PASID, qw[0]);
-	prm->grpid = FIELD_GET(REV3_INDEX, qw[1]);
-	prm->perm = intel_prq_decode_perm(qw[1] & REV3_READ, qw[1] & REV3_WRITE,
-					  qw[0] & REV3_EXECUTE, qw[0] & REV3_PRIVILEGED);
+	intel_prq_set_fields(&request->fault.prm, &fields);
 	if (private_data && qw[0] & REV3_PRIVATE_PRESENT) {
 		request->marks |= IOPF_REQUEST_PRIVATE_DATA;
 		request->private_data[0] = qw[2];
 		request->private_data[1] = qw[3];
 	}
+}
+
+/**
+ * iopf_prq_is_stop_marker() - True for the end of a PASID's requests, not one of them
+ * @prm: the request, as it was decoded
+ *
+ * PCIe 6.0, 10.4.1.2.1: L set, R and W clear, and a PASID. All other fields say nothing,
+ * and no response is owed.
+ *
+ * Return: true for a stop marker.
+ */
+bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm)
+{
+	const u32 flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+			  IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+	const u32 access = IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE;
+
+	return (prm->flags & flags) == flags && !(prm->perm & access);
 }
 
 static bool intel_prq_is_canonical(u64 addr)
@@ -104,16 +159,22 @@ static bool intel_prq_is_canonical(u64 addr)
 	return !above || above == -1;
 }
 
-/* What no translation of intel-iommu could ever allow. */
+/*
+ * What no translation of intel-iommu could ever allow. It lets no request be privileged
+ * (Supervisor Request Enable, 9.6) and maps nothing for execution by devices. A request
+ * for no access at all is for the library to refuse.
+ */
 static const char *intel_prq_find_fault(const struct iommu_fault_page_request *prm)
 {
 	u32 access = prm->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE);
 
+	if (iopf_prq_is_stop_marker(prm))
+		return NULL;
 	if (!intel_prq_is_canonical(prm->addr))
 		return "address is not canonical";
 	if (prm->perm & IOMMU_FAULT_PERM_PRIV && access)
 		return "privileged access";
-	if (prm->perm & IOMMU_FAULT_PERM_EXEC && access)
+	if (prm->perm & IOMMU_FAULT_PERM_EXEC)
 		return "execute access";
 	return NULL;
 }
@@ -128,6 +189,6 @@ void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
 		intel_prq_decode_rev2(desc, event);
 	else
 		intel_prq_decode_rev3(desc, format == IOPF_PRQ_REV3, event);
-	event->request.fault.prm.addr = desc[1] & PRQ_ADDRESS;
+	event->request.fault.prm.addr = desc[1] & DESC_ADDRESS;
 	event->bad = intel_prq_find_fault(&event->request.fault.prm);
 }

@@ -12,8 +12,11 @@
  *
  * One thread, the interrupt's, takes requests from the ring. It copies a batch out,
  * moves the head, and only then reports: the slots are free while faults are
- * handled. Whoever drains waits for numbers: requests are counted when they are
+ * handled. Draining waits for numbers: requests are counted when they are
  * copied and again when they have been reported.
+ *
+ * Sections are those of the VT-d specification, revision 5.1, unless another one is
+ * named.
  */
 #ifndef __IOPF_INTEL_PRQ_H
 #define __IOPF_INTEL_PRQ_H
@@ -26,7 +29,7 @@
 /* Requests that are copied out of the ring at once. */
 #define IOPF_PRQ_BATCH		64
 
-/* Status bits of PRS (VT-d 4.1, 11.4.11.4). */
+/* Status bits of PRS (11.4.11.4). */
 #define IOPF_PRQ_PENDING	BIT(0)
 #define IOPF_PRQ_OVERFLOW	BIT(1)
 
@@ -132,6 +135,7 @@ struct iopf_prq {
 /* decode.c */
 void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
 		     struct iopf_prq_event *event);
+bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm);
 
 /* ring.c */
 void iopf_prq_init(struct iopf_prq *prq);

@@ -58,9 +58,9 @@ static void intel_prq_complain(struct iopf_prq *prq, const struct iopf_prq_event
 }
 
 /*
- * Answer a request that belongs to no group. PRI owes an answer to the last request
- * of a group, to one with private data, and to one of a stream; none to a stop
- * marker.
+ * Send a response to a request that belongs to no group. The last request of a group
+ * is owed one (7.6), and so is one with private data (revision 3.4) or of a stream
+ * (revision 2.5); a stop marker is not.
  */
 static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 				      const struct iopf_request *request)
@@ -80,9 +80,10 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 		},
 	};
 	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-	bool marker = last && !(prm->perm & ~IOMMU_FAULT_PERM_PRIV);
 
-	if ((last && !marker) || marks)
+	if (iopf_prq_is_stop_marker(prm))
+		return;
+	if (last || marks)
 		iopf_prq_respond(prq, rid, &response, 1);
 }
 
