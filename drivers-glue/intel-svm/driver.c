@@ -108,13 +108,13 @@ static int intel_prq_report(struct iopf_prq *prq, u16 rid,
 	return 0;
 }
 
-static void intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
-			     unsigned int count)
+static int intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+			    unsigned int count)
 {
 	BUILD_BUG_ON(sizeof(struct iopf_prq_desc) != sizeof(struct qi_desc));
 	BUILD_BUG_ON(IOPF_MAX_RESPONSES + 2 > QI_LENGTH / 2);
-	qi_submit_sync(to_intel_prq(prq)->iommu, (struct qi_desc *)descs, count,
-		       0);
+	return qi_submit_sync(to_intel_prq(prq)->iommu, (struct qi_desc *)descs,
+			      count, 0);
 }
 
 static void intel_prq_wake_thread(struct iopf_prq *prq)
@@ -145,12 +145,14 @@ static irqreturn_t intel_prq_thread(int irq, void *data)
 
 static void intel_prq_page_responses(struct device *dev,
 				     const struct iopf_response *responses,
-			   unsigned int count)
+				     unsigned int count)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct iopf_prq *prq = intel_prq_of(info->iommu);
 
-	iopf_prq_respond(intel_prq_of(info->iommu), PCI_DEVID(info->bus, info->devfn),
-			 responses, count);
+	if (prq)
+		iopf_prq_respond(prq, PCI_DEVID(info->bus, info->devfn),
+				 responses, count);
 }
 
 static const struct iopf_queue_ops intel_prq_queue_ops = {

@@ -21,6 +21,7 @@
 #ifndef __IOPF_INTEL_PRQ_H
 #define __IOPF_INTEL_PRQ_H
 
+#include <linux/atomic.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
 #include <linux/spinlock.h>
@@ -32,6 +33,9 @@
 /* Status bits of PRS (11.4.11.4). */
 #define IOPF_PRQ_PENDING	BIT(0)
 #define IOPF_PRQ_OVERFLOW	BIT(1)
+
+/* Submissions of a response of which hardware does not tell whether it was sent. */
+#define IOPF_PRQ_SUBMIT_TRIES	4
 
 struct iopf_prq;
 
@@ -77,7 +81,10 @@ struct iopf_prq_event {
  * @unlock_devices: up to here
  * @report: report requests of one requester, in their order; %-ENODEV if there is no
  *	such device
- * @submit: put response descriptors into the invalidation queue
+ * @submit: put response descriptors into the invalidation queue and wait until they
+ *	have been taken. Returns 0; %-EINVAL if hardware has refused the first one, which
+ *	then was not sent while all others were; or another error, if it is not known
+ *	which were sent
  * @wake_thread: see to it that iopf_prq_run() runs
  */
 struct iopf_prq_ops {
@@ -89,8 +96,8 @@ struct iopf_prq_ops {
 	void (*unlock_devices)(struct iopf_prq *prq);
 	int (*report)(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count);
-	void (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
-		       unsigned int count);
+	int (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+		      unsigned int count);
 	void (*wake_thread)(struct iopf_prq *prq);
 };
 
@@ -107,6 +114,8 @@ struct iopf_prq_ops {
  * @copied: requests copied out of the ring, ever
  * @reported: of these, reported; never goes back
  * @progress: woken when @reported has grown, and after an overflow
+ * @alone: hardware has refused a response that others may have been sent with
+ * @nr_unsent: responses that hardware has not taken
  * @nr_bad: requests refused here; the thread's, as all that follows
  * @nr_overflows: overflows
  * @batch: requests being reported
@@ -125,6 +134,9 @@ struct iopf_prq {
 	u64 copied;
 	u64 reported;
 	wait_queue_head_t progress;
+
+	bool alone;
+	atomic_t nr_unsent;
 
 	u64 nr_bad;
 	u64 nr_overflows;

@@ -2,11 +2,22 @@
 /*
  * VT-d page requests on the I/O page fault queue: response descriptors
  *
- * The answers of many groups leave in one submission: the invalidation queue is
+ * The responses of many groups leave in one submission: the invalidation queue is
  * locked, and waited for, once.
+ *
+ * If hardware refuses a descriptor (Invalidation Queue Error, 6.5.2.11), qi_submit_sync()
+ * recovers only if that is the first one of its submission: it is dropped and those
+ * behind it are taken. Behind another one the queue would stand still. So a response
+ * that hardware may refuse has a submission of its own, and is not tried again.
+ *
+ * If hardware aborts the wait behind a submission, since a device has not acknowledged
+ * an invalidation (Invalidation Time-out Error), it is not known which of the
+ * responses have been sent (6.5.2.11). They are submitted again, a few times: a device
+ * ignores a response that it does not wait for (7.9), but waits for ever for one that was
+ * lost.
  */
 #include <linux/bitfield.h>
-#include <linux/minmax.h>
+#include <linux/printk.h>
 #include <linux/string.h>
 
 #include "prq.h"
@@ -33,7 +44,7 @@
 #define STREAM_DEVFN		GENMASK_ULL(11, 4)
 #define STREAM_ADDRESS		GENMASK_ULL(63, 12)
 
-/* VT-d 3.4 and 4.1, 7.7.1: page group response. First quadword ... */
+/* VT-d 5.1, 7.6.1: page group response. First quadword ... */
 #define REV3_PASID_PRESENT	BIT_ULL(4)
 #define REV3_PRIVATE_PRESENT	BIT_ULL(5)
 #define REV3_CODE		GENMASK_ULL(15, 12)
@@ -48,13 +59,21 @@ static bool intel_prq_is_flagged(const struct iopf_response *response, u32 flag)
 	return response->fault.prm.flags & flag;
 }
 
+/* The field is reserved, and checked, without a PASID. */
+static u32 intel_prq_pasid(const struct iopf_response *response)
+{
+	if (!intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+		return 0;
+	return response->fault.prm.pasid;
+}
+
 static void intel_prq_encode_stream(u16 rid, const struct iopf_response *response,
 				    struct iopf_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_STREAM |
-		      FIELD_PREP(STREAM_PASID, prm->pasid) |
+		      FIELD_PREP(STREAM_PASID, intel_prq_pasid(response)) |
 		      FIELD_PREP(STREAM_BUS, rid >> 8) |
 		      FIELD_PREP(STREAM_PRIVATE, response->private_data[0]) |
 		      FIELD_PREP(STREAM_INDEX, prm->grpid);
@@ -70,7 +89,7 @@ static void intel_prq_encode_rev2(u16 rid, const struct iopf_response *response,
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_GROUP | FIELD_PREP(REV2_RID, rid) |
-		      FIELD_PREP(REV2_PASID, prm->pasid);
+		      FIELD_PREP(REV2_PASID, intel_prq_pasid(response));
 	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		desc->qw[0] |= REV2_PASID_PRESENT;
 	desc->qw[1] = FIELD_PREP(REV2_CODE,
@@ -85,7 +104,7 @@ static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_GROUP | FIELD_PREP(REV3_RID, rid) |
-		      FIELD_PREP(REV3_PASID, prm->pasid) |
+		      FIELD_PREP(REV3_PASID, intel_prq_pasid(response)) |
 		      FIELD_PREP(REV3_CODE,
 				 iopf_pri_response_code(response->msg.code));
 	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
@@ -100,7 +119,7 @@ static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
 	}
 }
 
-/* The answer @response to a request of @rid, as it goes into the queue. */
+/* The descriptor of @response to a request of @rid, as it goes into the queue. */
 void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
 		     const struct iopf_response *response,
 		     struct iopf_prq_desc *desc)
@@ -114,23 +133,97 @@ void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
 		intel_prq_encode_rev3(rid, response, format == IOPF_PRQ_REV3, desc);
 }
 
+/* Emulated hardware refuses responses without a PASID, and reserved bits are refused. */
+static bool intel_prq_is_alone(struct iopf_prq *prq,
+			       const struct iopf_response *response)
+{
+	return READ_ONCE(prq->alone) ||
+	       !intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID);
+}
+
+/* How many of @count responses can be submitted together, from the first one on. */
+static unsigned int intel_prq_count_together(struct iopf_prq *prq,
+					     const struct iopf_response *responses,
+					     unsigned int count)
+{
+	unsigned int n = 1;
+
+	if (intel_prq_is_alone(prq, &responses[0]))
+		return 1;
+	while (n < count && n < IOPF_MAX_RESPONSES &&
+	       !intel_prq_is_alone(prq, &responses[n]))
+		n++;
+	return n;
+}
+
 /*
- * Send answers. qi_submit_sync() waits until @count + 2 of the queue's 256 slots are
- * free, so a submission is kept well below that.
+ * Hardware does not take @response, and there is no other form of it to be tried: the
+ * device goes without.
+ */
+static void intel_prq_note_unsent(struct iopf_prq *prq, u16 rid,
+				  const struct iopf_response *response, int error)
+{
+	const struct iommu_fault_page_request *prm = &response->fault.prm;
+
+	atomic_inc(&prq->nr_unsent);
+	pr_err_ratelimited("%s: response to %02x:%02x.%u, PASID %u, index %u is not sent, error %d\n",
+			   prq->name, rid >> 8, rid >> 3 & 0x1f, rid & 7,
+			   prm->pasid, prm->grpid, error);
+}
+
+/*
+ * That a response with a PASID is refused was not thought of: from now on each one has
+ * to be the first of its submission.
+ */
+static void intel_prq_note_refused(struct iopf_prq *prq, u16 rid,
+				   const struct iopf_response *response)
+{
+	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+		WRITE_ONCE(prq->alone, true);
+	intel_prq_note_unsent(prq, rid, response, -EINVAL);
+}
+
+/* Submit @count responses, and again as long as it is not known that they are sent. */
+static void intel_prq_submit_responses(struct iopf_prq *prq, u16 rid,
+				       const struct iopf_response *responses,
+				       unsigned int count)
+{
+	struct iopf_prq_desc descs[IOPF_MAX_RESPONSES];
+	unsigned int tries = 0;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < count; i++)
+		iopf_prq_encode(prq->format, rid, &responses[i], &descs[i]);
+	do {
+		ret = prq->ops->submit(prq, descs, count);
+	} while (ret && ret != -EINVAL && ++tries < IOPF_PRQ_SUBMIT_TRIES);
+	if (ret == -EINVAL)
+		intel_prq_note_refused(prq, rid, &responses[0]);
+	else if (ret)
+		for (i = 0; i < count; i++)
+			intel_prq_note_unsent(prq, rid, &responses[i], ret);
+}
+
+/**
+ * iopf_prq_respond() - Send responses to a device
+ * @prq: the queue
+ * @rid: the device
+ * @responses: the responses
+ * @count: how many
+ *
+ * qi_submit_sync() waits until it has two slots more than it gets descriptors, of the
+ * queue's 256, so a submission is kept well below that.
+ *
+ * Context: Process context. Several may send at the same time.
  */
 void iopf_prq_respond(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_response *responses, unsigned int count)
 {
-	struct iopf_prq_desc descs[IOPF_MAX_RESPONSES];
-
 	while (count) {
-		unsigned int n = min_t(unsigned int, count, ARRAY_SIZE(descs));
-		unsigned int i;
+		unsigned int n = intel_prq_count_together(prq, responses, count);
 
-		for (i = 0; i < n; i++)
-			iopf_prq_encode(prq->format, rid, &responses[i],
-					&descs[i]);
-		prq->ops->submit(prq, descs, n);
+		intel_prq_submit_responses(prq, rid, responses, n);
 		responses += n;
 		count -= n;
 	}

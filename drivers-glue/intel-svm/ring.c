@@ -210,4 +210,5 @@ void iopf_prq_init(struct iopf_prq *prq)
 {
 	spin_lock_init(&prq->lock);
 	init_waitqueue_head(&prq->progress);
+	atomic_set(&prq->nr_unsent, 0);
 }

@@ -115,14 +115,15 @@ static int model_report(struct iopf_prq *prq, u16 rid,
 	return 0;
 }
 
-static void model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
-			 unsigned int count)
+static int model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+			unsigned int count)
 {
 	struct model *model = to_model(prq);
 
 	model->most_sent = max(model->most_sent, count);
 	while (count--)
 		model->sent[model->nr_sent++] = *descs++;
+	return 0;
 }
 
 static void model_wake_thread(struct iopf_prq *prq)
@@ -481,8 +482,10 @@ static void many_responses(struct kunit *test)
 
 	responses = kunit_kcalloc(test, 200, sizeof(*responses), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, responses);
-	for (i = 0; i < 200; i++)
+	for (i = 0; i < 200; i++) {
+		responses[i].fault.prm.flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 		responses[i].fault.prm.grpid = i;
+	}
 	iopf_prq_respond(&model->prq, MODEL_RID, responses, 200);
 	KUNIT_EXPECT_EQ(test, IOPF_MAX_RESPONSES, model->most_sent);
 	KUNIT_ASSERT_EQ(test, 200, model->nr_sent);
