@@ -6,6 +6,7 @@
 #ifndef __IOPF_INTEL_COMPAT_H
 #define __IOPF_INTEL_COMPAT_H
 
+#include <linux/syscore_ops.h>
 #include <linux/version.h>
 
 #include "../../intel/iommu.h"
@@ -49,6 +50,37 @@ static inline void qi_desc_piotlb_all(u16 did, u32 pasid, struct qi_desc *desc)
 {
 	qi_desc_piotlb(did, pasid, 0, -1, 0, desc);
 }
+#endif
+
+/* Callbacks have got an argument, and stable trees have taken that over at some time. */
+#ifdef PRQ_SYSCORE_HAS_DATA
+#define PRQ_SYSCORE(name, suspend_units, resume_units)			\
+static int name##_suspend(void *data)					\
+{									\
+	return suspend_units();						\
+}									\
+									\
+static void name##_resume(void *data)					\
+{									\
+	resume_units();							\
+}									\
+									\
+static const struct syscore_ops name##_ops = {				\
+	.suspend = name##_suspend,					\
+	.resume = name##_resume,					\
+};									\
+									\
+static struct syscore name = { .ops = &name##_ops }
+
+#define prq_register_syscore(syscore)	register_syscore(syscore)
+#else
+#define PRQ_SYSCORE(name, suspend_units, resume_units)			\
+static struct syscore_ops name = {					\
+	.suspend = suspend_units,					\
+	.resume = resume_units,						\
+}
+
+#define prq_register_syscore(syscore)	register_syscore_ops(syscore)
 #endif
 
 /* Which responses this kernel takes its hardware for: with the LPIG bit or without. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d page requests on the I/O page fault queue: registers, interrupt, draining
+ * VT-d page requests on the I/O page fault queue: registers, interrupt, set-up, suspend
  *
  * Has the interface of drivers/iommu/intel/prq.c, in whose place it is built with
  * CONFIG_IOPF_INTEL_PRQ.
@@ -13,14 +13,21 @@
 #include "compat.h"
 #include "prq.h"
 
+/* Registers of the interrupt: control, data, address, upper address. */
+#define NR_EVENT_REGS	4
+
 /**
  * struct intel_prq - the page request queue of a VT-d unit
  * @prq: the part that does not know VT-d's registers
  * @iommu: the unit
+ * @pqa: what PQA says as long as hardware has the ring
+ * @event_regs: the interrupt's registers, while the system is suspended
  */
 struct intel_prq {
 	struct iopf_prq prq;
 	struct intel_iommu *iommu;
+	u64 pqa;
+	u32 event_regs[NR_EVENT_REGS];
 };
 
 /* By sequence number of the unit, as struct intel_iommu has no room for it. */
@@ -36,6 +43,13 @@ static struct iopf_prq *intel_prq_of(struct intel_iommu *iommu)
 	struct intel_prq *iprq = xa_load(&intel_prqs, iommu->seq_id);
 
 	return iprq ? &iprq->prq : NULL;
+}
+
+static unsigned int intel_prq_read_head(struct iopf_prq *prq)
+{
+	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
+
+	return (readq(iommu->reg + DMAR_PQH_REG) & PRQ_RING_MASK) / 32;
 }
 
 static unsigned int intel_prq_read_tail(struct iopf_prq *prq)
@@ -77,11 +91,12 @@ static void intel_prq_trace(struct intel_iommu *iommu, struct device *dev,
 			    const struct iopf_request *request)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	bool pasid = prm->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 
 	/* What is copied out is decoded: put together what the event shows. */
 	trace_prq_report(iommu, dev,
-			 (u64)prm->pasid << 32 |
+			 (u64)prm->pasid << 32 | (u64)pasid << 8 |
 			 (u64)to_pci_dev(dev)->devfn << 16 |
 			 (u64)to_pci_dev(dev)->bus->number << 24,
 			 prm->addr | (u64)prm->grpid << 3 | (u64)last << 2 |
@@ -92,7 +107,8 @@ static void intel_prq_trace(struct intel_iommu *iommu, struct device *dev,
 }
 
 static int intel_prq_report(struct iopf_prq *prq, u16 rid,
-			    const struct iopf_request *requests, unsigned int count)
+			    const struct iopf_request *requests,
+			    unsigned int count)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 	struct device *dev = device_rbtree_find(iommu, rid);
@@ -106,6 +122,32 @@ static int intel_prq_report(struct iopf_prq *prq, u16 rid,
 	/* Errors have been answered. */
 	iopf_report_requests(dev, requests, count);
 	return 0;
+}
+
+static struct rb_node *intel_prq_next_device(struct intel_iommu *iommu,
+					     struct rb_node *node)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&iommu->device_rbtree_lock, flags);
+	node = node ? rb_next(node) : rb_first(&iommu->device_rbtree);
+	spin_unlock_irqrestore(&iommu->device_rbtree_lock, flags);
+	return node;
+}
+
+/* Devices may be added meanwhile, which does no harm, but are not released. */
+static void intel_prq_forget_devices(struct iopf_prq *prq)
+{
+	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
+	struct rb_node *node = NULL;
+
+	while ((node = intel_prq_next_device(iommu, node))) {
+		struct device_domain_info *info;
+
+		info = rb_entry(node, struct device_domain_info, node);
+		/* Those that are on no queue have nothing to be forgotten. */
+		iopf_queue_forget_dev(info->dev);
+	}
 }
 
 static int intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
@@ -125,6 +167,7 @@ static void intel_prq_wake_thread(struct iopf_prq *prq)
 }
 
 static const struct iopf_prq_ops intel_prq_ops = {
+	.read_head = intel_prq_read_head,
 	.read_tail = intel_prq_read_tail,
 	.write_head = intel_prq_write_head,
 	.read_status = intel_prq_read_status,
@@ -132,6 +175,7 @@ static const struct iopf_prq_ops intel_prq_ops = {
 	.lock_devices = intel_prq_lock_devices,
 	.unlock_devices = intel_prq_unlock_devices,
 	.report = intel_prq_report,
+	.forget_devices = intel_prq_forget_devices,
 	.submit = intel_prq_submit,
 	.wake_thread = intel_prq_wake_thread,
 };
@@ -172,7 +216,7 @@ void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
 }
 
 /*
- * VT-d 4.1, 7.10: the wait descriptor is fenced and drains page requests; behind it
+ * VT-d 5.1, 7.10: the wait descriptor is fenced and drains page requests; behind it
  * the translations of the PASID are invalidated once more.
  */
 static void intel_prq_drain_hardware(struct device *dev, u32 pasid)
@@ -202,7 +246,7 @@ static void intel_prq_drain_hardware(struct device *dev, u32 pasid)
  * @dev: the device
  * @pasid: the PASID, %IOMMU_NO_PASID for requests without one
  *
- * VT-d 4.1, 7.10: what is in the ring, or was copied out of it, is reported; the
+ * VT-d 5.1, 7.10: what is in the ring, or was copied out of it, is reported; the
  * groups of @pasid are answered, those of other PASIDs are not waited for; then
  * hardware is drained, which may bring a few requests more, and once more if it
  * has dropped some meanwhile.
@@ -226,6 +270,26 @@ void intel_iommu_drain_pasid_prq(struct device *dev, u32 pasid)
 	}
 	iopf_prq_wait(prq);
 	iopf_queue_flush_pasid(dev, pasid);
+}
+
+/* Give the ring to hardware, empty. Any context. */
+static void intel_prq_write_ring(struct intel_prq *iprq)
+{
+	struct intel_iommu *iommu = iprq->iommu;
+
+	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
+	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
+	writeq(virt_to_phys(iommu->prq) | PRQ_ORDER, iommu->reg + DMAR_PQA_REG);
+	iprq->pqa = readq(iommu->reg + DMAR_PQA_REG);
+}
+
+/* Nothing is written into the ring after this. */
+static void intel_prq_take_ring(struct intel_iommu *iommu)
+{
+	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
+	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
+	writeq(0ULL, iommu->reg + DMAR_PQA_REG);
+	readq(iommu->reg + DMAR_PQA_REG);
 }
 
 /* struct intel_iommu has places for what others look at. */
@@ -264,7 +328,7 @@ static int intel_prq_set_up(struct intel_prq *iprq)
 	return xa_err(xa_store(&intel_prqs, iommu->seq_id, iprq, GFP_KERNEL));
 }
 
-/* Also of what was set up in part. */
+/* Also of what was set up in part. The interrupt has no thread, hardware no ring. */
 static void intel_prq_tear_down(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
@@ -279,6 +343,27 @@ static void intel_prq_tear_down(struct intel_prq *iprq)
 		prq_free_ring(iommu->prq);
 	iommu->prq = NULL;
 	kfree(iprq);
+}
+
+/*
+ * Hardware gets the ring first, so that the thread, which the first interrupt may wake,
+ * finds the registers right; then the thread; then what a former kernel has left is
+ * cleared.
+ */
+static int intel_prq_enable(struct intel_prq *iprq)
+{
+	struct intel_iommu *iommu = iprq->iommu;
+	int ret;
+
+	intel_prq_write_ring(iprq);
+	ret = request_threaded_irq(iommu->pr_irq, NULL, intel_prq_thread,
+				   IRQF_ONESHOT, iommu->prq_name, iprq);
+	if (ret) {
+		intel_prq_take_ring(iommu);
+		return ret;
+	}
+	iopf_prq_start(&iprq->prq);
+	return 0;
 }
 
 /**
@@ -299,22 +384,20 @@ int intel_iommu_enable_prq(struct intel_iommu *iommu)
 	iprq->iommu = iommu;
 	ret = intel_prq_set_up(iprq);
 	if (!ret)
-		ret = request_threaded_irq(iommu->pr_irq, NULL, intel_prq_thread,
-					   IRQF_ONESHOT, iommu->prq_name, iprq);
+		ret = intel_prq_enable(iprq);
 	if (ret) {
 		pr_err("%s: no page requests, error %d\n", iommu->name, ret);
 		intel_prq_tear_down(iprq);
-		return ret;
 	}
-	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
-	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
-	writeq(virt_to_phys(iommu->prq) | PRQ_ORDER, iommu->reg + DMAR_PQA_REG);
-	return 0;
+	return ret;
 }
 
 /**
  * intel_iommu_finish_prq() - Take no more page requests
  * @iommu: the unit
+ *
+ * The interrupt goes first: its thread would take cleared registers for a ring that is
+ * full of what it has reported already.
  *
  * Context: Process context, may sleep. No device is on the unit's fault queue.
  * Return: 0.
@@ -323,12 +406,77 @@ int intel_iommu_finish_prq(struct intel_iommu *iommu)
 {
 	struct iopf_prq *prq = intel_prq_of(iommu);
 
-	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
-	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
-	writeq(0ULL, iommu->reg + DMAR_PQA_REG);
-	if (!prq)
-		return 0;
-	free_irq(iommu->pr_irq, to_intel_prq(prq));
-	intel_prq_tear_down(to_intel_prq(prq));
+	if (prq)
+		free_irq(iommu->pr_irq, to_intel_prq(prq));
+	intel_prq_take_ring(iommu);
+	if (prq)
+		intel_prq_tear_down(to_intel_prq(prq));
 	return 0;
 }
+
+/* PECTL, PEDATA, PEADDR and PEUADDR are neighbours. */
+static void __iomem *intel_prq_event_reg(struct intel_iommu *iommu, unsigned int i)
+{
+	return iommu->reg + DMAR_PECTL_REG + 4 * i;
+}
+
+/* As intel-iommu does with the registers of its fault interrupt. */
+static int intel_prq_suspend(void)
+{
+	struct intel_prq *iprq;
+	unsigned long index;
+	unsigned int i;
+
+	xa_for_each(&intel_prqs, index, iprq)
+		for (i = 0; i < NR_EVENT_REGS; i++)
+			iprq->event_regs[i] =
+				readl(intel_prq_event_reg(iprq->iommu, i));
+	return 0;
+}
+
+/*
+ * Has hardware been reset since it got the ring, or had another kernel's? Nothing takes
+ * requests meanwhile, so the head is what was written last.
+ */
+static bool intel_prq_is_reset(struct intel_prq *iprq)
+{
+	return readq(iprq->iommu->reg + DMAR_PQA_REG) != iprq->pqa ||
+	       intel_prq_read_head(&iprq->prq) != READ_ONCE(iprq->prq.head);
+}
+
+/* A unit that was reset has lost the ring and the interrupt. */
+static void intel_prq_resume_unit(struct intel_prq *iprq)
+{
+	struct intel_iommu *iommu = iprq->iommu;
+	unsigned int i;
+
+	/* Control is last: before that the interrupt is masked, or was right. */
+	for (i = NR_EVENT_REGS; i--; )
+		writel(iprq->event_regs[i], intel_prq_event_reg(iommu, i));
+	if (intel_prq_is_reset(iprq)) {
+		intel_prq_write_ring(iprq);
+		iopf_prq_restart(&iprq->prq);
+	} else {
+		intel_prq_wake_thread(&iprq->prq);
+	}
+}
+
+/* Before intel-iommu turns translation on: it has registered its own resume later. */
+static void intel_prq_resume(void)
+{
+	struct intel_prq *iprq;
+	unsigned long index;
+
+	xa_for_each(&intel_prqs, index, iprq)
+		intel_prq_resume_unit(iprq);
+}
+
+PRQ_SYSCORE(intel_prq_syscore, intel_prq_suspend, intel_prq_resume);
+
+static int __init intel_prq_init(void)
+{
+	if (IS_ENABLED(CONFIG_PM_SLEEP))
+		prq_register_syscore(&intel_prq_syscore);
+	return 0;
+}
+core_initcall(intel_prq_init);

@@ -3,7 +3,7 @@
  * VT-d page requests on the I/O page fault queue: private structures
  *
  *	decode.c    a page request descriptor and what it asks for
- *	ring.c      the ring: taking requests out, overflow, draining
+ *	ring.c      the ring: taking requests out, overflow, waiting, restart
  *	respond.c   response descriptors
  *	driver.c    the registers, the interrupt, and the rest of intel-iommu
  *
@@ -73,6 +73,7 @@ struct iopf_prq_event {
 
 /**
  * struct iopf_prq_ops - the hardware
+ * @read_head: the slot that hardware takes for the next one to be read, by number
  * @read_tail: the slot that is written next, by number
  * @write_head: the slot that is read next, by number: what is before it is free
  * @read_status: PRS
@@ -80,7 +81,9 @@ struct iopf_prq_event {
  * @lock_devices: devices stay what they are from here on
  * @unlock_devices: up to here
  * @report: report requests of one requester, in their order; %-ENODEV if there is no
- *	such device
+ *	such device. Devices are locked
+ * @forget_devices: hardware was reset, and the devices with it: forget what they have
+ *	asked for. Devices are locked
  * @submit: put response descriptors into the invalidation queue and wait until they
  *	have been taken. Returns 0; %-EINVAL if hardware has refused the first one, which
  *	then was not sent while all others were; or another error, if it is not known
@@ -88,6 +91,7 @@ struct iopf_prq_event {
  * @wake_thread: see to it that iopf_prq_run() runs
  */
 struct iopf_prq_ops {
+	unsigned int (*read_head)(struct iopf_prq *prq);
 	unsigned int (*read_tail)(struct iopf_prq *prq);
 	void (*write_head)(struct iopf_prq *prq, unsigned int head);
 	u32 (*read_status)(struct iopf_prq *prq);
@@ -96,6 +100,7 @@ struct iopf_prq_ops {
 	void (*unlock_devices)(struct iopf_prq *prq);
 	int (*report)(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count);
+	void (*forget_devices)(struct iopf_prq *prq);
 	int (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		      unsigned int count);
 	void (*wake_thread)(struct iopf_prq *prq);
@@ -109,10 +114,14 @@ struct iopf_prq_ops {
  * @format: how descriptors look
  * @ring: the ring
  * @size: its slots, a power of two
- * @lock: guards @head and @copied, as one
+ * @lock: guards @head, @copied, @awaited and @lost, as one
  * @head: the slot that is read next
  * @copied: requests copied out of the ring, ever
- * @reported: of these, reported; never goes back
+ * @awaited: the largest number of @copied that was waited for
+ * @lost: the thread has to forget the devices' requests
+ * @restarted: hardware was reset and has got the ring anew; @head is not true. Set by
+ *	iopf_prq_restart() in any context, cleared under @lock
+ * @reported: requests reported, of those copied; never goes back. The thread's
  * @progress: woken when @reported has grown, and after an overflow
  * @alone: hardware has refused a response that others may have been sent with
  * @nr_unsent: responses that hardware has not taken
@@ -129,9 +138,12 @@ struct iopf_prq {
 	void *ring;
 	unsigned int size;
 
-	spinlock_t lock; /* head, copied */
+	spinlock_t lock; /* head, copied, awaited, lost */
 	unsigned int head;
 	u64 copied;
+	u64 awaited;
+	bool lost;
+	bool restarted;
 	u64 reported;
 	wait_queue_head_t progress;
 
@@ -151,6 +163,8 @@ bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm);
 
 /* ring.c */
 void iopf_prq_init(struct iopf_prq *prq);
+void iopf_prq_start(struct iopf_prq *prq);
+void iopf_prq_restart(struct iopf_prq *prq);
 bool iopf_prq_run(struct iopf_prq *prq);
 void iopf_prq_wait(struct iopf_prq *prq);
 void iopf_prq_wait_overflow(struct iopf_prq *prq);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * VT-d page requests on the I/O page fault queue: the ring
+ *
+ * A request is in the ring, or copied and not reported, or reported: under the lock it
+ * is seen in one of these. The overflow bit is cleared only when the ring is empty.
  */
 #include <linux/bitmap.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <trace/events/iopf.h>
 
 #include "prq.h"
@@ -14,39 +18,82 @@ static size_t intel_prq_desc_size(struct iopf_prq *prq)
 	return prq->format == IOPF_PRQ_REV2 ? 16 : 32;
 }
 
-static unsigned int intel_prq_used(struct iopf_prq *prq)
+/*
+ * After a reset the head is where its register says. What was in the ring is gone,
+ * and so is what the devices knew: let those who wait for it go on.
+ */
+static void intel_prq_sync_head(struct iopf_prq *prq)
 {
 	lockdep_assert_held(&prq->lock);
+	if (!READ_ONCE(prq->restarted))
+		return;
+	WRITE_ONCE(prq->restarted, false);
+	prq->head = prq->ops->read_head(prq);
+	prq->copied = max(prq->copied, prq->awaited);
+	prq->lost = true;
+}
+
+static unsigned int intel_prq_used(struct iopf_prq *prq)
+{
+	intel_prq_sync_head(prq);
 	return (prq->ops->read_tail(prq) - prq->head) & (prq->size - 1);
 }
 
-/*
- * Copy requests out of the ring and give their slots back. Whoever drains sees a
- * request either in the ring or as one that is copied and not reported.
- */
-static unsigned int intel_prq_take(struct iopf_prq *prq)
+static bool intel_prq_is_empty(struct iopf_prq *prq)
 {
+	bool empty;
+
+	spin_lock(&prq->lock);
+	empty = !intel_prq_used(prq);
+	spin_unlock(&prq->lock);
+	return empty;
+}
+
+/**
+ * struct intel_prq_taken - what was taken from the ring
+ * @count: requests in the batch
+ * @copied: requests copied up to these
+ * @lost: nothing was taken, as the devices' requests have to be forgotten before
+ */
+struct intel_prq_taken {
 	unsigned int count;
+	u64 copied;
+	bool lost;
+};
+
+/*
+ * Copy requests out of the ring and give their slots back. A drain sees a request
+ * either in the ring or as one that is copied and not reported. False if there is
+ * nothing to do.
+ */
+static bool intel_prq_take(struct iopf_prq *prq, struct intel_prq_taken *taken)
+{
+	unsigned int used;
 	unsigned int i;
 
 	spin_lock(&prq->lock);
-	count = min_t(unsigned int, intel_prq_used(prq), IOPF_PRQ_BATCH);
+	used = intel_prq_used(prq);
+	taken->lost = prq->lost;
+	prq->lost = false;
+	taken->count = taken->lost ? 0 : min_t(unsigned int, used, IOPF_PRQ_BATCH);
 	/* The tail was read before what it stands for. */
 	dma_rmb();
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < taken->count; i++) {
 		iopf_prq_decode(prq->format,
 				prq->ring + prq->head * intel_prq_desc_size(prq),
 				&prq->batch[i]);
 		prq->head = (prq->head + 1) & (prq->size - 1);
 	}
-	prq->copied += count;
-	if (count)
+	prq->copied += taken->count;
+	taken->copied = prq->copied;
+	if (taken->count)
 		prq->ops->write_head(prq, prq->head);
 	spin_unlock(&prq->lock);
-	return count;
+	return taken->count || taken->lost;
 }
 
-static void intel_prq_complain(struct iopf_prq *prq, const struct iopf_prq_event *event,
+static void intel_prq_complain(struct iopf_prq *prq,
+			       const struct iopf_prq_event *event,
 			       const char *why)
 {
 	const struct iommu_fault_page_request *prm = &event->request.fault.prm;
@@ -88,7 +135,8 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 }
 
 /* Report @count requests of one device, collected in prq->requests. */
-static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
+static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
+				      unsigned int count)
 {
 	unsigned int i;
 
@@ -141,56 +189,113 @@ static void intel_prq_report_batch(struct iopf_prq *prq, unsigned int count)
 	prq->ops->unlock_devices(prq);
 }
 
-/*
- * Requests were dropped, last ones among them, and nobody knows which. VT-d 4.1,
- * 7.4.1: hardware answers those itself, with Success, and takes no more until the
- * bit is cleared. What waits here for a last request that is gone is forgotten: the
- * device has its response, and asks again for what it still needs.
- */
-static void intel_prq_handle_overflow(struct iopf_prq *prq)
+static void intel_prq_forget(struct iopf_prq *prq)
 {
+	prq->ops->lock_devices(prq);
+	prq->ops->forget_devices(prq);
+	prq->ops->unlock_devices(prq);
+}
+
+/* Report what is in the ring, until there is nothing. True if there was anything. */
+static bool intel_prq_empty_ring(struct iopf_prq *prq)
+{
+	struct intel_prq_taken taken;
+	bool any = false;
+
+	while (intel_prq_take(prq, &taken)) {
+		any = true;
+		if (taken.lost)
+			intel_prq_forget(prq);
+		else
+			intel_prq_report_batch(prq, taken.count);
+		/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
+		smp_store_release(&prq->reported, taken.copied);
+		wake_up_all(&prq->progress);
+		/* A device can keep this going. */
+		cond_resched();
+	}
+	return any;
+}
+
+/*
+ * Requests were dropped, last ones among them, and it is not known which. From the
+ * overflow on hardware drops those that are not the last one of their group, responds
+ * to the others by itself, with Success, and takes no more until the bit is cleared
+ * (7.4.1 and table 31). So the tail that is read after the bit is final.
+ *
+ * The rest of a group that is known may still be in the ring, so that is emptied
+ * first. Groups that have not got their last request then will never get it: they are
+ * forgotten, before the bit is cleared and the first request comes that is not to be.
+ * The device has its response, and asks again for what it still needs.
+ *
+ * True if the ring has to be looked at again: for what is in it, or for what came after
+ * the bit was cleared and has not interrupted, as the pending bit was set (7.5).
+ */
+static bool intel_prq_handle_overflow(struct iopf_prq *prq)
+{
+	if (!(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW))
+		return false;
+	if (!intel_prq_is_empty(prq))
+		return true;
+
 	prq->nr_overflows++;
 	trace_iopf_overflow(prq->name, prq->nr_overflows);
 	pr_info_ratelimited("%s: page request queue overflow\n", prq->name);
 	iopf_queue_discard_partial(prq->queue);
 	prq->ops->clear_status(prq, IOPF_PRQ_OVERFLOW);
+	wake_up_all(&prq->progress);
+
+	/* An overflow fills the ring. A bit that is set without is stuck. */
+	return !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW) ||
+	       !intel_prq_is_empty(prq);
 }
 
-/* From the interrupt's thread: all that is in the ring. True if there was any. */
+/**
+ * iopf_prq_run() - Report all that is in the ring
+ * @prq: the queue
+ *
+ * Context: The interrupt's thread, may sleep.
+ * Return: true if there was anything to do.
+ */
 bool iopf_prq_run(struct iopf_prq *prq)
 {
-	unsigned int count;
 	bool any = false;
+	bool again;
 
-	/* Before the tail is read: later requests interrupt again. */
-	prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
-	while ((count = intel_prq_take(prq))) {
-		any = true;
-		intel_prq_report_batch(prq, count);
-		/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
-		smp_store_release(&prq->reported, prq->reported + count);
-		wake_up_all(&prq->progress);
-	}
-	if (prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW) {
-		intel_prq_handle_overflow(prq);
-		wake_up_all(&prq->progress);
-	}
+	do {
+		/* Before the tail is read: later requests interrupt again. */
+		prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
+		any |= intel_prq_empty_ring(prq);
+		again = intel_prq_handle_overflow(prq);
+		any |= again;
+	} while (again);
 	return any;
 }
 
 static bool intel_prq_is_reported(struct iopf_prq *prq, u64 until)
 {
-	/* Pairs with smp_store_release() in iopf_prq_run(). */
+	/* Pairs with smp_store_release() in intel_prq_empty_ring(). */
 	return smp_load_acquire(&prq->reported) >= until;
 }
 
-/* Wait until all that is in the ring now, or was copied out of it, is reported. */
+/**
+ * iopf_prq_wait() - Wait for the requests that have come
+ * @prq: the queue
+ *
+ * What is in the ring now, or was copied out of it, is reported on return; what comes
+ * later is not waited for.
+ *
+ * Context: Process context, not the interrupt's thread. May sleep.
+ */
 void iopf_prq_wait(struct iopf_prq *prq)
 {
+	unsigned int used;
 	u64 until;
 
 	spin_lock(&prq->lock);
-	until = prq->copied + intel_prq_used(prq);
+	used = intel_prq_used(prq);
+	until = prq->copied + used;
+	prq->awaited = max(prq->awaited, until);
 	spin_unlock(&prq->lock);
 	if (intel_prq_is_reported(prq, until))
 		return;
@@ -206,6 +311,44 @@ void iopf_prq_wait_overflow(struct iopf_prq *prq)
 		   !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW));
 }
 
+/**
+ * iopf_prq_start() - Begin with a ring that hardware has just got
+ * @prq: the queue
+ *
+ * The head is what the register says, whatever was written there. Status bits survive a
+ * reset (11.4.11.4): those that a former kernel has left set (kexec, kdump) would keep
+ * hardware from interrupting (7.5) and from taking requests (7.4.1).
+ *
+ * Context: Process context. Hardware knows the ring, the interrupt has its thread.
+ */
+void iopf_prq_start(struct iopf_prq *prq)
+{
+	spin_lock(&prq->lock);
+	prq->head = prq->ops->read_head(prq);
+	spin_unlock(&prq->lock);
+	prq->ops->clear_status(prq, IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW);
+	/* What has come while the pending bit was set has not interrupted. */
+	if (!intel_prq_is_empty(prq))
+		prq->ops->wake_thread(prq);
+}
+
+/**
+ * iopf_prq_restart() - Go on with hardware that was reset
+ * @prq: the queue
+ *
+ * Head and tail have returned to 0, what was in the ring is lost, and the devices
+ * were reset, too: their requests are forgotten without a response.
+ *
+ * Context: Any. Hardware knows the ring again.
+ */
+void iopf_prq_restart(struct iopf_prq *prq)
+{
+	WRITE_ONCE(prq->restarted, true);
+	prq->ops->clear_status(prq, IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW);
+	prq->ops->wake_thread(prq);
+}
+
+/* The caller sets @prq->ops, name, queue, format, ring and size. */
 void iopf_prq_init(struct iopf_prq *prq)
 {
 	spin_lock_init(&prq->lock);
