@@ -52,6 +52,12 @@ static inline void qi_desc_piotlb_all(u16 did, u32 pasid, struct qi_desc *desc)
 }
 #endif
 
+/* Page Request Enable, which context_clear_sm_pre() clears. */
+static inline bool prq_is_enabled(const struct context_entry *context)
+{
+	return context->lo & BIT_ULL(4);
+}
+
 /* Callbacks have got an argument, and stable trees have taken that over at some time. */
 #ifdef PRQ_SYSCORE_HAS_DATA
 #define PRQ_SYSCORE(name, suspend_units, resume_units)			\

@@ -159,6 +159,89 @@ static int intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 			      count, 0);
 }
 
+/*
+ * 7.10: the wait descriptor is fenced and drains page requests; behind it the
+ * translations of the PASID are invalidated once more.
+ */
+static int intel_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct intel_iommu *iommu = info->iommu;
+	u16 sid = PCI_DEVID(info->bus, info->devfn);
+	struct qi_desc desc[3] = { };
+	u16 did = info->domain ? domain_id_iommu(info->domain, iommu) :
+				 FLPT_DEFAULT_DID;
+
+	desc[0].qw0 = QI_IWD_STATUS_DATA(QI_DONE) | QI_IWD_FENCE | QI_IWD_TYPE;
+	if (pasid == IOMMU_NO_PASID) {
+		qi_desc_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH, &desc[1]);
+		qi_desc_dev_iotlb(sid, info->pfsid, info->ats_qdep, 0,
+				  MAX_AGAW_PFN_WIDTH, &desc[2]);
+	} else {
+		qi_desc_piotlb_all(did, pasid, &desc[1]);
+		qi_desc_dev_iotlb_pasid(sid, info->pfsid, pasid, info->ats_qdep,
+					0, MAX_AGAW_PFN_WIDTH, &desc[2]);
+	}
+	return qi_submit_sync(iommu, desc, ARRAY_SIZE(desc), QI_OPT_WAIT_DRAIN);
+}
+
+/* 9.4: without Page Request Enable in its context entry hardware takes none of it. */
+static int intel_prq_disable_context(struct device_domain_info *info)
+{
+	struct intel_iommu *iommu = info->iommu;
+	struct context_entry *context = NULL;
+	int ret = -EALREADY;
+	u16 did = 0;
+
+	spin_lock(&iommu->lock);
+	if (!context_copied(iommu, info->bus, info->devfn))
+		context = iommu_context_addr(iommu, info->bus, info->devfn, 0);
+	if (context && context_present(context) && prq_is_enabled(context)) {
+		did = context_domain_id(context);
+		context_clear_sm_pre(context);
+		if (!ecap_coherent(iommu->ecap))
+			clflush_cache_range(context, sizeof(*context));
+		ret = 0;
+	}
+	spin_unlock(&iommu->lock);
+	if (!ret)
+		intel_context_flush_no_pasid(info, context, did,
+					     PCI_DEVID(info->bus, info->devfn));
+	return ret;
+}
+
+/*
+ * Clear the enable bit of the device, too, which may not obey. What the kernel thinks of
+ * it stays, as intel-iommu turns PRI off once more when the device goes: after that, or
+ * after a reset, it is as any other. A virtual function has none of its own.
+ */
+static void intel_prq_disable_pri(struct pci_dev *pdev)
+{
+	u16 control;
+
+	if (pdev->is_virtfn || !pdev->pri_cap)
+		return;
+	pci_read_config_word(pdev, pdev->pri_cap + PCI_PRI_CTRL, &control);
+	pci_write_config_word(pdev, pdev->pri_cap + PCI_PRI_CTRL,
+			      control & ~PCI_PRI_CTRL_ENABLE);
+}
+
+static int intel_prq_disable(struct iopf_prq *prq, u16 rid)
+{
+	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
+	struct device *dev;
+	int ret = -ENODEV;
+
+	mutex_lock(&iommu->iopf_lock);
+	dev = device_rbtree_find(iommu, rid);
+	if (dev)
+		ret = intel_prq_disable_context(dev_iommu_priv_get(dev));
+	if (!ret)
+		intel_prq_disable_pri(to_pci_dev(dev));
+	mutex_unlock(&iommu->iopf_lock);
+	return ret;
+}
+
 static void intel_prq_wake_thread(struct iopf_prq *prq)
 {
 	struct intel_prq *iprq = to_intel_prq(prq);
@@ -177,6 +260,8 @@ static const struct iopf_prq_ops intel_prq_ops = {
 	.report = intel_prq_report,
 	.forget_devices = intel_prq_forget_devices,
 	.submit = intel_prq_submit,
+	.drain = intel_prq_drain,
+	.disable = intel_prq_disable,
 	.wake_thread = intel_prq_wake_thread,
 };
 
@@ -215,41 +300,12 @@ void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
 	intel_prq_page_responses(dev, &response, 1);
 }
 
-/*
- * VT-d 5.1, 7.10: the wait descriptor is fenced and drains page requests; behind it
- * the translations of the PASID are invalidated once more.
- */
-static void intel_prq_drain_hardware(struct device *dev, u32 pasid)
-{
-	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct intel_iommu *iommu = info->iommu;
-	u16 sid = PCI_DEVID(info->bus, info->devfn);
-	struct qi_desc desc[3] = { };
-	u16 did = info->domain ? domain_id_iommu(info->domain, iommu) :
-				 FLPT_DEFAULT_DID;
-
-	desc[0].qw0 = QI_IWD_STATUS_DATA(QI_DONE) | QI_IWD_FENCE | QI_IWD_TYPE;
-	if (pasid == IOMMU_NO_PASID) {
-		qi_desc_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH, &desc[1]);
-		qi_desc_dev_iotlb(sid, info->pfsid, info->ats_qdep, 0,
-				  MAX_AGAW_PFN_WIDTH, &desc[2]);
-	} else {
-		qi_desc_piotlb_all(did, pasid, &desc[1]);
-		qi_desc_dev_iotlb_pasid(sid, info->pfsid, pasid, info->ats_qdep,
-					0, MAX_AGAW_PFN_WIDTH, &desc[2]);
-	}
-	qi_submit_sync(iommu, desc, ARRAY_SIZE(desc), QI_OPT_WAIT_DRAIN);
-}
-
 /**
  * intel_iommu_drain_pasid_prq() - End the page requests of a PASID
  * @dev: the device
  * @pasid: the PASID, %IOMMU_NO_PASID for requests without one
  *
- * VT-d 5.1, 7.10: what is in the ring, or was copied out of it, is reported; the
- * groups of @pasid are answered, those of other PASIDs are not waited for; then
- * hardware is drained, which may bring a few requests more, and once more if it
- * has dropped some meanwhile.
+ * See iopf_prq_drain(). Callers have no use for an error, of which the log tells.
  *
  * Context: Process context, may sleep. The device has stopped to use @pasid, its
  * PASID entry is cleared, and IOTLB and device TLB are invalidated.
@@ -259,17 +315,8 @@ void intel_iommu_drain_pasid_prq(struct device *dev, u32 pasid)
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct iopf_prq *prq = intel_prq_of(info->iommu);
 
-	if (!prq || !prq_is_on_queue(info))
-		return;
-	iopf_prq_wait(prq);
-	iopf_queue_flush_pasid(dev, pasid);
-	intel_prq_drain_hardware(dev, pasid);
-	while (intel_prq_read_status(prq) & IOPF_PRQ_OVERFLOW) {
-		iopf_prq_wait_overflow(prq);
-		intel_prq_drain_hardware(dev, pasid);
-	}
-	iopf_prq_wait(prq);
-	iopf_queue_flush_pasid(dev, pasid);
+	if (prq && prq_is_on_queue(info))
+		iopf_prq_drain(prq, dev, pasid);
 }
 
 /* Give the ring to hardware, empty. Any context. */

@@ -4,6 +4,8 @@
  *
  *	decode.c    a page request descriptor and what it asks for
  *	ring.c      the ring: taking requests out, overflow, waiting, restart
+ *	suspects.c  which requester fills the ring
+ *	drain.c     ending the page requests of a PASID
  *	respond.c   response descriptors
  *	driver.c    the registers, the interrupt, and the rest of intel-iommu
  *
@@ -34,8 +36,14 @@
 #define IOPF_PRQ_PENDING	BIT(0)
 #define IOPF_PRQ_OVERFLOW	BIT(1)
 
+/* Requesters that are looked at when one of them fills the ring. */
+#define IOPF_PRQ_SUSPECTS	8
+
 /* Submissions of a response of which hardware does not tell whether it was sent. */
 #define IOPF_PRQ_SUBMIT_TRIES	4
+
+/* Hardware drains that an overflow has spoilt, before a requester has to go. */
+#define IOPF_PRQ_DRAIN_TRIES	16
 
 struct iopf_prq;
 
@@ -88,6 +96,10 @@ struct iopf_prq_event {
  *	have been taken. Returns 0; %-EINVAL if hardware has refused the first one, which
  *	then was not sent while all others were; or another error, if it is not known
  *	which were sent
+ * @drain: let hardware drain the page requests of a PASID of a device (7.10). Returns
+ *	0, or an error if that is not to be had
+ * @disable: let a requester send no more page requests. Returns 0, %-ENODEV if it is
+ *	unknown, or %-EALREADY
  * @wake_thread: see to it that iopf_prq_run() runs
  */
 struct iopf_prq_ops {
@@ -103,7 +115,19 @@ struct iopf_prq_ops {
 	void (*forget_devices)(struct iopf_prq *prq);
 	int (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		      unsigned int count);
+	int (*drain)(struct iopf_prq *prq, struct device *dev, u32 pasid);
+	int (*disable)(struct iopf_prq *prq, u16 rid);
 	void (*wake_thread)(struct iopf_prq *prq);
+};
+
+/**
+ * struct iopf_prq_suspect - a requester, and what it has sent since the last overflow
+ * @rid: requester ID
+ * @count: its requests, less what others' have taken off; 0 is a free place
+ */
+struct iopf_prq_suspect {
+	u16 rid;
+	unsigned int count;
 };
 
 /**
@@ -114,6 +138,8 @@ struct iopf_prq_ops {
  * @format: how descriptors look
  * @ring: the ring
  * @size: its slots, a power of two
+ * @patience: jiffies for which a drain bears with overflows, as many as
+ *	%IOPF_PRQ_DRAIN_TRIES in any case
  * @lock: guards @head, @copied, @awaited and @lost, as one
  * @head: the slot that is read next
  * @copied: requests copied out of the ring, ever
@@ -123,10 +149,14 @@ struct iopf_prq_ops {
  *	iopf_prq_restart() in any context, cleared under @lock
  * @reported: requests reported, of those copied; never goes back. The thread's
  * @progress: woken when @reported has grown, and after an overflow
+ * @nr_overflows: overflows, counted before the bit is cleared. The thread's
+ * @nr_cleared: overflows, counted after the bit was cleared. The thread's
+ * @blamed: the requester that has filled the ring before the last overflow, or -1
  * @alone: hardware has refused a response that others may have been sent with
  * @nr_unsent: responses that hardware has not taken
  * @nr_bad: requests refused here; the thread's, as all that follows
- * @nr_overflows: overflows
+ * @nr_suspected: requests since the last overflow
+ * @suspects: the requesters that have sent most of these
  * @batch: requests being reported
  * @requests: those of one requester
  */
@@ -137,6 +167,7 @@ struct iopf_prq {
 	enum iopf_prq_format format;
 	void *ring;
 	unsigned int size;
+	unsigned long patience;
 
 	spinlock_t lock; /* head, copied, awaited, lost */
 	unsigned int head;
@@ -146,12 +177,16 @@ struct iopf_prq {
 	bool restarted;
 	u64 reported;
 	wait_queue_head_t progress;
+	u64 nr_overflows;
+	u64 nr_cleared;
+	int blamed;
 
 	bool alone;
 	atomic_t nr_unsent;
 
 	u64 nr_bad;
-	u64 nr_overflows;
+	unsigned int nr_suspected;
+	struct iopf_prq_suspect suspects[IOPF_PRQ_SUSPECTS];
 	struct iopf_prq_event batch[IOPF_PRQ_BATCH];
 	struct iopf_request requests[IOPF_PRQ_BATCH];
 };
@@ -168,6 +203,13 @@ void iopf_prq_restart(struct iopf_prq *prq);
 bool iopf_prq_run(struct iopf_prq *prq);
 void iopf_prq_wait(struct iopf_prq *prq);
 void iopf_prq_wait_overflow(struct iopf_prq *prq);
+
+/* suspects.c */
+void iopf_prq_suspect(struct iopf_prq *prq, u16 rid, unsigned int count);
+void iopf_prq_blame(struct iopf_prq *prq);
+
+/* drain.c */
+int iopf_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid);
 
 /* respond.c */
 void iopf_prq_encode(enum iopf_prq_format format, u16 rid,

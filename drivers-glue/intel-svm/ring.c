@@ -6,6 +6,7 @@
  * is seen in one of these. The overflow bit is cleared only when the ring is empty.
  */
 #include <linux/bitmap.h>
+#include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
@@ -140,6 +141,7 @@ static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
 {
 	unsigned int i;
 
+	iopf_prq_suspect(prq, rid, count);
 	if (prq->ops->report(prq, rid, prq->requests, count) != -ENODEV)
 		return;
 	for (i = 0; i < count; i++) {
@@ -238,11 +240,15 @@ static bool intel_prq_handle_overflow(struct iopf_prq *prq)
 	if (!intel_prq_is_empty(prq))
 		return true;
 
-	prq->nr_overflows++;
+	WRITE_ONCE(prq->nr_overflows, prq->nr_overflows + 1);
 	trace_iopf_overflow(prq->name, prq->nr_overflows);
 	pr_info_ratelimited("%s: page request queue overflow\n", prq->name);
+	iopf_prq_blame(prq);
 	iopf_queue_discard_partial(prq->queue);
+	/* Counted, then cleared: pairs with smp_rmb() in intel_prq_has_overflowed(). */
+	smp_wmb();
 	prq->ops->clear_status(prq, IOPF_PRQ_OVERFLOW);
+	WRITE_ONCE(prq->nr_cleared, prq->nr_cleared + 1);
 	wake_up_all(&prq->progress);
 
 	/* An overflow fills the ring. A bit that is set without is stuck. */
@@ -303,11 +309,21 @@ void iopf_prq_wait(struct iopf_prq *prq)
 	wait_event(prq->progress, intel_prq_is_reported(prq, until));
 }
 
-/* Wait until hardware takes requests again, if it does not. */
+/**
+ * iopf_prq_wait_overflow() - Wait until hardware takes requests again
+ * @prq: the queue
+ *
+ * Returns after one overflow, also if the next one has come meanwhile.
+ *
+ * Context: Process context, not the interrupt's thread. May sleep.
+ */
 void iopf_prq_wait_overflow(struct iopf_prq *prq)
 {
+	u64 cleared = READ_ONCE(prq->nr_cleared);
+
 	prq->ops->wake_thread(prq);
 	wait_event(prq->progress,
+		   READ_ONCE(prq->nr_cleared) != cleared ||
 		   !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW));
 }
 
@@ -354,4 +370,6 @@ void iopf_prq_init(struct iopf_prq *prq)
 	spin_lock_init(&prq->lock);
 	init_waitqueue_head(&prq->progress);
 	atomic_set(&prq->nr_unsent, 0);
+	prq->patience = HZ;
+	prq->blamed = -1;
 }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VT-d page requests on the I/O page fault queue: which requester fills the ring
+ *
+ * A few counters are enough to find those with a large share (Misra and Gries): each
+ * requester that finds no place takes its requests off all others. What is left is
+ * never more than a requester has sent, so one that sends little is never blamed.
+ */
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "prq.h"
+
+/* The place of @rid, or one to be had. */
+static struct iopf_prq_suspect *intel_prq_find_suspect(struct iopf_prq *prq, u16 rid)
+{
+	struct iopf_prq_suspect *free = NULL;
+	unsigned int i;
+
+	for (i = 0; i < IOPF_PRQ_SUSPECTS; i++) {
+		struct iopf_prq_suspect *suspect = &prq->suspects[i];
+
+		if (!suspect->count)
+			free = suspect;
+		else if (suspect->rid == rid)
+			return suspect;
+	}
+	return free;
+}
+
+/* Take up to @count off all places. Returns how many that were. */
+static unsigned int intel_prq_reduce_suspects(struct iopf_prq *prq, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOPF_PRQ_SUSPECTS; i++)
+		count = min(count, prq->suspects[i].count);
+	for (i = 0; i < IOPF_PRQ_SUSPECTS; i++)
+		prq->suspects[i].count -= count;
+	return count;
+}
+
+/* @rid has sent @count requests. From the thread. */
+void iopf_prq_suspect(struct iopf_prq *prq, u16 rid, unsigned int count)
+{
+	struct iopf_prq_suspect *suspect = intel_prq_find_suspect(prq, rid);
+
+	prq->nr_suspected += count;
+	if (!suspect) {
+		count -= intel_prq_reduce_suspects(prq, count);
+		suspect = intel_prq_find_suspect(prq, rid);
+	}
+	if (!suspect || !count)
+		return;
+	suspect->rid = rid;
+	suspect->count += count;
+}
+
+/*
+ * There was an overflow: blame the requester that has sent most since the one before,
+ * an eighth of all at least, and begin anew. From the thread.
+ */
+void iopf_prq_blame(struct iopf_prq *prq)
+{
+	const struct iopf_prq_suspect *worst = &prq->suspects[0];
+	unsigned int i;
+
+	for (i = 1; i < IOPF_PRQ_SUSPECTS; i++)
+		if (prq->suspects[i].count > worst->count)
+			worst = &prq->suspects[i];
+	if (worst->count && worst->count >= prq->nr_suspected / 8)
+		WRITE_ONCE(prq->blamed, worst->rid);
+	else
+		WRITE_ONCE(prq->blamed, -1);
+	memset(prq->suspects, 0, sizeof(prq->suspects));
+	prq->nr_suspected = 0;
+}
