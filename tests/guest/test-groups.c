@@ -225,9 +225,10 @@ TEST_F(groups, unmapped_page)
 
 TEST_F(groups, malformed)
 {
-	/* A fetch does not write. */
+	/* A fetch does not write. To VT-d it is none without Read (5.1, 7.4.1.1). */
 	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area,
-				 SOFTACC_INJECT_LAST, PERM_EXEC | PERM_WRITE));
+				 SOFTACC_INJECT_LAST,
+				 PERM_READ | PERM_EXEC | PERM_WRITE));
 	expect_answer(GRPID, RESP_INVALID);
 	/* Not canonical. */
 	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0x8000000000000000UL,
