@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Draining VT-d's page request queue, also while a device floods it
+ */
+#include <linux/jiffies.h>
+
+#include "vtd_model.h"
+
+#define FLOODING	0x0107
+/* Drains that are more than any bound allows: a test has to fail, not to hang. */
+#define TOO_MANY	(10 * IOPF_PRQ_DRAIN_TRIES)
+
+static int drain(struct model *model)
+{
+	return iopf_prq_drain(&model->prq, fake_dev(model->fake), FAKE_PASID);
+}
+
+static void request_while_draining(struct model *model)
+{
+	model_post(model, MODEL_RID, FAKE_PASID, 2, 0x2000, WRITE_ACCESS | LAST);
+}
+
+/* What is in the ring, and what hardware brings while it is drained, gets its response. */
+static void drain_ends_requests(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
+	model_on(model, MODEL_DRAIN, request_while_draining);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, 1, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 2));
+	model_end(model);
+}
+
+/* An overflow begins while hardware drains, and the thread has not seen it. */
+static void overflow_while_draining(struct model *model)
+{
+	model_on(model, MODEL_DRAIN, NULL);
+	model_overflow(model, MODEL_OTHER);
+}
+
+static void drain_again_after_overflow(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_on(model, MODEL_DRAIN, overflow_while_draining);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, 2, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
+	model_end(model);
+}
+
+/* It begins, and the thread is done with it before anybody looks. */
+static void short_overflow_while_draining(struct model *model)
+{
+	overflow_while_draining(model);
+	iopf_prq_run(&model->prq);
+}
+
+static void drain_again_after_short_overflow(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model_on(model, MODEL_DRAIN, short_overflow_while_draining);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, 2, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
+}
+
+static bool is_flooding(struct model *model)
+{
+	return model->disabled != FLOODING && model->nr_drains < TOO_MANY;
+}
+
+/* A device that does not stop before it is stopped, and others that are as they should. */
+static void flood(struct model *model)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		model_post(model, MODEL_OTHER + 8 + i, 1, 0, 0x1000, WRITE_ACCESS);
+	if (is_flooding(model))
+		model_overflow(model, FLOODING);
+}
+
+static void drain_ends_flood(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_on(model, MODEL_DRAIN, flood);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
+	KUNIT_EXPECT_EQ(test, FLOODING, model->disabled);
+	model_end(model);
+}
+
+/* The queue overflows again as soon as it may. */
+static void flood_at_once(struct model *model)
+{
+	if (is_flooding(model))
+		model_overflow(model, FLOODING);
+}
+
+/* The thread has no end of it, and the bit is set whenever it is looked at. */
+static void drain_ends_endless_flood(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_on(model, MODEL_DRAIN, flood_at_once);
+	model_on(model, MODEL_CLEARED, flood_at_once);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_GE(test, model->nr_drains, IOPF_PRQ_DRAIN_TRIES + 1);
+	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
+	KUNIT_EXPECT_EQ(test, FLOODING, model->disabled);
+	model_end(model);
+	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
+}
+
+/* Two take turns: both have to go. */
+static void flood_in_turn(struct model *model)
+{
+	u16 rid = FLOODING + model->nr_disabled;
+
+	if (model->nr_disabled < 2 && model->nr_drains < TOO_MANY)
+		model_overflow(model, rid);
+}
+
+static void drain_ends_floods(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_on(model, MODEL_DRAIN, flood_in_turn);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, 2, model->nr_disabled);
+	KUNIT_EXPECT_EQ(test, FLOODING + 1, model->disabled);
+	KUNIT_EXPECT_EQ(test, 2 * IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
+	model_end(model);
+}
+
+/* Nothing is to be disabled: the drain is given up, and its groups end all the same. */
+static void flood_from_nowhere(struct model *model)
+{
+	if (model->nr_drains < TOO_MANY)
+		model_overflow(model, MODEL_UNKNOWN);
+}
+
+static void drain_gives_up(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
+	model_on(model, MODEL_DRAIN, flood_from_nowhere);
+	KUNIT_EXPECT_EQ(test, -EBUSY, drain(model));
+	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	model_end(model);
+}
+
+static unsigned long flood_until;
+
+static void flood_for_a_while(struct model *model)
+{
+	if (model->disabled != FLOODING && time_before(jiffies, flood_until))
+		model_overflow(model, FLOODING);
+}
+
+/* Patience is in time, too: some overflows in a row may be a busy machine's. */
+static void drain_is_patient(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+	unsigned long begun = jiffies;
+
+	model->threaded = true;
+	model->prq.patience = HZ / 5;
+	flood_until = begun + 2 * HZ;
+	model_on(model, MODEL_DRAIN, flood_for_a_while);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_GE(test, jiffies - begun, HZ / 5);
+	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
+	model_end(model);
+}
+
+/* A unit that cannot drain is not asked again. */
+static void drain_fails(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model->drain_error = -ETIMEDOUT;
+	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, drain(model));
+	KUNIT_EXPECT_EQ(test, 1, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	model_end(model);
+}
+
+/* Requests of @count devices, @each of them in turns, beside @more of another one. */
+static int blame(struct model *model, unsigned int count, unsigned int each,
+		 unsigned int more)
+{
+	unsigned int i;
+	unsigned int n;
+
+	for (n = 0; n < each; n++) {
+		for (i = 0; i < count; i++)
+			iopf_prq_suspect(&model->prq, MODEL_OTHER + i, 1);
+		iopf_prq_suspect(&model->prq, FLOODING + 0x1000, more / each);
+	}
+	iopf_prq_blame(&model->prq);
+	return model->prq.blamed;
+}
+
+/* The one that sends much is found, and one that sends little is never taken for it. */
+static void who_floods(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	KUNIT_EXPECT_EQ(test, FLOODING + 0x1000, blame(model, 0, 10, 100));
+	KUNIT_EXPECT_EQ(test, FLOODING + 0x1000, blame(model, 50, 10, 1000));
+	KUNIT_EXPECT_EQ(test, FLOODING + 0x1000, blame(model, 50, 10, 250));
+	KUNIT_EXPECT_EQ(test, -1, blame(model, 100, 10, 10));
+	KUNIT_EXPECT_EQ(test, -1, blame(model, 20, 100, 100));
+	/* Each overflow is judged by itself. */
+	KUNIT_EXPECT_EQ(test, MODEL_OTHER, blame(model, 1, 10, 0));
+	KUNIT_EXPECT_EQ(test, -1, blame(model, 0, 1, 0));
+}
+
+static struct kunit_case iopf_prq_drain_cases[] = {
+	KUNIT_CASE(drain_ends_requests),
+	KUNIT_CASE(drain_again_after_overflow),
+	KUNIT_CASE(drain_again_after_short_overflow),
+	KUNIT_CASE(drain_ends_flood),
+	KUNIT_CASE(drain_ends_endless_flood),
+	KUNIT_CASE(drain_ends_floods),
+	KUNIT_CASE(drain_gives_up),
+	KUNIT_CASE(drain_is_patient),
+	KUNIT_CASE(drain_fails),
+	KUNIT_CASE(who_floods),
+	{ }
+};
+
+static struct kunit_suite iopf_prq_drain_suite = {
+	.name = "iopf-prq-drain",
+	.init = fake_init,
+	.exit = fake_exit,
+	.test_cases = iopf_prq_drain_cases,
+};
+
+kunit_test_suite(iopf_prq_drain_suite);

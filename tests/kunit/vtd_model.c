@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/minmax.h>
+#include <linux/prandom.h>
+
+#include "vtd_model.h"
+
+static struct model *to_model(struct iopf_prq *prq)
+{
+	return container_of(prq, struct model, prq);
+}
+
+void model_on(struct model *model, enum model_access access, model_hook_t hook)
+{
+	model->hooks[access] = hook;
+}
+
+/* A hook does not happen while it happens. */
+static void model_happen(struct model *model, enum model_access access)
+{
+	model_hook_t hook = model->hooks[access];
+
+	if (!hook || model->happening[access])
+		return;
+	model->happening[access] = true;
+	hook(model);
+	model->happening[access] = false;
+}
+
+static unsigned int model_read_head(struct iopf_prq *prq)
+{
+	return to_model(prq)->head;
+}
+
+static unsigned int model_read_tail(struct iopf_prq *prq)
+{
+	struct model *model = to_model(prq);
+
+	model_happen(model, MODEL_READ_TAIL);
+	return READ_ONCE(model->tail);
+}
+
+static void model_write_head(struct iopf_prq *prq, unsigned int head)
+{
+	to_model(prq)->head = head;
+}
+
+static u32 model_read_status(struct iopf_prq *prq)
+{
+	struct model *model = to_model(prq);
+
+	model_happen(model, MODEL_READ_STATUS);
+	return READ_ONCE(model->status);
+}
+
+unsigned int model_used(struct model *model)
+{
+	return (model->tail - model->head) % MODEL_SLOTS;
+}
+
+static void model_clear_status(struct iopf_prq *prq, u32 bits)
+{
+	struct model *model = to_model(prq);
+	bool overflow;
+
+	spin_lock(&model->lock);
+	overflow = model->status & bits & IOPF_PRQ_OVERFLOW;
+	if (overflow && model_used(model))
+		model->early_clears++;
+	if (overflow && model->stuck) {
+		model->stuck--;
+		bits &= ~IOPF_PRQ_OVERFLOW;
+	}
+	WRITE_ONCE(model->status, model->status & ~bits);
+	spin_unlock(&model->lock);
+	if (overflow)
+		model_happen(model, MODEL_CLEARED);
+}
+
+static void model_lock_devices(struct iopf_prq *prq)
+{
+	to_model(prq)->locked = true;
+}
+
+static void model_unlock_devices(struct iopf_prq *prq)
+{
+	to_model(prq)->locked = false;
+}
+
+static int model_report(struct iopf_prq *prq, u16 rid,
+			const struct iopf_request *requests, unsigned int count)
+{
+	struct model *model = to_model(prq);
+	unsigned int i;
+
+	if (!model->locked || rid >> 8 != MODEL_RID >> 8)
+		return -ENODEV;
+	if (model->blocking) {
+		complete(&model->blocked);
+		wait_for_completion(&model->go_on);
+	}
+	for (i = 0; i < count; i++) {
+		unsigned int place = model->reported++ % MODEL_LOG;
+
+		model->heads[place] = model->head;
+		model->rids[place] = rid;
+		model->log[place] = requests[i];
+	}
+	if (rid == MODEL_RID)
+		iopf_report_requests(fake_dev(model->fake), requests, count);
+	return 0;
+}
+
+static void model_forget_devices(struct iopf_prq *prq)
+{
+	struct model *model = to_model(prq);
+
+	if (!model->locked)
+		return;
+	model->forgotten++;
+	iopf_queue_forget_dev(fake_dev(model->fake));
+}
+
+static int model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+			unsigned int count)
+{
+	struct model *model = to_model(prq);
+	bool refused = model->nr_submissions >= model->refuse &&
+		       model->nr_submissions <= model->refuse + model->refuse_more;
+
+	model->most_sent = max(model->most_sent, count);
+	model->sizes[model->nr_submissions++ % MODEL_LOG] = count;
+	for (; count--; model->nr_sent++, descs++)
+		if (model->nr_sent < MODEL_LOG)
+			model->sent[model->nr_sent] = *descs;
+	return refused ? model->refuse_with : 0;
+}
+
+static int model_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+{
+	struct model *model = to_model(prq);
+
+	model->nr_drains++;
+	model_happen(model, MODEL_DRAIN);
+	return model->drain_error;
+}
+
+static int model_disable(struct iopf_prq *prq, u16 rid)
+{
+	struct model *model = to_model(prq);
+
+	if (rid >> 8 != MODEL_RID >> 8)
+		return -ENODEV;
+	if (model->disabled == rid)
+		return -EALREADY;
+	model->disabled = rid;
+	model->nr_disabled++;
+	return 0;
+}
+
+static void model_wake_thread(struct iopf_prq *prq)
+{
+	struct model *model = to_model(prq);
+
+	model->woken++;
+	if (model->threaded)
+		queue_work(model->fake->queue->wq, &model->run);
+}
+
+static const struct iopf_prq_ops model_ops = {
+	.read_head = model_read_head,
+	.read_tail = model_read_tail,
+	.write_head = model_write_head,
+	.read_status = model_read_status,
+	.clear_status = model_clear_status,
+	.lock_devices = model_lock_devices,
+	.unlock_devices = model_unlock_devices,
+	.report = model_report,
+	.forget_devices = model_forget_devices,
+	.submit = model_submit,
+	.drain = model_drain,
+	.disable = model_disable,
+	.wake_thread = model_wake_thread,
+};
+
+static void model_run(struct work_struct *work)
+{
+	iopf_prq_run(&container_of(work, struct model, run)->prq);
+}
+
+static void model_wait(struct work_struct *work)
+{
+	struct model *model = container_of(work, struct model, wait);
+
+	iopf_prq_wait(&model->prq);
+	complete(&model->waited);
+}
+
+struct model *make_model(struct kunit *test, unsigned int first_slot)
+{
+	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	iopf_prq_init(&model->prq);
+	model->fake = test->priv;
+	model->prq.ops = &model_ops;
+	model->prq.name = "model";
+	model->prq.queue = model->fake->queue;
+	model->prq.format = IOPF_PRQ_REV4;
+	model->prq.ring = model->ring;
+	model->prq.size = MODEL_SLOTS;
+	model->prq.patience = 0;
+	model->head = first_slot;
+	model->tail = first_slot;
+	model->disabled = -1;
+	prandom_seed_state(&model->seed, 1);
+	spin_lock_init(&model->lock);
+	init_completion(&model->go_on);
+	init_completion(&model->blocked);
+	init_completion(&model->waited);
+	INIT_WORK(&model->run, model_run);
+	INIT_WORK(&model->wait, model_wait);
+	iopf_prq_start(&model->prq);
+	return model;
+}
+
+/* Its thread has stopped, where it has one, and so has who waits, right or wrong. */
+void model_end(struct model *model)
+{
+	/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
+	smp_store_release(&model->prq.reported, U64_MAX);
+	wake_up_all(&model->prq.progress);
+	flush_work(&model->wait);
+	flush_work(&model->run);
+}
+
+/* Put a descriptor into the ring, and nothing else. */
+void model_put(struct model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
+	       u64 addr, u64 flags)
+{
+	u64 *slot = model->ring + 4 * model->tail;
+
+	slot[0] = 1 | HAS_PASID | (u64)rid << 16 | (u64)pasid << 32 | extra0;
+	slot[1] = addr | index << 3 | flags;
+	slot[2] = 0x1111;
+	slot[3] = 0x2222;
+	WRITE_ONCE(model->tail, (model->tail + 1) % MODEL_SLOTS);
+}
+
+/* A request comes, and hardware does what it does (7.4.1, 7.5). */
+void model_post(struct model *model, u16 rid, u32 pasid, u32 index, u64 addr,
+		u64 flags)
+{
+	u32 status;
+
+	spin_lock(&model->lock);
+	status = model->status;
+	if (model_used(model) == MODEL_SLOTS - 1)
+		status |= IOPF_PRQ_OVERFLOW;
+	if (status & IOPF_PRQ_OVERFLOW) {
+		model->dropped++;
+	} else {
+		model_put(model, rid, 0, pasid, index, addr, flags);
+		status |= IOPF_PRQ_PENDING;
+	}
+	if (status && !model->status)
+		model->interrupts++;
+	WRITE_ONCE(model->status, status);
+	spin_unlock(&model->lock);
+}
+
+/* Requests of @rid come until one is dropped. */
+void model_overflow(struct model *model, u16 rid)
+{
+	while (!(READ_ONCE(model->status) & IOPF_PRQ_OVERFLOW))
+		model_post(model, rid, 1, 0, 0x1000, WRITE_ACCESS);
+}
+
+void model_check_request(struct kunit *test, const struct iopf_request *request,
+			 u32 pasid, u32 index, u64 addr, u32 perm, bool last)
+{
+	const struct iommu_fault_page_request *prm = &request->fault.prm;
+	u32 flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+		    IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID |
+		    (last ? IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE : 0);
+
+	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PAGE_REQ, request->fault.type);
+	KUNIT_EXPECT_EQ(test, flags, prm->flags);
+	KUNIT_EXPECT_EQ(test, pasid, prm->pasid);
+	KUNIT_EXPECT_EQ(test, index, prm->grpid);
+	KUNIT_EXPECT_EQ(test, addr, prm->addr);
+	KUNIT_EXPECT_EQ(test, perm, prm->perm);
+}
+
+void model_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
+		      u64 qw0, u64 qw1, u64 qw2, u64 qw3)
+{
+	KUNIT_EXPECT_EQ(test, qw0, desc->qw[0]);
+	KUNIT_EXPECT_EQ(test, qw1, desc->qw[1]);
+	KUNIT_EXPECT_EQ(test, qw2, desc->qw[2]);
+	KUNIT_EXPECT_EQ(test, qw3, desc->qw[3]);
+}
