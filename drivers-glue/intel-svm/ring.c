@@ -333,7 +333,9 @@ void iopf_prq_wait_overflow(struct iopf_prq *prq)
  *
  * The head is what the register says, whatever was written there. Status bits survive a
  * reset (11.4.11.4): those that a former kernel has left set (kexec, kdump) would keep
- * hardware from interrupting (7.5) and from taking requests (7.4.1).
+ * hardware from interrupting (7.5) and from taking requests (7.4.1). An overflow is left
+ * to the thread: devices of that kernel may have filled the ring by now, and then the bit
+ * stays until the ring is empty.
  *
  * Context: Process context. Hardware knows the ring, the interrupt has its thread.
  */
@@ -342,9 +344,10 @@ void iopf_prq_start(struct iopf_prq *prq)
 	spin_lock(&prq->lock);
 	prq->head = prq->ops->read_head(prq);
 	spin_unlock(&prq->lock);
-	prq->ops->clear_status(prq, IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW);
+	prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
 	/* What has come while the pending bit was set has not interrupted. */
-	if (!intel_prq_is_empty(prq))
+	if (prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW ||
+	    !intel_prq_is_empty(prq))
 		prq->ops->wake_thread(prq);
 }
 

@@ -300,8 +300,9 @@ static void start_with_stale_registers(struct kunit *test)
 	model->tail = 17;
 	model->status = IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW;
 	iopf_prq_start(&model->prq);
+	KUNIT_EXPECT_EQ(test, 1, model->woken);
+	iopf_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->status);
-	KUNIT_EXPECT_EQ(test, 0, model->woken);
 	model_post(model, MODEL_OTHER, 1, 1, 0x1000, WRITE_ACCESS);
 	KUNIT_EXPECT_EQ(test, 1, model->interrupts);
 	iopf_prq_run(&model->prq);
@@ -321,6 +322,21 @@ static void start_looks_at_ring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->interrupts);
 	iopf_prq_start(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->woken);
+}
+
+/* Devices that a former kernel has left running have filled the ring: first it is emptied. */
+static void start_keeps_overflow(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model_overflow(model, MODEL_OTHER);
+	iopf_prq_start(&model->prq);
+	KUNIT_EXPECT_EQ(test, IOPF_PRQ_OVERFLOW, model->status);
+	KUNIT_EXPECT_EQ(test, 1, model->woken);
+	iopf_prq_run(&model->prq);
+	KUNIT_EXPECT_EQ(test, 0, model->status);
+	KUNIT_EXPECT_EQ(test, MODEL_SLOTS - 1, model->reported);
+	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 }
 
 /* Hardware and devices have lost their state; a request in the ring, too. */
@@ -457,6 +473,7 @@ static struct kunit_case iopf_prq_cases[] = {
 	KUNIT_CASE(random_arrivals),
 	KUNIT_CASE(start_with_stale_registers),
 	KUNIT_CASE(start_looks_at_ring),
+	KUNIT_CASE(start_keeps_overflow),
 	KUNIT_CASE(reset_forgets),
 	KUNIT_CASE(reset_ends_waiting),
 	KUNIT_CASE(wait_after_reset),
