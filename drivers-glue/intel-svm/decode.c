@@ -106,7 +106,10 @@ static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
 	/* A group's own response takes precedence over that of a stream. */
 	if (qw[0] & REV2_SRR && !fields.last)
 		request->marks |= IOPF_REQUEST_STREAMING;
+	/* All requests have it. The library keeps it with what is owed a response. */
 	request->private_data[0] = FIELD_GET(REV2_PRIVATE, qw[0]);
+	if (qw[0] & REV2_SRR || fields.last)
+		request->marks |= IOPF_REQUEST_PRIVATE_DATA;
 }
 
 static void intel_prq_decode_rev3(const u64 *qw, bool private_data,

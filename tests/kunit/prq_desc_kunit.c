@@ -50,19 +50,24 @@ static const u64 streaming[] = {
 static void decode_rev2(struct kunit *test)
 {
 	u64 last[] = { streaming[0] | BIT_ULL(3), streaming[1] };
+	u64 partial[] = { streaming[0] & ~BIT_ULL(0), streaming[1] };
 	struct iopf_prq_event event;
 
 	iopf_prq_decode(IOPF_PRQ_REV2, streaming, &event);
 	KUNIT_EXPECT_EQ(test, 0x0128, event.rid);
 	KUNIT_EXPECT_NULL(test, event.bad);
-	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_STREAMING, event.request.marks);
+	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_STREAMING | IOPF_REQUEST_PRIVATE_DATA,
+			event.request.marks);
 	KUNIT_EXPECT_EQ(test, 0x55aa, event.request.private_data[0]);
 	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			    IOMMU_FAULT_PERM_WRITE, false);
 	iopf_prq_decode(IOPF_PRQ_REV2, last, &event);
-	KUNIT_EXPECT_EQ(test, 0, event.request.marks);
+	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.marks);
 	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			    IOMMU_FAULT_PERM_WRITE, true);
+	/* A mark would have it answered by itself. */
+	iopf_prq_decode(IOPF_PRQ_REV2, partial, &event);
+	KUNIT_EXPECT_EQ(test, 0, event.request.marks);
 }
 
 /**
@@ -173,6 +178,8 @@ static void check_decoded(struct kunit *test, enum iopf_prq_format format,
 	if (get_field(desc, layout->streaming) && !last)
 		marks |= IOPF_REQUEST_STREAMING;
 	if (get_field(desc, layout->private_present))
+		marks |= IOPF_REQUEST_PRIVATE_DATA;
+	if (format == IOPF_PRQ_REV2 && (get_field(desc, layout->streaming) || last))
 		marks |= IOPF_REQUEST_PRIVATE_DATA;
 	iopf_prq_decode(format, desc, &event);
 	prm = &event.request.fault.prm;
