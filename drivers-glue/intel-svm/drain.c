@@ -44,17 +44,31 @@ static int intel_prq_drain_hardware(struct iopf_prq *prq, struct device *dev,
 	return -EBUSY;
 }
 
-/* Silence the device that makes the queue overflow. False if there is none to be had. */
-static bool intel_prq_stop_flood(struct iopf_prq *prq)
+static bool intel_prq_disable_blamed(struct iopf_prq *prq)
 {
 	int rid = READ_ONCE(prq->blamed);
 
 	if (rid < 0 || prq->ops->disable(prq, rid))
 		return false;
 	WRITE_ONCE(prq->blamed, -1);
+	WRITE_ONCE(prq->nr_disabled, prq->nr_disabled + 1);
 	pr_err("%s: %02x:%02x.%u keeps the page request queue overflowing, its page requests are disabled\n",
 	       prq->name, rid >> 8, rid >> 3 & 0x1f, rid & 7);
 	return true;
+}
+
+/*
+ * Silence the device that makes the queue overflow, unless another drain has done so since
+ * @before devices were disabled. False if there is none to be had.
+ */
+static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
+{
+	bool stopped;
+
+	mutex_lock(&prq->flood_lock);
+	stopped = prq->nr_disabled != before || intel_prq_disable_blamed(prq);
+	mutex_unlock(&prq->flood_lock);
+	return stopped;
 }
 
 /**
@@ -77,13 +91,15 @@ static bool intel_prq_stop_flood(struct iopf_prq *prq)
  */
 int iopf_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 {
+	unsigned int disabled;
 	int ret;
 
 	iopf_prq_wait(prq);
 	iopf_queue_flush_pasid(dev, pasid);
 	do {
+		disabled = READ_ONCE(prq->nr_disabled);
 		ret = intel_prq_drain_hardware(prq, dev, pasid);
-	} while (ret == -EBUSY && intel_prq_stop_flood(prq));
+	} while (ret == -EBUSY && intel_prq_stop_flood(prq, disabled));
 	if (ret)
 		pr_err_ratelimited("%s: page requests of PASID %u are not drained, error %d\n",
 				   prq->name, pasid, ret);

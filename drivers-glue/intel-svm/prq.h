@@ -26,6 +26,7 @@
 #include <linux/atomic.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
@@ -152,6 +153,8 @@ struct iopf_prq_suspect {
  * @nr_overflows: overflows, counted before the bit is cleared. The thread's
  * @nr_cleared: overflows, counted after the bit was cleared. The thread's
  * @blamed: the requester that has filled the ring before the last overflow, or -1
+ * @flood_lock: guards @nr_disabled, and is held while a device is disabled
+ * @nr_disabled: devices that drains have disabled
  * @alone: hardware has refused a response that others may have been sent with
  * @nr_unsent: responses that hardware has not taken
  * @nr_bad: requests refused here; the thread's, as all that follows
@@ -180,6 +183,9 @@ struct iopf_prq {
 	u64 nr_overflows;
 	u64 nr_cleared;
 	int blamed;
+
+	struct mutex flood_lock; /* nr_disabled */
+	unsigned int nr_disabled;
 
 	bool alone;
 	atomic_t nr_unsent;

@@ -372,6 +372,7 @@ void iopf_prq_init(struct iopf_prq *prq)
 {
 	spin_lock_init(&prq->lock);
 	init_waitqueue_head(&prq->progress);
+	mutex_init(&prq->flood_lock);
 	atomic_set(&prq->nr_unsent, 0);
 	prq->patience = HZ;
 	prq->blamed = -1;

@@ -147,6 +147,29 @@ static void drain_ends_floods(struct kunit *test)
 	model_end(model);
 }
 
+/* Another drain is a little faster: it has disabled the device in the last attempt. */
+static void flood_until_other_drain(struct model *model)
+{
+	if (model->nr_drains < IOPF_PRQ_DRAIN_TRIES) {
+		model_overflow(model, FLOODING);
+	} else if (model->nr_drains == IOPF_PRQ_DRAIN_TRIES) {
+		model_overflow(model, FLOODING);
+		model->disabled = FLOODING;
+		model->prq.nr_disabled++;
+	}
+}
+
+static void other_drain_ends_flood(struct kunit *test)
+{
+	struct model *model = make_model(test, 0);
+
+	model->threaded = true;
+	model_on(model, MODEL_DRAIN, flood_until_other_drain);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
+	model_end(model);
+}
+
 /* Nothing is to be disabled: the drain is given up, and its groups end all the same. */
 static void flood_from_nowhere(struct model *model)
 {
@@ -246,6 +269,7 @@ static struct kunit_case iopf_prq_drain_cases[] = {
 	KUNIT_CASE(drain_ends_flood),
 	KUNIT_CASE(drain_ends_endless_flood),
 	KUNIT_CASE(drain_ends_floods),
+	KUNIT_CASE(other_drain_ends_flood),
 	KUNIT_CASE(drain_gives_up),
 	KUNIT_CASE(drain_is_patient),
 	KUNIT_CASE(drain_fails),
