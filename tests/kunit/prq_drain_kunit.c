@@ -102,10 +102,12 @@ static void drain_ends_flood(struct kunit *test)
 	model_end(model);
 }
 
-/* The queue overflows again as soon as it may. */
-static void flood_at_once(struct model *model)
+/* As long as the case is to fail, and not to hang. */
+static unsigned long flood_until;
+
+static void flood_for_a_while(struct model *model)
 {
-	if (is_flooding(model))
+	if (model->disabled != FLOODING && time_before(jiffies, flood_until))
 		model_overflow(model, FLOODING);
 }
 
@@ -115,8 +117,10 @@ static void drain_ends_endless_flood(struct kunit *test)
 	struct model *model = make_model(test, 0);
 
 	model->threaded = true;
-	model_on(model, MODEL_DRAIN, flood_at_once);
-	model_on(model, MODEL_CLEARED, flood_at_once);
+	flood_until = jiffies + 5 * HZ;
+	model_on(model, MODEL_DRAIN, flood_for_a_while);
+	/* The queue overflows again as soon as it may. */
+	model_on(model, MODEL_CLEARED, flood_for_a_while);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_GE(test, model->nr_drains, IOPF_PRQ_DRAIN_TRIES + 1);
 	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
@@ -190,14 +194,6 @@ static void drain_gives_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	model_end(model);
-}
-
-static unsigned long flood_until;
-
-static void flood_for_a_while(struct model *model)
-{
-	if (model->disabled != FLOODING && time_before(jiffies, flood_until))
-		model_overflow(model, FLOODING);
 }
 
 /* Patience is in time, too: some overflows in a row may be a busy machine's. */
