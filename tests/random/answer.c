@@ -52,41 +52,6 @@ static void count_records(struct actor *actor, struct queue *queue, size_t size,
 			count_delivered(queue, records[i].cookie);
 }
 
-long queue_read(struct actor *actor, struct file *file)
-{
-	static const struct iommu_hwpt_pgfault none[MAX_RECORDS];
-	struct rng *rng = &actor->rng;
-	size_t size = rng_below(rng, MAX_RECORDS) * sizeof(none[0]);
-	int number = file->queue;
-	int fd = atomic_load(&file->fd);
-	struct queue *queue;
-	struct step *step;
-	void *where;
-	long ret;
-
-	if (number < 0)
-		return 0;
-	queue = queue_of(number);
-	if (rng_percent(rng, 10))
-		size = rng_below(rng, 200);
-	atomic_fetch_add(&queue->reading, 1);
-	where = argument(actor, none, size);
-	step = trail_step(actor->trail, "read", fd, size,
-			  place_names[actor->place]);
-	arm_failure(actor);
-	ret = read(fd, where, size);
-	ret = ret < 0 ? -errno : ret;
-	disarm_failure(actor);
-	atomic_store(&step->result, ret);
-	if (ret > 0)
-		count_records(actor, queue, size, ret);
-	argument_end(actor);
-	if (ret > 0 && !is_same(file, fd, number))
-		atomic_store(&shared->unknown, true);
-	atomic_fetch_sub(&queue->reading, 1);
-	return ret;
-}
-
 static uint32_t choose_cookie(struct rng *rng, struct queue *queue)
 {
 	if (rng_percent(rng, 80))
@@ -146,6 +111,44 @@ long queue_answer(struct actor *actor, struct file *file)
 	for (i = 0; i < ret / (long)sizeof(responses[0]); i++)
 		if (responses[i].cookie < MAX_COOKIES)
 			atomic_fetch_add(&queue->accepted[responses[i].cookie], 1);
+	return ret;
+}
+
+long queue_read(struct actor *actor, struct file *file)
+{
+	static const struct iommu_hwpt_pgfault none[MAX_RECORDS];
+	struct rng *rng = &actor->rng;
+	size_t size = rng_below(rng, MAX_RECORDS) * sizeof(none[0]);
+	int number = file->queue;
+	int fd = atomic_load(&file->fd);
+	struct queue *queue;
+	struct step *step;
+	void *where;
+	long ret;
+
+	if (number < 0)
+		return 0;
+	queue = queue_of(number);
+	if (rng_percent(rng, 10))
+		size = rng_below(rng, 200);
+	atomic_fetch_add(&queue->reading, 1);
+	where = argument(actor, none, size);
+	step = trail_step(actor->trail, "read", fd, size,
+			  place_names[actor->place]);
+	arm_failure(actor);
+	ret = read(fd, where, size);
+	ret = ret < 0 ? -errno : ret;
+	disarm_failure(actor);
+	atomic_store(&step->result, ret);
+	if (ret > 0)
+		count_records(actor, queue, size, ret);
+	argument_end(actor);
+	if (ret > 0 && !is_same(file, fd, number))
+		atomic_store(&shared->unknown, true);
+	atomic_fetch_sub(&queue->reading, 1);
+	/* There is something to respond to. */
+	while (ret > 0 && rng_percent(rng, 70))
+		queue_answer(actor, file);
 	return ret;
 }
 

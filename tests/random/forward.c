@@ -9,21 +9,6 @@
 #include "random.h"
 #include "iopf_forward.h"
 
-long forward_open(struct actor *actor)
-{
-	struct step *step = trail_step(actor->trail, "open forwarder", -1, 0, "");
-	int fd;
-
-	arm_failure(actor);
-	fd = open("/dev/iopf-forward", O_RDWR | O_CLOEXEC);
-	fd = fd < 0 ? -errno : fd;
-	disarm_failure(actor);
-	atomic_store(&step->result, fd);
-	if (fd >= 0)
-		add_file(actor->process, fd, KIND_FORWARD, queue_new(KIND_FORWARD));
-	return fd;
-}
-
 /* A file that has the faults of the first accelerator; -1: no. */
 int forward_bound(void)
 {
@@ -62,6 +47,27 @@ static long forward_bind(struct actor *actor, struct file *file)
 			&bind, sizeof(bind));
 }
 
+long forward_open(struct actor *actor)
+{
+	struct step *step = trail_step(actor->trail, "open forwarder", -1, 0, "");
+	struct file file = { .kind = KIND_FORWARD };
+	int fd;
+
+	arm_failure(actor);
+	fd = open("/dev/iopf-forward", O_RDWR | O_CLOEXEC);
+	fd = fd < 0 ? -errno : fd;
+	disarm_failure(actor);
+	atomic_store(&step->result, fd);
+	if (fd < 0)
+		return fd;
+	file.queue = queue_new(KIND_FORWARD);
+	atomic_store(&file.fd, fd);
+	if (rng_percent(&actor->rng, 60))
+		forward_bind(actor, &file);
+	add_file(actor->process, fd, KIND_FORWARD, file.queue);
+	return fd;
+}
+
 static long forward_stats(struct actor *actor, struct file *file)
 {
 	struct iopf_forward_stats stats;
@@ -72,8 +78,14 @@ static long forward_stats(struct actor *actor, struct file *file)
 
 static long forward_again(struct actor *actor, struct file *file)
 {
-	return do_ioctl(actor, atomic_load(&file->fd), IOPF_FORWARD_IOC_AGAIN,
-			NULL, 0);
+	int fd = atomic_load(&file->fd);
+	struct step *step = trail_step(actor->trail, "ioctl", fd,
+				       IOPF_FORWARD_IOC_AGAIN, "");
+	long ret = ioctl(fd, IOPF_FORWARD_IOC_AGAIN, rng_below(&actor->rng, 2));
+
+	ret = ret < 0 ? -errno : ret;
+	atomic_store(&step->result, ret);
+	return ret;
 }
 
 const struct operation forward_operations[] = {

@@ -17,6 +17,9 @@
 #include "random.h"
 
 #define ROUND_SECONDS	6
+#define LONG_ROUND_SECONDS 15
+#define MAX_SLOWNESS	20
+#define NR_CLOSES	21
 #define FIRST_GRPID	0x10000
 #define NR_SLABS	2
 /* What was done so often, has to have succeeded. */
@@ -114,15 +117,45 @@ static double kernel_beat(void)
 	return pace_seconds() - start;
 }
 
-/* KASAN and lockdep make all that the kernel does slower, so how long may it take? */
-static void set_close_time(void)
+/* KASAN, lockdep and the like: other things get less to do, and rounds are longer. */
+static void set_slowness(void)
 {
 	double beat = kernel_beat();
-	double factor = beat / KERNEL_NOMINAL;
 
-	shared->close_ms = CLOSE_MS * (factor > 1 ? factor : 1);
-	printf("# %d system calls took %.3f s: a close may take %.1f s\n",
-	       5 * KERNEL_BEATS, beat, shared->close_ms / 1e3);
+	shared->slowness = beat / KERNEL_NOMINAL;
+	if (shared->slowness < 1)
+		shared->slowness = 1;
+	if (shared->slowness > MAX_SLOWNESS)
+		shared->slowness = MAX_SLOWNESS;
+	printf("# %d system calls took %.3f s\n", 5 * KERNEL_BEATS, beat);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median of some where nothing happens besides. */
+static void set_close_time(void)
+{
+	double took[NR_CLOSES];
+	int i;
+
+	for (i = 0; i < NR_CLOSES; i++) {
+		int fd = open("/dev/softacc-0", O_RDWR | O_CLOEXEC);
+		double start = pace_seconds();
+
+		close(fd);
+		took[i] = pace_seconds() - start;
+	}
+	qsort(took, NR_CLOSES, sizeof(took[0]), compare);
+	shared->close_ms = CLOSE_MS +
+			   took[NR_CLOSES / 2] * 1000 * CLOSE_TIMES;
+	printf("# a close takes %.2f ms, and may take %.1f s\n",
+	       took[NR_CLOSES / 2] * 1000, shared->close_ms / 1e3);
 }
 
 static void choose_round(uint64_t seed, unsigned int number, int flags)
@@ -134,7 +167,8 @@ static void choose_round(uint64_t seed, unsigned int number, int flags)
 	*round = (struct round){
 		.number = number,
 		.seed = rng_next(&rng),
-		.seconds = ROUND_SECONDS,
+		.seconds = shared->slowness > 4 ? LONG_ROUND_SECONDS :
+						  ROUND_SECONDS,
 		.devices = rng_range(&rng, 1, MAX_DEVICES),
 		.processes = rng_range(&rng, 3, MAX_PROCESSES),
 	};
@@ -173,7 +207,6 @@ static void note_slabs(void)
 	int fd;
 	int i;
 
-	kernel_load_module(MODULES "softacc.ko", "");
 	fd = forward_bound();
 	write_file(PARAMETER("remove"), "1");
 	kernel_unload_module("softacc");
@@ -319,7 +352,10 @@ static void prepare(void)
 	setpriority(PRIO_PROCESS, 0, -10);
 	write_file(PARAMETER("remove"), "1");
 	kernel_unload_module("softacc");
+	kernel_load_module(MODULES "softacc.ko", "");
+	set_slowness();
 	set_close_time();
+	note_slabs();
 	report_start();
 }
 
@@ -367,7 +403,6 @@ int main(int argc, char **argv)
 	began = pace_clock(CLOCK_MONOTONIC) / 1e9;
 	printf("# seed %llu, %.0f s; again from round N: SEED=%llu ROUND=N\n",
 	       (unsigned long long)seed, duration, (unsigned long long)seed);
-	note_slabs();
 	if (run_rounds(seed, number, duration, flags))
 		kernel_load_module(MODULES "softacc.ko", "");
 	for (kind = 0; kind < NR_KINDS; kind++)

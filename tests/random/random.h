@@ -39,8 +39,12 @@
 #define MAX_THREADS	3
 #define MAX_FILES	12
 
-/* A close may take so long, in ms, on a machine whose kernel checks nothing. */
+/*
+ * A close may take so long, in ms, and so many times what it takes where nothing
+ * happens besides: that is little, but for a kernel that checks all that it does.
+ */
 #define CLOSE_MS	2000
+#define CLOSE_TIMES	100
 
 enum kind {
 	KIND_SOFTACC,
@@ -170,6 +174,7 @@ struct tally {
  * @holder: who keeps the kernel waiting for an argument: one thread at a time
  * @asleep_us: how long such arguments have kept it waiting, in the machine's time
  * @close_ms: the most that a close may take
+ * @slowness: of this kernel, 1 for one that checks nothing
  * @closes: by &enum kind
  * @longest_us: the longest close, by &enum kind
  * @tallies: of operations, by &enum kind
@@ -188,6 +193,7 @@ struct shared {
 	atomic_int holder;
 	atomic_llong asleep_us;
 	int close_ms;
+	double slowness;
 	atomic_ulong closes[NR_KINDS];
 	atomic_llong longest_us[NR_KINDS];
 	struct tally tallies[NR_KINDS][MAX_OPERATIONS];

@@ -136,7 +136,7 @@ static bool run_processes(const struct round *round, struct disturber *disturber
 		for (i = 0; i < round->processes; i++)
 			if (!pids[i])
 				start_process(round, rng, i);
-		usleep(rng_range(rng, 2000, 30000));
+		usleep(rng_range(rng, 2000, 30000) * shared->slowness);
 		collect();
 		disturb(disturber);
 	}
