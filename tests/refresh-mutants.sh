@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# refresh-mutants.sh [NAME...]: writes the patches in tests/mutants anew where the lines around
-# a mistake have moved or changed a little. Names those that have to be made by hand: change
+# refresh-mutants.sh [NAME...]: writes the patches in tests/mutants and tests/vtd/mutants anew
+# where the lines around a mistake have moved or changed a little. Names those that have to be made by hand: change
 # the sources, put "diff -up" of them below the paragraph, and take the change back.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
@@ -50,9 +50,11 @@ need_packages patch
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 copy_sources "$tmp/a"
-# shellcheck disable=SC2046
-[ $# -gt 0 ] || set -- $(mutant_names)
-for name; do
-	refresh "$name"
+for MUTANTS in "$TOP/tests/mutants" "$TOP/tests/vtd/mutants"; do
+	for name in $(mutant_names); do
+		if [ $# -eq 0 ] || [[ " $* " == *" $name "* ]]; then
+			refresh "$name"
+		fi
+	done
 done
 exit $failed

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Deliberate mistakes in the library: patches to our own sources in tests/mutants, each with a
-# paragraph that says what is wrong and which test has to notice. Sourced.
+# Deliberate mistakes in the library: patches to our own sources in tests/mutants, or in the
+# folder that a script has set MUTANTS to, each with a paragraph that says what is wrong and
+# which test has to notice. Sourced.
 
-MUTANTS=$TOP/tests/mutants
+: "${MUTANTS:=$TOP/tests/mutants}"
 # Where the sources of what goes into a kernel tree are.
 SOURCES=(iopf drivers-glue/intel-svm tests/kunit include)
 
@@ -16,7 +17,7 @@ mutant_names()
 check_mutant_name()
 {
 	[[ $1 =~ ^[a-z0-9-]+$ && -f $MUTANTS/$1.patch ]] ||
-		die "BROKEN=$1 is unknown" "the names are those of the patches in tests/mutants"
+		die "BROKEN=$1 is unknown" "the names are those of the patches in ${MUTANTS#"$TOP/"}"
 }
 
 # copy_sources DIR
@@ -37,11 +38,11 @@ break_sources()
 	if ! said=$(LC_ALL=C patch --directory="$2" --strip=1 --fuzz=0 --force \
 			--no-backup-if-mismatch --reject-file=- <"$MUTANTS/$1.patch" 2>&1) ||
 	   grep -qE '^Hunk .*(offset|fuzz)' <<<"$said"; then
-		die "tests/mutants/$1.patch does not apply exactly: the code has changed" \
+		die "${MUTANTS#"$TOP/"}/$1.patch does not apply exactly: the code has changed" \
 		    "make refresh-mutants follows code that has moved" "$said"
 	fi
 	! unchanged_sources "$2" ||
-		die "tests/mutants/$1.patch changes nothing"
+		die "${MUTANTS#"$TOP/"}/$1.patch changes nothing"
 }
 
 unchanged_sources()
