@@ -25,8 +25,8 @@ TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-vtd demo-guest-sva random stress stress-broken stress-guest-sva test \
-	test-all test-vtd check bench kunit model-test mutants refresh-mutants model docs apply \
-	unapply patch-fixes kernel kdir shell guest clean
+	test-all test-vtd fuzz check bench kunit model-test mutants refresh-mutants model docs \
+	apply unapply patch-fixes kernel kdir shell guest clean
 
 help: ## this list
 	@echo "Targets:"
@@ -52,8 +52,8 @@ help: ## this list
 ## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
 ## FAULTS=N            demo-guest-sva, stress-guest-sva: how many (150000, 1000000)
 ## LOG=FILE            guest: keep the console's output there
-## MINUTES=N SEED=N    stress, random, model-test: how long (5; test-all: 15), of all choices
-##                     (a new one)
+## MINUTES=N SEED=N    stress, random, model-test, fuzz: how long (5; test-all: 15), of all
+##                     choices (a new one)
 ## OPERATIONS=N        model-test: of each run (100000)
 ## SUITE=NAME          kunit, mutants: this suite only, for example iopf_model
 ## ROUND=N FLAGS=HEX   stress, random: begin with this round; these disturbances in all rounds
@@ -88,6 +88,9 @@ test-all: ## test, and what takes hours: mutants, long stress, VT-d, docs
 test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, and KASAN
 	@tests/vtd-test.sh long
 
+fuzz: ## libFuzzer on VT-d's ring and decoder, with a model of the hardware, for MINUTES
+	@tests/vtd/fuzz.sh
+
 demo-vtd: ## the demo on an emulated VT-d, by the library's own driver for it
 	@FIXES=1 PRQ=iopf tests/guest/demo.sh vtd
 
@@ -106,7 +109,7 @@ model-test: ## random sequences of operations against the reference model, for M
 mutants: ## break the library on purpose and see the KUnit suites fail
 	@tests/mutants.sh
 
-refresh-mutants: ## make the patches of tests/mutants fit code that has moved
+refresh-mutants: ## make the patches of deliberate mistakes fit code that has moved
 	@tests/refresh-mutants.sh
 
 model: ## let spin check the model of a group's life, and models broken on purpose

@@ -212,6 +212,7 @@ parts()
 	progress
 	unset KERNEL IMPL CONFIG MODULES
 	part "model" "$TOP/tests/model/model.sh"
+	part "vtd ring" "$TOP/tests/vtd/ring-test.sh"
 	part "vtd" "$TOP/tests/vtd-test.sh" short
 	part "apply" "$TOP/tests/apply-test.sh"
 	part "fixes" "$TOP/tests/fixes-test.sh"
