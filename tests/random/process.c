@@ -50,33 +50,48 @@ static enum kind counted_as(enum kind kind)
 	return kind == KIND_FAULTS ? KIND_IOMMUFD : kind;
 }
 
-/*
- * How long it takes. UACCE reads arguments with a mutex held that a close wants, so not
- * counted is how long arguments of ours have kept the kernel waiting.
- */
+/* How long @step, a close, has taken up to now. */
+static long long close_us(const struct step *step)
+{
+	long long us = (pace_seconds() - step->begun) * 1e6;
+
+	/*
+	 * UACCE reads arguments with a mutex held that a close wants, so not counted
+	 * is how long arguments of ours have kept the kernel waiting.
+	 */
+	if (step->number == KIND_SOFTACC)
+		us -= atomic_load(&shared->asleep_us) - step->asleep_us;
+	return us;
+}
+
+/* False if it takes too long. */
+bool check_close(const struct step *step)
+{
+	long long us = close_us(step);
+
+	if (us <= shared->close_ms * 1000LL)
+		return true;
+	fail(step->number, CHECK_CLOSE, "close(%d) takes %.1f s", step->fd,
+	     us / 1e6);
+	return false;
+}
+
 static void close_fd(struct actor *actor, int fd, enum kind kind)
 {
 	struct step *step;
-	long long asleep;
-	double start;
 	long long us;
 
 	kind = counted_as(kind);
-	step = trail_step(actor->trail, "close", fd, kind, "");
 	arm_failure(actor);
-	asleep = atomic_load(&shared->asleep_us);
-	start = pace_seconds();
+	step = trail_step(actor->trail, "close", fd, kind, "");
 	close(fd);
-	disarm_failure(actor);
+	us = close_us(step);
 	atomic_store(&step->result, 0);
-	us = (pace_seconds() - start) * 1e6;
-	if (kind == KIND_SOFTACC)
-		us -= atomic_load(&shared->asleep_us) - asleep;
+	check_close(step);
+	disarm_failure(actor);
 	atomic_fetch_add(&shared->closes[kind], 1);
 	if (us > atomic_load(&shared->longest_us[kind]))
 		atomic_store(&shared->longest_us[kind], us);
-	if (us > shared->close_ms * 1000LL)
-		fail(kind, CHECK_CLOSE, "close(%d) took %.1f s", fd, us / 1e6);
 }
 
 void close_file(struct actor *actor, struct file *file)

@@ -87,6 +87,7 @@ enum check {
  * @number: the command, the size, or whatever says most
  * @place: where its argument was
  * @begun: when, in the machine's time
+ * @asleep_us: shared->asleep_us at that moment
  * @result: what it returned, or a negative errno; %STEP_RUNS before that
  */
 struct step {
@@ -95,6 +96,7 @@ struct step {
 	unsigned long number;
 	const char *place;
 	double begun;
+	long long asleep_us;
 	atomic_long result;
 };
 
@@ -105,12 +107,14 @@ struct step {
  * @tid: the thread
  * @kinds: what its process works with, a mask of 1 << &enum kind
  * @next: how many there were
+ * @told: up to here it was told what takes too long
  * @steps: the last of them
  */
 struct trail {
 	pid_t tid;
 	unsigned int kinds;
 	atomic_uint next;
+	unsigned int told;
 	struct step steps[NR_STEPS];
 };
 
@@ -363,6 +367,7 @@ void run_process(const struct round *round, struct rng *rng,
 		 unsigned int kinds);
 void add_file(struct process *process, int fd, enum kind kind, int queue);
 void close_file(struct actor *actor, struct file *file);
+bool check_close(const struct step *step);
 void arm_failure(struct actor *actor);
 void disarm_failure(struct actor *actor);
 uint64_t memory(struct actor *actor);
@@ -424,6 +429,7 @@ struct trail *trail_begin(unsigned int kinds);
 struct step *trail_step(struct trail *trail, const char *name, int fd,
 			unsigned long number, const char *place);
 void trail_print(void);
+void trail_check(void);
 
 /* report.c */
 void report_start(void);

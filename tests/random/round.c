@@ -105,6 +105,12 @@ static void name_living(void)
 	report_asleep();
 }
 
+static bool all_ended(void)
+{
+	trail_check();
+	return !collect();
+}
+
 /* False if some do not end. */
 static bool end_processes(void)
 {
@@ -114,7 +120,7 @@ static bool end_processes(void)
 	atomic_store(&shared->stop, true);
 	pace_wait(shared->close_ms, !collect());
 	kill_all();
-	ended = pace_wait(PATIENCE, !collect());
+	ended = pace_wait(PATIENCE, all_ended());
 	if (!ended)
 		name_living();
 	printf("# round %u: %u processes, the last ones ended in %.1f s\n",
@@ -138,6 +144,7 @@ static bool run_processes(const struct round *round, struct disturber *disturber
 				start_process(round, rng, i);
 		usleep(rng_range(rng, 2000, 30000) * shared->slowness);
 		collect();
+		trail_check();
 		disturb(disturber);
 	}
 	if (!end_processes())

@@ -23,6 +23,7 @@ struct trail *trail_begin(unsigned int kinds)
 	trail->tid = syscall(SYS_gettid);
 	trail->kinds = kinds;
 	atomic_store(&trail->next, 0);
+	trail->told = 0;
 	return trail;
 }
 
@@ -37,6 +38,7 @@ struct step *trail_step(struct trail *trail, const char *name, int fd,
 	step->number = number;
 	step->place = place;
 	step->begun = pace_seconds();
+	step->asleep_us = atomic_load(&shared->asleep_us);
 	atomic_store(&step->result, STEP_RUNS);
 	atomic_fetch_add(&trail->next, 1);
 	if (verbose)
@@ -84,4 +86,23 @@ void trail_print(void)
 			print_step(&trail->steps[j % NR_STEPS], now);
 	}
 	fflush(stdout);
+}
+
+/* Closes that have not come back: the process may be killed before they do. */
+void trail_check(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_TRAILS; i++) {
+		struct trail *trail = &shared->trails[i];
+		unsigned int next = atomic_load(&trail->next);
+		const struct step *step = &trail->steps[(next - 1) % NR_STEPS];
+
+		if (!next || next == trail->told || kill(trail->tid, 0) ||
+		    strcmp(step->name, "close") ||
+		    atomic_load(&step->result) != STEP_RUNS)
+			continue;
+		if (!check_close(step))
+			trail->told = next;
+	}
 }
