@@ -19,9 +19,8 @@ after()
 	local output=$IOPF_CACHE/log/kunit/latest/output
 
 	[ "${SUITE:-}" = iopf_model ] || return 0
-	grep -aoE '(caught|crash) after [0-9]+ operations' "$output" | head -n 1 ||
-		echo "stopped after $(grep -aoE '[0-9]+ operations$' "$output" | tail -n 1)"
-	sed -n 's/.*operations, seed [0-9]*, sequence [0-9]*: \(.*\)/(\1)/p' "$output" | head -n 1
+	grep -aoE '(caught|crash) after [0-9]+ operations' "$output" | head -n 1 || true
+	sed -n 's/.*caught after [0-9]* operations: \(.*\)/(\1)/p' "$output" | head -n 1
 }
 
 mutant()

@@ -38,12 +38,15 @@ static unsigned int failures = 1;
 module_param(failures, uint, 0444);
 MODULE_PARM_DESC(failures, "Go on until so many sequences have failed (default 1)");
 
+/* Operations of sequences that have ended, and the one that has not. */
 static unsigned long done;
+static const struct run *running;
 
 static int say_where(struct notifier_block *block, unsigned long action,
 		     void *data)
 {
-	pr_emerg("iopf_model: crash after %lu operations\n", done);
+	pr_emerg("iopf_model: crash after %lu operations\n",
+		 done + (running ? running->done : 0));
 	return NOTIFY_DONE;
 }
 
@@ -67,10 +70,8 @@ static void fail_sequence(struct kunit *test, struct op *ops, struct run *run,
 {
 	unsigned int nr = min(run->done, run->nr);
 
-	kunit_err(test, "caught after %lu operations, seed %lu, sequence %lu: %s\n",
-		  done, seed, number, run->wrong);
-	if (nr)
-		kunit_err(test, "the last one is %s\n", op_name(&ops[nr - 1]));
+	kunit_err(test, "seed %lu, sequence %lu, the last one is %s\n", seed,
+		  number, nr ? op_name(&ops[nr - 1]) : "none");
 	nr = model_shrink(test, ops, nr, run);
 	kunit_err(test, "shrunk to %u operations, at_once %d: %s\n", nr,
 		  run->at_once, run->wrong);
@@ -85,18 +86,21 @@ static bool run_random(struct kunit *test, struct op *ops, unsigned long number)
 		.ops = ops,
 		.nr = LENGTH,
 		.at_once = number & 1,
+		.first = true,
+		.before = done,
 	};
 	struct rnd_state rnd;
+	bool good;
 
 	prandom_seed_state(&rnd, ((u64)seed << 32) + number);
 	ops_random(&rnd, ops, LENGTH);
-	if (model_run(test, &run)) {
-		done += LENGTH;
-		return true;
-	}
+	running = &run;
+	good = model_run(test, &run);
+	running = NULL;
 	done += run.done;
-	fail_sequence(test, ops, &run, number);
-	return false;
+	if (!good)
+		fail_sequence(test, ops, &run, number);
+	return good;
 }
 
 static void random_sequences(struct kunit *test)

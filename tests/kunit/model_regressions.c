@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sequences of operations that once failed
+ * Sequences of operations that once failed, or that random ones seldom come to
  *
  * As random_sequences of model_kunit.c prints them when it has shrunk them. The fields are
  * those of struct op: kind, PASID, index, flags, permissions, address, number.
@@ -55,6 +55,15 @@ static const struct op late_for_pasid_zero[] = {
 	{ OP_REPORT, OP_PASID_ZERO, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
 };
 
+/* A PASID is unbound: what sleeps for another one goes on. */
+static const struct op unbind_beside_sleeper[] = {
+	{ OP_HOLD },
+	{ OP_REPORT, OP_PASID_SVA, 0, OP_LAST, 2, OP_ADDR_SLOW, 0 },
+	{ OP_REPORT, OP_PASID_SVA2, 0, 0, 2, OP_ADDR_WRITABLE, 0 },
+	{ OP_UNBIND },
+	{ OP_RELEASE },
+};
+
 const struct sequence model_regressions[] = {
 	{ "one_of_each", one_of_each, ARRAY_SIZE(one_of_each) },
 	{ "refused_without_pasid", refused_without_pasid,
@@ -64,6 +73,8 @@ const struct sequence model_regressions[] = {
 	  ARRAY_SIZE(refused_for_late_response) },
 	{ "late_for_pasid_zero", late_for_pasid_zero,
 	  ARRAY_SIZE(late_for_pasid_zero) },
+	{ "unbind_beside_sleeper", unbind_beside_sleeper,
+	  ARRAY_SIZE(unbind_beside_sleeper) },
 };
 
 const unsigned int nr_model_regressions = ARRAY_SIZE(model_regressions);

@@ -108,6 +108,19 @@ static u64 count_of(const struct model_counts *counts,
 	return *(const u64 *)((const char *)counts + name->offset);
 }
 
+/*
+ * A worker whose group has ended comes too late, when its fault does, or does not come if
+ * it had not begun.
+ */
+static void allow_late_workers(struct model *model, u64 late)
+{
+	if (late <= model->counts.late ||
+	    late > model->counts.late + model->slept)
+		return;
+	model->slept -= late - model->counts.late;
+	model->counts.late = late;
+}
+
 static void check_counts(struct world *world, struct iopf_dev *idev)
 {
 	struct model *model = &world->model;
@@ -116,6 +129,7 @@ static void check_counts(struct world *world, struct iopf_dev *idev)
 
 	see_counts(idev, &seen);
 	model_count(model);
+	allow_late_workers(model, seen.late);
 	for (i = 0; i < ARRAY_SIZE(count_names); i++) {
 		const struct count_name *name = &count_names[i];
 		u64 has = count_of(&seen, name);
@@ -450,9 +464,8 @@ static void do_flood(struct world *world, const struct op *op)
 		.perm = IOMMU_FAULT_PERM_WRITE,
 		.addr = OP_ADDR_WRITABLE,
 	};
-	struct iopf_request requests[24];
 	struct iopf_dev *idev = world_idev(world);
-	unsigned int nr = 1 + op->number % ARRAY_SIZE(requests);
+	unsigned int nr = 1 + op->number % WORLD_FLOOD;
 	struct model_counts before = {};
 	struct model_counts after = {};
 	struct model_seen seen;
@@ -464,12 +477,12 @@ static void do_flood(struct world *world, const struct op *op)
 	    !has_room(world))
 		return;
 	for (i = 0; i < nr; i++)
-		world_make_request(world, &one, &requests[i]);
+		world_make_request(world, &one, &world->flood[i]);
 	see_counts(idev, &before);
-	ret = report(world, requests, nr);
+	ret = report(world, world->flood, nr);
 	see_counts(idev, &after);
 	seen = seen_since(idev, &before, ret);
-	wants = model_flood(&world->model, &requests[0], nr, &seen,
+	wants = model_flood(&world->model, &world->flood[0], nr, &seen,
 			    after.partial);
 	check_ret(world, "the report", ret, wants);
 }
@@ -856,7 +869,6 @@ static void do_hold(struct world *world, const struct op *op)
 		world->model.held = world_hold(world);
 }
 
-/* Workers whose groups have ended meanwhile come too late, if they had begun. */
 static void do_release(struct world *world, const struct op *op)
 {
 	struct iopf_dev *idev = world_idev(world);
@@ -871,9 +883,8 @@ static void do_release(struct world *world, const struct op *op)
 		return;
 	wait_until_quiet(world, idev, true);
 	see_counts(idev, &seen);
-	if (seen.late >= model->counts.late &&
-	    seen.late <= model->counts.late + model->slept)
-		model->counts.late = seen.late;
+	allow_late_workers(model, seen.late);
+	/* All have come. */
 	model->slept = 0;
 }
 
@@ -997,6 +1008,17 @@ static void check_warning(struct model *model, unsigned long taints)
 		model_wrong(model, "the kernel has warned");
 }
 
+/* Once, and before anything else is done. */
+static void say_wrong(struct kunit *test, struct run *run,
+		      const struct model *model)
+{
+	if (run->first && model->wrong[0])
+		kunit_err(test, "caught after %lu operations: %s\n",
+			  run->before + run->done, model->wrong);
+	if (model->wrong[0])
+		run->first = false;
+}
+
 /* Run a sequence on a new device. False if something was wrong. */
 bool model_run(struct kunit *test, struct run *run)
 {
@@ -1006,16 +1028,19 @@ bool model_run(struct kunit *test, struct run *run)
 	unsigned int i;
 
 	for (i = 0; i < run->nr && !model->wrong[0]; i++) {
+		run->done = i + 1;
 		do_op(world, &run->ops[i]);
 		check_warning(model, taints);
 	}
-	run->done = i;
-	/* What is left is taken down without a look at what comes of it. */
-	if (model->wrong[0])
+	/* What is left is taken down without a look at what comes of it: maybe a crash. */
+	if (model->wrong[0]) {
+		say_wrong(test, run, model);
 		world->checks = false;
+	}
 	do_last_ops(world);
 	world_end(world);
 	check_warning(model, taints);
+	say_wrong(test, run, model);
 	strscpy(run->wrong, model->wrong, sizeof(run->wrong));
 	kvfree(world);
 	return !run->wrong[0];

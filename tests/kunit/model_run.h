@@ -14,6 +14,8 @@
  * @ops: the operations
  * @nr: how many
  * @at_once: the queue's driver sends several responses at once
+ * @first: not an attempt to shrink it: say at once what is wrong
+ * @before: operations that were done before
  * @done: operations that were done until something was wrong
  * @wrong: what was wrong, or ""
  */
@@ -21,6 +23,8 @@ struct run {
 	const struct op *ops;
 	unsigned int nr;
 	bool at_once;
+	bool first;
+	unsigned long before;
 	unsigned int done;
 	char wrong[192];
 };

@@ -12,7 +12,7 @@
 #include "model_run.h"
 
 /* The result is a help, and not worth more time. */
-#define SHRINK_TIME	(60 * HZ)
+#define SHRINK_TIME	(20 * HZ)
 
 /* Does it fail without @count operations from @first on? Then they are gone. */
 static bool try_without(struct kunit *test, struct op *ops, struct op *tmp,

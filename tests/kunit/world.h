@@ -17,6 +17,7 @@
 #define WORLD_TAKEN	64
 #define WORLD_IDEVS	32
 #define WORLD_BATCH	8
+#define WORLD_FLOOD	24
 
 /* The second PASID of the mm, which is bound and unbound. */
 #define WORLD_SVA_PASID2	9
@@ -62,6 +63,7 @@ struct world_kept {
  * @nr_idevs: how many
  * @batch: requests that are reported together with the next one
  * @nr_batch: how many
+ * @flood: many requests that are reported together
  * @refuse: report the next one by iopf_refuse_request()
  * @fail: let this allocation of the next report fail, 0 for none
  * @serial: makes private data
@@ -100,6 +102,7 @@ struct world {
 	unsigned int nr_idevs;
 	struct iopf_request batch[WORLD_BATCH];
 	unsigned int nr_batch;
+	struct iopf_request flood[WORLD_FLOOD];
 	bool refuse;
 	unsigned int fail;
 	u64 serial;
