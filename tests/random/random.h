@@ -118,7 +118,7 @@ struct trail {
 	struct step steps[NR_STEPS];
 };
 
-#define MAX_QUEUES	256
+#define MAX_QUEUES	1024
 #define MAX_COOKIES	1024
 
 /**
