@@ -11,7 +11,11 @@
 
 #include "random.h"
 
-#define PATIENCE	(10 * shared->close_ms)
+/*
+ * How long killed processes may take to end, in ms. iommufd waits for up to a minute for who
+ * still uses an object that is destroyed; what hangs does so for longer.
+ */
+#define PATIENCE	(60000 + 10 * shared->close_ms)
 #define MAX_STARTED	4096
 
 static pid_t pids[MAX_PROCESSES];
