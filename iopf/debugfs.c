@@ -36,6 +36,8 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
  * struct iopf_sums - what a stats file shows
  * @stats: counters
  * @latency: answers by their latency
+ * @held_groups: groups that anybody holds
+ * @held_requests: requests in them, beside the last ones
  * @partial: requests that wait for the last one of their group
  * @pending: complete groups that are not answered
  * @handled: those of them that a registered handler owns

@@ -273,11 +273,11 @@ struct iopf_dev *iopf_dev_unlink_released(struct iopf_queue *queue,
  *
  * Answers all complete groups of the device that were not answered with Invalid
  * Request: those being handled, and those that a domain's handler or a registered one
- * has taken over. Unfinished groups are forgotten: they are owed no response. On return all answers have been sent and
- * page_response is not called for what was reported before. What workers still do
- * and handlers still hold is their own; their later answers do nothing. Nobody
- * waits for the mm here. A handler that is registered for @dev stays, and sees
- * what is reported afterwards.
+ * has taken over. Unfinished groups are forgotten: they are owed no response. On return
+ * all answers have been sent and page_response is not called for what was reported
+ * before. What workers still do and handlers still hold is their own; their later
+ * answers do nothing. Nobody waits for the mm here. A handler that is registered for
+ * @dev stays, and sees what is reported afterwards.
  *
  * The driver stops page requests of @dev and drains its hardware queue first,
  * and disables PRI on the device after it.

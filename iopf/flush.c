@@ -285,9 +285,9 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
  *
  * Answers all complete groups of @pasid with Invalid Request at once, those of a
  * domain's handler, too, and waits until these answers have been sent. Unfinished
- * groups are forgotten: they are owed no response. Does not wait for faults in progress, which hold nothing of the caller:
- * the address space stays valid for them, and their late result is dropped.
- * Other PASIDs are not affected and do not make it slower.
+ * groups are forgotten: they are owed no response. Does not wait for faults in progress,
+ * which hold nothing of the caller: the address space stays valid for them, and their
+ * late result is dropped. Other PASIDs are not affected and do not make it slower.
  *
  * The driver stops the PASID and drains its hardware queue first, so that all
  * its requests have been reported.
