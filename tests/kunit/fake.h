@@ -139,6 +139,14 @@ static inline struct iopf_dev *fake_idev(struct fake *fake)
 	return to_iopf_dev(param);
 }
 
+/* For iopf_held_groups() and iopf_held_requests() to be exact. */
+static inline void fake_look_at_limits(struct iopf_dev *idev)
+{
+	spin_lock(&idev->lock);
+	iopf_limits_look(idev);
+	spin_unlock(&idev->lock);
+}
+
 /* Keep the watch, which takes deferred responses along, from looking meanwhile. */
 static inline void fake_put_watch_off(struct fake *fake)
 {

@@ -141,7 +141,7 @@ static void long_groups(struct kunit *test)
 	/* Three fit. What the others had was given back when they were refused. */
 	KUNIT_EXPECT_EQ(test, 3, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 7, fake->answers);
-	iopf_limits_look(idev);
+	fake_look_at_limits(idev);
 	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(idev));
 	/* A group of one needs none of that. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
@@ -150,7 +150,7 @@ static void long_groups(struct kunit *test)
 				    IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(fake->taken[fake->nr_taken]);
 	}
-	iopf_limits_look(idev);
+	fake_look_at_limits(idev);
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(idev));
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(idev));
 }
