@@ -117,6 +117,27 @@ static inline int fake_last(struct fake *fake, u32 pasid, u32 grpid, u64 addr)
 			   IOMMU_FAULT_PERM_WRITE, addr);
 }
 
+/* A group that ends without its last request, and without a word in the log. */
+static inline void fake_begin_and_stop(struct fake *fake, u32 pasid)
+{
+	fake_partial(fake, pasid, 1, 0);
+	/* A Stop Marker. */
+	fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
+		    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, pasid, 0, 0, 0);
+}
+
+/* A group of %FAKE_PASID, from its last request to its end. */
+static inline void fake_serve(struct fake *fake, unsigned int i)
+{
+	fake_last(fake, FAKE_PASID, i, 0);
+	while (fake->nr_taken) {
+		struct iopf_group *group = fake->taken[--fake->nr_taken];
+
+		iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
+		iopf_free_group(group);
+	}
+}
+
 /* Give up all groups that the handler keeps. */
 static inline void fake_free_taken(struct fake *fake)
 {
