@@ -484,7 +484,7 @@ static struct kunit_case iopf_prq_cases[] = {
 static struct kunit_suite iopf_prq_suite = {
 	.name = "iopf-prq",
 	.init = fake_init,
-	.exit = fake_exit,
+	.exit = model_suite_exit,
 	.test_cases = iopf_prq_cases,
 };
 

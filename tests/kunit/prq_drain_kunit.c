@@ -276,7 +276,7 @@ static struct kunit_case iopf_prq_drain_cases[] = {
 static struct kunit_suite iopf_prq_drain_suite = {
 	.name = "iopf-prq-drain",
 	.init = fake_init,
-	.exit = fake_exit,
+	.exit = model_suite_exit,
 	.test_cases = iopf_prq_drain_cases,
 };
 

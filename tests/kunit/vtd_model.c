@@ -299,3 +299,10 @@ void model_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
 	KUNIT_EXPECT_EQ(test, qw2, desc->qw[2]);
 	KUNIT_EXPECT_EQ(test, qw3, desc->qw[3]);
 }
+
+void model_suite_exit(struct kunit *test)
+{
+	if (test->priv)
+		fake_free_taken(test->priv);
+	fake_exit(test);
+}

@@ -147,4 +147,7 @@ void model_check_request(struct kunit *test, const struct iopf_request *request,
 void model_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
 		      u64 qw0, u64 qw1, u64 qw2, u64 qw3);
 
+/* For suites that use the model: the handler of %FAKE_PASID keeps what it gets. */
+void model_suite_exit(struct kunit *test);
+
 #endif /* __IOPF_TESTS_VTD_MODEL_H */
