@@ -165,6 +165,8 @@ fix_not_needed()
 {
 	local file files="drivers/iommu/intel/pasid.c drivers/iommu/iommu-sva.c"
 
+	files="$files drivers/iommu/intel/prq.c drivers/iommu/amd/pasid.c"
+	files="$files drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c"
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" && remember &&
 		"$TREE_SH" unapply "$tmp/tree" || return 1
 	for file in $files; do
@@ -174,6 +176,7 @@ fix_not_needed()
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" 2>"$tmp/said" &&
 		grep "does not need the fix intel-pasid-teardown" "$tmp/said" &&
 		grep "does not need the fix sva-unbind-rcu" "$tmp/said" &&
+		grep "does not need the fix intel-flush-pasid" "$tmp/said" &&
 		[ ! -e "$tmp/tree/$PLACED/.fixes" ] && fixed &&
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
