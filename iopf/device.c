@@ -210,59 +210,62 @@ int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
 }
 EXPORT_SYMBOL_GPL(iopf_queue_add_device);
 
-/*
- * Take the device off its queue: no reporter that comes now finds it. The caller
- * has to end it. NULL if it is not on @queue.
- */
-struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev)
+static struct iommu_fault_param *iopf_find_on_queue(struct iopf_queue *queue,
+						    struct device *dev)
 {
-	struct dev_iommu *iommu = dev->iommu;
 	struct iommu_fault_param *param;
 
-	mutex_lock(&queue->lock);
-	mutex_lock(&iommu->lock);
-	param = rcu_dereference_protected(iommu->fault_param,
-					  lockdep_is_held(&iommu->lock));
-	if (param && param->queue == queue) {
-		list_del(&param->queue_list);
-		rcu_assign_pointer(iommu->fault_param, NULL);
-	} else {
-		param = NULL;
-	}
-	mutex_unlock(&iommu->lock);
-	mutex_unlock(&queue->lock);
-	if (!param)
-		return NULL;
-	iopf_dev_kill(to_iopf_dev(param));
-	return to_iopf_dev(param);
+	lockdep_assert_held(&queue->lock);
+	list_for_each_entry(param, &queue->devices, queue_list)
+		if (param->dev == dev)
+			return param;
+	return NULL;
 }
 
 /*
- * The same for a device that the IOMMU core has released while it was on @queue. It is
- * found from the queue only, and its groups are forgotten: the driver that would send
- * their responses knows the device no longer.
+ * No reporter that comes now finds @param. False if none could: the IOMMU core has
+ * released the device.
  */
-struct iopf_dev *iopf_dev_unlink_released(struct iopf_queue *queue,
-					  struct device *dev)
+static bool iopf_hide(struct device *dev, struct iommu_fault_param *param)
+{
+	struct dev_iommu *iommu = dev->iommu;
+	bool found;
+
+	if (!iommu)
+		return false;
+	mutex_lock(&iommu->lock);
+	found = rcu_access_pointer(iommu->fault_param) == param;
+	if (found)
+		rcu_assign_pointer(iommu->fault_param, NULL);
+	mutex_unlock(&iommu->lock);
+	return found;
+}
+
+/*
+ * Take the device off its queue: no reporter that comes now finds it. The caller has to
+ * end it. NULL if it is not on @queue. The groups of one that the IOMMU core has released
+ * meanwhile are forgotten: the driver that would send their responses does not know the
+ * device any more.
+ */
+struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev)
 {
 	struct iommu_fault_param *param;
-	struct iopf_dev *idev = NULL;
-	struct iopf_grp *grp;
+	struct iopf_dev *idev;
+	bool released = false;
 
 	mutex_lock(&queue->lock);
-	list_for_each_entry(param, &queue->devices, queue_list) {
-		if (param->dev == dev) {
-			idev = to_iopf_dev(param);
-			list_del(&param->queue_list);
-			break;
-		}
+	param = iopf_find_on_queue(queue, dev);
+	if (param) {
+		list_del(&param->queue_list);
+		released = !iopf_hide(dev, param);
 	}
 	mutex_unlock(&queue->lock);
-	if (!idev)
+	if (!param)
 		return NULL;
+	idev = to_iopf_dev(param);
 	iopf_dev_kill(idev);
-	list_for_each_entry(grp, &idev->ending, pub.pending_node)
-		grp->code = IOPF_FORGET;
+	if (released)
+		iopf_forget_claimed(&idev->ending);
 	return idev;
 }
 

@@ -330,6 +330,15 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 }
 EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
 
+/* No response to what was claimed: those that were kept back are among it. */
+void iopf_forget_claimed(struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+
+	list_for_each_entry(grp, claimed, pub.pending_node)
+		grp->code = IOPF_FORGET;
+}
+
 /**
  * iopf_queue_forget_dev() - Forget the page requests of a device that was reset
  * @dev: the device
@@ -348,7 +357,6 @@ int iopf_queue_forget_dev(struct device *dev)
 {
 	struct iopf_dev *idev = iopf_dev_get(dev);
 	struct iopf_lane *lane;
-	struct iopf_grp *grp;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
@@ -361,9 +369,7 @@ int iopf_queue_forget_dev(struct device *dev)
 		iopf_claim_lane(lane, IOPF_FORGET, &claimed);
 		iopf_lanes_pause(idev, &nr);
 	}
-	/* Answers that were kept back are among them. */
-	list_for_each_entry(grp, &claimed, pub.pending_node)
-		grp->code = IOPF_FORGET;
+	iopf_forget_claimed(&claimed);
 	spin_unlock(&idev->lock);
 
 	iopf_send(&claimed);

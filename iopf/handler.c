@@ -138,16 +138,6 @@ static struct iopf_handler *iopf_handler_alloc(struct device *dev,
 	return handler;
 }
 
-/* No handler needs the device in the library's own queue: the caller has to end it. */
-static struct iopf_dev *iopf_leave_home(struct device *dev)
-{
-	lockdep_assert_held(&iopf_handlers_lock);
-	if (!iopf_home)
-		return NULL;
-	return dev->iommu ? iopf_dev_unlink(iopf_home, dev) :
-			    iopf_dev_unlink_released(iopf_home, dev);
-}
-
 static int iopf_register(struct iopf_handler *handler)
 {
 	struct device *dev = handler->dev;
@@ -263,7 +253,8 @@ int iommu_unregister_device_fault_handler(struct device *dev)
 		ret = iopf_set_handler(dev, NULL);
 	if (!ret) {
 		list_del_rcu(&handler->node);
-		idev = iopf_leave_home(dev);
+		if (iopf_home)
+			idev = iopf_dev_unlink(iopf_home, dev);
 	}
 	mutex_unlock(&iopf_handlers_lock);
 	if (ret)

@@ -157,6 +157,7 @@ void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_forget_claimed(struct list_head *claimed);
 void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_early(struct iopf_grp *grp, int code,
 		      struct list_head *claimed);

@@ -281,8 +281,6 @@ void iopf_q_put(struct iopf_q *q);
 int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
 		     struct iopf_dev **left);
 struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev);
-struct iopf_dev *iopf_dev_unlink_released(struct iopf_queue *queue,
-					  struct device *dev);
 void iopf_dev_end(struct iopf_dev *idev);
 struct iopf_dev *iopf_dev_rcu(struct device *dev);
 struct iopf_dev *iopf_dev_get(struct device *dev);
