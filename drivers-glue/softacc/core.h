@@ -389,7 +389,7 @@ extern bool softacc_prg_per_pasid;
 int softacc_get_indices(struct softacc_queue *queue);
 void softacc_put_indices(struct softacc_queue *queue);
 void softacc_free_indices(struct softacc_dev *sdev);
-bool softacc_is_stop_marker(const struct softacc_prq *prq);
+bool softacc_is_owed(const struct softacc_prq *prq);
 void softacc_answer_dropped(const struct softacc_prq *prq);
 int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss);

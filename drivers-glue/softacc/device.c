@@ -234,14 +234,24 @@ out:
 	return ret;
 }
 
-/*
- * Hardware answers a last request that it had to drop (VT-d 5.1, Table 31). Not so a
- * Stop Marker, which gets no response.
- */
+/* PCIe 6.0, 10.4.1.2.1: it looks like a last request, and wants no response. */
+static bool softacc_is_stop_marker(const struct softacc_prq *prq)
+{
+	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID &&
+	       !(prq->perm & SOFTACC_PERM_ACCESS);
+}
+
+/* Does the device wait for a response from here on? */
+bool softacc_is_owed(const struct softacc_prq *prq)
+{
+	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE &&
+	       !softacc_is_stop_marker(prq);
+}
+
+/* Hardware answers a last request that it had to drop (VT-d 5.1, Table 31). */
 void softacc_answer_dropped(const struct softacc_prq *prq)
 {
-	if (prq->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE &&
-	    !softacc_is_stop_marker(prq))
+	if (softacc_is_owed(prq))
 		softacc_answer(prq->dev,
 			       prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
 			       prq->pasid, prq->grpid, true,
@@ -373,13 +383,6 @@ void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 	      softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code)))
 		sdev->stats.spurious++;
 	spin_unlock_irqrestore(&sdev->lock, flags);
-}
-
-/* PCIe 6.0, 10.4.1.2.1: it looks like a last request, and wants no response. */
-bool softacc_is_stop_marker(const struct softacc_prq *prq)
-{
-	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID &&
-	       !(prq->perm & SOFTACC_PERM_ACCESS);
 }
 
 /* From here on no request of @pasid is sent. */

@@ -163,12 +163,11 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 
 	chunk->state = SOFTACC_WAITING;
 	ret = softacc_post(thread, chunk, &miss);
-	if (ret && ret != -EAGAIN)
+	if (ret && ret != -EAGAIN) {
 		chunk->state = SOFTACC_READY;
-	if (ret == -EBUSY)
-		return SOFTACC_BLOCKED;
-	if (ret && ret != -EAGAIN)
-		return softacc_end_chunk(queue, chunk, ret, miss.addr);
+		return ret == -EBUSY ? SOFTACC_BLOCKED :
+		       softacc_end_chunk(queue, chunk, ret, miss.addr);
+	}
 	if (++thread->nr_posted >= SOFTACC_COALESCE)
 		softacc_interrupt(thread);
 	chunk->groups++;

@@ -232,8 +232,7 @@ int softacc_inject(struct softacc_queue *queue,
 		prq.pasid = 0;
 	if (request->flags & SOFTACC_INJECT_LAST)
 		prq.flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-	if (request->flags & SOFTACC_INJECT_LAST &&
-	    !softacc_is_stop_marker(&prq)) {
+	if (softacc_is_owed(&prq)) {
 		ret = softacc_expect(queue, &prq);
 		if (ret && ret != -EEXIST)
 			return ret;
