@@ -126,16 +126,22 @@ static inline void fake_begin_and_stop(struct fake *fake, u32 pasid)
 		    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, pasid, 0, 0, 0);
 }
 
-/* A group of %FAKE_PASID, from its last request to its end. */
-static inline void fake_serve(struct fake *fake, unsigned int i)
+/* Answer all groups that the handler keeps, and give them up. */
+static inline void fake_answer_taken(struct fake *fake)
 {
-	fake_last(fake, FAKE_PASID, i, 0);
 	while (fake->nr_taken) {
 		struct iopf_group *group = fake->taken[--fake->nr_taken];
 
 		iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(group);
 	}
+}
+
+/* A group of %FAKE_PASID, from its last request to its end. */
+static inline void fake_serve(struct fake *fake, unsigned int i)
+{
+	fake_last(fake, FAKE_PASID, i, 0);
+	fake_answer_taken(fake);
 }
 
 /* Give up all groups that the handler keeps. */

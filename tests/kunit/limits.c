@@ -145,11 +145,7 @@ static void long_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(idev));
 	/* A group of one needs none of that. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
-	while (fake->nr_taken) {
-		iopf_group_response(fake->taken[--fake->nr_taken],
-				    IOMMU_PAGE_RESP_SUCCESS);
-		iopf_free_group(fake->taken[fake->nr_taken]);
-	}
+	fake_answer_taken(fake);
 	fake_look_at_limits(idev);
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(idev));
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(idev));

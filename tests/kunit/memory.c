@@ -26,16 +26,6 @@ static bool report_with_failure(struct fake *fake, u32 pasid, u32 grpid,
 	return failed;
 }
 
-static void answer_taken(struct fake *fake)
-{
-	while (fake->nr_taken) {
-		struct iopf_group *group = fake->taken[--fake->nr_taken];
-
-		iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
-		iopf_free_group(group);
-	}
-}
-
 /* Each allocation in turn: the group is served from the reserve, or refused. */
 static void every_allocation_fails(struct kunit *test)
 {
@@ -43,13 +33,13 @@ static void every_allocation_fails(struct kunit *test)
 	unsigned int n = 1;
 
 	while (report_with_failure(fake, FAKE_PASID, n, n)) {
-		answer_taken(fake);
+		fake_answer_taken(fake);
 		KUNIT_EXPECT_EQ(test, 1,
 				fake_answers_for(fake, FAKE_PASID, n));
 		n++;
 		KUNIT_ASSERT_GT(test, 100, n);
 	}
-	answer_taken(fake);
+	fake_answer_taken(fake);
 	/* The lane, the group itself, what it has no room for. */
 	KUNIT_EXPECT_LE(test, 4, n);
 }
@@ -63,7 +53,7 @@ static void reserve_is_empty(struct kunit *test)
 
 	/* A lane has no reserve: the PASID has to be known. */
 	fake_last(fake, FAKE_PASID, IOPF_RESERVE_GROUPS + 1, 0);
-	answer_taken(fake);
+	fake_answer_taken(fake);
 	iopf_spare_free(idev);
 	for (i = 0; i <= IOPF_RESERVE_GROUPS; i++) {
 		current->fail_nth = 1;
@@ -77,7 +67,7 @@ static void reserve_is_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID,
 						  IOPF_RESERVE_GROUPS));
-	answer_taken(fake);
+	fake_answer_taken(fake);
 	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS + 2, fake->answers);
 }
 

@@ -56,6 +56,7 @@ static void see_counts(struct iopf_dev *idev, struct model_counts *counts)
 	const struct iopf_stats *stats = &idev->stats;
 
 	spin_lock(&idev->lock);
+	/* Not by iopf_limits_look(), which the library has to call where it needs it. */
 	*counts = (struct model_counts){
 		.held_groups = idev->nr_unfinished + idev->groups_made -
 			       (unsigned int)atomic_read(&idev->groups_freed),
