@@ -252,6 +252,17 @@ void argument_end(struct actor *actor)
 	atomic_store(&shared->holder, 0);
 }
 
+/* A command without an argument, which gets one in half of the cases. */
+long do_plain_ioctl(struct actor *actor, int fd, unsigned int command)
+{
+	struct step *step = trail_step(actor->trail, "ioctl", fd, command, "");
+	long ret = ioctl(fd, command, rng_below(&actor->rng, 2));
+
+	ret = ret < 0 ? -errno : ret;
+	atomic_store(&step->result, ret);
+	return ret;
+}
+
 /* With an argument anywhere; what the kernel writes there is in @content afterwards. */
 long do_ioctl(struct actor *actor, int fd, unsigned int command, void *content,
 	      size_t len)

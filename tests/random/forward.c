@@ -78,14 +78,8 @@ static long forward_stats(struct actor *actor, struct file *file)
 
 static long forward_again(struct actor *actor, struct file *file)
 {
-	int fd = atomic_load(&file->fd);
-	struct step *step = trail_step(actor->trail, "ioctl", fd,
-				       IOPF_FORWARD_IOC_AGAIN, "");
-	long ret = ioctl(fd, IOPF_FORWARD_IOC_AGAIN, rng_below(&actor->rng, 2));
-
-	ret = ret < 0 ? -errno : ret;
-	atomic_store(&step->result, ret);
-	return ret;
+	return do_plain_ioctl(actor, atomic_load(&file->fd),
+			      IOPF_FORWARD_IOC_AGAIN);
 }
 
 const struct operation forward_operations[] = {

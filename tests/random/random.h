@@ -385,6 +385,7 @@ bool argument_start(struct actor *actor);
 void *argument(struct actor *actor, const void *content, size_t len);
 bool argument_result(struct actor *actor, void *result, size_t len);
 void argument_end(struct actor *actor);
+long do_plain_ioctl(struct actor *actor, int fd, unsigned int command);
 long do_ioctl(struct actor *actor, int fd, unsigned int command,
 	      void *content, size_t len);
 

@@ -86,14 +86,7 @@ static long softacc_reap(struct actor *actor, struct file *file)
 
 static long softacc_cancel(struct actor *actor, struct file *file)
 {
-	int fd = atomic_load(&file->fd);
-	struct step *step = trail_step(actor->trail, "ioctl", fd,
-				       SOFTACC_IOC_CANCEL, "");
-	long ret = ioctl(fd, SOFTACC_IOC_CANCEL, rng_below(&actor->rng, 2));
-
-	ret = ret < 0 ? -errno : ret;
-	atomic_store(&step->result, ret);
-	return ret;
+	return do_plain_ioctl(actor, atomic_load(&file->fd), SOFTACC_IOC_CANCEL);
 }
 
 static long softacc_stats(struct actor *actor, struct file *file)
