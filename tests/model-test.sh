@@ -14,10 +14,8 @@ set -euo pipefail
 . "$(dirname "$0")/user-mode.sh"
 
 : "${MINUTES:=5}" "${SEED:=}" "${OPERATIONS:=100000}"
-for number in MINUTES OPERATIONS; do
-	[[ ${!number} =~ ^[1-9][0-9]*$ ]] || die "$number=${!number} is no number from 1"
-done
-[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
+check_numbers MINUTES OPERATIONS
+check_seed
 SEED=${SEED:-$((RANDOM << 15 | RANDOM))}
 
 # As many operations as there are, and no report of the kernel.

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # refresh-mutants.sh [NAME...]: writes the patches in tests/mutants and tests/vtd/mutants anew
-# where the lines around a mistake have moved or changed a little. Names those that have to be made by hand: change
-# the sources, put "diff -up" of them below the paragraph, and take the change back.
+# where the lines around a mistake have moved or changed a little. Names those that have to be
+# made by hand: change the sources, put "diff -up" of them below the paragraph, and take the
+# change back.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
@@ -46,6 +47,11 @@ refresh()
 	fi
 }
 
+for name; do
+	[ -f "$TOP/tests/mutants/$name.patch" ] || [ -f "$TOP/tests/vtd/mutants/$name.patch" ] ||
+		die "$name is no deliberate mistake" \
+		    "the names are those of the patches in tests/mutants and tests/vtd/mutants"
+done
 need_packages patch
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

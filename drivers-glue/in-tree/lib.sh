@@ -40,6 +40,22 @@ run_logged()
 	say "$what: done in $((SECONDS - start)) s"
 }
 
+# check_numbers NAME...: variables that are numbers from 1.
+check_numbers()
+{
+	local name
+
+	for name; do
+		[[ ${!name} =~ ^[1-9][0-9]*$ ]] || die "$name=${!name} is no number from 1"
+	done
+}
+
+# SEED is a number, or empty: a new one.
+check_seed()
+{
+	[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
+}
+
 # with_lock NAME: until the script ends, only one of its kind works on NAME.
 with_lock()
 {

@@ -14,11 +14,8 @@ set -euo pipefail
 export CONFIG
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
-for number in MINUTES ROUND; do
-	[[ ${!number} =~ ^[1-9][0-9]*$ ]] ||
-		die "$number=${!number} is no number from 1"
-done
-[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
+check_numbers MINUTES ROUND
+check_seed
 seconds=$((MINUTES * 60))
 words=
 [ "$VERBOSE" = 0 ] || words=-v

@@ -60,8 +60,8 @@ fuzz()
 	    "to see what happens: tests/vtd/fuzz.sh replay $found"
 }
 
-[[ $MINUTES =~ ^[1-9][0-9]*$ ]] || die "MINUTES=$MINUTES is no number from 1"
-[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
+check_numbers MINUTES
+check_seed
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 case ${1:-} in
