@@ -36,6 +36,7 @@ static struct iopf_grp *iopf_begin_group(struct iopf_dev *idev,
 	grp = iopf_grp_new(idev, key);
 	if (!grp)
 		return ERR_PTR(-ENOMEM);
+	iopf_watch(idev);
 
 	mm = iopf_find_mm(grp->lane, dev, fault);
 	if (mm) {

@@ -58,7 +58,9 @@ static u64 iopf_first_seq(void)
 	return (u64)atomic_inc_return(&times) << 40;
 }
 
-static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
+/* A device of @q whose faults are @handler's, or NULL without memory. */
+static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev,
+				       struct iopf_handler *handler)
 {
 	struct iopf_dev *idev;
 
@@ -92,11 +94,9 @@ static struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev)
 	INIT_LIST_HEAD(&idev->starved_node);
 	INIT_LIST_HEAD(&idev->ending);
 	idev->seq = iopf_first_seq();
-	RCU_INIT_POINTER(idev->handler, iopf_handler_of(dev));
+	RCU_INIT_POINTER(idev->handler, handler);
 	INIT_LIST_HEAD(&idev->flushes);
 	init_waitqueue_head(&idev->flushed);
-	iopf_look_init(idev);
-	iopf_watch_init(idev);
 	return idev;
 }
 
@@ -159,11 +159,13 @@ int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
 		ret = -EBUSY;
 		goto unlock;
 	}
-	idev = iopf_dev_alloc(to_iopf_q(queue), dev);
+	idev = iopf_dev_alloc(to_iopf_q(queue), dev, iopf_handler_of(dev));
 	if (!idev) {
 		ret = -ENOMEM;
 		goto unlock;
 	}
+	iopf_look_init(idev);
+	iopf_watch_init(idev);
 	list_add_tail(&idev->pub.queue_list, &queue->devices);
 	iopf_debugfs_add_device(idev);
 	/* Pairs with rcu_dereference() in iopf_dev_rcu(). */

@@ -38,15 +38,6 @@ static void iopf_claim_list(struct list_head *groups, int code,
 		iopf_claim_early(grp, code, claimed);
 }
 
-/*
- * VT-d 5.1, 7.6: a group whose last request has not come is owed no response. When the
- * hardware queue has overflowed, hardware has answered a last request that it dropped.
- */
-void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed)
-{
-	iopf_claim_list(&lane->partial, IOPF_FORGET, claimed);
-}
-
 /* Groups up to number @seq that are the workers' to handle. */
 static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
 				struct list_head *claimed)

@@ -102,11 +102,10 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
 	list_add_tail(&grp->pub.pending_node, &lane->partial);
 	idev->nr_unfinished++;
 	grp->since = jiffies;
-	iopf_watch(idev);
 	return grp;
 }
 
-/* As iopf_grp_put(), for several: the caller ends with iopf_freed_end(). */
+/* As iopf_grp_put(), for several: the caller ends with iopf_freed_put(). */
 void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 		   struct iopf_freed *freed)
 {
@@ -117,6 +116,15 @@ void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 	iopf_grp_free(idev, grp, freed);
 }
 
+/* Free what is in @freed, and drop the groups' references to @idev. */
+void iopf_freed_put(struct iopf_dev *idev, struct iopf_freed *freed)
+{
+	if (!freed->nr)
+		return;
+	iopf_freed_end(idev, freed);
+	iopf_dev_put_many(idev, freed->nr);
+}
+
 /* Not under iopf_dev.lock. */
 void iopf_grp_put(struct iopf_grp *grp)
 {
@@ -124,7 +132,7 @@ void iopf_grp_put(struct iopf_grp *grp)
 	struct iopf_freed freed = {};
 
 	iopf_grp_drop(idev, grp, &freed);
-	iopf_freed_end(idev, &freed);
+	iopf_freed_put(idev, &freed);
 }
 
 /* NULL if there is no such group, and always for a dead device. */

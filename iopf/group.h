@@ -113,7 +113,7 @@ struct iopf_grp {
 };
 
 /**
- * struct iopf_freed - groups whose memory is to be given back, see iopf_freed_end()
+ * struct iopf_freed - groups whose memory is to be given back, see iopf_freed_put()
  * @first: by spare_node
  * @last: the last of them
  * @nr: how many
@@ -155,6 +155,7 @@ void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner);
 struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key);
 void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 		   struct iopf_freed *freed);
+void iopf_freed_put(struct iopf_dev *idev, struct iopf_freed *freed);
 void iopf_grp_put(struct iopf_grp *grp);
 struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 			       const struct iopf_key *key);
@@ -209,16 +210,5 @@ static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
 	grp->pub.fault_count++;
 	idev->nr_partial++;
 }
-
-/* stats.c */
-/* The time in ns from the last request of @grp to its answer, 0 if not measured. */
-static inline u64 iopf_age(const struct iopf_grp *grp)
-{
-	return grp->times.begun && grp->times.complete && grp->times.sent ?
-	       grp->times.sent - grp->times.complete : 0;
-}
-
-void iopf_count_answer(struct iopf_grp *grp);
-void iopf_count_time(struct iopf_dev *idev, enum iopf_phase phase, u64 since);
 
 #endif /* __IOPF_GROUP_H */

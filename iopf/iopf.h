@@ -117,6 +117,7 @@ void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 		       const struct iopf_request *request);
 bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 		struct list_head *claimed);
+void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_send(struct list_head *claimed);
 void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
 
@@ -156,7 +157,6 @@ void iopf_watch_stop(struct iopf_dev *idev);
 void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_grp *grp);
 void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp);
-void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_forget_claimed(struct list_head *claimed);
 void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
 void iopf_claim_early(struct iopf_grp *grp, int code,

@@ -114,11 +114,9 @@ static void iopf_free_list(struct iopf_dev *idev, struct llist_node *list)
 		mempool_free(grp, &idev->q->groups);
 }
 
-/* Give back what is in @freed, with the groups' references to @idev. */
+/* Give back what is in @freed. The caller drops the groups' references to @idev. */
 void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed)
 {
-	if (!freed->nr)
-		return;
 	if (freed->groups)
 		atomic_add(freed->groups, &idev->groups_freed);
 	if (freed->requests)
@@ -131,7 +129,6 @@ void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed)
 		freed->last->next = NULL;
 		iopf_free_list(idev, freed->first);
 	}
-	iopf_dev_put_many(idev, freed->nr);
 }
 
 /* Keep nothing. Nobody else works with the device. */

@@ -93,8 +93,12 @@ int iopf_pool_init(struct iopf_pool *pool, const char *name)
 		return -ENOMEM;
 	}
 	for (i = 0; i < IOPF_WORKERS; i++) {
-		iopf_worker_init(&pool->workers[i]);
-		list_add_tail(&pool->workers[i].node, &pool->free);
+		struct iopf_worker *worker = &pool->workers[i];
+
+		INIT_LIST_HEAD(&worker->lane_node);
+		INIT_HLIST_NODE(&worker->sleeper_node);
+		INIT_LIST_HEAD(&worker->followers);
+		list_add_tail(&worker->node, &pool->free);
 	}
 	pool->nr_free = IOPF_WORKERS;
 	return 0;

@@ -46,6 +46,7 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 		goto err_free;
 	if (iopf_pool_init(&q->pool, name))
 		goto err_reserve;
+	iopf_workers_init(&q->pool);
 	q->pub.wq = q->pool.near;
 
 	refcount_set(&q->users, 1);

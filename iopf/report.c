@@ -25,7 +25,7 @@ static noinline void iopf_end_report(struct device *dev, u64 begun)
 	idev = iopf_dev_rcu(dev);
 	if (idev) {
 		spin_lock(&idev->lock);
-		iopf_count_time(idev, IOPF_REPORT, begun);
+		iopf_count_time(&idev->stats, IOPF_REPORT, begun);
 		spin_unlock(&idev->lock);
 	}
 	rcu_read_unlock();

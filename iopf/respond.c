@@ -50,6 +50,19 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 	return true;
 }
 
+/*
+ * VT-d 5.1, 7.6: a group whose last request has not come is owed no response. When the
+ * hardware queue has overflowed, hardware has answered a last request that it dropped.
+ */
+void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node)
+		iopf_claim(lane->idev, grp, IOPF_FORGET, claimed);
+}
+
 static struct iommu_page_response iopf_message(const struct iopf_grp *grp)
 {
 	return (struct iommu_page_response){
@@ -156,7 +169,7 @@ static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_grp *grp)
 				   grp->key.grpid, grp->pub.fault_count);
 	else
 		trace_iopf_respond(idev->pub.dev, &grp->pub.last_fault.fault,
-				   grp->code, iopf_age(grp) ?:
+				   grp->code, iopf_age(&grp->times) ?:
 				   jiffies_to_nsecs(jiffies - grp->since));
 }
 
@@ -175,6 +188,24 @@ static void iopf_note_answers(struct iopf_dev *idev, struct list_head *batch)
 	}
 }
 
+/* The answer of @grp is out. */
+static void iopf_count_answer(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	u64 age = iopf_age(&grp->times);
+	unsigned int bucket;
+
+	lockdep_assert_held(&idev->lock);
+	idev->stats.answers[grp->code]++;
+	grp->lane->answers[grp->code]++;
+	/* Not if measuring was turned on or off while it lived. */
+	if (!age || !grp->times.claimed)
+		return;
+	bucket = iopf_latency_bucket(age);
+	idev->latency[bucket]++;
+	grp->lane->latency[bucket]++;
+	iopf_count_phases(&idev->stats, &grp->times);
+}
+
 /* The answers are out: those who wait for them may go on. @begun: see iopf_now(). */
 static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 			     u64 begun)
@@ -182,12 +213,12 @@ static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 	struct iopf_grp *grp;
 
 	spin_lock(&idev->lock);
-	iopf_count_time(idev, IOPF_RESPONSE, begun);
+	iopf_count_time(&idev->stats, IOPF_RESPONSE, begun);
 	list_for_each_entry(grp, batch, pub.pending_node) {
 		if (grp->code == IOPF_FORGET)
 			idev->stats.discarded++;
 		else
-			iopf_count_answer(grp);
+			iopf_count_answer(idev, grp);
 		grp->lane->nr_answering--;
 		idev->nr_answering--;
 		if (unlikely(!list_empty(&idev->flushes)))
@@ -228,10 +259,10 @@ static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 		iopf_grp_drop(idev, grp, &freed);
 	if (begun && freed.nr) {
 		spin_lock(&idev->lock);
-		iopf_count_time(idev, IOPF_FREE, begun);
+		iopf_count_time(&idev->stats, IOPF_FREE, begun);
 		spin_unlock(&idev->lock);
 	}
-	iopf_freed_end(idev, &freed);
+	iopf_freed_put(idev, &freed);
 }
 
 /* Send the answers of claimed groups and drop the library's references. */

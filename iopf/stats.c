@@ -10,9 +10,10 @@
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 
-#include "iopf.h"
+#include "stats.h"
 
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "iopf."
@@ -45,16 +46,16 @@ MODULE_PARM_DESC(latency,
 		 "Measure how long page request groups take, and where their time goes (default N)");
 
 /* Bucket 0 is for less than a microsecond, bucket n for less than 2^n. */
-static unsigned int iopf_bucket(u64 age)
+unsigned int iopf_latency_bucket(u64 ns)
 {
-	u64 us = div_u64(age, NSEC_PER_USEC);
+	u64 us = div_u64(ns, NSEC_PER_USEC);
 
 	return min_t(unsigned int, us ? ilog2(us) + 1 : 0,
 		     IOPF_LATENCY_BUCKETS - 1);
 }
 
-static void iopf_count_phases(struct iopf_stats *stats,
-			      const struct iopf_times *times)
+/* Where the time of a group whose answer is out has gone. */
+void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times)
 {
 	stats->ns[IOPF_ASSEMBLY] += times->complete - times->begun;
 	stats->ns[IOPF_HOLD] += times->sent - times->claimed;
@@ -66,29 +67,9 @@ static void iopf_count_phases(struct iopf_stats *stats,
 	}
 }
 
-/* The answer of @grp is out. */
-void iopf_count_answer(struct iopf_grp *grp)
-{
-	struct iopf_dev *idev = iopf_grp_dev(grp);
-	u64 age = iopf_age(grp);
-	unsigned int bucket;
-
-	lockdep_assert_held(&idev->lock);
-	idev->stats.answers[grp->code]++;
-	grp->lane->answers[grp->code]++;
-	/* Not if measuring was turned on or off while it lived. */
-	if (!age || !grp->times.claimed)
-		return;
-	bucket = iopf_bucket(age);
-	idev->latency[bucket]++;
-	grp->lane->latency[bucket]++;
-	iopf_count_phases(&idev->stats, &grp->times);
-}
-
 /* What has gone on from @since, iopf_now(), belongs to @phase. */
-void iopf_count_time(struct iopf_dev *idev, enum iopf_phase phase, u64 since)
+void iopf_count_time(struct iopf_stats *stats, enum iopf_phase phase, u64 since)
 {
-	lockdep_assert_held(&idev->lock);
 	if (since)
-		idev->stats.ns[phase] += ktime_get_ns() - since;
+		stats->ns[phase] += ktime_get_ns() - since;
 }

@@ -106,4 +106,15 @@ static inline u64 iopf_now(void)
 	return iopf_latency_enabled() ? ktime_get_ns() : 0;
 }
 
+/* The time in ns from the last request of a group to its answer, 0 if not measured. */
+static inline u64 iopf_age(const struct iopf_times *times)
+{
+	return times->begun && times->complete && times->sent ?
+	       times->sent - times->complete : 0;
+}
+
+unsigned int iopf_latency_bucket(u64 ns);
+void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times);
+void iopf_count_time(struct iopf_stats *stats, enum iopf_phase phase, u64 since);
+
 #endif /* __IOPF_STATS_H */

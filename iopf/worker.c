@@ -513,11 +513,11 @@ void iopf_lane_stop(struct iopf_lane *lane, u64 seq)
 			iopf_worker_stop(worker);
 }
 
-void iopf_worker_init(struct iopf_worker *worker)
+/* The workers of @pool are work items of this file. */
+void iopf_workers_init(struct iopf_pool *pool)
 {
-	INIT_WORK(&worker->work, iopf_worker_fn);
-	INIT_LIST_HEAD(&worker->node);
-	INIT_LIST_HEAD(&worker->lane_node);
-	INIT_HLIST_NODE(&worker->sleeper_node);
-	INIT_LIST_HEAD(&worker->followers);
+	unsigned int i;
+
+	for (i = 0; i < IOPF_WORKERS; i++)
+		INIT_WORK(&pool->workers[i].work, iopf_worker_fn);
 }

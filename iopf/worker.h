@@ -68,7 +68,7 @@ void iopf_pool_put(struct iopf_worker *worker);
 void iopf_pool_leave(struct iopf_dev *idev);
 
 /* worker.c */
-void iopf_worker_init(struct iopf_worker *worker);
+void iopf_workers_init(struct iopf_pool *pool);
 struct iopf_worker *iopf_worker_more(struct iopf_dev *idev);
 void iopf_worker_queue(struct iopf_worker *worker);
 void iopf_worker_stop(struct iopf_worker *worker);
