@@ -13,8 +13,7 @@
 #include <linux/sched/mm.h>
 #include <trace/events/iopf.h>
 
-#include "handler.h"
-#include "iopf.h"
+#include "path.h"
 
 /*
  * The group of @key, begun by @fault, or an error; @whole: no other request will come.

@@ -17,7 +17,7 @@
 #include <linux/jiffies.h>
 #include <linux/seq_file.h>
 
-#include "iopf.h"
+#include "entries.h"
 
 static struct dentry *iopf_debugfs_root;
 

@@ -7,7 +7,7 @@
  */
 #include <linux/sched/mm.h>
 
-#include "iopf.h"
+#include "path.h"
 
 /* Groups that are begun before the domain of their PASID is asked again. */
 #define IOPF_MM_USES		64

@@ -14,7 +14,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
-#include "iopf.h"
+#include "path.h"
 
 /* Pages in a row that the lock of a VMA is kept for. */
 #define IOPF_VMA_PAGES		64
@@ -57,14 +57,6 @@ static void iopf_mm_put(struct mm_struct *mm)
 		return;
 	INIT_WORK(&mm->async_put_work, iopf_mm_put_fn);
 	queue_work(system_dfl_wq, &mm->async_put_work);
-}
-
-/* Let go of the VMA. Before anything that may sleep outside the mm. */
-void iopf_mm_unlock(struct iopf_mm *imm)
-{
-	if (imm->vma)
-		vma_end_read(imm->vma);
-	imm->vma = NULL;
 }
 
 void iopf_mm_leave(struct iopf_mm *imm)

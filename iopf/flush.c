@@ -1,169 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: groups that end before their time
+ * I/O page fault queue: flushing, resetting, discarding
  *
- * Flushing, discarding and removing never wait for the mm. They answer the
- * groups themselves, tell the workers to give up, and wait only for answers
- * that are on their way.
+ * What a driver calls when a PASID, a device or lost requests are to be done with. Waits
+ * for answers that are on their way, and never for the mm.
  */
 #include <linux/export.h>
+#include <linux/minmax.h>
 
-#include "handler.h"
-#include "iopf.h"
+#include "endings.h"
 
-/* How long iopf_queue_flush_dev() lets groups end by themselves. */
-#define IOPF_FLUSH_GRACE_MS	100
-/* PASIDs that it looks at to find the one that is unbound, beside those with a lane. */
+/* PASIDs that are looked at to find the one that is unbound, beside those with a lane. */
 #define IOPF_FLUSH_PASIDS	4096U
-
-/* Take a group away from its owner. The caller will answer it. */
-void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
-{
-	enum iopf_owner owner = grp->owner;
-
-	if (owner == IOPF_OWNER_HANDLER && grp->by_pair)
-		iopf_expect_late(grp);
-	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
-	if (owner == IOPF_OWNER_WORKER)
-		iopf_worker_stop(grp->worker);
-}
-
-static void iopf_claim_list(struct list_head *groups, int code,
-			    struct list_head *claimed)
-{
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
-
-	list_for_each_entry_safe(grp, next, groups, pub.pending_node)
-		iopf_claim_early(grp, code, claimed);
-}
-
-/* Groups up to number @seq that are the workers' to handle. */
-static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
-				struct list_head *claimed)
-{
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
-
-	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
-		if (grp->seq > seq)
-			break;
-		if (iopf_grp_is_faulting(grp))
-			iopf_claim_early(grp, code, claimed);
-	}
-}
-
-/* All groups of a lane that goes away, the complete ones with the same answer. */
-static void iopf_claim_lane(struct iopf_lane *lane, int code,
-			    struct list_head *claimed)
-{
-	iopf_forget_partial(lane, claimed);
-	iopf_claim_list(&lane->pending, code, claimed);
-	iopf_claim_list(&lane->delivered, code, claimed);
-	iopf_lane_stop(lane, U64_MAX);
-	iopf_take_held(lane, claimed);
-}
-
-void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed)
-{
-	iopf_claim_lane(lane, IOMMU_PAGE_RESP_INVALID, claimed);
-}
-
-/* @grp has become the workers' to handle. */
-void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp)
-{
-	struct iopf_flush *flush;
-
-	lockdep_assert_held(&idev->lock);
-	/* It may be old: a registered handler has let it go on. */
-	list_for_each_entry(flush, &idev->flushes, node)
-		flush->nr_faulting += grp->seq <= flush->seq;
-}
-
-/* @grp, which was the workers' to handle, is claimed. */
-void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_grp *grp)
-{
-	struct iopf_flush *flush;
-
-	lockdep_assert_held(&idev->lock);
-	list_for_each_entry(flush, &idev->flushes, node)
-		if (grp->seq <= flush->seq && !--flush->nr_faulting)
-			wake_up_all(&idev->flushed);
-}
-
-/* The answer of @grp is out. */
-void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp)
-{
-	struct iopf_flush *flush;
-
-	lockdep_assert_held(&idev->lock);
-	list_for_each_entry(flush, &idev->flushes, node)
-		if (grp->claim <= flush->claims &&
-		    (!flush->lane || flush->lane == grp->lane) &&
-		    !--flush->nr_answering)
-			wake_up_all(&idev->flushed);
-}
-
-/*
- * Wait for the groups of @idev that are the workers' to handle now, but not for long.
- * Returns the number of the youngest.
- */
-static u64 iopf_wait_faulting(struct iopf_dev *idev)
-{
-	struct iopf_flush flush = {};
-
-	spin_lock(&idev->lock);
-	flush.seq = idev->seq;
-	flush.nr_faulting = idev->nr_faulting;
-	list_add_tail(&flush.node, &idev->flushes);
-	spin_unlock(&idev->lock);
-
-	wait_event_timeout(idev->flushed, !READ_ONCE(flush.nr_faulting),
-			   msecs_to_jiffies(IOPF_FLUSH_GRACE_MS));
-
-	spin_lock(&idev->lock);
-	list_del(&flush.node);
-	spin_unlock(&idev->lock);
-	return flush.seq;
-}
-
-/*
- * Wait until the answers that are on their way are out, of @lane, which the caller
- * uses, or of all lanes.
- */
-static void iopf_wait_answering(struct iopf_dev *idev, struct iopf_lane *lane)
-{
-	struct iopf_flush flush = { .lane = lane };
-
-	spin_lock(&idev->lock);
-	flush.claims = idev->claims;
-	flush.nr_answering = lane ? lane->nr_answering : idev->nr_answering;
-	list_add_tail(&flush.node, &idev->flushes);
-	spin_unlock(&idev->lock);
-
-	wait_event(idev->flushed, !READ_ONCE(flush.nr_answering));
-
-	spin_lock(&idev->lock);
-	list_del(&flush.node);
-	spin_unlock(&idev->lock);
-}
-
-/* The answers that are on their way are out. */
-void iopf_wait_answers(struct iopf_dev *idev)
-{
-	iopf_wait_answering(idev, NULL);
-}
-
-/* End the groups of @lane, up to number @seq, that are the workers' to handle. */
-static void iopf_lane_end_faulting(struct iopf_lane *lane, u64 seq,
-				   struct list_head *claimed)
-{
-	iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
-	iopf_lane_stop(lane, seq);
-	iopf_take_held(lane, claimed);
-	/* Its PASID may be another address space's from now on. */
-	lane->mm = NULL;
-}
 
 /*
  * End the groups of PASIDs that are being unbound: iommu_sva_unbind_device() does not
@@ -320,15 +168,6 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
-
-/* No response to what was claimed: those that were kept back are among it. */
-void iopf_forget_claimed(struct list_head *claimed)
-{
-	struct iopf_grp *grp;
-
-	list_for_each_entry(grp, claimed, pub.pending_node)
-		grp->code = IOPF_FORGET;
-}
 
 /**
  * iopf_queue_forget_dev() - Forget the page requests of a device that was reset

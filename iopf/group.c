@@ -4,13 +4,87 @@
  *
  * A group is found by its key in the device's table from its first request
  * until it is answered.
+ *
+ * The table is a hash table per device. A group lives for microseconds, so a table that
+ * grows and shrinks with them would do little else: this one has the size that the
+ * device's limits ask for. The factor is random, so that a device cannot choose
+ * keys that meet in one bucket.
  */
 #include <kunit/static_stub.h>
 #include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/random.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <trace/events/iopf.h>
 
-#include "iopf.h"
+#include "objects.h"
+
+/* Groups in a bucket when a device is at all its limits. */
+#define IOPF_TABLE_LOAD		8
+#define IOPF_TABLE_MIN_BITS	6
+#define IOPF_TABLE_MAX_BITS	16
+
+static inline struct hlist_head *iopf_table_bucket(struct iopf_table *table,
+						   const struct iopf_key *key)
+{
+	u64 word = (u64)key->pasid << 32 | key->grpid;
+
+	return &table->buckets[word * table->factor >> (64 - table->bits)];
+}
+
+static inline void iopf_table_insert(struct iopf_table *table,
+				     const struct iopf_key *key,
+				     struct hlist_node *node)
+{
+	hlist_add_head(node, iopf_table_bucket(table, key));
+	table->nr_groups++;
+}
+
+static inline void iopf_table_remove(struct iopf_table *table,
+				     struct hlist_node *node)
+{
+	hlist_del(node);
+	table->nr_groups--;
+}
+
+static unsigned int iopf_table_bits(const struct iopf_limits *limits)
+{
+	return clamp_t(unsigned int, ilog2(limits->groups / IOPF_TABLE_LOAD + 1),
+		       IOPF_TABLE_MIN_BITS, IOPF_TABLE_MAX_BITS);
+}
+
+/* A table for what @limits allow: 0 or -ENOMEM. May sleep. */
+int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits)
+{
+	table->bits = iopf_table_bits(limits);
+	table->buckets = kvcalloc(1 << table->bits, sizeof(*table->buckets),
+				  GFP_KERNEL);
+	table->factor = get_random_u64() | 1;
+	table->nr_groups = 0;
+	return table->buckets ? 0 : -ENOMEM;
+}
+
+void iopf_table_exit(struct iopf_table *table)
+{
+	kvfree(table->buckets);
+}
+
+/* Move all groups from @from to @to. */
+void iopf_table_move(struct iopf_table *to, struct iopf_table *from)
+{
+	struct hlist_node *next;
+	struct iopf_grp *grp;
+	unsigned int i;
+
+	for (i = 0; i < 1 << from->bits; i++)
+		hlist_for_each_entry_safe(grp, next, &from->buckets[i],
+					  table_node) {
+			iopf_table_remove(from, &grp->table_node);
+			iopf_table_insert(to, &grp->key,
+					  &grp->table_node);
+		}
+}
 
 /* The owners that a group may go to from each of them. */
 static const u8 iopf_next_owners[IOPF_NR_OWNERS] = {
@@ -114,25 +188,6 @@ void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
 	if (grp->mm)
 		mmdrop(grp->mm);
 	iopf_grp_free(idev, grp, freed);
-}
-
-/* Free what is in @freed, and drop the groups' references to @idev. */
-void iopf_freed_put(struct iopf_dev *idev, struct iopf_freed *freed)
-{
-	if (!freed->nr)
-		return;
-	iopf_freed_end(idev, freed);
-	iopf_dev_put_many(idev, freed->nr);
-}
-
-/* Not under iopf_dev.lock. */
-void iopf_grp_put(struct iopf_grp *grp)
-{
-	struct iopf_dev *idev = iopf_grp_dev(grp);
-	struct iopf_freed freed = {};
-
-	iopf_grp_drop(idev, grp, &freed);
-	iopf_freed_put(idev, &freed);
 }
 
 /* NULL if there is no such group, and always for a dead device. */

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: memory of groups and requests
+ * I/O page fault queue: memory of groups and requests, and how many there may be
  *
  * A machine without free memory can still fault pages in: a queue has a reserve.
  * And a busy device does not allocate at all: it keeps a few groups for the next
  * ones, and a group has room for its first requests. Further ones come in chunks.
+ *
+ * A group counts from its first request until its last holder has dropped it, and so do
+ * its requests. Those that hold complete groups drop them without the device's lock, so
+ * what was made is counted under the lock, what was freed beside it, and the latter is
+ * looked at only when a limit seems to be reached.
+ *
+ * PRI bounds what a device has under way. It may have as much as that beside what was
+ * answered and is held on by a fault that sleeps: see iopf_is_half_full().
  */
+#include <kunit/static_stub.h>
 #include <linux/mempool.h>
+#include <linux/minmax.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 
-#include "iopf.h"
+#include "objects.h"
 
 /* A group that is used again hides a use after free from KASAN. */
 #define IOPF_SPARE_GROUPS	(IS_ENABLED(CONFIG_KASAN) ? 0 : 64)
@@ -153,4 +164,78 @@ bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp)
 	grp->slot = chunk->requests;
 	grp->nr_slots = IOPF_CHUNK_REQUESTS;
 	return true;
+}
+
+/* Of groups that wait for their last request, and of requests in them. */
+unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
+				     struct device *dev)
+{
+	unsigned int half = max(min(limits->groups, limits->requests) / 2, 1U);
+
+	/* A stalled transaction is the last request of its group. */
+	return dev_is_pci(dev) ? half : min(half, IOPF_DEFAULT_LIMIT);
+}
+
+void iopf_limits_init(struct iopf_limits *limits, struct device *dev)
+{
+	unsigned int most = dev_is_pci(dev) ? IOPF_DEFAULT_LIMIT :
+					      IOPF_STALL_LIMIT;
+
+	*limits = (struct iopf_limits){
+		.groups = most,
+		.requests = most,
+		.lanes = most,
+		.grpid_bits = 32,
+	};
+	limits->unfinished = iopf_default_unfinished(limits, dev);
+}
+
+/*
+ * Requests that PRI lets the device have under way; its VFs share them. A KUnit case
+ * takes this function's place.
+ */
+unsigned int iopf_pri_allocation(struct device *dev)
+{
+	KUNIT_STATIC_STUB_REDIRECT(iopf_pri_allocation, dev);
+#ifdef CONFIG_PCI_PRI
+	if (dev_is_pci(dev))
+		return pci_physfn(to_pci_dev(dev))->pri_reqs_alloc;
+#endif
+	return 0;
+}
+
+/* PRI may be enabled after the device was put on its queue; it does not change then. */
+static void iopf_limits_grant(struct iopf_dev *idev)
+{
+	unsigned int granted = min(iopf_pri_allocation(idev->pub.dev),
+				   UINT_MAX / 2);
+	struct iopf_limits *limits = &idev->limits;
+
+	limits->groups = max(limits->groups, 2 * granted);
+	limits->requests = max(limits->requests, 2 * granted);
+	limits->unfinished = max(limits->unfinished, granted);
+	limits->lanes = max(limits->lanes, 2 * granted);
+	idev->pri_limits = true;
+}
+
+/* A limit seems to be reached. See what was freed, and what PRI has granted. */
+void iopf_limits_look(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	idev->groups_seen = atomic_read(&idev->groups_freed);
+	idev->requests_seen = atomic_read(&idev->requests_freed);
+	if (!idev->pri_limits)
+		iopf_limits_grant(idev);
+}
+
+/*
+ * Is more than half of what the device may have held? Then a group whose fault sleeps is
+ * not answered when its time is over: it would be held on, and the device, which PRI bounds
+ * by what it has no response to, would send another one for it.
+ */
+bool iopf_is_half_full(struct iopf_dev *idev)
+{
+	iopf_limits_look(idev);
+	return iopf_held_groups(idev) > idev->limits.groups / 2 ||
+	       iopf_held_requests(idev) > idev->limits.requests / 2;
 }

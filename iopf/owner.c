@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: the owner's limits and policy
+ * I/O page fault queue: the owner's limits, policy and counters
  *
  * The mm asks the current task, which is a worker here, how far a stack may grow, from
  * which NUMA nodes memory comes, and whether a cgroup has too much of it. What a process
  * may not do its device may not either, and what it may its device may. So a worker has
  * the limits and the policy of the task that owns the address space, while it matters.
+ *
+ * The mm counts a fault for the thread that handles it, too. What a worker's own counters
+ * grow by in a run is added to those of the process, where ps, time and getrusage() look
+ * for it.
  *
  * The owner is mm_struct.owner, as for the memory cgroup: of a process with threads that
  * have policies of their own it is one of them, the main thread as a rule. Without
@@ -19,10 +23,11 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/nodemask.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
-#include "iopf.h"
+#include "path.h"
 
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "iopf."
@@ -207,5 +212,47 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 	iopf_lane_offer(lane);
 	spin_unlock(&idev->lock);
 	iopf_worker_leave_page(worker);
+}
+#endif
+
+/* @imm is entered: its faults begin. */
+void iopf_account_begin(struct iopf_mm *imm)
+{
+	imm->min_flt = current->min_flt;
+	imm->maj_flt = current->maj_flt;
+}
+
+#ifdef CONFIG_MEMCG
+/*
+ * A thread's counters are written by itself, without a lock. So these go where the
+ * exit of a thread adds up what it leaves, under the same locks.
+ */
+void iopf_account_end(struct iopf_mm *imm)
+{
+	unsigned long min_flt = current->min_flt - imm->min_flt;
+	unsigned long maj_flt = current->maj_flt - imm->maj_flt;
+	struct signal_struct *sig;
+	struct task_struct *owner;
+	unsigned long flags;
+
+	if (!min_flt && !maj_flt)
+		return;
+	rcu_read_lock();
+	/* Pairs with mm_update_next_owner(), which may be handing the mm on. */
+	owner = rcu_dereference(imm->mm->owner);
+	if (owner && lock_task_sighand(owner, &flags)) {
+		sig = owner->signal;
+		write_seqlock(&sig->stats_lock);
+		sig->min_flt += min_flt;
+		sig->maj_flt += maj_flt;
+		write_sequnlock(&sig->stats_lock);
+		unlock_task_sighand(owner, &flags);
+	}
+	rcu_read_unlock();
+}
+#else
+/* An address space has no owner on record. */
+void iopf_account_end(struct iopf_mm *imm)
+{
 }
 #endif

@@ -14,7 +14,7 @@
 #include <linux/sched/clock.h>
 #include <linux/sched/stat.h>
 
-#include "iopf.h"
+#include "path.h"
 
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "iopf."

@@ -1,118 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: the workers of a queue
+ * I/O page fault queue: which device and which lane gets a worker
  *
- * A queue has a fixed number of workers, which its devices use in turn: so many faults
- * can be asleep at a time. They are allocated with the queue, so that a fault needs no
- * memory to be begun. A device that was refused one is told when one comes back.
- *
- * Workers are unbound: the scheduler moves a thread that waits for a CPU to another
- * one, whatever a real-time thread does to the first, and isolated CPUs are left alone.
- * They begin in the cache domain of who queues them. The workqueue divides the number
- * of its unbound workers among the NUMA nodes; where that leaves a node less than the
- * queue has, further ones come from a workqueue without domains.
+ * A device has as many workers awake as there are lanes with groups, but no more than
+ * CPUs. A device that was refused one is told when one comes back.
  */
-#include <linux/cpumask.h>
-#include <linux/nodemask.h>
-#include <linux/rcupdate.h>
-#include <linux/sched/isolation.h>
-#include <linux/slab.h>
-#include <linux/topology.h>
-
-#include "iopf.h"
-
-/*
- * A queue with a thread for each group has as many shares of a CPU as it has groups. A
- * worker does alone what these threads would do, and beside programs that want the CPU
- * the share of one thread is too small. So one that comes because others have not got on
- * has a larger share.
- */
-#define IOPF_FAR_NICE		(-10)
-
-/*
- * The number of unbound workers that the smallest node with a CPU is left with. CPUs may
- * come and go after this: the look notices workers that are not begun, see look.c.
- */
-static unsigned int iopf_node_share(void)
-{
-	unsigned int share = WQ_MAX_ACTIVE;
-	unsigned int cpus;
-	unsigned int weight;
-	int node;
-
-	rcu_read_lock();
-	cpus = cpumask_weight(housekeeping_cpumask(HK_TYPE_DOMAIN));
-	for_each_online_node(node) {
-		weight = cpumask_weight_and(cpumask_of_node(node),
-					    housekeeping_cpumask(HK_TYPE_DOMAIN));
-		if (weight)
-			share = min(share, WQ_MAX_ACTIVE * weight / cpus);
-	}
-	rcu_read_unlock();
-	return max_t(unsigned int, share, WQ_DFL_MIN_ACTIVE);
-}
-
-/* The default scope is not the same in all kernels. */
-static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
-					      enum wq_affn_scope scope,
-					      int nice)
-{
-	struct workqueue_attrs *attrs;
-	struct workqueue_struct *wq;
-
-	attrs = alloc_workqueue_attrs();
-	if (!attrs)
-		return NULL;
-	attrs->affn_scope = scope;
-	attrs->nice = nice;
-	wq = alloc_workqueue(fmt, WQ_UNBOUND, WQ_MAX_ACTIVE, name);
-	if (wq && apply_workqueue_attrs(wq, attrs)) {
-		destroy_workqueue(wq);
-		wq = NULL;
-	}
-	free_workqueue_attrs(attrs);
-	return wq;
-}
-
-int iopf_pool_init(struct iopf_pool *pool, const char *name)
-{
-	unsigned int i;
-
-	spin_lock_init(&pool->lock);
-	INIT_LIST_HEAD(&pool->free);
-	INIT_LIST_HEAD(&pool->starved);
-	pool->nr_near = iopf_node_share();
-	pool->workers = kvcalloc(IOPF_WORKERS, sizeof(*pool->workers),
-				 GFP_KERNEL);
-	pool->near = iopf_alloc_wq("iopf_queue/%s", name,
-				   WQ_AFFN_CACHE, 0);
-	pool->far = iopf_alloc_wq("iopf_far/%s", name,
-				  WQ_AFFN_SYSTEM, IOPF_FAR_NICE);
-	if (!pool->workers || !pool->near || !pool->far) {
-		iopf_pool_exit(pool);
-		return -ENOMEM;
-	}
-	for (i = 0; i < IOPF_WORKERS; i++) {
-		struct iopf_worker *worker = &pool->workers[i];
-
-		INIT_LIST_HEAD(&worker->lane_node);
-		INIT_HLIST_NODE(&worker->sleeper_node);
-		INIT_LIST_HEAD(&worker->followers);
-		list_add_tail(&worker->node, &pool->free);
-	}
-	pool->nr_free = IOPF_WORKERS;
-	return 0;
-}
-
-/* No device uses the queue any more; its workers may be about to return. */
-void iopf_pool_exit(struct iopf_pool *pool)
-{
-	if (pool->near)
-		destroy_workqueue(pool->near);
-	if (pool->far)
-		destroy_workqueue(pool->far);
-	kvfree(pool->workers);
-}
+#include "path.h"
 
 static void iopf_pool_starve(struct iopf_dev *idev)
 {
@@ -219,4 +112,47 @@ void iopf_pool_leave(struct iopf_dev *idev)
 	spin_unlock(&pool->lock);
 	if (starved)
 		iopf_dev_put(idev);
+}
+
+/*
+ * A worker for the lanes of @idev, to be queued, or NULL: there may be none left, or
+ * only some that are reserved for lanes without a sleeper.
+ */
+struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
+{
+	bool alone = !iopf_nr_active(idev);
+	struct iopf_worker *worker;
+	struct iopf_lane *lane;
+	struct iopf_lane *next;
+
+	lockdep_assert_held(&idev->lock);
+	list_for_each_entry_safe(lane, next, &idev->ready, ready_node) {
+		if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 1)) {
+			/* The worker that is on its way may be for this lane. */
+			if (!idev->nr_waiting)
+				iopf_lane_starve(lane);
+			continue;
+		}
+		worker = iopf_pool_get(idev);
+		if (likely(worker)) {
+			refcount_inc(&idev->pub.users);
+			worker->idev = idev;
+			idev->nr_waiting++;
+			if (worker->far)
+				idev->nr_far++;
+			return worker;
+		}
+		/* One that is awake may come to the lane, or comes back when it ends. */
+		if (!alone)
+			return NULL;
+		iopf_lane_starve(lane);
+	}
+	return NULL;
+}
+
+void iopf_worker_queue(struct iopf_worker *worker)
+{
+	struct iopf_pool *pool = &worker->idev->q->pool;
+
+	queue_work(worker->far ? pool->far : pool->near, &worker->work);
 }

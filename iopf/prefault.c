@@ -11,12 +11,11 @@
  * Only for anonymous memory: files have a readahead of their own. Only inside the
  * VMA, and not when the memory cgroup is nearly full.
  */
-#include <linux/export.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/userfaultfd_k.h>
 
-#include "iopf.h"
+#include "path.h"
 
 /* Where a window begins to grow from, in pages. */
 #define IOPF_PREFAULT_MIN	4
@@ -101,78 +100,4 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
 	}
 	WRITE_ONCE(lane->prefault_next, addr);
 	return done;
-}
-
-/**
- * iopf_queue_set_prefault() - Fault in ahead of devices that go through memory
- * @queue: the queue
- * @pages: how far ahead, at most, in pages; 0, the default, for not at all
- *
- * Context: Any.
- * Return: 0, or %-EINVAL if @pages is more than %IOPF_MAX_PREFAULT.
- */
-int iopf_queue_set_prefault(struct iopf_queue *queue, unsigned int pages)
-{
-	if (pages > IOPF_MAX_PREFAULT)
-		return -EINVAL;
-	WRITE_ONCE(to_iopf_q(queue)->prefault_max, pages);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(iopf_queue_set_prefault);
-
-/**
- * iopf_pasid_set_prefault() - The same for one PASID
- * @dev: the device
- * @pasid: the PASID
- * @pages: how far ahead, at most, in pages; 0 for not at all, negative for what the
- *	queue says
- *
- * Ends with iopf_queue_flush_pasid(), as it is meant for one address space.
- *
- * Context: Process context.
- * Return:
- * * %0 - done
- * * %-EINVAL - more than %IOPF_MAX_PREFAULT pages
- * * %-ENODEV - the device is on no fault queue
- * * %-ENOMEM - no memory, or a limit of the device is reached
- */
-int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
-{
-	struct iopf_key key = {
-		.pasid_valid = pasid != IOMMU_NO_PASID,
-		.pasid = pasid,
-	};
-	struct iopf_lane *lane;
-	struct iopf_dev *idev;
-
-	if (pages > (int)IOPF_MAX_PREFAULT)
-		return -EINVAL;
-	idev = iopf_dev_get(dev);
-	if (!idev)
-		return -ENODEV;
-
-	spin_lock(&idev->lock);
-	lane = idev->dead ? NULL : iopf_lane_get(idev, &key);
-	if (lane) {
-		iopf_lane_set_prefault(lane, pages);
-		iopf_lane_unuse(lane);
-	}
-	spin_unlock(&idev->lock);
-	iopf_dev_put(idev);
-	return lane ? 0 : -ENOMEM;
-}
-EXPORT_SYMBOL_GPL(iopf_pasid_set_prefault);
-
-/* A lane with a setting of its own does not become idle. */
-void iopf_lane_set_prefault(struct iopf_lane *lane, int pages)
-{
-	bool had = lane->prefault_max >= 0;
-	bool has = pages >= 0;
-
-	lockdep_assert_held(&lane->idev->lock);
-	if (has && !had)
-		iopf_lane_use(lane);
-	WRITE_ONCE(lane->prefault_max, has ? pages : -1);
-	if (had && !has)
-		iopf_lane_unuse(lane);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: answers that may come late
+ * I/O page fault queue: registered handlers, and answers that may come late
  *
  * iommu_page_response() carries a PASID and an index, and nothing that tells one
  * use of an index from the next. If somebody else has answered such a group, its
@@ -13,13 +13,60 @@
  * that time, as nobody can tell any more which ones are safe.
  */
 #include <linux/jiffies.h>
+#include <linux/slab.h>
 
-#include "handler.h"
-#include "iopf.h"
+#include "objects.h"
 
 #define IOPF_QUARANTINE_TIMES	10
 /* When groups have all the time in the world. */
 #define IOPF_QUARANTINE_DEFAULT	(100 * HZ)
+
+struct iopf_handler *iopf_handler_alloc(struct device *dev,
+					iommu_dev_fault_handler_t fn,
+					void *data)
+{
+	struct iopf_handler *handler;
+
+	handler = kzalloc(sizeof(*handler), GFP_KERNEL);
+	if (!handler)
+		return NULL;
+	handler->dev = get_device(dev);
+	handler->handler = fn;
+	handler->data = data;
+	refcount_set(&handler->users, 1);
+	init_completion(&handler->idle);
+	spin_lock_init(&handler->lock);
+	return handler;
+}
+
+/* For a call of it. NULL if there is none, or none any more. */
+struct iopf_handler *iopf_handler_get(struct iopf_dev *idev)
+{
+	struct iopf_handler *handler;
+
+	rcu_read_lock();
+	/* Pairs with rcu_assign_pointer() where handlers change. */
+	handler = rcu_dereference(idev->handler);
+	if (handler && !refcount_inc_not_zero(&handler->users))
+		handler = NULL;
+	rcu_read_unlock();
+	return handler;
+}
+
+void iopf_handler_put(struct iopf_handler *handler)
+{
+	if (handler && refcount_dec_and_test(&handler->users))
+		complete(&handler->idle);
+}
+
+/* Nobody finds it any more: wait for those that have found it. */
+void iopf_handler_free(struct iopf_handler *handler)
+{
+	iopf_handler_put(handler);
+	wait_for_completion(&handler->idle);
+	put_device(handler->dev);
+	kfree_rcu(handler, rcu);
+}
 
 static void iopf_drop_expired(struct iopf_handler *handler)
 {
@@ -53,7 +100,7 @@ static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
 void iopf_expect_late(struct iopf_grp *grp)
 {
 	struct iopf_dev *idev = iopf_grp_dev(grp);
-	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev);
+	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev->q);
 	unsigned long until = jiffies + (time ?: IOPF_QUARANTINE_DEFAULT);
 	struct iopf_key key = grp->key;
 	struct iopf_handler *handler;
@@ -73,6 +120,19 @@ void iopf_expect_late(struct iopf_grp *grp)
 		handler->full_until = until;
 	}
 	spin_unlock(&handler->lock);
+}
+
+/* An answer that matches nothing: is it one that was expected? */
+bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key)
+{
+	struct iopf_overdue *overdue;
+
+	spin_lock(&handler->lock);
+	overdue = iopf_find_overdue(handler, key);
+	if (overdue)
+		*overdue = handler->overdue[--handler->nr_overdue];
+	spin_unlock(&handler->lock);
+	return overdue;
 }
 
 /*
@@ -98,17 +158,4 @@ bool iopf_is_quarantined(struct iopf_handler *handler,
 	ret = handler->full || iopf_find_overdue(handler, key);
 	spin_unlock(&handler->lock);
 	return ret;
-}
-
-/* An answer that matches nothing: is it one that was expected? */
-bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key)
-{
-	struct iopf_overdue *overdue;
-
-	spin_lock(&handler->lock);
-	overdue = iopf_find_overdue(handler, key);
-	if (overdue)
-		*overdue = handler->overdue[--handler->nr_overdue];
-	spin_unlock(&handler->lock);
-	return overdue;
 }

@@ -1,11 +1,166 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: making and freeing queues
+ * I/O page fault queue: queues and their workers
+ *
+ * A queue has a fixed number of workers, which its devices use in turn: so many faults
+ * can be asleep at a time. They are allocated with the queue, so that a fault needs no
+ * memory to be begun.
+ *
+ * Workers are unbound: the scheduler moves a thread that waits for a CPU to another
+ * one, whatever a real-time thread does to the first, and isolated CPUs are left alone.
+ * They begin in the cache domain of who queues them. The workqueue divides the number
+ * of its unbound workers among the NUMA nodes; where that leaves a node less than the
+ * queue has, further ones come from a workqueue without domains.
  */
-#include <linux/export.h>
+#include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
 #include <linux/slab.h>
+#include <linux/topology.h>
 
-#include "iopf.h"
+#include "objects.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "iopf."
+
+/*
+ * A queue with a thread for each group has as many shares of a CPU as it has groups. A
+ * worker does alone what these threads would do, and beside programs that want the CPU
+ * the share of one thread is too small. So one that comes because others have not got on
+ * has a larger share.
+ */
+#define IOPF_FAR_NICE		(-10)
+
+static unsigned int iopf_prq_seconds = 10;
+static unsigned int iopf_domain_seconds;
+
+static int iopf_set_seconds(const char *value, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(value, kp, 0, IOPF_MAX_TIMEOUT);
+}
+
+static const struct kernel_param_ops iopf_seconds_ops = {
+	.set = iopf_set_seconds,
+	.get = param_get_uint,
+};
+
+module_param_cb(prq_timeout, &iopf_seconds_ops, &iopf_prq_seconds, 0644);
+MODULE_PARM_DESC(prq_timeout,
+		 "Seconds until a group that a worker or a registered handler owns is answered, 1 to 100, 0 for never (default 10)");
+module_param_cb(domain_timeout, &iopf_seconds_ops, &iopf_domain_seconds, 0644);
+MODULE_PARM_DESC(domain_timeout,
+		 "The same for groups that the handler of a domain owns, such as iommufd's (default 0)");
+
+/* A queue's own setting is a number by itself: WRITE_ONCE() in the setters. */
+static unsigned long iopf_timeout_jiffies(const int *ms, const unsigned int *s)
+{
+	int time = READ_ONCE(*ms);
+
+	if (time < 0)
+		time = READ_ONCE(*s) * MSEC_PER_SEC;
+	return msecs_to_jiffies(time);
+}
+
+/* The time of a group of @q, in jiffies; 0 without a timeout. */
+unsigned long iopf_timeout(const struct iopf_q *q)
+{
+	return iopf_timeout_jiffies(&q->timeout_ms, &iopf_prq_seconds);
+}
+
+/* The same for groups that a domain's handler owns. */
+unsigned long iopf_domain_timeout(const struct iopf_q *q)
+{
+	return iopf_timeout_jiffies(&q->domain_timeout_ms, &iopf_domain_seconds);
+}
+
+/*
+ * The number of unbound workers that the smallest node with a CPU is left with. CPUs may
+ * come and go after this: the look notices workers that are not begun, see look.c.
+ */
+static unsigned int iopf_node_share(void)
+{
+	unsigned int share = WQ_MAX_ACTIVE;
+	unsigned int cpus;
+	unsigned int weight;
+	int node;
+
+	rcu_read_lock();
+	cpus = cpumask_weight(housekeeping_cpumask(HK_TYPE_DOMAIN));
+	for_each_online_node(node) {
+		weight = cpumask_weight_and(cpumask_of_node(node),
+					    housekeeping_cpumask(HK_TYPE_DOMAIN));
+		if (weight)
+			share = min(share, WQ_MAX_ACTIVE * weight / cpus);
+	}
+	rcu_read_unlock();
+	return max_t(unsigned int, share, WQ_DFL_MIN_ACTIVE);
+}
+
+/* The default scope is not the same in all kernels. */
+static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
+					      enum wq_affn_scope scope,
+					      int nice)
+{
+	struct workqueue_attrs *attrs;
+	struct workqueue_struct *wq;
+
+	attrs = alloc_workqueue_attrs();
+	if (!attrs)
+		return NULL;
+	attrs->affn_scope = scope;
+	attrs->nice = nice;
+	wq = alloc_workqueue(fmt, WQ_UNBOUND, WQ_MAX_ACTIVE, name);
+	if (wq && apply_workqueue_attrs(wq, attrs)) {
+		destroy_workqueue(wq);
+		wq = NULL;
+	}
+	free_workqueue_attrs(attrs);
+	return wq;
+}
+
+/* No device uses the queue any more; its workers may be about to return. */
+static void iopf_pool_exit(struct iopf_pool *pool)
+{
+	if (pool->near)
+		destroy_workqueue(pool->near);
+	if (pool->far)
+		destroy_workqueue(pool->far);
+	kvfree(pool->workers);
+}
+
+static int iopf_pool_init(struct iopf_pool *pool, const char *name)
+{
+	unsigned int i;
+
+	spin_lock_init(&pool->lock);
+	INIT_LIST_HEAD(&pool->free);
+	INIT_LIST_HEAD(&pool->starved);
+	pool->nr_near = iopf_node_share();
+	pool->workers = kvcalloc(IOPF_WORKERS, sizeof(*pool->workers),
+				 GFP_KERNEL);
+	pool->near = iopf_alloc_wq("iopf_queue/%s", name,
+				   WQ_AFFN_CACHE, 0);
+	pool->far = iopf_alloc_wq("iopf_far/%s", name,
+				  WQ_AFFN_SYSTEM, IOPF_FAR_NICE);
+	if (!pool->workers || !pool->near || !pool->far) {
+		iopf_pool_exit(pool);
+		return -ENOMEM;
+	}
+	for (i = 0; i < IOPF_WORKERS; i++) {
+		struct iopf_worker *worker = &pool->workers[i];
+
+		INIT_LIST_HEAD(&worker->lane_node);
+		INIT_HLIST_NODE(&worker->sleeper_node);
+		INIT_LIST_HEAD(&worker->followers);
+		list_add_tail(&worker->node, &pool->free);
+	}
+	pool->nr_free = IOPF_WORKERS;
+	return 0;
+}
 
 /*
  * The last reference may be a worker's, which cannot wait for its own end: so
@@ -26,16 +181,8 @@ void iopf_q_put(struct iopf_q *q)
 		queue_work(system_dfl_wq, &q->release);
 }
 
-/**
- * iopf_queue_alloc() - Make a fault queue
- * @name: name of its workqueue, unique for the reader's sake
- *
- * An IOMMU driver has one queue for each of its hardware queues, or one for all.
- *
- * Context: Process context, may sleep.
- * Return: the queue, or NULL without memory.
- */
-struct iopf_queue *iopf_queue_alloc(const char *name)
+/* Without memory NULL. */
+struct iopf_q *iopf_q_alloc(const char *name)
 {
 	struct iopf_q *q;
 
@@ -46,7 +193,6 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 		goto err_free;
 	if (iopf_pool_init(&q->pool, name))
 		goto err_reserve;
-	iopf_workers_init(&q->pool);
 	q->pub.wq = q->pool.near;
 
 	refcount_set(&q->users, 1);
@@ -55,8 +201,7 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 	INIT_WORK(&q->release, iopf_q_release);
 	INIT_LIST_HEAD(&q->pub.devices);
 	mutex_init(&q->pub.lock);
-	iopf_debugfs_add_queue(q, name);
-	return &q->pub;
+	return q;
 
 err_reserve:
 	iopf_reserve_exit(q);
@@ -64,46 +209,3 @@ err_free:
 	kfree(q);
 	return NULL;
 }
-EXPORT_SYMBOL_GPL(iopf_queue_alloc);
-
-/**
- * iopf_queue_free() - Free a fault queue
- * @queue: the queue, or NULL
- *
- * Removes the devices that are still on it, see iopf_queue_remove_device(). What
- * workers and handlers hold of it goes away when they are done; nobody waits for
- * them here.
- *
- * Context: Process context, may sleep. No device is added or removed, and no
- * request reported, at the same time.
- */
-void iopf_queue_free(struct iopf_queue *queue)
-{
-	struct iommu_fault_param *param;
-
-	if (!queue)
-		return;
-
-	while ((param = list_first_entry_or_null(&queue->devices,
-						 struct iommu_fault_param,
-						 queue_list)))
-		iopf_queue_remove_device(queue, param->dev);
-	iopf_debugfs_remove_queue(to_iopf_q(queue));
-	iopf_q_put(to_iopf_q(queue));
-}
-EXPORT_SYMBOL_GPL(iopf_queue_free);
-
-/**
- * iopf_queue_set_ops() - Say what the driver of a queue can do better
- * @queue: the queue
- * @ops: its operations, valid as long as the queue
- *
- * Context: Any, before the first device is added to @queue.
- */
-void iopf_queue_set_ops(struct iopf_queue *queue,
-			const struct iopf_queue_ops *ops)
-{
-	WARN_ON(!list_empty(&queue->devices));
-	to_iopf_q(queue)->ops = ops;
-}
-EXPORT_SYMBOL_GPL(iopf_queue_set_ops);

@@ -11,8 +11,7 @@
 #include <linux/minmax.h>
 #include <trace/events/iopf.h>
 
-#include "handler.h"
-#include "iopf.h"
+#include "entries.h"
 
 /* Requests that are taken in under one hold of the lock. */
 #define IOPF_RUN_REQUESTS	32U
@@ -229,3 +228,37 @@ int iopf_refuse_request(struct device *dev, const struct iommu_fault *fault)
 	return iopf_report(dev, &request, 1) ?: -EINVAL;
 }
 EXPORT_SYMBOL_GPL(iopf_refuse_request);
+
+/**
+ * iommu_report_unrecoverable_fault() - Report a fault that nobody can help with
+ * @dev: the device
+ * @fault: what is known of it; copied, the caller keeps it
+ *
+ * For faults that the IOMMU has ended by itself: the device does not wait, so there
+ * is nothing to answer. The registered handler gets to know, nobody else.
+ *
+ * Context: Process context, under any lock of the driver that the handler does not
+ * take.
+ * Return: 0 if the handler has taken notice, %-ENOENT if nobody has registered or the
+ * handler would not have it, or what the handler returned.
+ */
+int iommu_report_unrecoverable_fault(struct device *dev,
+				     const struct iommu_fault_unrecoverable *fault)
+{
+	struct iopf_event event = {
+		.request.fault.type = IOMMU_FAULT_DMA_UNRECOV,
+		.unrecoverable = fault,
+	};
+	struct iopf_handler *handler;
+	int ret = -ENOENT;
+
+	handler = iopf_handler_find(dev);
+	if (handler) {
+		ret = handler->handler(&event.request.fault, handler->data);
+		if (ret == IOMMU_FAULT_STATUS_CONTINUE)
+			ret = -ENOENT;
+	}
+	iopf_handler_put(handler);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(iommu_report_unrecoverable_fault);

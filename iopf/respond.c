@@ -4,13 +4,60 @@
  *
  * Whoever moves a group to IOPF_OWNER_CLAIMED, under the device's lock, has claimed
  * it and sends its answer, without the lock. All others come too late, which is
- * counted and does nothing. Claimed groups are collected and sent together.
+ * counted and does nothing. Claimed groups are collected and sent together. Those that
+ * wait until groups have ended are told here.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <trace/events/iopf.h>
 
-#include "iopf.h"
+#include "path.h"
+
+/* How long a flush lets groups end by themselves. */
+#define IOPF_FLUSH_GRACE_MS	100
+
+/* @grp has become the workers' to handle. */
+void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_flush *flush;
+
+	lockdep_assert_held(&idev->lock);
+	/* It may be old: a registered handler has let it go on. */
+	list_for_each_entry(flush, &idev->flushes, node)
+		flush->nr_faulting += grp->seq <= flush->seq;
+}
+
+/* @grp, which was the workers' to handle, is claimed. */
+static void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_flush *flush;
+
+	lockdep_assert_held(&idev->lock);
+	list_for_each_entry(flush, &idev->flushes, node)
+		if (grp->seq <= flush->seq && !--flush->nr_faulting)
+			wake_up_all(&idev->flushed);
+}
+
+/* The answer of @grp is out. */
+static void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp)
+{
+	struct iopf_flush *flush;
+
+	lockdep_assert_held(&idev->lock);
+	list_for_each_entry(flush, &idev->flushes, node)
+		if (grp->claim <= flush->claims &&
+		    (!flush->lane || flush->lane == grp->lane) &&
+		    !--flush->nr_answering)
+			wake_up_all(&idev->flushed);
+}
+
+/* @grp, which waits for a worker, is claimed. */
+static void iopf_grp_unfollow(struct iopf_grp *grp)
+{
+	lockdep_assert_held(&grp->lane->idev->lock);
+	list_del_init(&grp->pub.node);
+	grp->lane->nr_following--;
+}
 
 /*
  * Claim @grp for the answer @code, or for none: %IOPF_FORGET. True if nobody else
@@ -247,6 +294,25 @@ static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 	return idev;
 }
 
+/* Free what is in @freed, and drop the groups' references to @idev. */
+static void iopf_freed_put(struct iopf_dev *idev, struct iopf_freed *freed)
+{
+	if (!freed->nr)
+		return;
+	iopf_freed_end(idev, freed);
+	iopf_dev_put_many(idev, freed->nr);
+}
+
+/* Not under iopf_dev.lock. */
+void iopf_grp_put(struct iopf_grp *grp)
+{
+	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_freed freed = {};
+
+	iopf_grp_drop(idev, grp, &freed);
+	iopf_freed_put(idev, &freed);
+}
+
 /* The library's references; the last of them may take the device along. */
 static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 {
@@ -293,6 +359,56 @@ void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code)
 	iopf_claim(idev, grp, code, &claimed);
 	spin_unlock(&idev->lock);
 	iopf_send(&claimed);
+}
+
+/*
+ * Wait for the groups of @idev that are the workers' to handle now, but not for long.
+ * Returns the number of the youngest.
+ */
+u64 iopf_wait_faulting(struct iopf_dev *idev)
+{
+	struct iopf_flush flush = {};
+
+	spin_lock(&idev->lock);
+	flush.seq = idev->seq;
+	flush.nr_faulting = idev->nr_faulting;
+	list_add_tail(&flush.node, &idev->flushes);
+	spin_unlock(&idev->lock);
+
+	wait_event_timeout(idev->flushed, !READ_ONCE(flush.nr_faulting),
+			   msecs_to_jiffies(IOPF_FLUSH_GRACE_MS));
+
+	spin_lock(&idev->lock);
+	list_del(&flush.node);
+	spin_unlock(&idev->lock);
+	return flush.seq;
+}
+
+/*
+ * Wait until the answers that are on their way are out, of @lane, which the caller
+ * uses, or of all lanes.
+ */
+void iopf_wait_answering(struct iopf_dev *idev, struct iopf_lane *lane)
+{
+	struct iopf_flush flush = { .lane = lane };
+
+	spin_lock(&idev->lock);
+	flush.claims = idev->claims;
+	flush.nr_answering = lane ? lane->nr_answering : idev->nr_answering;
+	list_add_tail(&flush.node, &idev->flushes);
+	spin_unlock(&idev->lock);
+
+	wait_event(idev->flushed, !READ_ONCE(flush.nr_answering));
+
+	spin_lock(&idev->lock);
+	list_del(&flush.node);
+	spin_unlock(&idev->lock);
+}
+
+/* The answers that are on their way are out. */
+void iopf_wait_answers(struct iopf_dev *idev)
+{
+	iopf_wait_answering(idev, NULL);
 }
 
 /**

@@ -9,7 +9,7 @@
  * a long queue has several of them, and so has one whose groups take long, huge pages
  * for example: what counts is the CPU time that they are expected to need.
  *
- * When a worker sleeps in the mm, another one comes in its place, see sleeper.c. That
+ * When a worker sleeps in the mm, another one comes in its place, see progress.c. That
  * needs no more than that it is noticed, by the next report or by the look.
  *
  * A worker defers its responses, so that several leave together: until its turn in the
@@ -24,7 +24,7 @@
 #include <linux/sched/signal.h>
 #include <trace/events/iopf.h>
 
-#include "iopf.h"
+#include "path.h"
 
 /* Pages that a worker asks for in a turn. */
 #define IOPF_WORKER_BUDGET	32
@@ -67,46 +67,24 @@ static unsigned long iopf_worker_until(void)
 }
 
 /*
- * A worker for the lanes of @idev, to be queued, or NULL: there may be none left, or
- * only some that are reserved for lanes without a sleeper.
+ * A group has become the lane's to handle. Returns a worker to be queued when
+ * the device needs one.
  */
-struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
+struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
 {
-	bool alone = !iopf_nr_active(idev);
-	struct iopf_worker *worker;
-	struct iopf_lane *lane;
-	struct iopf_lane *next;
+	struct iopf_dev *idev = lane->idev;
 
 	lockdep_assert_held(&idev->lock);
-	list_for_each_entry_safe(lane, next, &idev->ready, ready_node) {
-		if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 1)) {
-			/* The worker that is on its way may be for this lane. */
-			if (!idev->nr_waiting)
-				iopf_lane_starve(lane);
-			continue;
-		}
-		worker = iopf_pool_get(idev);
-		if (likely(worker)) {
-			refcount_inc(&idev->pub.users);
-			worker->idev = idev;
-			idev->nr_waiting++;
-			if (worker->far)
-				idev->nr_far++;
-			return worker;
-		}
-		/* One that is awake may come to the lane, or comes back when it ends. */
-		if (!alone)
-			return NULL;
-		iopf_lane_starve(lane);
-	}
-	return NULL;
-}
-
-void iopf_worker_queue(struct iopf_worker *worker)
-{
-	struct iopf_pool *pool = &worker->idev->q->pool;
-
-	queue_work(worker->far ? pool->far : pool->near, &worker->work);
+	list_add_tail(&grp->pub.node, &lane->queue);
+	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
+	idev->nr_faulting++;
+	if (unlikely(!list_empty(&idev->flushes)))
+		iopf_flush_queued(idev, grp);
+	iopf_lane_count_queued(grp);
+	iopf_look_at(lane);
+	iopf_lane_note_asleep(lane);
+	iopf_lane_offer(lane);
+	return iopf_worker_wanted(idev);
 }
 
 /*
@@ -151,22 +129,6 @@ static void iopf_worker_count_cost(struct iopf_worker *worker,
 	ns = div_u64(ns, turn->uncounted);
 	lane->page_ns = (lane->page_ns + min_t(u64, ns, IOPF_MAX_PAGE_NS)) / 2;
 	turn->uncounted = 0;
-}
-
-/*
- * Wake @task from what only a fatal signal ends, too: the lock of a page, a server that
- * does not answer. It is no more than that for a kernel thread, which handles no
- * signals and has them ignored when they are sent.
- */
-static void iopf_worker_kill(struct task_struct *task)
-{
-	unsigned long flags;
-
-	if (WARN_ON_ONCE(!lock_task_sighand(task, &flags)))
-		return;
-	sigaddset(&task->pending.signal, SIGKILL);
-	signal_wake_up(task, true);
-	unlock_task_sighand(task, &flags);
 }
 
 /* iopf_worker_stop() cannot mean this thread any more. */
@@ -459,58 +421,6 @@ static void iopf_worker_fn(struct work_struct *work)
 	/* From here on another device may use it, and queue it again. */
 	iopf_pool_put(worker);
 	iopf_dev_put(idev);
-}
-
-/* Nobody waits for the group of @worker any more: wake it, should it sleep. */
-void iopf_worker_stop(struct iopf_worker *worker)
-{
-	lockdep_assert_held(&worker->idev->lock);
-	if (worker->stopped)
-		return;
-	worker->idev->stats.disowned++;
-	WRITE_ONCE(worker->stopped, true);
-	/*
-	 * Sets the signal, then wakes; pairs with whoever goes to sleep first and then
-	 * looks for signals. The waking orders @stopped before what the thread looks at
-	 * afterwards, see iopf_fault_page().
-	 */
-	iopf_worker_kill(worker->task);
-}
-
-/*
- * Stop the workers of @lane whose groups belong to an address space without tasks, and
- * claim these groups: their memory waits for nobody else.
- */
-void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed)
-{
-	struct iopf_worker *worker;
-
-	lockdep_assert_held(&lane->idev->lock);
-	list_for_each_entry(worker, &lane->workers, lane_node) {
-		struct iopf_grp *grp = worker->grp;
-
-		if (!grp || !iopf_mm_is_orphan(grp->mm))
-			continue;
-		if (!iopf_grp_is_claimed(grp))
-			iopf_claim(lane->idev, grp, IOMMU_PAGE_RESP_INVALID,
-				   claimed);
-		iopf_worker_stop(worker);
-	}
-}
-
-/*
- * Stop the workers of @lane whose groups, up to number @seq, have been claimed: those
- * too that were claimed by a timeout, which leaves the worker alone.
- */
-void iopf_lane_stop(struct iopf_lane *lane, u64 seq)
-{
-	struct iopf_worker *worker;
-
-	lockdep_assert_held(&lane->idev->lock);
-	list_for_each_entry(worker, &lane->workers, lane_node)
-		if (worker->grp && worker->grp->seq <= seq &&
-		    iopf_grp_is_claimed(worker->grp))
-			iopf_worker_stop(worker);
 }
 
 /* The workers of @pool are work items of this file. */

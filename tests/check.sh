@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
-# sparse and W=1, kernel-doc, shellcheck, and names that the model has of the library's
-# functions. Any finding fails. Logs of each run are kept in the cache's log/check.
+# sparse and W=1, kernel-doc, shellcheck, names that the model has of the library's
+# functions, and the order of the library's files. Any finding fails. Logs of each run are kept in the cache's log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/runs.sh"
@@ -138,7 +138,7 @@ need_packages gcc make perl sparse shellcheck
 LOGS=$(run_folder log/check)
 
 echo "TAP version 13"
-echo "1..8"
+echo "1..9"
 # No sparse of Debian's understands 7.3: it stumbles over every module_param().
 use 6.12 debug
 check "6.12: sparse and W=1 on the library" warnings_of_library C=2
@@ -146,6 +146,7 @@ check "6.12: sparse and W=1 on the modules" warnings_of_modules C=2
 use 7.3 debug
 check "7.3: W=1 on the library and its KUnit suites" warnings_of_library
 check "7.3: W=1 on the modules" warnings_of_modules
+check "calls run downward" "$TOP/tests/layers.sh" "$kdir/drivers/iommu/iopf"
 check "checkpatch --strict" checkpatch
 check "kernel-doc" kernel_doc
 check "shellcheck" shell_check

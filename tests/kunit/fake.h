@@ -12,7 +12,7 @@
 #include <linux/percpu_counter.h>
 #include <linux/platform_device.h>
 
-#include "../iopf.h"
+#include "../entries.h"
 
 #define FAKE_LOG	4096
 /* How often fake_cost() tries. */

@@ -8,7 +8,6 @@
 #include <linux/mman.h>
 
 #include "fake.h"
-#include "../handler.h"
 
 #define TIMEOUT_MS	100
 

@@ -8,8 +8,7 @@
  */
 #include <linux/export.h>
 
-#include "handler.h"
-#include "iopf.h"
+#include "handlers.h"
 
 /* Is it @grp that an answer means? Without a cookie the pair has to do. */
 static bool iopf_is_meant(struct iopf_grp *grp, u64 cookie)

@@ -10,7 +10,7 @@
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
-#include "iopf.h"
+#include "objects.h"
 
 /* A request without PASID has a lane, too, beyond all PASIDs. */
 static unsigned long iopf_lane_index(const struct iopf_key *key)
@@ -139,25 +139,18 @@ struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
 	return NULL;
 }
 
-/*
- * A group has become the lane's to handle. Returns a worker to be queued when
- * the device needs one.
- */
-struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
+/* A lane with a setting of its own does not become idle. */
+void iopf_lane_set_prefault(struct iopf_lane *lane, int pages)
 {
-	struct iopf_dev *idev = lane->idev;
+	bool had = lane->prefault_max >= 0;
+	bool has = pages >= 0;
 
-	lockdep_assert_held(&idev->lock);
-	list_add_tail(&grp->pub.node, &lane->queue);
-	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
-	idev->nr_faulting++;
-	if (unlikely(!list_empty(&idev->flushes)))
-		iopf_flush_queued(idev, grp);
-	iopf_lane_count_queued(grp);
-	iopf_look_at(lane);
-	iopf_lane_note_asleep(lane);
-	iopf_lane_offer(lane);
-	return iopf_worker_wanted(idev);
+	lockdep_assert_held(&lane->idev->lock);
+	if (has && !had)
+		iopf_lane_use(lane);
+	WRITE_ONCE(lane->prefault_max, has ? pages : -1);
+	if (had && !has)
+		iopf_lane_unuse(lane);
 }
 
 /* All references to the device are gone, so all lanes are idle. */

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: taking groups away from whoever has them
+ *
+ * Flushing, discarding, removing and timeouts never wait for the mm. They answer the
+ * groups themselves, and tell the workers to give up.
+ */
+#include <linux/sched/signal.h>
+
+#include "endings.h"
+
+/*
+ * Wake @task from what only a fatal signal ends, too: the lock of a page, a server that
+ * does not answer. It is no more than that for a kernel thread, which handles no
+ * signals and has them ignored when they are sent.
+ */
+static void iopf_worker_kill(struct task_struct *task)
+{
+	unsigned long flags;
+
+	if (WARN_ON_ONCE(!lock_task_sighand(task, &flags)))
+		return;
+	sigaddset(&task->pending.signal, SIGKILL);
+	signal_wake_up(task, true);
+	unlock_task_sighand(task, &flags);
+}
+
+/* Nobody waits for the group of @worker any more: wake it, should it sleep. */
+static void iopf_worker_stop(struct iopf_worker *worker)
+{
+	lockdep_assert_held(&worker->idev->lock);
+	if (worker->stopped)
+		return;
+	worker->idev->stats.disowned++;
+	WRITE_ONCE(worker->stopped, true);
+	/*
+	 * Sets the signal, then wakes; pairs with whoever goes to sleep first and then
+	 * looks for signals. The waking orders @stopped before what the thread looks at
+	 * afterwards, see iopf_fault_page().
+	 */
+	iopf_worker_kill(worker->task);
+}
+
+/* Take a group away from its owner. The caller will answer it. */
+void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
+{
+	enum iopf_owner owner = grp->owner;
+
+	if (owner == IOPF_OWNER_HANDLER && grp->by_pair)
+		iopf_expect_late(grp);
+	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
+	if (owner == IOPF_OWNER_WORKER)
+		iopf_worker_stop(grp->worker);
+}
+
+static void iopf_claim_list(struct list_head *groups, int code,
+			    struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	list_for_each_entry_safe(grp, next, groups, pub.pending_node)
+		iopf_claim_early(grp, code, claimed);
+}
+
+/* Groups up to number @seq that are the workers' to handle. */
+static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
+				struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
+		if (grp->seq > seq)
+			break;
+		if (iopf_grp_is_faulting(grp))
+			iopf_claim_early(grp, code, claimed);
+	}
+}
+
+/*
+ * Stop the workers of @lane whose groups, up to number @seq, have been claimed: those
+ * too that were claimed by a timeout, which leaves the worker alone.
+ */
+static void iopf_lane_stop(struct iopf_lane *lane, u64 seq)
+{
+	struct iopf_worker *worker;
+
+	lockdep_assert_held(&lane->idev->lock);
+	list_for_each_entry(worker, &lane->workers, lane_node)
+		if (worker->grp && worker->grp->seq <= seq &&
+		    iopf_grp_is_claimed(worker->grp))
+			iopf_worker_stop(worker);
+}
+
+/* End the groups of @lane, up to number @seq, that are the workers' to handle. */
+void iopf_lane_end_faulting(struct iopf_lane *lane, u64 seq,
+			    struct list_head *claimed)
+{
+	iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
+	iopf_lane_stop(lane, seq);
+	iopf_take_held(lane, claimed);
+	/* Its PASID may be another address space's from now on. */
+	lane->mm = NULL;
+}
+
+/* All groups of a lane that goes away, the complete ones with the same answer. */
+void iopf_claim_lane(struct iopf_lane *lane, int code,
+		     struct list_head *claimed)
+{
+	iopf_forget_partial(lane, claimed);
+	iopf_claim_list(&lane->pending, code, claimed);
+	iopf_claim_list(&lane->delivered, code, claimed);
+	iopf_lane_stop(lane, U64_MAX);
+	iopf_take_held(lane, claimed);
+}
+
+void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed)
+{
+	iopf_claim_lane(lane, IOMMU_PAGE_RESP_INVALID, claimed);
+}
+
+/* No response to what was claimed: those that were kept back are among it. */
+void iopf_forget_claimed(struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+
+	list_for_each_entry(grp, claimed, pub.pending_node)
+		grp->code = IOPF_FORGET;
+}
+
+/*
+ * Stop the workers of @lane whose groups belong to an address space without tasks, and
+ * claim these groups: their memory waits for nobody else.
+ */
+void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed)
+{
+	struct iopf_worker *worker;
+
+	lockdep_assert_held(&lane->idev->lock);
+	list_for_each_entry(worker, &lane->workers, lane_node) {
+		struct iopf_grp *grp = worker->grp;
+
+		if (!grp || !iopf_mm_is_orphan(grp->mm))
+			continue;
+		if (!iopf_grp_is_claimed(grp))
+			iopf_claim(lane->idev, grp, IOMMU_PAGE_RESP_INVALID,
+				   claimed);
+		iopf_worker_stop(worker);
+	}
+}

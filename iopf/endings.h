@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O page fault queue: groups that end before their time
+ *
+ *	cancel.c    takes a group away from whoever has it
+ *	flush.c     for drivers: a PASID, a device or a queue is to be done with
+ *	timeout.c   those whose time is over
+ */
+#ifndef __IOPF_ENDINGS_H
+#define __IOPF_ENDINGS_H
+
+#include "path.h"
+
+/* cancel.c */
+void iopf_claim_early(struct iopf_grp *grp, int code,
+		      struct list_head *claimed);
+void iopf_lane_end_faulting(struct iopf_lane *lane, u64 seq,
+			    struct list_head *claimed);
+void iopf_claim_lane(struct iopf_lane *lane, int code,
+		     struct list_head *claimed);
+void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_forget_claimed(struct list_head *claimed);
+void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed);
+
+/* timeout.c */
+void iopf_watch_init(struct iopf_dev *idev);
+void iopf_watch_stop(struct iopf_dev *idev);
+
+#endif /* __IOPF_ENDINGS_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O page fault queue: what drivers and handlers call
+ *
+ *	report.c    page requests come in
+ *	attach.c    queues, devices and registered handlers come and go
+ *	settings.c  what a driver sets for a queue, a device or a PASID
+ *	debugfs.c   what the administrator sees
+ */
+#ifndef __IOPF_ENTRIES_H
+#define __IOPF_ENTRIES_H
+
+#include "endings.h"
+#include "handlers.h"
+
+/* debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void iopf_debugfs_add_queue(struct iopf_q *q, const char *name);
+void iopf_debugfs_remove_queue(struct iopf_q *q);
+void iopf_debugfs_add_device(struct iopf_dev *idev);
+void iopf_debugfs_remove_device(struct iopf_dev *idev);
+#else
+static inline void iopf_debugfs_add_queue(struct iopf_q *q, const char *name)
+{
+}
+
+static inline void iopf_debugfs_remove_queue(struct iopf_q *q)
+{
+}
+
+static inline void iopf_debugfs_add_device(struct iopf_dev *idev)
+{
+}
+
+static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
+{
+}
+#endif
+
+/* attach.c */
+struct iopf_handler *iopf_handler_find(struct device *dev);
+
+#endif /* __IOPF_ENTRIES_H */

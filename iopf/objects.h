@@ -1,0 +1,965 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O page fault queue: queues, devices, PASIDs, groups, workers and handlers
+ *
+ * What there is, who refers to it, and which lists it is on. Nothing here decides what
+ * becomes of a group, and nothing calls path.h or what is above it.
+ *
+ * Locks
+ * =====
+ *
+ *	iopf_handlers_lock (mutex)	who has registered; coming and going of
+ *					devices
+ *	  iopf_queue.lock (mutex)	the queue's list of devices
+ *	    dev_iommu.lock (mutex)	dev->iommu->fault_param
+ *	      iopf_dev.lock (spinlock)	everything else that can change
+ *	        iopf_handler.lock (spinlock)	the handler's quarantine
+ *	        iopf_pool.lock (spinlock)	workers that no device uses
+ *
+ * taken in this order. iopf_dev.lock nests inside any lock of the callers, of
+ * the kernel only the locks of xarray (the PASIDs of the device's group, too), slab,
+ * mempool, workqueue, timers, wait queue and scheduler nest inside it. No lock of the
+ * library is held when it calls iommu_ops.page_response, an iopf_handler or the mm. A
+ * worker may take iopf_dev.lock with a VMA read-locked, but lets go of the VMA before
+ * it sends an answer. Workers never take
+ * iommu_sva_lock, which unbinding holds while it waits for flush.c.
+ *
+ * References
+ * ==========
+ *
+ *	iopf_grp    one from the library until the group is answered, one from
+ *	            its holder: the lane or worker, the domain's handler, or the
+ *	            reporter that delivers it or asks. A
+ *	            registered handler holds none: he knows only key and cookie
+ *	iopf_dev    one from the queue, one per group, one per worker that it uses, one
+ *	            per flush, one from its watch, one from its look, one while it is
+ *	            in iopf_pool.starved
+ *	iopf_q      one from the driver, one per device
+ *	iopf_handler  one from its registration, one per call under way
+ *	iopf_lane   none: lives as long as its iopf_dev unless it is idle, that
+ *	            is, has no group, no worker, no answer on the way and
+ *	            no prefault setting of its own
+ */
+#ifndef __IOPF_OBJECTS_H
+#define __IOPF_OBJECTS_H
+
+#include <linux/completion.h>
+#include <linux/hrtimer.h>
+#include <linux/iommu.h>
+#include <linux/iopf.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mempool.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "../iommu-priv.h"
+#include "request.h"
+#include "stats.h"
+
+struct iopf_grp;
+struct iopf_handler;
+struct iopf_lane;
+struct iopf_worker;
+
+/* What a PCI device may have of everything unless it is told otherwise. */
+#define IOPF_DEFAULT_LIMIT	4096
+/* And one that stalls: as many groups as an SMMU's tags of 16 bits tell apart. */
+#define IOPF_STALL_LIMIT	65536
+/* Objects that a queue holds back for times without memory. */
+#define IOPF_RESERVE_GROUPS	64
+#define IOPF_RESERVE_CHUNKS	16
+
+/*
+ * Workers of a queue. As many faults of one PASID may sleep as there are work items of
+ * the queue that this replaces; that leaves a quarter for others.
+ */
+#define IOPF_WORKERS		(WQ_DFL_ACTIVE + WQ_DFL_ACTIVE / 3)
+/* A lane may have so many sleepers for each worker that is left. */
+#define IOPF_SLEEPERS_PER_FREE	3
+/* Lists of workers by the page that they are asleep for. */
+#define IOPF_SLEEPER_BITS	6
+
+/**
+ * struct iopf_pool - the workers of a queue
+ * @lock: guards what follows; nests inside iopf_dev.lock
+ * @free: those that no device uses
+ * @nr_free: length of @free; readable without the lock where a guess is enough
+ * @starved: devices that wait until one comes back
+ * @nr_near: workers in use from which on others are queued on @far
+ * @near: workqueue whose workers begin in the cache domain of who queues them
+ * @far: the same without a domain: the number of its workers is not divided among
+ *	the NUMA nodes; they have a larger share of a CPU
+ * @workers: all of them
+ */
+struct iopf_pool {
+	spinlock_t lock; /* nests inside iopf_dev.lock */
+	struct list_head free;
+	unsigned int nr_free;
+	struct list_head starved;
+	unsigned int nr_near;
+	struct workqueue_struct *near;
+	struct workqueue_struct *far;
+	struct iopf_worker *workers;
+};
+
+/**
+ * struct iopf_q - a fault queue
+ * @pub: what <linux/iommu.h> shows of it; @pub.lock guards @pub.devices
+ * @users: see References above
+ * @groups: reserve of &struct iopf_grp
+ * @chunks: reserve of &struct iopf_chunk
+ * @pool: its workers
+ * @ops: what its driver can do better, or NULL
+ * @timeout_ms: for its groups, in milliseconds; 0: none, negative: the one of
+ *	the module
+ * @domain_timeout_ms: the same for those that a domain's handler owns
+ * @prefault_max: pages to fault in ahead of its devices
+ * @debugfs: its folder
+ * @release: destroys the queue, away from the workers that may drop the last
+ *	reference
+ */
+struct iopf_q {
+	struct iopf_queue pub;
+	refcount_t users;
+	mempool_t groups;
+	mempool_t chunks;
+	struct iopf_pool pool;
+	const struct iopf_queue_ops *ops;
+	int timeout_ms;
+	int domain_timeout_ms;
+	unsigned int prefault_max;
+	struct dentry *debugfs;
+	struct work_struct release;
+};
+
+/**
+ * struct iopf_table - groups by their &struct iopf_key
+ * @buckets: lists of groups
+ * @bits: log2 of their number
+ * @factor: makes the bucket's number of a key
+ * @nr_groups: in all buckets
+ */
+struct iopf_table {
+	struct hlist_head *buckets;
+	unsigned int bits;
+	u64 factor;
+	unsigned int nr_groups;
+};
+
+/**
+ * struct iopf_flush - somebody who waits until groups of a device have ended
+ * @node: in iopf_dev.flushes
+ * @lane: those of this lane, or NULL for all; the lane is used
+ * @seq: groups up to this number
+ * @nr_faulting: those of them that are the workers' to handle
+ * @claims: groups up to this claim
+ * @nr_answering: those of them whose answers are on their way
+ *
+ * On the stack of who waits. iopf_dev.lock guards it; the two counts are read without the
+ * lock to see whether they are zero. What came later is not counted, so it cannot make the
+ * wait longer.
+ */
+struct iopf_flush {
+	struct list_head node;
+	struct iopf_lane *lane;
+	u64 seq;
+	unsigned int nr_faulting;
+	u64 claims;
+	unsigned int nr_answering;
+};
+
+/**
+ * struct iopf_dev - a device on a fault queue
+ * @pub: what <linux/iommu.h> shows of it; @pub.users counts references
+ * @q: the queue, referenced
+ * @ops: the device's iommu_ops
+ * @debugfs: its folder
+ * @spare: groups to be used again, as they have come back, without @lock
+ * @nr_spare: length of @spare, more or less
+ * @groups_freed: complete groups that were freed, ever, and
+ * @requests_freed: requests in them beside the last ones; both without @lock
+ * @lock: guards all that follows, and all lanes and groups of the device
+ * @dead: removed from its queue: no new groups
+ * @reuse: groups to be used again, the next ones
+ * @table: all groups that are not answered
+ * @joined: the group that the last request has joined, unfinished and not rejected,
+ *	or NULL: most often the next one joins it, too
+ * @lanes: the lanes, by iopf_lane_index()
+ * @recent: the lane that was found last, or NULL
+ * @idle: idle lanes, the longest idle one first
+ * @ready: lanes that want a worker, in the order in which they are served
+ * @starved: lanes that have groups, and sleepers already, while others may need the
+ *	workers that are left
+ * @busy: lanes that the look has to see
+ * @awake: workers that handle a group and were not seen asleep
+ * @sleepers: workers that were seen asleep, by lane and page
+ * @ending: groups claimed by the device's removal, which sends their answers
+ * @nr_lanes: lanes in @lanes
+ * @nr_idle: lanes in @idle
+ * @nr_unfinished: groups that wait for their last request
+ * @nr_partial: requests in them
+ * @nr_pending: complete groups that are not answered
+ * @groups_made: complete groups, ever, and
+ * @requests_made: requests in them beside the last ones
+ * @groups_seen: what @groups_freed was when it was last looked at, and
+ * @requests_seen: what @requests_freed was
+ * @nr_handled: those of them that a registered handler owns
+ * @handler: who has registered; read under RCU, and under @lock by those who
+ *	count @nr_handled up
+ * @limits: see there, and limits.c
+ * @pri_limits: @limits have been compared with what PRI grants
+ * @seq: number of the youngest complete group; another device, or the same one
+ *	after it was removed, has other numbers
+ * @nr_queued: groups in the queues of all lanes; readable without the lock where a guess
+ *	is enough
+ * @nr_deferred: responses that workers have deferred; readable like @nr_queued
+ * @nr_ready: length of @ready
+ * @nr_workers: workers that run
+ * @nr_waiting: workers that are queued and have not begun, or poll for a group
+ * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
+ * @nr_asleep: those of @nr_workers that were seen asleep
+ * @nr_eager: workers beyond the CPUs that lanes may have, see iopf_lane.nr_eager
+ * @nr_cpus: CPUs that workers may use, as they were at the last look
+ * @taken: groups that workers have taken; readable like @nr_queued
+ * @looked: what @taken was at the last look
+ * @poll_pause: how many looks for a next group to leave out when the next one is in vain
+ * @poll_skip: how many are yet to be left out
+ * @look_timer: finds out whether it is time for @look
+ * @ticks_waiting: what its ticks, up to the last, amount to in which something was queued
+ *	or deferred; the timer's own while it runs, as the next two
+ * @ticks_quiet: in how many of them nothing was
+ * @tick_taken: what @taken was in the last one
+ * @look: sees to it that queued groups are begun
+ * @looking: @look_timer or @look is on its way
+ * @room: workers have come back since @starved lanes were refused
+ * @starved_node: in iopf_pool.starved, whose lock guards it
+ * @watch: looks for groups whose time is over
+ * @watching: @watch is on its way
+ * @nr_faulting: groups that are the workers' to handle, @IOPF_OWNER_QUEUED or
+ *	@IOPF_OWNER_WORKER
+ * @claims: number of the last claim
+ * @nr_answering: claimed groups whose answers are on their way
+ * @flushes: those who wait for groups to end
+ * @flushed: woken when a count of one of @flushes gets to zero
+ * @stats: counters
+ * @latency: answers by their latency, see iopf_count_answer()
+ */
+struct iopf_dev {
+	struct iommu_fault_param pub;
+	struct iopf_q *q;
+	const struct iommu_ops *ops;
+	struct dentry *debugfs;
+	struct llist_head spare;
+	atomic_t nr_spare;
+	atomic_t groups_freed;
+	atomic_t requests_freed;
+
+	spinlock_t lock; /* all that follows, lanes and groups */
+	bool dead;
+	struct llist_node *reuse;
+	struct iopf_table table;
+	struct iopf_grp *joined;
+	struct xarray lanes;
+	struct iopf_lane *recent;
+	struct list_head idle;
+	struct list_head ready;
+	struct list_head starved;
+	struct list_head busy;
+	struct list_head awake;
+	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];
+	struct list_head ending;
+	unsigned int nr_lanes;
+	unsigned int nr_idle;
+	unsigned int nr_unfinished;
+	unsigned int nr_partial;
+	unsigned int nr_pending;
+	unsigned int groups_made;
+	unsigned int requests_made;
+	unsigned int groups_seen;
+	unsigned int requests_seen;
+	unsigned int nr_handled;
+	struct iopf_handler __rcu *handler;
+	struct iopf_limits limits;
+	bool pri_limits;
+	u64 seq;
+	unsigned int nr_queued;
+	unsigned int nr_deferred;
+	unsigned int nr_ready;
+	unsigned int nr_workers;
+	unsigned int nr_waiting;
+	unsigned int nr_far;
+	unsigned int nr_asleep;
+	unsigned int nr_eager;
+	unsigned int nr_cpus;
+	unsigned long taken;
+	unsigned long looked;
+	u8 poll_pause;
+	u8 poll_skip;
+	struct hrtimer look_timer;
+	u8 ticks_waiting;
+	u8 ticks_quiet;
+	unsigned long tick_taken;
+	struct work_struct look;
+	bool looking;
+	bool room;
+	struct list_head starved_node;
+	struct delayed_work watch;
+	bool watching;
+	unsigned int nr_faulting;
+	u64 claims;
+	unsigned int nr_answering;
+	struct list_head flushes;
+	wait_queue_head_t flushed;
+	struct iopf_stats stats;
+	u64 latency[IOPF_LATENCY_BUCKETS];
+};
+
+/* Pages in a lane's queue for each further worker that takes groups from it. */
+#define IOPF_WORKER_BACKLOG	64
+/* The same in CPU time, for pages that take long: huge ones, copies. */
+#define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
+#define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
+/* Lanes that a device keeps for PASIDs without a group, however long. */
+#define IOPF_IDLE_LANES		64
+/* How long it keeps those beyond that, at least. */
+#define IOPF_IDLE_MS		1000
+/* Lanes that are looked at in one hold of iopf_dev.lock. */
+#define IOPF_LANES_PER_HOLD	16
+
+/**
+ * struct iopf_lane - the groups of one PASID on one device
+ * @idev: the device, whose lock guards everything here
+ * @pasid_valid: the lane of a PASID
+ * @pasid: the PASID
+ * @partial: groups that wait for their last request, in order of arrival
+ * @pending: groups that are owed an answer, in order of completion, but for those in
+ *	@delivered
+ * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
+ * @queue: pending groups of an SVA domain that no worker has taken yet
+ * @claimed: groups that workers have handled and not yet answered
+ * @workers: workers that take groups from it, those that are asleep last
+ * @ready_node: in iopf_dev.ready while it wants a worker, or in iopf_dev.starved
+ * @busy_node: in iopf_dev.busy: the look has to see it
+ * @idle_node: in iopf_dev.idle while the lane has no user
+ * @idle_since: jiffies when it lost its last user
+ * @mm: the address space of the PASID, as its groups without an answer have it; NULL
+ *	if there is none, or the next group has to ask the domain again
+ * @mm_uses: groups that may yet be begun without asking
+ * @nr_mm: groups without an answer that hold it, or did before a flush
+ * @nr_users: groups, workers and answers on their way
+ * @nr_queued: length of @queue
+ * @queued_pages: requests of the groups in @queue
+ * @nr_deferred: length of @claimed
+ * @nr_following: queued groups that wait for a worker asleep for one of their pages,
+ *	and are not in @queue
+ * @nr_workers: length of @workers
+ * @nr_asleep: those of them that were seen asleep
+ * @nr_slept: workers that were seen to fall asleep since the last look
+ * @nr_eager: workers that may take groups from it whatever the backlog, as those
+ *	before them fell asleep at once
+ * @nr_throttled: workers that wait as their owner's cgroup has too much memory
+ * @starved: in iopf_dev.starved: there is no room for a further sleeper
+ * @taken: groups that workers have taken from @queue
+ * @looked: what @taken was at the last look
+ * @page_ns: CPU time that a page of a request takes, a moving average
+ * @prefault_max: pages to fault in ahead of the device, negative for those of the
+ *	queue; set by iopf_lane_set_prefault()
+ * @prefault_window: how many it would be next. Like @prefault_next a guess, without
+ *	the lock
+ * @prefault_next: where the device comes back if the guess was right
+ * @nr_answering: claimed groups whose answers are on their way
+ * @requests: page requests of its groups
+ * @groups: groups completed by their last request
+ * @answers: answers sent, by response code
+ * @latency: answers by their latency, see iopf_count_answer()
+ */
+struct iopf_lane {
+	struct iopf_dev *idev;
+	bool pasid_valid;
+	u32 pasid;
+	struct list_head partial;
+	struct list_head pending;
+	struct list_head delivered;
+	struct list_head queue;
+	struct list_head claimed;
+	struct list_head workers;
+	struct list_head ready_node;
+	struct list_head busy_node;
+	struct list_head idle_node;
+	unsigned long idle_since;
+	struct mm_struct *mm;
+	unsigned int mm_uses;
+	unsigned int nr_mm;
+	unsigned int nr_users;
+	unsigned int nr_queued;
+	unsigned int queued_pages;
+	unsigned int nr_deferred;
+	unsigned int nr_following;
+	unsigned int nr_workers;
+	unsigned int nr_asleep;
+	unsigned int nr_slept;
+	unsigned int nr_eager;
+	unsigned int nr_throttled;
+	bool starved;
+	unsigned long taken;
+	unsigned long looked;
+	u64 page_ns;
+	int prefault_max;
+	unsigned int prefault_window;
+	u64 prefault_next;
+	unsigned int nr_answering;
+	u64 requests;
+	u64 groups;
+	u64 answers[3];
+	u32 latency[IOPF_LATENCY_BUCKETS];
+};
+
+/* In place of a response code: the device does not wait for an answer. */
+#define IOPF_FORGET		(-1)
+/* Requests that a group holds without a further allocation. */
+#define IOPF_INLINE_REQUESTS	8
+/* Requests that are allocated together, beyond those. */
+#define IOPF_CHUNK_REQUESTS	16
+
+/**
+ * enum iopf_owner - who owns a group, and with it the right to answer it
+ * @IOPF_OWNER_ASSEMBLING: the device's table: the last request has not come
+ * @IOPF_OWNER_QUEUED: its PASID's lane, until a worker takes it
+ * @IOPF_OWNER_WORKER: the worker that handles its faults
+ * @IOPF_OWNER_DOMAIN: the iopf_handler of its domain, or the reporter that delivers
+ *	it there
+ * @IOPF_OWNER_HANDLER: the registered handler, or the reporter that asks it
+ * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
+ * @IOPF_NR_OWNERS: how many there are
+ *
+ * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. The lane, the
+ * worker and the domain's handler have a reference to the group of their own; the
+ * claimer uses the library's, and drops it when the answer is sent.
+ */
+enum iopf_owner {
+	IOPF_OWNER_ASSEMBLING,
+	IOPF_OWNER_QUEUED,
+	IOPF_OWNER_WORKER,
+	IOPF_OWNER_DOMAIN,
+	IOPF_OWNER_HANDLER,
+	IOPF_OWNER_CLAIMED,
+	IOPF_NR_OWNERS,
+};
+
+/**
+ * struct iopf_chunk - room for further requests of a group
+ * @next: more of it
+ * @requests: requests, on the group's list
+ */
+struct iopf_chunk {
+	struct iopf_chunk *next;
+	struct iopf_fault requests[IOPF_CHUNK_REQUESTS];
+};
+
+/**
+ * struct iopf_grp - a page request group
+ * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's partial,
+ *	pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
+ *	on a list of theirs
+ * @users: see References above
+ * @key: its identity, constant
+ * @table_node: in iopf_dev.table until it is answered
+ * @lane: the lane of its PASID, valid until it is answered
+ * @mm: for SVA domains, the address space, referenced by mm_count; constant
+ * @owner: guarded by iopf_dev.lock, set by iopf_grp_set_owner(); readable without
+ *	the lock where a stale @IOPF_OWNER_WORKER does no harm
+ * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
+ *	guarded by iopf_dev.lock
+ * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
+ * @code: the answer, %IOPF_FORGET for none; set when it is claimed
+ * @prefaulted: pages beyond its own; set by its worker
+ * @claim: place in the order of claims; set when it is claimed
+ * @by_pair: the registered handler that owns it answers by PASID and index, as it
+ *	has not taken the cookie; guarded by iopf_dev.lock
+ * @seq: place in the order of complete groups, 0 while it is not complete
+ * @since: jiffies when it came to the list that it is on
+ * @times: see there
+ * @slot: room for the next request; guarded by iopf_dev.lock, as the next two
+ * @nr_slots: how many there are from there on
+ * @chunks: where @requests is not enough
+ * @spare_node: in iopf_dev.spare, when it is no group any more
+ * @marks: of the request that is answered, those that go back with the answer;
+ *	private data is in @pub.last_fault
+ * @requests: room for the first requests
+ */
+struct iopf_grp {
+	struct iopf_group pub;
+	refcount_t users;
+	struct iopf_key key;
+	struct hlist_node table_node;
+	struct iopf_lane *lane;
+	struct mm_struct *mm;
+	enum iopf_owner owner;
+	struct iopf_worker *worker;
+	bool rejected;
+	int code;
+	unsigned int prefaulted;
+	bool by_pair;
+	u64 seq;
+	u64 claim;
+	unsigned long since;
+	struct iopf_times times;
+	struct iopf_fault *slot;
+	unsigned int nr_slots;
+	struct iopf_chunk *chunks;
+	struct llist_node spare_node;
+	u32 marks;
+	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
+};
+
+/**
+ * struct iopf_freed - groups whose memory is to be given back, see iopf_freed_put()
+ * @first: by spare_node
+ * @last: the last of them
+ * @nr: how many
+ * @groups: how many of them were complete, and
+ * @requests: had how many requests beside the last ones
+ */
+struct iopf_freed {
+	struct llist_node *first;
+	struct llist_node *last;
+	int nr;
+	int groups;
+	int requests;
+};
+
+/* No page: the worker is not in a fault. */
+#define IOPF_NO_PAGE		(~0UL)
+
+/**
+ * struct iopf_worker - a work item that handles groups
+ * @work: on a workqueue of the queue's pool
+ * @far: which of the two
+ * @idev: the device that uses it, referenced
+ * @node: in iopf_pool.free, or in iopf_dev.awake while it has a lane and is not
+ *	@asleep; under the lock of that list
+ * @lane: the lane that it takes groups from, or NULL; guarded by iopf_dev.lock, as all
+ *	that follows unless it says otherwise
+ * @lane_node: in iopf_lane.workers
+ * @task: the thread that handles @grp
+ * @grp: the group being handled
+ * @code: what became of @grp, when it is through; the thread's own
+ * @page: the page that it asks the mm for, or %IOPF_NO_PAGE; written by the thread
+ *	without the lock
+ * @stopped: nobody waits for @grp any more, and the thread was woken to see it;
+ *	readable without the lock
+ * @asleep: it was seen asleep and has not gone on since; readable without the lock, by
+ *	the thread itself
+ * @slept: it was @asleep since it took @grp
+ * @sleeper_node: in iopf_dev.sleepers while @asleep in a fault
+ * @followers: groups that wait until it has gone on
+ * @runtime: CPU time of the thread when it was looked at last; the thread's own
+ */
+struct iopf_worker {
+	struct work_struct work;
+	bool far;
+	struct iopf_dev *idev;
+	struct list_head node;
+	struct iopf_lane *lane;
+	struct list_head lane_node;
+	struct task_struct *task;
+	struct iopf_grp *grp;
+	enum iommu_page_response_code code;
+	unsigned long page;
+	bool stopped;
+	bool asleep;
+	bool slept;
+	struct hlist_node sleeper_node;
+	struct list_head followers;
+	u64 runtime;
+};
+
+/* Answers that a handler may be late with, see quarantine.c. */
+#define IOPF_QUARANTINE		256
+
+/**
+ * struct iopf_overdue - an answer that may still come, to a group that has one
+ * @key: the group
+ * @until: jiffies until when it is expected
+ */
+struct iopf_overdue {
+	struct iopf_key key;
+	unsigned long until;
+};
+
+/**
+ * struct iopf_handler - who has registered for a device's faults
+ * @node: in the list of all of them: RCU, changed under iopf_handlers_lock
+ * @dev: the device, referenced
+ * @handler: whom to call
+ * @data: with what
+ * @users: see References above
+ * @idle: completed when the last user is gone
+ * @rcu: frees it
+ * @lock: guards all that follows
+ * @nr_overdue: entries in @overdue
+ * @full: an answer is expected that found no room: until @full_until none by
+ *	PASID and index can be trusted
+ * @full_until: see there, in jiffies
+ * @overdue: in no order
+ */
+struct iopf_handler {
+	struct list_head node;
+	struct device *dev;
+	iommu_dev_fault_handler_t handler;
+	void *data;
+	refcount_t users;
+	struct completion idle;
+	struct rcu_head rcu;
+
+	spinlock_t lock; /* all that follows */
+	unsigned int nr_overdue;
+	bool full;
+	unsigned long full_until;
+	struct iopf_overdue overdue[IOPF_QUARANTINE];
+};
+
+static inline struct iopf_q *to_iopf_q(struct iopf_queue *queue)
+{
+	return container_of(queue, struct iopf_q, pub);
+}
+
+static inline struct iopf_dev *to_iopf_dev(struct iommu_fault_param *param)
+{
+	return container_of(param, struct iopf_dev, pub);
+}
+
+static inline struct iopf_grp *to_iopf_grp(struct iopf_group *group)
+{
+	return container_of(group, struct iopf_grp, pub);
+}
+
+/* The group's device: valid as long as the group. */
+static inline struct iopf_dev *iopf_grp_dev(struct iopf_grp *grp)
+{
+	return to_iopf_dev(grp->pub.fault_param);
+}
+
+/* memory.c */
+int iopf_reserve_init(struct iopf_q *q);
+void iopf_reserve_exit(struct iopf_q *q);
+struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev);
+void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed);
+void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed);
+void iopf_spare_free(struct iopf_dev *idev);
+bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
+unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
+				     struct device *dev);
+void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
+unsigned int iopf_pri_allocation(struct device *dev);
+void iopf_limits_look(struct iopf_dev *idev);
+bool iopf_is_half_full(struct iopf_dev *idev);
+
+/* Groups that take memory, by what was last seen of those that were freed. */
+static inline unsigned int iopf_held_groups(const struct iopf_dev *idev)
+{
+	return idev->nr_unfinished + idev->groups_made - idev->groups_seen;
+}
+
+/* The same of requests, beside the last ones of complete groups. */
+static inline unsigned int iopf_held_requests(const struct iopf_dev *idev)
+{
+	return idev->nr_partial + idev->requests_made - idev->requests_seen;
+}
+
+static inline bool iopf_is_below_limits(const struct iopf_dev *idev, bool whole)
+{
+	if (!whole && idev->nr_unfinished >= idev->limits.unfinished)
+		return false;
+	return iopf_held_groups(idev) < idev->limits.groups;
+}
+
+/* Is there room for a group that will be complete at once, if it is @whole? */
+static inline bool iopf_has_group_room(struct iopf_dev *idev, bool whole)
+{
+	lockdep_assert_held(&idev->lock);
+	if (likely(iopf_is_below_limits(idev, whole)))
+		return true;
+	iopf_limits_look(idev);
+	return iopf_is_below_limits(idev, whole);
+}
+
+/* Requests that unfinished groups may get, by what was last seen. */
+static inline unsigned int iopf_request_room(const struct iopf_dev *idev)
+{
+	unsigned int held = iopf_held_requests(idev);
+
+	if (held >= idev->limits.requests ||
+	    idev->nr_partial >= idev->limits.unfinished)
+		return 0;
+	return min(idev->limits.requests - held,
+		   idev->limits.unfinished - idev->nr_partial);
+}
+
+static inline bool iopf_has_request_room(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	if (likely(iopf_request_room(idev)))
+		return true;
+	iopf_limits_look(idev);
+	return iopf_request_room(idev);
+}
+
+/* Does the device have page request group indices as wide as the one of @fault? */
+static inline bool iopf_fits(struct iopf_dev *idev,
+			     const struct iommu_fault *fault)
+{
+	return !((u64)fault->prm.grpid >> READ_ONCE(idev->limits.grpid_bits));
+}
+
+/* pasid_queue.c */
+struct iopf_lane *iopf_lane_look_up(struct iopf_dev *idev,
+				    const struct iopf_key *key);
+struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
+				const struct iopf_key *key);
+void iopf_lane_wake(struct iopf_lane *lane);
+void iopf_lane_idle(struct iopf_lane *lane);
+void iopf_lane_age(struct iopf_lane *lane);
+void iopf_lane_set_prefault(struct iopf_lane *lane, int pages);
+void iopf_lanes_destroy(struct iopf_dev *idev);
+
+/* Are there idle lanes beyond those that are kept? */
+static inline bool iopf_lanes_are_many(const struct iopf_dev *idev)
+{
+	return idev->nr_idle > IOPF_IDLE_LANES;
+}
+
+/* The lane of @key, NULL if there is none. */
+static inline struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
+					       const struct iopf_key *key)
+{
+	struct iopf_lane *lane = idev->recent;
+
+	lockdep_assert_held(&idev->lock);
+	if (lane && lane->pasid == key->pasid &&
+	    lane->pasid_valid == iopf_key_has_pasid(key))
+		return lane;
+	return iopf_lane_look_up(idev, key);
+}
+
+/*
+ * For xa_for_each() over iopf_dev.lanes: others have the lock now and then. A lane that
+ * comes meanwhile may be left out, and the one that was seen last may be gone.
+ */
+static inline void iopf_lanes_pause(struct iopf_dev *idev, unsigned int *nr)
+{
+	lockdep_assert_held(&idev->lock);
+	if (++*nr % IOPF_LANES_PER_HOLD)
+		return;
+	spin_unlock(&idev->lock);
+	cond_resched();
+	spin_lock(&idev->lock);
+}
+
+/* As long as it has a user, a lane stays. */
+static inline void iopf_lane_use(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (!lane->nr_users++)
+		iopf_lane_wake(lane);
+}
+
+/*
+ * The lane of @key, made if there is none, and used for the caller. NULL without
+ * memory or beyond the device's limit.
+ */
+static inline struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
+					      const struct iopf_key *key)
+{
+	struct iopf_lane *lane = iopf_lane_find(idev, key);
+
+	if (unlikely(!lane))
+		lane = iopf_lane_new(idev, key);
+	if (lane)
+		iopf_lane_use(lane);
+	return lane;
+}
+
+/* The caller's use of the lane ends, and maybe the lane with it. */
+static inline void iopf_lane_unuse(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (!--lane->nr_users)
+		iopf_lane_idle(lane);
+}
+
+/* The lane wants no worker any more, or none for the time being. */
+static inline void iopf_lane_withdraw(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (list_empty(&lane->ready_node))
+		return;
+	list_del_init(&lane->ready_node);
+	if (!lane->starved)
+		lane->idev->nr_ready--;
+	lane->starved = false;
+}
+
+/* @grp is in its lane's queue now, put there by the caller. */
+static inline void iopf_lane_count_queued(struct iopf_grp *grp)
+{
+	struct iopf_lane *lane = grp->lane;
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
+	lane->nr_queued++;
+	lane->queued_pages += grp->pub.fault_count;
+	WRITE_ONCE(idev->nr_queued, idev->nr_queued + 1);
+}
+
+/* @grp, in its lane's queue, is not to be handled by the next worker any more. */
+static inline void iopf_lane_unqueue(struct iopf_grp *grp)
+{
+	struct iopf_lane *lane = grp->lane;
+
+	lockdep_assert_held(&lane->idev->lock);
+	list_del_init(&grp->pub.node);
+	lane->queued_pages -= grp->pub.fault_count;
+	WRITE_ONCE(lane->idev->nr_queued, lane->idev->nr_queued - 1);
+	if (!--lane->nr_queued)
+		iopf_lane_withdraw(lane);
+}
+
+/* The lane's workers that were not seen asleep. */
+static inline unsigned int iopf_lane_nr_awake(const struct iopf_lane *lane)
+{
+	return lane->nr_workers - lane->nr_asleep;
+}
+
+/* The responses that workers have deferred are the caller's to send, by iopf_send(). */
+static inline void iopf_take_held(struct iopf_lane *lane,
+				  struct list_head *claimed)
+{
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
+	list_splice_tail_init(&lane->claimed, claimed);
+	WRITE_ONCE(idev->nr_deferred, idev->nr_deferred - lane->nr_deferred);
+	lane->nr_deferred = 0;
+}
+
+/* How many pages a worker of @lane may be ahead of the device. */
+static inline unsigned int iopf_prefault_max(const struct iopf_lane *lane)
+{
+	int pages = READ_ONCE(lane->prefault_max);
+
+	return pages < 0 ? READ_ONCE(lane->idev->q->prefault_max) : pages;
+}
+
+/* group.c */
+int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits);
+void iopf_table_exit(struct iopf_table *table);
+void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
+void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner);
+void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner);
+struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key);
+void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
+		   struct iopf_freed *freed);
+struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
+			       const struct iopf_key *key);
+struct iopf_grp *iopf_grp_next(struct iopf_grp *grp);
+bool iopf_grp_room(struct iopf_dev *idev, bool whole);
+void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp);
+void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
+			  const struct iommu_fault *fault);
+void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
+		       const struct iommu_fault *fault);
+
+/* Is the group its PASID's workers' to handle? Then they own it until it is claimed. */
+static inline bool iopf_grp_is_faulting(const struct iopf_grp *grp)
+{
+	return grp->owner == IOPF_OWNER_QUEUED ||
+	       grp->owner == IOPF_OWNER_WORKER;
+}
+
+/* Also without the lock: whoever sees it late does a page too many. */
+static inline bool iopf_grp_is_claimed(const struct iopf_grp *grp)
+{
+	return READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED;
+}
+
+/* Hand @grp to another owner. A debug kernel checks that it may go there. */
+static inline void iopf_grp_set_owner(struct iopf_dev *idev,
+				      struct iopf_grp *grp,
+				      enum iopf_owner owner)
+{
+	lockdep_assert_held(&idev->lock);
+	if (IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
+		iopf_grp_check_owner(grp, owner);
+	if (owner == IOPF_OWNER_HANDLER)
+		idev->nr_handled++;
+	else if (unlikely(grp->owner == IOPF_OWNER_HANDLER))
+		idev->nr_handled--;
+	/* Pairs with READ_ONCE() in iopf_grp_is_claimed(). */
+	WRITE_ONCE(grp->owner, owner);
+}
+
+/* One request more for @grp, which has a slot for it. */
+static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
+				   const struct iommu_fault *fault)
+{
+	struct iopf_fault *request = grp->slot++;
+
+	lockdep_assert_held(&idev->lock);
+	grp->nr_slots--;
+	request->fault = *fault;
+	list_add_tail(&request->list, &grp->pub.faults);
+	grp->pub.fault_count++;
+	idev->nr_partial++;
+}
+
+/* queue.c */
+#define IOPF_MAX_TIMEOUT	100 /* seconds */
+
+struct iopf_q *iopf_q_alloc(const char *name);
+void iopf_q_put(struct iopf_q *q);
+unsigned long iopf_timeout(const struct iopf_q *q);
+unsigned long iopf_domain_timeout(const struct iopf_q *q);
+
+/* quarantine.c */
+struct iopf_handler *iopf_handler_alloc(struct device *dev,
+					iommu_dev_fault_handler_t fn,
+					void *data);
+struct iopf_handler *iopf_handler_get(struct iopf_dev *idev);
+void iopf_handler_put(struct iopf_handler *handler);
+void iopf_handler_free(struct iopf_handler *handler);
+void iopf_expect_late(struct iopf_grp *grp);
+void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key);
+bool iopf_is_quarantined(struct iopf_handler *handler,
+			 const struct iopf_key *key);
+bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);
+
+/* device.c */
+/* From tick to tick of the timer of the look. */
+#define IOPF_TICK_NS		NSEC_PER_MSEC
+
+extern struct workqueue_struct *iopf_watch_wq;
+
+struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev,
+				struct iopf_handler *handler);
+struct iopf_dev *iopf_dev_rcu(struct device *dev);
+struct iopf_dev *iopf_dev_get(struct device *dev);
+void iopf_dev_put_many(struct iopf_dev *idev, int n);
+void iopf_look_start(struct iopf_dev *idev);
+void iopf_look_soon(struct iopf_dev *idev);
+void iopf_schedule_watch(struct iopf_dev *idev);
+void iopf_watch(struct iopf_dev *idev);
+
+static inline void iopf_dev_put(struct iopf_dev *idev)
+{
+	iopf_dev_put_many(idev, 1);
+}
+
+#endif /* __IOPF_OBJECTS_H */

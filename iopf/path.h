@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O page fault queue: the path of a page request
+ *
+ *	assemble.c  joins it to its group, and gives complete groups to their next owner
+ *	domain.c    finds the address space of its PASID, or the domain's handler
+ *	worker.c    takes complete groups of an SVA domain from their PASID's lane
+ *	fault.c     asks the mm for the pages, with the limits and the policy of their
+ *	            owner (owner.c), prefault.c for those that may follow
+ *	respond.c   sends the one answer of the group
+ *
+ * Who owns a group meanwhile is &enum iopf_owner. pool.c has the workers, progress.c sees
+ * to it that others come when they sleep, and poll.c lets one wait for the next group.
+ */
+#ifndef __IOPF_PATH_H
+#define __IOPF_PATH_H
+
+#include <linux/mempolicy.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/time64.h>
+
+#include "objects.h"
+
+/* respond.c */
+void iopf_send_response(struct iopf_dev *idev, struct device *dev,
+			const struct iopf_response *response);
+void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
+		       const struct iopf_request *request);
+void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp);
+bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
+		struct list_head *claimed);
+void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_send(struct list_head *claimed);
+void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
+void iopf_grp_put(struct iopf_grp *grp);
+u64 iopf_wait_faulting(struct iopf_dev *idev);
+void iopf_wait_answering(struct iopf_dev *idev, struct iopf_lane *lane);
+void iopf_wait_answers(struct iopf_dev *idev);
+
+/* domain.c */
+void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
+struct mm_struct *iopf_find_mm(struct iopf_lane *lane, struct device *dev,
+			       const struct iommu_fault *fault);
+bool iopf_pasid_is_unbound(struct device *dev, u32 pasid);
+int iopf_deliver(struct device *dev, struct iopf_grp *grp);
+
+/* pool.c */
+struct iopf_worker *iopf_pool_get(struct iopf_dev *idev);
+bool iopf_pool_allows(struct iopf_lane *lane, unsigned int more);
+bool iopf_pool_has_room(struct iopf_lane *lane, unsigned int more);
+void iopf_pool_put(struct iopf_worker *worker);
+void iopf_pool_leave(struct iopf_dev *idev);
+struct iopf_worker *iopf_worker_more(struct iopf_dev *idev);
+void iopf_worker_queue(struct iopf_worker *worker);
+
+/* There is no worker for the lane, and it is not to try again before there is room. */
+static inline void iopf_lane_starve(struct iopf_lane *lane)
+{
+	iopf_lane_withdraw(lane);
+	list_add_tail(&lane->ready_node, &lane->idev->starved);
+	lane->starved = true;
+}
+
+/*
+ * Does the lane want one worker more? If it has groups and nobody awake to take them,
+ * or so many of them that another CPU had better help.
+ */
+static inline bool iopf_lane_wants(const struct iopf_lane *lane)
+{
+	unsigned int awake = iopf_lane_nr_awake(lane);
+
+	if (!lane->nr_queued || unlikely(lane->nr_throttled))
+		return false;
+	return awake < max(lane->nr_eager, 1U) ||
+	       lane->queued_pages >= IOPF_WORKER_BACKLOG * awake ||
+	       (lane->page_ns >= IOPF_LONG_PAGE_NS &&
+		lane->queued_pages * lane->page_ns >=
+		IOPF_WORKER_BACKLOG_NS * awake);
+}
+
+/* Let a worker come to the lane, if it wants one. */
+static inline void iopf_lane_offer(struct iopf_lane *lane)
+{
+	lockdep_assert_held(&lane->idev->lock);
+	if (list_empty(&lane->ready_node) && iopf_lane_wants(lane)) {
+		list_add_tail(&lane->ready_node, &lane->idev->ready);
+		lane->idev->nr_ready++;
+	}
+}
+
+/* Workers that are on their way or awake. */
+static inline unsigned int iopf_nr_active(const struct iopf_dev *idev)
+{
+	return idev->nr_waiting + idev->nr_workers - idev->nr_asleep;
+}
+
+/*
+ * The worker to be queued, by iopf_worker_queue() and without the lock, when a lane
+ * wants one, nobody is on the way and a CPU is left. Else NULL: those that run look for
+ * further groups before they end, and when they do not, the look finds out.
+ */
+static inline struct iopf_worker *iopf_worker_wanted(struct iopf_dev *idev)
+{
+	lockdep_assert_held(&idev->lock);
+	if (idev->nr_ready <= idev->nr_waiting ||
+	    iopf_nr_active(idev) >= idev->nr_cpus + idev->nr_eager)
+		return NULL;
+	return iopf_worker_more(idev);
+}
+
+/* progress.c */
+bool iopf_worker_note_asleep(struct iopf_worker *worker);
+void iopf_lane_note_sleepers(struct iopf_lane *lane);
+void iopf_worker_woke(struct iopf_worker *worker);
+void iopf_worker_leave_page(struct iopf_worker *worker);
+bool iopf_grp_follow(struct iopf_grp *grp);
+void iopf_look_init(struct iopf_dev *idev);
+void iopf_look_stop(struct iopf_dev *idev);
+
+/* The worker that the next group of @lane waits for is the one that came last. */
+static inline void iopf_lane_note_asleep(struct iopf_lane *lane)
+{
+	struct iopf_worker *worker;
+
+	lockdep_assert_held(&lane->idev->lock);
+	if (!lane->nr_workers)
+		return;
+	worker = list_first_entry(&lane->workers, struct iopf_worker, lane_node);
+	if (unlikely(!task_is_runnable(worker->task)))
+		iopf_worker_note_asleep(worker);
+}
+
+/* There is something in @lane that may not wait for ever. */
+static inline void iopf_look_at(struct iopf_lane *lane)
+{
+	struct iopf_dev *idev = lane->idev;
+
+	lockdep_assert_held(&idev->lock);
+	if (list_empty(&lane->busy_node)) {
+		list_add_tail(&lane->busy_node, &idev->busy);
+		lane->looked = lane->taken - 1;
+		lane->nr_slept = 0;
+	}
+	if (!idev->looking)
+		iopf_look_soon(idev);
+}
+
+/* There is room: @lane, which was starved, may be offered again. */
+static inline void iopf_lane_feed(struct iopf_lane *lane)
+{
+	iopf_lane_withdraw(lane);
+	iopf_look_at(lane);
+}
+
+/**
+ * struct iopf_mm - the address space that a worker works on
+ * @mm: referenced by mm_users, NULL when there is none
+ * @vma: read-locked, NULL when there is none
+ * @vma_pages: pages that may yet be faulted in before others have their turn
+ * @memcg: charged while it is set
+ * @old_memcg: what @memcg stands in for
+ * @min_flt: the worker's count of minor faults when it began
+ * @maj_flt: that of major ones
+ * @policy: the memory policy of its owner, the worker's meanwhile
+ * @has_policy: it has one
+ * @has_nodes: the worker has the nodes of its owner's cpuset meanwhile
+ */
+struct iopf_mm {
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	unsigned int vma_pages;
+	struct mem_cgroup *memcg;
+	struct mem_cgroup *old_memcg;
+	unsigned long min_flt;
+	unsigned long maj_flt;
+	struct mempolicy policy;
+	bool has_policy;
+	bool has_nodes;
+};
+
+/* Let go of the VMA. Before anything that may sleep outside the mm. */
+static inline void iopf_mm_unlock(struct iopf_mm *imm)
+{
+	if (imm->vma)
+		vma_end_read(imm->vma);
+	imm->vma = NULL;
+}
+
+/* owner.c */
+bool iopf_mm_is_orphan(struct mm_struct *mm);
+struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
+					 unsigned long addr);
+void iopf_policy_begin(struct iopf_mm *imm);
+void iopf_policy_end(struct iopf_mm *imm);
+void iopf_account_begin(struct iopf_mm *imm);
+void iopf_account_end(struct iopf_mm *imm);
+
+#ifdef CONFIG_MEMCG
+void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker);
+
+/* Has the worker taken more than the memory.high of a cgroup allows? */
+static inline bool iopf_is_over_high(void)
+{
+	return current->memcg_nr_pages_over_high;
+}
+#else
+static inline void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
+{
+}
+
+static inline bool iopf_is_over_high(void)
+{
+	return false;
+}
+#endif
+
+/* prefault.c */
+unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
+			   unsigned int flags);
+
+/* fault.c */
+bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm);
+void iopf_mm_leave(struct iopf_mm *imm);
+enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
+					       struct iopf_worker *worker);
+
+/* poll.c */
+bool iopf_poll_has_time(u64 begun);
+bool iopf_poll_wanted(struct iopf_dev *idev);
+void iopf_poll_done(struct iopf_dev *idev);
+void iopf_poll(struct iopf_dev *idev);
+
+/* worker.c */
+struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,
+				   struct iopf_grp *grp);
+void iopf_workers_init(struct iopf_pool *pool);
+
+/**
+ * struct iopf_taken - what is to be done, without the lock, for requests taken in
+ * @worker: to be queued, or NULL
+ * @grp: a complete group that a handler is to be called with, or NULL; with the
+ *	reference of its holder
+ * @asked: a registered handler, not that of the domain
+ * @claimed: groups to be answered, for iopf_send()
+ */
+struct iopf_taken {
+	struct iopf_worker *worker;
+	struct iopf_grp *grp;
+	bool asked;
+	struct list_head claimed;
+};
+
+#define IOPF_TAKEN_INIT(name)	{ .claimed = LIST_HEAD_INIT((name).claimed) }
+
+static inline bool iopf_taken_is_empty(const struct iopf_taken *taken)
+{
+	return !taken->worker && !taken->grp && list_empty(&taken->claimed);
+}
+
+/* assemble.c */
+int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
+	       struct iopf_handler *handler, struct iopf_taken *taken);
+int iopf_take(struct iopf_dev *idev, struct device *dev,
+	      const struct iopf_request *request, struct iopf_handler *handler,
+	      struct iopf_taken *taken);
+unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
+			   const struct iopf_request *requests,
+			   unsigned int count, int *ret,
+			   struct iopf_taken *taken);
+int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken);
+
+#endif /* __IOPF_PATH_H */

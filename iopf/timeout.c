@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * I/O page fault queue: timeouts
+ *
+ * What a group gets when it has waited for too long depends on its owner:
+ *
+ *	worker, lane	Success. The fault is slow and not wrong: a frozen file system, a
+ *			slow disk, a userfaultfd. The device asks again and so waits on,
+ *			as a CPU would
+ *	handler		Invalid Request. A registered handler that does not answer blocks
+ *			the device and its driver
+ *	domain		nothing, unless a timeout of its own says so, then Invalid Request:
+ *			a user of iommufd that is paused must not lose faults
+ *	assembling	no answer: the last request was lost
+ *
+ * A watch per device looks at the oldest groups of each lane, eight times in the
+ * shortest timeout and four times a second at least, as long as there are groups or
+ * workers; no group has a timer. It also stops workers whose groups have lost their
+ * owner: an address space without tasks waits for nobody but them.
+ */
+#include <linux/jiffies.h>
+#include <trace/events/iopf.h>
+
+#include "endings.h"
+
+static bool iopf_is_overdue(struct iopf_grp *grp, unsigned long timeout)
+{
+	return time_after_eq(jiffies, grp->since + timeout);
+}
+
+/* Claim @grp for what its owner is answered for it when its time is over. */
+static void iopf_claim_timed_out(struct iopf_grp *grp, struct list_head *claimed)
+{
+	struct iopf_dev *idev = iopf_grp_dev(grp);
+
+	if (grp->owner == IOPF_OWNER_ASSEMBLING) {
+		iopf_claim_early(grp, IOPF_FORGET, claimed);
+		return;
+	}
+	/* Its worker would hold it on, beside the one that the device asks for again. */
+	if (grp->owner == IOPF_OWNER_WORKER && iopf_is_half_full(idev))
+		return;
+	idev->stats.overdue++;
+	trace_iopf_timeout(idev->pub.dev, grp->key.pasid, grp->key.grpid,
+			   grp->pub.fault_count);
+	if (iopf_grp_is_faulting(grp)) {
+		/* The worker sleeps on: the device asks again and waits for it. */
+		idev->stats.retried++;
+		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, claimed);
+		return;
+	}
+	iopf_claim_early(grp, IOMMU_PAGE_RESP_INVALID, claimed);
+}
+
+/* The oldest groups come first on each list of a lane. */
+static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
+			       struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+	struct iopf_grp *next;
+
+	if (!timeout)
+		return;
+	list_for_each_entry_safe(grp, next, groups, pub.pending_node) {
+		if (!iopf_is_overdue(grp, timeout))
+			break;
+		iopf_claim_timed_out(grp, claimed);
+	}
+}
+
+static void iopf_warn_overdue(struct iopf_dev *idev, struct list_head *claimed)
+{
+	struct iopf_grp *grp;
+
+	list_for_each_entry(grp, claimed, pub.pending_node) {
+		if (grp->code == IOMMU_PAGE_RESP_SUCCESS)
+			dev_notice_ratelimited(idev->pub.dev,
+					       "page request group %u of PASID %u still waits for its pages\n",
+					       grp->key.grpid, grp->key.pasid);
+		else if (grp->code != IOPF_FORGET)
+			dev_warn_ratelimited(idev->pub.dev,
+					     "page request group %u of PASID %u not answered in time\n",
+					     grp->key.grpid, grp->key.pasid);
+	}
+}
+
+static void iopf_watch_fn(struct work_struct *work)
+{
+	struct iopf_dev *idev = container_of(work, struct iopf_dev, watch.work);
+	unsigned long domain_timeout = iopf_domain_timeout(idev->q);
+	unsigned long timeout = iopf_timeout(idev->q);
+	struct iopf_lane *lane;
+	unsigned long index;
+	unsigned int nr = 0;
+	LIST_HEAD(claimed);
+	LIST_HEAD(held);
+	bool again;
+
+	spin_lock(&idev->lock);
+	xa_for_each(&idev->lanes, index, lane) {
+		iopf_take_held(lane, &held);
+		iopf_lane_stop_orphans(lane, &held);
+		iopf_claim_overdue(&lane->pending, timeout, &claimed);
+		iopf_claim_overdue(&lane->delivered, domain_timeout, &claimed);
+		iopf_claim_overdue(&lane->partial, timeout, &claimed);
+		iopf_lane_age(lane);
+		iopf_lanes_pause(idev, &nr);
+	}
+	again = !idev->dead &&
+		(idev->table.nr_groups || idev->nr_workers ||
+		 iopf_lanes_are_many(idev));
+	if (again)
+		iopf_schedule_watch(idev);
+	else
+		idev->watching = false;
+	spin_unlock(&idev->lock);
+
+	iopf_warn_overdue(idev, &claimed);
+	iopf_send(&claimed);
+	iopf_send(&held);
+	if (!again)
+		iopf_dev_put(idev);
+}
+
+void iopf_watch_init(struct iopf_dev *idev)
+{
+	INIT_DELAYED_WORK(&idev->watch, iopf_watch_fn);
+}
+
+/* The device is dead. A watch that runs already finds that out by itself. */
+void iopf_watch_stop(struct iopf_dev *idev)
+{
+	if (cancel_delayed_work(&idev->watch))
+		iopf_dev_put(idev);
+}
