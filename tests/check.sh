@@ -3,7 +3,8 @@
 #
 # check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
 # sparse and W=1, kernel-doc, shellcheck, names that the model has of the library's
-# functions, and the order of the library's files. Any finding fails. Logs of each run are kept in the cache's log/check.
+# functions, and the order of the library's files. Any finding fails. Logs of each run
+# are kept in the cache's log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/runs.sh"
