@@ -37,13 +37,13 @@ static struct iopf_grp *iopf_begin_group(struct iopf_dev *idev,
 		return ERR_PTR(-ENOMEM);
 	iopf_watch(idev);
 
-	mm = iopf_find_mm(grp->lane, dev, fault);
+	mm = iopf_find_mm(grp->pq, dev, fault);
 	if (mm) {
 		/* From here on the process may unbind, and it may exit. */
 		mmgrab(mm);
 		grp->mm = mm;
-		grp->lane->mm = mm;
-		grp->lane->nr_mm++;
+		grp->pq->mm = mm;
+		grp->pq->nr_mm++;
 	}
 	return grp;
 }
@@ -130,10 +130,10 @@ static __always_inline int __iopf_route(struct iopf_dev *idev,
 		taken->grp = grp;
 		taken->asked = true;
 	} else if (likely(grp->mm)) {
-		taken->worker = iopf_lane_push(grp->lane, grp);
+		taken->worker = iopf_pq_push(grp->pq, grp);
 	} else {
 		iopf_grp_set_owner(idev, grp, IOPF_OWNER_DOMAIN);
-		list_move_tail(&grp->pub.pending_node, &grp->lane->delivered);
+		list_move_tail(&grp->pub.pending_node, &grp->pq->delivered);
 		grp->since = jiffies;
 		/* To a domain's handler all groups are whole. */
 		grp->pub.last_fault.fault.prm.flags |=
@@ -153,10 +153,10 @@ int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
 static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key,
 			    struct list_head *claimed)
 {
-	struct iopf_lane *lane = idev->dead ? NULL : iopf_lane_find(idev, key);
+	struct iopf_pasid_queue *pq = idev->dead ? NULL : iopf_pq_find(idev, key);
 
-	if (lane)
-		iopf_forget_partial(lane, claimed);
+	if (pq)
+		iopf_forget_partial(pq, claimed);
 }
 
 /*

@@ -100,7 +100,7 @@ struct iopf_handler *iopf_handler_find(struct device *dev)
  */
 static void iopf_dev_kill(struct iopf_dev *idev)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 
@@ -108,9 +108,9 @@ static void iopf_dev_kill(struct iopf_dev *idev)
 	spin_lock(&idev->lock);
 	/* Reporters that found the device before look at this under the lock. */
 	idev->dead = true;
-	xa_for_each(&idev->lanes, index, lane) {
-		iopf_claim_all(lane, &idev->ending);
-		iopf_lanes_pause(idev, &nr);
+	xa_for_each(&idev->pqs, index, pq) {
+		iopf_claim_all(pq, &idev->ending);
+		iopf_pqs_pause(idev, &nr);
 	}
 	RCU_INIT_POINTER(idev->handler, NULL);
 	spin_unlock(&idev->lock);

@@ -64,13 +64,13 @@ static void iopf_claim_list(struct list_head *groups, int code,
 }
 
 /* Groups up to number @seq that are the workers' to handle. */
-static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
+static void iopf_claim_faulting(struct iopf_pasid_queue *pq, u64 seq, int code,
 				struct list_head *claimed)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 
-	list_for_each_entry_safe(grp, next, &lane->pending, pub.pending_node) {
+	list_for_each_entry_safe(grp, next, &pq->pending, pub.pending_node) {
 		if (grp->seq > seq)
 			break;
 		if (iopf_grp_is_faulting(grp))
@@ -79,45 +79,45 @@ static void iopf_claim_faulting(struct iopf_lane *lane, u64 seq, int code,
 }
 
 /*
- * Stop the workers of @lane whose groups, up to number @seq, have been claimed: those
+ * Stop the workers of @pq whose groups, up to number @seq, have been claimed: those
  * too that were claimed by a timeout, which leaves the worker alone.
  */
-static void iopf_lane_stop(struct iopf_lane *lane, u64 seq)
+static void iopf_pq_stop(struct iopf_pasid_queue *pq, u64 seq)
 {
 	struct iopf_worker *worker;
 
-	lockdep_assert_held(&lane->idev->lock);
-	list_for_each_entry(worker, &lane->workers, lane_node)
+	lockdep_assert_held(&pq->idev->lock);
+	list_for_each_entry(worker, &pq->workers, pq_node)
 		if (worker->grp && worker->grp->seq <= seq &&
 		    iopf_grp_is_claimed(worker->grp))
 			iopf_worker_stop(worker);
 }
 
-/* End the groups of @lane, up to number @seq, that are the workers' to handle. */
-void iopf_lane_end_faulting(struct iopf_lane *lane, u64 seq,
-			    struct list_head *claimed)
+/* End the groups of @pq, up to number @seq, that are the workers' to handle. */
+void iopf_pq_end_faulting(struct iopf_pasid_queue *pq, u64 seq,
+			  struct list_head *claimed)
 {
-	iopf_claim_faulting(lane, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
-	iopf_lane_stop(lane, seq);
-	iopf_take_held(lane, claimed);
+	iopf_claim_faulting(pq, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
+	iopf_pq_stop(pq, seq);
+	iopf_take_held(pq, claimed);
 	/* Its PASID may be another address space's from now on. */
-	lane->mm = NULL;
+	pq->mm = NULL;
 }
 
-/* All groups of a lane that goes away, the complete ones with the same answer. */
-void iopf_claim_lane(struct iopf_lane *lane, int code,
-		     struct list_head *claimed)
+/* All groups of a PASID queue that goes away, the complete ones with the same answer. */
+void iopf_claim_pq(struct iopf_pasid_queue *pq, int code,
+		   struct list_head *claimed)
 {
-	iopf_forget_partial(lane, claimed);
-	iopf_claim_list(&lane->pending, code, claimed);
-	iopf_claim_list(&lane->delivered, code, claimed);
-	iopf_lane_stop(lane, U64_MAX);
-	iopf_take_held(lane, claimed);
+	iopf_forget_partial(pq, claimed);
+	iopf_claim_list(&pq->pending, code, claimed);
+	iopf_claim_list(&pq->delivered, code, claimed);
+	iopf_pq_stop(pq, U64_MAX);
+	iopf_take_held(pq, claimed);
 }
 
-void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed)
+void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
-	iopf_claim_lane(lane, IOMMU_PAGE_RESP_INVALID, claimed);
+	iopf_claim_pq(pq, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
 /* No response to what was claimed: those that were kept back are among it. */
@@ -130,21 +130,21 @@ void iopf_forget_claimed(struct list_head *claimed)
 }
 
 /*
- * Stop the workers of @lane whose groups belong to an address space without tasks, and
+ * Stop the workers of @pq whose groups belong to an address space without tasks, and
  * claim these groups: their memory waits for nobody else.
  */
-void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed)
+void iopf_pq_stop_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
 	struct iopf_worker *worker;
 
-	lockdep_assert_held(&lane->idev->lock);
-	list_for_each_entry(worker, &lane->workers, lane_node) {
+	lockdep_assert_held(&pq->idev->lock);
+	list_for_each_entry(worker, &pq->workers, pq_node) {
 		struct iopf_grp *grp = worker->grp;
 
 		if (!grp || !iopf_mm_is_orphan(grp->mm))
 			continue;
 		if (!iopf_grp_is_claimed(grp))
-			iopf_claim(lane->idev, grp, IOMMU_PAGE_RESP_INVALID,
+			iopf_claim(pq->idev, grp, IOMMU_PAGE_RESP_INVALID,
 				   claimed);
 		iopf_worker_stop(worker);
 	}

@@ -4,13 +4,13 @@
  *
  *	/sys/kernel/debug/iopf/QUEUE/stats		counters of all its devices
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/stats	counters
- *	/sys/kernel/debug/iopf/QUEUE/DEVICE/pasids	counters of its lanes
+ *	/sys/kernel/debug/iopf/QUEUE/DEVICE/pasids	counters of its PASID queues
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/groups	groups without an answer
  *
  * For root only: they tell which process uses which device, when, and how fast its
  * faults are served. Nothing here is written to.
  *
- * A device that has left its queue takes its counters along, an idle lane that
+ * A device that has left its queue takes its counters along, an idle PASID queue that
  * makes room for another one likewise.
  */
 #include <linux/debugfs.h>
@@ -41,7 +41,7 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
  * @partial: requests that wait for the last one of their group
  * @pending: complete groups that are not answered
  * @handled: those of them that a registered handler owns
- * @lanes: lanes
+ * @PASID queues: PASID queues
  */
 struct iopf_sums {
 	struct iopf_stats stats;
@@ -51,7 +51,7 @@ struct iopf_sums {
 	unsigned int partial;
 	unsigned int pending;
 	unsigned int handled;
-	unsigned int lanes;
+	unsigned int pasid_queues;
 };
 
 /* All counters are u64. */
@@ -75,7 +75,7 @@ static void iopf_add_sums(struct iopf_sums *sums, struct iopf_dev *idev)
 	sums->partial += idev->nr_partial;
 	sums->pending += idev->nr_pending;
 	sums->handled += idev->nr_handled;
-	sums->lanes += idev->nr_lanes;
+	sums->pasid_queues += idev->nr_pqs;
 	spin_unlock(&idev->lock);
 }
 
@@ -112,7 +112,7 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "partial_requests %u\n", sums->partial);
 	seq_printf(file, "pending_groups %u\n", sums->pending);
 	seq_printf(file, "handled_groups %u\n", sums->handled);
-	seq_printf(file, "lanes %u\n", sums->lanes);
+	seq_printf(file, "pasid_queues %u\n", sums->pasid_queues);
 	/* Bucket n: less than 2^n us. */
 	seq_puts(file, "latency_log2_us");
 	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
@@ -163,22 +163,22 @@ static void iopf_show_pasid(struct seq_file *file, bool valid, u32 pasid)
 		seq_putc(file, '-');
 }
 
-/* Not under iopf_dev.lock: @lane is a copy, whose lists are not to be followed. */
-static void iopf_show_lane(struct seq_file *file, const struct iopf_lane *lane,
-			   unsigned int partial, unsigned int pending)
+/* Not under iopf_dev.lock: @pq is a copy, whose lists are not to be followed. */
+static void iopf_show_pq(struct seq_file *file, const struct iopf_pasid_queue *pq,
+			 unsigned int partial, unsigned int pending)
 {
 	int i;
 
-	iopf_show_pasid(file, lane->pasid_valid, lane->pasid);
+	iopf_show_pasid(file, pq->pasid_valid, pq->pasid);
 	seq_printf(file, " %llu %llu %llu %llu %llu %u %u %u %u",
-		   lane->requests, lane->groups,
-		   lane->answers[IOMMU_PAGE_RESP_SUCCESS],
-		   lane->answers[IOMMU_PAGE_RESP_INVALID],
-		   lane->answers[IOMMU_PAGE_RESP_FAILURE],
+		   pq->requests, pq->groups,
+		   pq->answers[IOMMU_PAGE_RESP_SUCCESS],
+		   pq->answers[IOMMU_PAGE_RESP_INVALID],
+		   pq->answers[IOMMU_PAGE_RESP_FAILURE],
 		   partial, pending,
-		   lane->nr_queued + lane->nr_following, lane->nr_workers);
+		   pq->nr_queued + pq->nr_following, pq->nr_workers);
 	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)
-		seq_printf(file, " %u", lane->latency[i]);
+		seq_printf(file, " %u", pq->latency[i]);
 	seq_putc(file, '\n');
 }
 
@@ -187,19 +187,19 @@ static int iopf_pasids_show(struct seq_file *file, void *unused)
 	struct iopf_dev *idev = file->private;
 	unsigned int partial;
 	unsigned int pending;
-	struct iopf_lane *lane;
-	struct iopf_lane copy;
+	struct iopf_pasid_queue *pq;
+	struct iopf_pasid_queue copy;
 	unsigned long index;
 
 	seq_puts(file, "pasid requests groups success invalid failure partial pending queued workers latency_log2_us\n");
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		copy = *lane;
-		partial = iopf_length(&lane->partial);
-		pending = iopf_length(&lane->pending) +
-			  iopf_length(&lane->delivered);
+	xa_for_each(&idev->pqs, index, pq) {
+		copy = *pq;
+		partial = iopf_length(&pq->partial);
+		pending = iopf_length(&pq->pending) +
+			  iopf_length(&pq->delivered);
 		spin_unlock(&idev->lock);
-		iopf_show_lane(file, &copy, partial, pending);
+		iopf_show_pq(file, &copy, partial, pending);
 		cond_resched();
 		spin_lock(&idev->lock);
 	}
@@ -233,15 +233,15 @@ static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 static int iopf_groups_show(struct seq_file *file, void *unused)
 {
 	struct iopf_dev *idev = file->private;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 
 	seq_puts(file, "pasid grpid requests owner age_ms\n");
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		iopf_show_groups(file, &lane->partial);
-		iopf_show_groups(file, &lane->pending);
-		iopf_show_groups(file, &lane->delivered);
+	xa_for_each(&idev->pqs, index, pq) {
+		iopf_show_groups(file, &pq->partial);
+		iopf_show_groups(file, &pq->pending);
+		iopf_show_groups(file, &pq->delivered);
 		spin_unlock(&idev->lock);
 		cond_resched();
 		spin_lock(&idev->lock);

@@ -67,7 +67,7 @@ void iopf_dev_put_many(struct iopf_dev *idev, int n)
 {
 	if (!refcount_sub_and_test(n, &idev->pub.users))
 		return;
-	iopf_lanes_destroy(idev);
+	iopf_pqs_destroy(idev);
 	iopf_spare_free(idev);
 	iopf_table_exit(&idev->table);
 	iopf_q_put(idev->q);
@@ -113,7 +113,7 @@ struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev,
 	idev->ops = dev_iommu_ops(dev);
 	init_llist_head(&idev->spare);
 	spin_lock_init(&idev->lock);
-	xa_init(&idev->lanes);
+	xa_init(&idev->pqs);
 	INIT_LIST_HEAD(&idev->idle);
 	INIT_LIST_HEAD(&idev->ready);
 	INIT_LIST_HEAD(&idev->starved);

@@ -50,18 +50,18 @@ void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid)
  * when they are answered, after a flush, and now and then, as not every driver
  * flushes, and not every device stops when it should.
  */
-struct mm_struct *iopf_find_mm(struct iopf_lane *lane, struct device *dev,
+struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 			       const struct iommu_fault *fault)
 {
 	struct iommu_attach_handle *handle;
 
-	lockdep_assert_held(&lane->idev->lock);
-	if (lane->mm && lane->mm_uses) {
-		lane->mm_uses--;
-		return lane->mm;
+	lockdep_assert_held(&pq->idev->lock);
+	if (pq->mm && pq->mm_uses) {
+		pq->mm_uses--;
+		return pq->mm;
 	}
-	lane->mm = NULL;
-	lane->mm_uses = IOPF_MM_USES;
+	pq->mm = NULL;
+	pq->mm_uses = IOPF_MM_USES;
 	handle = iopf_find_handle(dev, fault);
 	if (!handle || handle->domain->type != IOMMU_DOMAIN_SVA)
 		return NULL;

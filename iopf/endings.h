@@ -14,13 +14,13 @@
 /* cancel.c */
 void iopf_claim_early(struct iopf_grp *grp, int code,
 		      struct list_head *claimed);
-void iopf_lane_end_faulting(struct iopf_lane *lane, u64 seq,
-			    struct list_head *claimed);
-void iopf_claim_lane(struct iopf_lane *lane, int code,
-		     struct list_head *claimed);
-void iopf_claim_all(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_pq_end_faulting(struct iopf_pasid_queue *pq, u64 seq,
+			  struct list_head *claimed);
+void iopf_claim_pq(struct iopf_pasid_queue *pq, int code,
+		   struct list_head *claimed);
+void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_forget_claimed(struct list_head *claimed);
-void iopf_lane_stop_orphans(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_pq_stop_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed);
 
 /* timeout.c */
 void iopf_watch_init(struct iopf_dev *idev);

@@ -259,7 +259,7 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 		if (code != IOMMU_PAGE_RESP_SUCCESS)
 			return code;
 	}
-	if (unlikely(iopf_prefault_max(grp->lane))) {
+	if (unlikely(iopf_prefault_max(grp->pq))) {
 		struct iopf_access access =
 			iopf_access(&grp->pub.last_fault.fault);
 

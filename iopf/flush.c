@@ -10,7 +10,10 @@
 
 #include "endings.h"
 
-/* PASIDs that are looked at to find the one that is unbound, beside those with a lane. */
+/*
+ * PASIDs that are looked at to find the one that is unbound, beside those with a PASID
+ * queue.
+ */
 #define IOPF_FLUSH_PASIDS	4096U
 
 /*
@@ -20,26 +23,26 @@
  */
 static bool iopf_flush_unbound(struct iopf_dev *idev)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 	bool found = false;
 	LIST_HEAD(claimed);
 
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		if (lane->pasid_valid &&
-		    iopf_pasid_is_unbound(idev->pub.dev, lane->pasid)) {
+	xa_for_each(&idev->pqs, index, pq) {
+		if (pq->pasid_valid &&
+		    iopf_pasid_is_unbound(idev->pub.dev, pq->pasid)) {
 			found = true;
-			iopf_lane_use(lane);
-			iopf_lane_end_faulting(lane, U64_MAX, &claimed);
+			iopf_pq_use(pq);
+			iopf_pq_end_faulting(pq, U64_MAX, &claimed);
 			spin_unlock(&idev->lock);
 			iopf_send(&claimed);
-			iopf_wait_answering(idev, lane);
+			iopf_wait_answering(idev, pq);
 			spin_lock(&idev->lock);
-			iopf_lane_unuse(lane);
+			iopf_pq_unuse(pq);
 		}
-		iopf_lanes_pause(idev, &nr);
+		iopf_pqs_pause(idev, &nr);
 	}
 	spin_unlock(&idev->lock);
 	return found;
@@ -47,7 +50,7 @@ static bool iopf_flush_unbound(struct iopf_dev *idev)
 
 /*
  * Is a PASID of @dev being unbound that has not asked for a page lately, and so has no
- * lane? PASIDs come from one allocator, the lowest free one first, so the lowest are all
+ * PASID queue? PASIDs come from one allocator, the lowest free one first, so the lowest are all
  * there are where not more processes than that use devices.
  */
 static bool iopf_is_unbinding(struct device *dev)
@@ -65,15 +68,15 @@ static bool iopf_is_unbinding(struct device *dev)
 static void iopf_flush_all(struct iopf_dev *idev)
 {
 	u64 seq = iopf_wait_faulting(idev);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
 
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		iopf_lane_end_faulting(lane, seq, &claimed);
-		iopf_lanes_pause(idev, &nr);
+	xa_for_each(&idev->pqs, index, pq) {
+		iopf_pq_end_faulting(pq, seq, &claimed);
+		iopf_pqs_pause(idev, &nr);
 	}
 	spin_unlock(&idev->lock);
 
@@ -142,26 +145,26 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 		.pasid_valid = pasid != IOMMU_NO_PASID,
 		.pasid = pasid,
 	};
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	LIST_HEAD(claimed);
 
 	if (!idev)
 		return -ENODEV;
 
 	spin_lock(&idev->lock);
-	lane = iopf_lane_find(idev, &key);
-	if (lane) {
-		iopf_lane_use(lane);
-		iopf_claim_all(lane, &claimed);
-		iopf_lane_set_prefault(lane, -1);
+	pq = iopf_pq_find(idev, &key);
+	if (pq) {
+		iopf_pq_use(pq);
+		iopf_claim_all(pq, &claimed);
+		iopf_pq_set_prefault(pq, -1);
 	}
 	spin_unlock(&idev->lock);
 
-	if (lane) {
+	if (pq) {
 		iopf_send(&claimed);
-		iopf_wait_answering(idev, lane);
+		iopf_wait_answering(idev, pq);
 		spin_lock(&idev->lock);
-		iopf_lane_unuse(lane);
+		iopf_pq_unuse(pq);
 		spin_unlock(&idev->lock);
 	}
 	iopf_dev_put(idev);
@@ -186,7 +189,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
 int iopf_queue_forget_dev(struct device *dev)
 {
 	struct iopf_dev *idev = iopf_dev_get(dev);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
@@ -195,9 +198,9 @@ int iopf_queue_forget_dev(struct device *dev)
 		return -ENODEV;
 
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		iopf_claim_lane(lane, IOPF_FORGET, &claimed);
-		iopf_lanes_pause(idev, &nr);
+	xa_for_each(&idev->pqs, index, pq) {
+		iopf_claim_pq(pq, IOPF_FORGET, &claimed);
+		iopf_pqs_pause(idev, &nr);
 	}
 	iopf_forget_claimed(&claimed);
 	spin_unlock(&idev->lock);
@@ -235,14 +238,14 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 	mutex_lock(&queue->lock);
 	list_for_each_entry(param, &queue->devices, queue_list) {
 		struct iopf_dev *idev = to_iopf_dev(param);
-		struct iopf_lane *lane;
+		struct iopf_pasid_queue *pq;
 		unsigned long index;
 		unsigned int nr = 0;
 
 		spin_lock(&idev->lock);
-		xa_for_each(&idev->lanes, index, lane) {
-			iopf_forget_partial(lane, &claimed);
-			iopf_lanes_pause(idev, &nr);
+		xa_for_each(&idev->pqs, index, pq) {
+			iopf_forget_partial(pq, &claimed);
+			iopf_pqs_pause(idev, &nr);
 		}
 		spin_unlock(&idev->lock);
 	}

@@ -153,17 +153,17 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
  */
 struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	struct iopf_grp *grp;
 
 	lockdep_assert_held(&idev->lock);
-	lane = iopf_lane_get(idev, key);
-	if (!lane)
+	pq = iopf_pq_get(idev, key);
+	if (!pq)
 		return NULL;
 	grp = iopf_grp_alloc(idev);
 	if (!grp) {
 		idev->stats.nomem++;
-		iopf_lane_unuse(lane);
+		iopf_pq_unuse(pq);
 		return NULL;
 	}
 
@@ -171,9 +171,9 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
 	refcount_inc(&idev->pub.users);
 	iopf_grp_init(idev, grp);
 	grp->key = *key;
-	grp->lane = lane;
+	grp->pq = pq;
 	iopf_table_insert(&idev->table, key, &grp->table_node);
-	list_add_tail(&grp->pub.pending_node, &lane->partial);
+	list_add_tail(&grp->pub.pending_node, &pq->partial);
 	idev->nr_unfinished++;
 	grp->since = jiffies;
 	return grp;
@@ -240,7 +240,7 @@ static void iopf_grp_close(struct iopf_dev *idev, struct iopf_grp *grp)
 }
 
 /*
- * Nobody finds the group by its key or its lane any more. Its index may be used
+ * Nobody finds the group by its key or its PASID queue any more. Its index may be used
  * again as soon as the answer is out, so this comes before the answer.
  */
 void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
@@ -249,8 +249,8 @@ void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
 	iopf_table_remove(&idev->table, &grp->table_node);
 	iopf_grp_close(idev, grp);
 	list_del_init(&grp->pub.pending_node);
-	if (grp->mm && !--grp->lane->nr_mm)
-		grp->lane->mm = NULL;
+	if (grp->mm && !--grp->pq->nr_mm)
+		grp->pq->mm = NULL;
 	if (grp->seq) {
 		idev->nr_pending--;
 	} else {
@@ -307,10 +307,10 @@ void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
 	grp->pub.fault_count++;
 	idev->nr_pending++;
 	idev->stats.groups++;
-	grp->lane->groups++;
-	grp->lane->requests += grp->pub.fault_count;
+	grp->pq->groups++;
+	grp->pq->requests += grp->pub.fault_count;
 	grp->seq = ++idev->seq;
-	list_move_tail(&grp->pub.pending_node, &grp->lane->pending);
+	list_move_tail(&grp->pub.pending_node, &grp->pq->pending);
 	grp->since = jiffies;
 	grp->times.complete = iopf_now();
 	trace_iopf_complete(idev->pub.dev, grp->key.pasid, grp->key.grpid,

@@ -184,7 +184,7 @@ void iopf_limits_init(struct iopf_limits *limits, struct device *dev)
 	*limits = (struct iopf_limits){
 		.groups = most,
 		.requests = most,
-		.lanes = most,
+		.pasids = most,
 		.grpid_bits = 32,
 	};
 	limits->unfinished = iopf_default_unfinished(limits, dev);
@@ -214,7 +214,7 @@ static void iopf_limits_grant(struct iopf_dev *idev)
 	limits->groups = max(limits->groups, 2 * granted);
 	limits->requests = max(limits->requests, 2 * granted);
 	limits->unfinished = max(limits->unfinished, granted);
-	limits->lanes = max(limits->lanes, 2 * granted);
+	limits->pasids = max(limits->pasids, 2 * granted);
 	idev->pri_limits = true;
 }
 

@@ -28,7 +28,7 @@
  * ==========
  *
  *	iopf_grp    one from the library until the group is answered, one from
- *	            its holder: the lane or worker, the domain's handler, or the
+ *	            its holder: the PASID queue or worker, the domain's handler, or the
  *	            reporter that delivers it or asks. A
  *	            registered handler holds none: he knows only key and cookie
  *	iopf_dev    one from the queue, one per group, one per worker that it uses, one
@@ -36,7 +36,7 @@
  *	            in iopf_pool.starved
  *	iopf_q      one from the driver, one per device
  *	iopf_handler  one from its registration, one per call under way
- *	iopf_lane   none: lives as long as its iopf_dev unless it is idle, that
+ *	iopf_pasid_queue   none: lives as long as its iopf_dev unless it is idle, that
  *	            is, has no group, no worker, no answer on the way and
  *	            no prefault setting of its own
  */
@@ -63,7 +63,7 @@
 
 struct iopf_grp;
 struct iopf_handler;
-struct iopf_lane;
+struct iopf_pasid_queue;
 struct iopf_worker;
 
 /* What a PCI device may have of everything unless it is told otherwise. */
@@ -79,7 +79,7 @@ struct iopf_worker;
  * the queue that this replaces; that leaves a quarter for others.
  */
 #define IOPF_WORKERS		(WQ_DFL_ACTIVE + WQ_DFL_ACTIVE / 3)
-/* A lane may have so many sleepers for each worker that is left. */
+/* A PASID queue may have so many sleepers for each worker that is left. */
 #define IOPF_SLEEPERS_PER_FREE	3
 /* Lists of workers by the page that they are asleep for. */
 #define IOPF_SLEEPER_BITS	6
@@ -154,7 +154,7 @@ struct iopf_table {
 /**
  * struct iopf_flush - somebody who waits until groups of a device have ended
  * @node: in iopf_dev.flushes
- * @lane: those of this lane, or NULL for all; the lane is used
+ * @pq: those of this PASID queue, or NULL for all; the PASID queue is used
  * @seq: groups up to this number
  * @nr_faulting: those of them that are the workers' to handle
  * @claims: groups up to this claim
@@ -166,7 +166,7 @@ struct iopf_table {
  */
 struct iopf_flush {
 	struct list_head node;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	u64 seq;
 	unsigned int nr_faulting;
 	u64 claims;
@@ -183,24 +183,24 @@ struct iopf_flush {
  * @nr_spare: length of @spare, more or less
  * @groups_freed: complete groups that were freed, ever, and
  * @requests_freed: requests in them beside the last ones; both without @lock
- * @lock: guards all that follows, and all lanes and groups of the device
+ * @lock: guards all that follows, and all PASID queues and groups of the device
  * @dead: removed from its queue: no new groups
  * @reuse: groups to be used again, the next ones
  * @table: all groups that are not answered
  * @joined: the group that the last request has joined, unfinished and not rejected,
  *	or NULL: most often the next one joins it, too
- * @lanes: the lanes, by iopf_lane_index()
- * @recent: the lane that was found last, or NULL
- * @idle: idle lanes, the longest idle one first
- * @ready: lanes that want a worker, in the order in which they are served
- * @starved: lanes that have groups, and sleepers already, while others may need the
+ * @PASID queues: the PASID queues, by iopf_pq_index()
+ * @recent: the PASID queue that was found last, or NULL
+ * @idle: idle PASID queues, the longest idle one first
+ * @ready: PASID queues that want a worker, in the order in which they are served
+ * @starved: PASID queues that have groups, and sleepers already, while others may need the
  *	workers that are left
- * @busy: lanes that the look has to see
+ * @busy: PASID queues that the look has to see
  * @awake: workers that handle a group and were not seen asleep
- * @sleepers: workers that were seen asleep, by lane and page
+ * @sleepers: workers that were seen asleep, by PASID queue and page
  * @ending: groups claimed by the device's removal, which sends their answers
- * @nr_lanes: lanes in @lanes
- * @nr_idle: lanes in @idle
+ * @nr_pqs: PASID queues in @PASID queues
+ * @nr_idle: PASID queues in @idle
  * @nr_unfinished: groups that wait for their last request
  * @nr_partial: requests in them
  * @nr_pending: complete groups that are not answered
@@ -215,7 +215,7 @@ struct iopf_flush {
  * @pri_limits: @limits have been compared with what PRI grants
  * @seq: number of the youngest complete group; another device, or the same one
  *	after it was removed, has other numbers
- * @nr_queued: groups in the queues of all lanes; readable without the lock where a guess
+ * @nr_queued: groups in the queues of all PASID queues; readable without the lock where a guess
  *	is enough
  * @nr_deferred: responses that workers have deferred; readable like @nr_queued
  * @nr_ready: length of @ready
@@ -223,7 +223,7 @@ struct iopf_flush {
  * @nr_waiting: workers that are queued and have not begun, or poll for a group
  * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
  * @nr_asleep: those of @nr_workers that were seen asleep
- * @nr_eager: workers beyond the CPUs that lanes may have, see iopf_lane.nr_eager
+ * @nr_eager: workers beyond the CPUs that PASID queues may have, see iopf_pasid_queue.nr_eager
  * @nr_cpus: CPUs that workers may use, as they were at the last look
  * @taken: groups that workers have taken; readable like @nr_queued
  * @looked: what @taken was at the last look
@@ -236,7 +236,7 @@ struct iopf_flush {
  * @tick_taken: what @taken was in the last one
  * @look: sees to it that queued groups are begun
  * @looking: @look_timer or @look is on its way
- * @room: workers have come back since @starved lanes were refused
+ * @room: workers have come back since @starved PASID queues were refused
  * @starved_node: in iopf_pool.starved, whose lock guards it
  * @watch: looks for groups whose time is over
  * @watching: @watch is on its way
@@ -259,13 +259,13 @@ struct iopf_dev {
 	atomic_t groups_freed;
 	atomic_t requests_freed;
 
-	spinlock_t lock; /* all that follows, lanes and groups */
+	spinlock_t lock; /* all that follows, PASID queues and groups */
 	bool dead;
 	struct llist_node *reuse;
 	struct iopf_table table;
 	struct iopf_grp *joined;
-	struct xarray lanes;
-	struct iopf_lane *recent;
+	struct xarray pqs;
+	struct iopf_pasid_queue *recent;
 	struct list_head idle;
 	struct list_head ready;
 	struct list_head starved;
@@ -273,7 +273,7 @@ struct iopf_dev {
 	struct list_head awake;
 	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];
 	struct list_head ending;
-	unsigned int nr_lanes;
+	unsigned int nr_pqs;
 	unsigned int nr_idle;
 	unsigned int nr_unfinished;
 	unsigned int nr_partial;
@@ -319,22 +319,22 @@ struct iopf_dev {
 	u64 latency[IOPF_LATENCY_BUCKETS];
 };
 
-/* Pages in a lane's queue for each further worker that takes groups from it. */
+/* Pages in a PASID queue for each further worker that takes groups from it. */
 #define IOPF_WORKER_BACKLOG	64
 /* The same in CPU time, for pages that take long: huge ones, copies. */
 #define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
 #define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
-/* Lanes that a device keeps for PASIDs without a group, however long. */
-#define IOPF_IDLE_LANES		64
+/* PASID queues that a device keeps for PASIDs without a group, however long. */
+#define IOPF_IDLE_PQS		64
 /* How long it keeps those beyond that, at least. */
 #define IOPF_IDLE_MS		1000
-/* Lanes that are looked at in one hold of iopf_dev.lock. */
-#define IOPF_LANES_PER_HOLD	16
+/* PASID queues that are looked at in one hold of iopf_dev.lock. */
+#define IOPF_PQS_PER_HOLD	16
 
 /**
- * struct iopf_lane - the groups of one PASID on one device
+ * struct iopf_pasid_queue - the groups of one PASID on one device
  * @idev: the device, whose lock guards everything here
- * @pasid_valid: the lane of a PASID
+ * @pasid_valid: the PASID queue of a PASID
  * @pasid: the PASID
  * @partial: groups that wait for their last request, in order of arrival
  * @pending: groups that are owed an answer, in order of completion, but for those in
@@ -345,7 +345,7 @@ struct iopf_dev {
  * @workers: workers that take groups from it, those that are asleep last
  * @ready_node: in iopf_dev.ready while it wants a worker, or in iopf_dev.starved
  * @busy_node: in iopf_dev.busy: the look has to see it
- * @idle_node: in iopf_dev.idle while the lane has no user
+ * @idle_node: in iopf_dev.idle while the PASID queue has no user
  * @idle_since: jiffies when it lost its last user
  * @mm: the address space of the PASID, as its groups without an answer have it; NULL
  *	if there is none, or the next group has to ask the domain again
@@ -368,7 +368,7 @@ struct iopf_dev {
  * @looked: what @taken was at the last look
  * @page_ns: CPU time that a page of a request takes, a moving average
  * @prefault_max: pages to fault in ahead of the device, negative for those of the
- *	queue; set by iopf_lane_set_prefault()
+ *	queue; set by iopf_pq_set_prefault()
  * @prefault_window: how many it would be next. Like @prefault_next a guess, without
  *	the lock
  * @prefault_next: where the device comes back if the guess was right
@@ -378,7 +378,7 @@ struct iopf_dev {
  * @answers: answers sent, by response code
  * @latency: answers by their latency, see iopf_count_answer()
  */
-struct iopf_lane {
+struct iopf_pasid_queue {
 	struct iopf_dev *idev;
 	bool pasid_valid;
 	u32 pasid;
@@ -429,7 +429,7 @@ struct iopf_lane {
 /**
  * enum iopf_owner - who owns a group, and with it the right to answer it
  * @IOPF_OWNER_ASSEMBLING: the device's table: the last request has not come
- * @IOPF_OWNER_QUEUED: its PASID's lane, until a worker takes it
+ * @IOPF_OWNER_QUEUED: its PASID queue, until a worker takes it
  * @IOPF_OWNER_WORKER: the worker that handles its faults
  * @IOPF_OWNER_DOMAIN: the iopf_handler of its domain, or the reporter that delivers
  *	it there
@@ -437,7 +437,7 @@ struct iopf_lane {
  * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
  * @IOPF_NR_OWNERS: how many there are
  *
- * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. The lane, the
+ * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. The PASID queue, the
  * worker and the domain's handler have a reference to the group of their own; the
  * claimer uses the library's, and drops it when the answer is sent.
  */
@@ -463,13 +463,13 @@ struct iopf_chunk {
 
 /**
  * struct iopf_grp - a page request group
- * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the lane's partial,
+ * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the PASID queue's partial,
  *	pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
  *	on a list of theirs
  * @users: see References above
  * @key: its identity, constant
  * @table_node: in iopf_dev.table until it is answered
- * @lane: the lane of its PASID, valid until it is answered
+ * @pq: its PASID queue, valid until it is answered
  * @mm: for SVA domains, the address space, referenced by mm_count; constant
  * @owner: guarded by iopf_dev.lock, set by iopf_grp_set_owner(); readable without
  *	the lock where a stale @IOPF_OWNER_WORKER does no harm
@@ -497,7 +497,7 @@ struct iopf_grp {
 	refcount_t users;
 	struct iopf_key key;
 	struct hlist_node table_node;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	struct mm_struct *mm;
 	enum iopf_owner owner;
 	struct iopf_worker *worker;
@@ -541,11 +541,11 @@ struct iopf_freed {
  * @work: on a workqueue of the queue's pool
  * @far: which of the two
  * @idev: the device that uses it, referenced
- * @node: in iopf_pool.free, or in iopf_dev.awake while it has a lane and is not
+ * @node: in iopf_pool.free, or in iopf_dev.awake while it has a PASID queue and is not
  *	@asleep; under the lock of that list
- * @lane: the lane that it takes groups from, or NULL; guarded by iopf_dev.lock, as all
+ * @pq: the PASID queue that it takes groups from, or NULL; guarded by iopf_dev.lock, as all
  *	that follows unless it says otherwise
- * @lane_node: in iopf_lane.workers
+ * @pq_node: in iopf_pasid_queue.workers
  * @task: the thread that handles @grp
  * @grp: the group being handled
  * @code: what became of @grp, when it is through; the thread's own
@@ -565,8 +565,8 @@ struct iopf_worker {
 	bool far;
 	struct iopf_dev *idev;
 	struct list_head node;
-	struct iopf_lane *lane;
-	struct list_head lane_node;
+	struct iopf_pasid_queue *pq;
+	struct list_head pq_node;
 	struct task_struct *task;
 	struct iopf_grp *grp;
 	enum iommu_page_response_code code;
@@ -719,142 +719,143 @@ static inline bool iopf_fits(struct iopf_dev *idev,
 }
 
 /* pasid_queue.c */
-struct iopf_lane *iopf_lane_look_up(struct iopf_dev *idev,
-				    const struct iopf_key *key);
-struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
-				const struct iopf_key *key);
-void iopf_lane_wake(struct iopf_lane *lane);
-void iopf_lane_idle(struct iopf_lane *lane);
-void iopf_lane_age(struct iopf_lane *lane);
-void iopf_lane_set_prefault(struct iopf_lane *lane, int pages);
-void iopf_lanes_destroy(struct iopf_dev *idev);
+struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_dev *idev,
+					 const struct iopf_key *key);
+struct iopf_pasid_queue *iopf_pq_new(struct iopf_dev *idev,
+				     const struct iopf_key *key);
+void iopf_pq_wake(struct iopf_pasid_queue *pq);
+void iopf_pq_idle(struct iopf_pasid_queue *pq);
+void iopf_pq_age(struct iopf_pasid_queue *pq);
+void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
+void iopf_pqs_destroy(struct iopf_dev *idev);
 
-/* Are there idle lanes beyond those that are kept? */
-static inline bool iopf_lanes_are_many(const struct iopf_dev *idev)
+/* Are there idle PASID queues beyond those that are kept? */
+static inline bool iopf_has_many_pqs(const struct iopf_dev *idev)
 {
-	return idev->nr_idle > IOPF_IDLE_LANES;
+	return idev->nr_idle > IOPF_IDLE_PQS;
 }
 
-/* The lane of @key, NULL if there is none. */
-static inline struct iopf_lane *iopf_lane_find(struct iopf_dev *idev,
-					       const struct iopf_key *key)
+/* The PASID queue of @key, NULL if there is none. */
+static inline struct iopf_pasid_queue *iopf_pq_find(struct iopf_dev *idev,
+						    const struct iopf_key *key)
 {
-	struct iopf_lane *lane = idev->recent;
+	struct iopf_pasid_queue *pq = idev->recent;
 
 	lockdep_assert_held(&idev->lock);
-	if (lane && lane->pasid == key->pasid &&
-	    lane->pasid_valid == iopf_key_has_pasid(key))
-		return lane;
-	return iopf_lane_look_up(idev, key);
+	if (pq && pq->pasid == key->pasid &&
+	    pq->pasid_valid == iopf_key_has_pasid(key))
+		return pq;
+	return iopf_pq_look_up(idev, key);
 }
 
 /*
- * For xa_for_each() over iopf_dev.lanes: others have the lock now and then. A lane that
- * comes meanwhile may be left out, and the one that was seen last may be gone.
+ * For xa_for_each() over iopf_dev.PASID queues: others have the lock now and then. A
+ * PASID queue that comes meanwhile may be left out, and the one that was seen last may
+ * be gone.
  */
-static inline void iopf_lanes_pause(struct iopf_dev *idev, unsigned int *nr)
+static inline void iopf_pqs_pause(struct iopf_dev *idev, unsigned int *nr)
 {
 	lockdep_assert_held(&idev->lock);
-	if (++*nr % IOPF_LANES_PER_HOLD)
+	if (++*nr % IOPF_PQS_PER_HOLD)
 		return;
 	spin_unlock(&idev->lock);
 	cond_resched();
 	spin_lock(&idev->lock);
 }
 
-/* As long as it has a user, a lane stays. */
-static inline void iopf_lane_use(struct iopf_lane *lane)
+/* As long as it has a user, a PASID queue stays. */
+static inline void iopf_pq_use(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&lane->idev->lock);
-	if (!lane->nr_users++)
-		iopf_lane_wake(lane);
+	lockdep_assert_held(&pq->idev->lock);
+	if (!pq->nr_users++)
+		iopf_pq_wake(pq);
 }
 
 /*
- * The lane of @key, made if there is none, and used for the caller. NULL without
+ * The PASID queue of @key, made if there is none, and used for the caller. NULL without
  * memory or beyond the device's limit.
  */
-static inline struct iopf_lane *iopf_lane_get(struct iopf_dev *idev,
-					      const struct iopf_key *key)
+static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_dev *idev,
+						   const struct iopf_key *key)
 {
-	struct iopf_lane *lane = iopf_lane_find(idev, key);
+	struct iopf_pasid_queue *pq = iopf_pq_find(idev, key);
 
-	if (unlikely(!lane))
-		lane = iopf_lane_new(idev, key);
-	if (lane)
-		iopf_lane_use(lane);
-	return lane;
+	if (unlikely(!pq))
+		pq = iopf_pq_new(idev, key);
+	if (pq)
+		iopf_pq_use(pq);
+	return pq;
 }
 
-/* The caller's use of the lane ends, and maybe the lane with it. */
-static inline void iopf_lane_unuse(struct iopf_lane *lane)
+/* The caller's use of the PASID queue ends, and maybe the PASID queue with it. */
+static inline void iopf_pq_unuse(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&lane->idev->lock);
-	if (!--lane->nr_users)
-		iopf_lane_idle(lane);
+	lockdep_assert_held(&pq->idev->lock);
+	if (!--pq->nr_users)
+		iopf_pq_idle(pq);
 }
 
-/* The lane wants no worker any more, or none for the time being. */
-static inline void iopf_lane_withdraw(struct iopf_lane *lane)
+/* The PASID queue wants no worker any more, or none for the time being. */
+static inline void iopf_pq_withdraw(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&lane->idev->lock);
-	if (list_empty(&lane->ready_node))
+	lockdep_assert_held(&pq->idev->lock);
+	if (list_empty(&pq->ready_node))
 		return;
-	list_del_init(&lane->ready_node);
-	if (!lane->starved)
-		lane->idev->nr_ready--;
-	lane->starved = false;
+	list_del_init(&pq->ready_node);
+	if (!pq->starved)
+		pq->idev->nr_ready--;
+	pq->starved = false;
 }
 
-/* @grp is in its lane's queue now, put there by the caller. */
-static inline void iopf_lane_count_queued(struct iopf_grp *grp)
+/* @grp is in its PASID queue now, put there by the caller. */
+static inline void iopf_pq_count_queued(struct iopf_grp *grp)
 {
-	struct iopf_lane *lane = grp->lane;
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_pasid_queue *pq = grp->pq;
+	struct iopf_dev *idev = pq->idev;
 
 	lockdep_assert_held(&idev->lock);
-	lane->nr_queued++;
-	lane->queued_pages += grp->pub.fault_count;
+	pq->nr_queued++;
+	pq->queued_pages += grp->pub.fault_count;
 	WRITE_ONCE(idev->nr_queued, idev->nr_queued + 1);
 }
 
-/* @grp, in its lane's queue, is not to be handled by the next worker any more. */
-static inline void iopf_lane_unqueue(struct iopf_grp *grp)
+/* @grp, in its PASID queue, is not to be handled by the next worker any more. */
+static inline void iopf_pq_unqueue(struct iopf_grp *grp)
 {
-	struct iopf_lane *lane = grp->lane;
+	struct iopf_pasid_queue *pq = grp->pq;
 
-	lockdep_assert_held(&lane->idev->lock);
+	lockdep_assert_held(&pq->idev->lock);
 	list_del_init(&grp->pub.node);
-	lane->queued_pages -= grp->pub.fault_count;
-	WRITE_ONCE(lane->idev->nr_queued, lane->idev->nr_queued - 1);
-	if (!--lane->nr_queued)
-		iopf_lane_withdraw(lane);
+	pq->queued_pages -= grp->pub.fault_count;
+	WRITE_ONCE(pq->idev->nr_queued, pq->idev->nr_queued - 1);
+	if (!--pq->nr_queued)
+		iopf_pq_withdraw(pq);
 }
 
-/* The lane's workers that were not seen asleep. */
-static inline unsigned int iopf_lane_nr_awake(const struct iopf_lane *lane)
+/* The PASID queue's workers that were not seen asleep. */
+static inline unsigned int iopf_pq_nr_awake(const struct iopf_pasid_queue *pq)
 {
-	return lane->nr_workers - lane->nr_asleep;
+	return pq->nr_workers - pq->nr_asleep;
 }
 
 /* The responses that workers have deferred are the caller's to send, by iopf_send(). */
-static inline void iopf_take_held(struct iopf_lane *lane,
+static inline void iopf_take_held(struct iopf_pasid_queue *pq,
 				  struct list_head *claimed)
 {
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_dev *idev = pq->idev;
 
 	lockdep_assert_held(&idev->lock);
-	list_splice_tail_init(&lane->claimed, claimed);
-	WRITE_ONCE(idev->nr_deferred, idev->nr_deferred - lane->nr_deferred);
-	lane->nr_deferred = 0;
+	list_splice_tail_init(&pq->claimed, claimed);
+	WRITE_ONCE(idev->nr_deferred, idev->nr_deferred - pq->nr_deferred);
+	pq->nr_deferred = 0;
 }
 
-/* How many pages a worker of @lane may be ahead of the device. */
-static inline unsigned int iopf_prefault_max(const struct iopf_lane *lane)
+/* How many pages a worker of @pq may be ahead of the device. */
+static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
 {
-	int pages = READ_ONCE(lane->prefault_max);
+	int pages = READ_ONCE(pq->prefault_max);
 
-	return pages < 0 ? READ_ONCE(lane->idev->q->prefault_max) : pages;
+	return pages < 0 ? READ_ONCE(pq->idev->q->prefault_max) : pages;
 }
 
 /* group.c */

@@ -187,12 +187,12 @@ void iopf_policy_end(struct iopf_mm *imm)
 /*
  * The owner's cgroup has more than its memory.high: wait, as the owner would, while it is
  * reclaimed from. That may take two seconds, so not with a VMA locked, nor with responses
- * of others. Until it is over no further worker comes to the lane: it would only make
+ * of others. Until it is over no further worker comes to the PASID queue: it would only make
  * the wait longer.
  */
 void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_dev *idev = worker->idev;
 	LIST_HEAD(claimed);
 
@@ -200,16 +200,16 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 	WRITE_ONCE(worker->page, IOPF_NO_PAGE);
 	iopf_mm_unlock(imm);
 	spin_lock(&idev->lock);
-	lane->nr_throttled++;
-	iopf_take_held(lane, &claimed);
+	pq->nr_throttled++;
+	iopf_take_held(pq, &claimed);
 	spin_unlock(&idev->lock);
 	iopf_send(&claimed);
 
 	mem_cgroup_handle_over_high(GFP_KERNEL);
 
 	spin_lock(&idev->lock);
-	lane->nr_throttled--;
-	iopf_lane_offer(lane);
+	pq->nr_throttled--;
+	iopf_pq_offer(pq);
 	spin_unlock(&idev->lock);
 	iopf_worker_leave_page(worker);
 }

@@ -1,165 +1,166 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: lanes
+ * I/O page fault queue: PASID queues
  *
- * A lane holds the groups of one PASID on one device. The device's workers take them
- * lane by lane, so that what one PASID does to its lane, the lanes of others do not see.
- * Lanes are made when a PASID first sends something. Idle ones are kept for a
- * while, but not many for long: a guest that chooses its PASIDs could make a million.
+ * A PASID queue holds the groups of one PASID on one device. The device's workers take
+ * them PASID queue by PASID queue, so that what one PASID does to its PASID queue, the
+ * PASID queues of others do not see. PASID queues are made when a PASID first sends
+ * something. Idle ones are kept for a while, but not many for long: a guest that
+ * chooses its PASIDs could make a million.
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "objects.h"
 
-/* A request without PASID has a lane, too, beyond all PASIDs. */
-static unsigned long iopf_lane_index(const struct iopf_key *key)
+/* A request without PASID has a PASID queue, too, beyond all PASIDs. */
+static unsigned long iopf_pq_index(const struct iopf_key *key)
 {
 	return iopf_key_has_pasid(key) ? key->pasid : ULONG_MAX;
 }
 
-/* Not the recent one, see iopf_lane_find(). */
-struct iopf_lane *iopf_lane_look_up(struct iopf_dev *idev,
-				    const struct iopf_key *key)
+/* Not the recent one, see iopf_pq_find(). */
+struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_dev *idev,
+					 const struct iopf_key *key)
 {
-	idev->recent = xa_load(&idev->lanes, iopf_lane_index(key));
+	idev->recent = xa_load(&idev->pqs, iopf_pq_index(key));
 	return idev->recent;
 }
 
 /* The first user is there. */
-void iopf_lane_wake(struct iopf_lane *lane)
+void iopf_pq_wake(struct iopf_pasid_queue *pq)
 {
-	if (list_empty(&lane->idle_node))
+	if (list_empty(&pq->idle_node))
 		return;
-	list_del_init(&lane->idle_node);
-	lane->idev->nr_idle--;
+	list_del_init(&pq->idle_node);
+	pq->idev->nr_idle--;
 }
 
-static void iopf_lane_erase(struct iopf_lane *lane)
+static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 {
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_dev *idev = pq->idev;
 	struct iopf_key key = {
-		.pasid_valid = lane->pasid_valid,
-		.pasid = lane->pasid,
+		.pasid_valid = pq->pasid_valid,
+		.pasid = pq->pasid,
 	};
 
-	if (idev->recent == lane)
+	if (idev->recent == pq)
 		idev->recent = NULL;
-	xa_erase(&idev->lanes, iopf_lane_index(&key));
-	list_del(&lane->idle_node);
-	list_del(&lane->busy_node);
-	idev->nr_lanes--;
+	xa_erase(&idev->pqs, iopf_pq_index(&key));
+	list_del(&pq->idle_node);
+	list_del(&pq->busy_node);
+	idev->nr_pqs--;
 	idev->nr_idle--;
-	kfree(lane);
+	kfree(pq);
 }
 
-/* Make room: false if all lanes are in use. */
-static bool iopf_lane_erase_idle(struct iopf_dev *idev)
+/* Make room: false if all PASID queues are in use. */
+static bool iopf_pq_erase_idle(struct iopf_dev *idev)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
-	lane = list_first_entry_or_null(&idev->idle, struct iopf_lane,
-					idle_node);
-	if (lane)
-		iopf_lane_erase(lane);
-	return lane;
+	pq = list_first_entry_or_null(&idev->idle, struct iopf_pasid_queue,
+				      idle_node);
+	if (pq)
+		iopf_pq_erase(pq);
+	return pq;
 }
 
 /* The last user has gone. */
-void iopf_lane_idle(struct iopf_lane *lane)
+void iopf_pq_idle(struct iopf_pasid_queue *pq)
 {
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_dev *idev = pq->idev;
 
-	list_add_tail(&lane->idle_node, &idev->idle);
-	lane->idle_since = jiffies;
+	list_add_tail(&pq->idle_node, &idev->idle);
+	pq->idle_since = jiffies;
 	idev->nr_idle++;
 }
 
 /*
- * End the lane if it has been idle for long and there are more idle ones than are kept:
+ * End the PASID queue if it has been idle for long and there are more idle ones than are kept:
  * PASIDs that take turns are not to have theirs made for each group.
  */
-void iopf_lane_age(struct iopf_lane *lane)
+void iopf_pq_age(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&lane->idev->lock);
-	if (!list_empty(&lane->idle_node) && iopf_lanes_are_many(lane->idev) &&
-	    time_after_eq(jiffies, lane->idle_since + msecs_to_jiffies(IOPF_IDLE_MS)))
-		iopf_lane_erase(lane);
+	lockdep_assert_held(&pq->idev->lock);
+	if (!list_empty(&pq->idle_node) && iopf_has_many_pqs(pq->idev) &&
+	    time_after_eq(jiffies, pq->idle_since + msecs_to_jiffies(IOPF_IDLE_MS)))
+		iopf_pq_erase(pq);
 }
 
-static struct iopf_lane *iopf_lane_alloc(struct iopf_dev *idev,
-					 const struct iopf_key *key)
+static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_dev *idev,
+					      const struct iopf_key *key)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
-	lane = kzalloc(sizeof(*lane), GFP_NOWAIT | __GFP_NOWARN);
-	if (!lane)
+	pq = kzalloc(sizeof(*pq), GFP_NOWAIT | __GFP_NOWARN);
+	if (!pq)
 		return NULL;
-	lane->idev = idev;
-	lane->pasid_valid = iopf_key_has_pasid(key);
-	lane->pasid = key->pasid;
-	INIT_LIST_HEAD(&lane->partial);
-	INIT_LIST_HEAD(&lane->pending);
-	INIT_LIST_HEAD(&lane->delivered);
-	INIT_LIST_HEAD(&lane->queue);
-	INIT_LIST_HEAD(&lane->claimed);
-	INIT_LIST_HEAD(&lane->workers);
-	INIT_LIST_HEAD(&lane->ready_node);
-	INIT_LIST_HEAD(&lane->busy_node);
-	INIT_LIST_HEAD(&lane->idle_node);
-	lane->prefault_max = -1;
-	return lane;
+	pq->idev = idev;
+	pq->pasid_valid = iopf_key_has_pasid(key);
+	pq->pasid = key->pasid;
+	INIT_LIST_HEAD(&pq->partial);
+	INIT_LIST_HEAD(&pq->pending);
+	INIT_LIST_HEAD(&pq->delivered);
+	INIT_LIST_HEAD(&pq->queue);
+	INIT_LIST_HEAD(&pq->claimed);
+	INIT_LIST_HEAD(&pq->workers);
+	INIT_LIST_HEAD(&pq->ready_node);
+	INIT_LIST_HEAD(&pq->busy_node);
+	INIT_LIST_HEAD(&pq->idle_node);
+	pq->prefault_max = -1;
+	return pq;
 }
 
-/* See iopf_lane_get(). */
-struct iopf_lane *iopf_lane_new(struct iopf_dev *idev,
-				const struct iopf_key *key)
+/* See iopf_pq_get(). */
+struct iopf_pasid_queue *iopf_pq_new(struct iopf_dev *idev,
+				     const struct iopf_key *key)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
-	if (idev->nr_lanes >= idev->limits.lanes &&
-	    !iopf_lane_erase_idle(idev)) {
+	if (idev->nr_pqs >= idev->limits.pasids &&
+	    !iopf_pq_erase_idle(idev)) {
 		idev->stats.limited++;
 		return NULL;
 	}
-	/* PASIDs that take turns faster than lanes age. */
+	/* PASIDs that take turns faster than PASID queues age. */
 	if (idev->nr_idle >= IOPF_DEFAULT_LIMIT)
-		iopf_lane_erase_idle(idev);
-	lane = iopf_lane_alloc(idev, key);
-	/* Idle lanes are the reserve. */
-	if (!lane && iopf_lane_erase_idle(idev))
-		lane = iopf_lane_alloc(idev, key);
-	if (lane && !xa_insert(&idev->lanes, iopf_lane_index(key), lane,
-			       GFP_NOWAIT | __GFP_NOWARN)) {
-		idev->nr_lanes++;
-		return lane;
+		iopf_pq_erase_idle(idev);
+	pq = iopf_pq_alloc(idev, key);
+	/* Idle PASID queues are the reserve. */
+	if (!pq && iopf_pq_erase_idle(idev))
+		pq = iopf_pq_alloc(idev, key);
+	if (pq && !xa_insert(&idev->pqs, iopf_pq_index(key), pq,
+			     GFP_NOWAIT | __GFP_NOWARN)) {
+		idev->nr_pqs++;
+		return pq;
 	}
 	idev->stats.nomem++;
-	kfree(lane);
+	kfree(pq);
 	return NULL;
 }
 
-/* A lane with a setting of its own does not become idle. */
-void iopf_lane_set_prefault(struct iopf_lane *lane, int pages)
+/* A PASID queue with a setting of its own does not become idle. */
+void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages)
 {
-	bool had = lane->prefault_max >= 0;
+	bool had = pq->prefault_max >= 0;
 	bool has = pages >= 0;
 
-	lockdep_assert_held(&lane->idev->lock);
+	lockdep_assert_held(&pq->idev->lock);
 	if (has && !had)
-		iopf_lane_use(lane);
-	WRITE_ONCE(lane->prefault_max, has ? pages : -1);
+		iopf_pq_use(pq);
+	WRITE_ONCE(pq->prefault_max, has ? pages : -1);
 	if (had && !has)
-		iopf_lane_unuse(lane);
+		iopf_pq_unuse(pq);
 }
 
-/* All references to the device are gone, so all lanes are idle. */
-void iopf_lanes_destroy(struct iopf_dev *idev)
+/* All references to the device are gone, so all PASID queues are idle. */
+void iopf_pqs_destroy(struct iopf_dev *idev)
 {
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 
-	xa_for_each(&idev->lanes, index, lane)
-		kfree(lane);
-	xa_destroy(&idev->lanes);
+	xa_for_each(&idev->pqs, index, pq)
+		kfree(pq);
+	xa_destroy(&idev->pqs);
 }

@@ -4,7 +4,7 @@
  *
  *	assemble.c  joins it to its group, and gives complete groups to their next owner
  *	domain.c    finds the address space of its PASID, or the domain's handler
- *	worker.c    takes complete groups of an SVA domain from their PASID's lane
+ *	worker.c    takes complete groups of an SVA domain from their PASID queue
  *	fault.c     asks the mm for the pages, with the limits and the policy of their
  *	            owner (owner.c), prefault.c for those that may follow
  *	respond.c   sends the one answer of the group
@@ -31,62 +31,62 @@ void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp);
 bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 		struct list_head *claimed);
-void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed);
+void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_send(struct list_head *claimed);
 void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
 void iopf_grp_put(struct iopf_grp *grp);
 u64 iopf_wait_faulting(struct iopf_dev *idev);
-void iopf_wait_answering(struct iopf_dev *idev, struct iopf_lane *lane);
+void iopf_wait_answering(struct iopf_dev *idev, struct iopf_pasid_queue *pq);
 void iopf_wait_answers(struct iopf_dev *idev);
 
 /* domain.c */
 void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
-struct mm_struct *iopf_find_mm(struct iopf_lane *lane, struct device *dev,
+struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 			       const struct iommu_fault *fault);
 bool iopf_pasid_is_unbound(struct device *dev, u32 pasid);
 int iopf_deliver(struct device *dev, struct iopf_grp *grp);
 
 /* pool.c */
 struct iopf_worker *iopf_pool_get(struct iopf_dev *idev);
-bool iopf_pool_allows(struct iopf_lane *lane, unsigned int more);
-bool iopf_pool_has_room(struct iopf_lane *lane, unsigned int more);
+bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more);
+bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more);
 void iopf_pool_put(struct iopf_worker *worker);
 void iopf_pool_leave(struct iopf_dev *idev);
 struct iopf_worker *iopf_worker_more(struct iopf_dev *idev);
 void iopf_worker_queue(struct iopf_worker *worker);
 
-/* There is no worker for the lane, and it is not to try again before there is room. */
-static inline void iopf_lane_starve(struct iopf_lane *lane)
+/* There is no worker for the PASID queue, and it is not to try again before there is room. */
+static inline void iopf_pq_starve(struct iopf_pasid_queue *pq)
 {
-	iopf_lane_withdraw(lane);
-	list_add_tail(&lane->ready_node, &lane->idev->starved);
-	lane->starved = true;
+	iopf_pq_withdraw(pq);
+	list_add_tail(&pq->ready_node, &pq->idev->starved);
+	pq->starved = true;
 }
 
 /*
- * Does the lane want one worker more? If it has groups and nobody awake to take them,
+ * Does the PASID queue want one worker more? If it has groups and nobody awake to take them,
  * or so many of them that another CPU had better help.
  */
-static inline bool iopf_lane_wants(const struct iopf_lane *lane)
+static inline bool iopf_pq_wants(const struct iopf_pasid_queue *pq)
 {
-	unsigned int awake = iopf_lane_nr_awake(lane);
+	unsigned int awake = iopf_pq_nr_awake(pq);
 
-	if (!lane->nr_queued || unlikely(lane->nr_throttled))
+	if (!pq->nr_queued || unlikely(pq->nr_throttled))
 		return false;
-	return awake < max(lane->nr_eager, 1U) ||
-	       lane->queued_pages >= IOPF_WORKER_BACKLOG * awake ||
-	       (lane->page_ns >= IOPF_LONG_PAGE_NS &&
-		lane->queued_pages * lane->page_ns >=
+	return awake < max(pq->nr_eager, 1U) ||
+	       pq->queued_pages >= IOPF_WORKER_BACKLOG * awake ||
+	       (pq->page_ns >= IOPF_LONG_PAGE_NS &&
+		pq->queued_pages * pq->page_ns >=
 		IOPF_WORKER_BACKLOG_NS * awake);
 }
 
-/* Let a worker come to the lane, if it wants one. */
-static inline void iopf_lane_offer(struct iopf_lane *lane)
+/* Let a worker come to the PASID queue, if it wants one. */
+static inline void iopf_pq_offer(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&lane->idev->lock);
-	if (list_empty(&lane->ready_node) && iopf_lane_wants(lane)) {
-		list_add_tail(&lane->ready_node, &lane->idev->ready);
-		lane->idev->nr_ready++;
+	lockdep_assert_held(&pq->idev->lock);
+	if (list_empty(&pq->ready_node) && iopf_pq_wants(pq)) {
+		list_add_tail(&pq->ready_node, &pq->idev->ready);
+		pq->idev->nr_ready++;
 	}
 }
 
@@ -97,7 +97,7 @@ static inline unsigned int iopf_nr_active(const struct iopf_dev *idev)
 }
 
 /*
- * The worker to be queued, by iopf_worker_queue() and without the lock, when a lane
+ * The worker to be queued, by iopf_worker_queue() and without the lock, when a PASID queue
  * wants one, nobody is on the way and a CPU is left. Else NULL: those that run look for
  * further groups before they end, and when they do not, the look finds out.
  */
@@ -112,46 +112,46 @@ static inline struct iopf_worker *iopf_worker_wanted(struct iopf_dev *idev)
 
 /* progress.c */
 bool iopf_worker_note_asleep(struct iopf_worker *worker);
-void iopf_lane_note_sleepers(struct iopf_lane *lane);
+void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq);
 void iopf_worker_woke(struct iopf_worker *worker);
 void iopf_worker_leave_page(struct iopf_worker *worker);
 bool iopf_grp_follow(struct iopf_grp *grp);
 void iopf_look_init(struct iopf_dev *idev);
 void iopf_look_stop(struct iopf_dev *idev);
 
-/* The worker that the next group of @lane waits for is the one that came last. */
-static inline void iopf_lane_note_asleep(struct iopf_lane *lane)
+/* The worker that the next group of @pq waits for is the one that came last. */
+static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
 {
 	struct iopf_worker *worker;
 
-	lockdep_assert_held(&lane->idev->lock);
-	if (!lane->nr_workers)
+	lockdep_assert_held(&pq->idev->lock);
+	if (!pq->nr_workers)
 		return;
-	worker = list_first_entry(&lane->workers, struct iopf_worker, lane_node);
+	worker = list_first_entry(&pq->workers, struct iopf_worker, pq_node);
 	if (unlikely(!task_is_runnable(worker->task)))
 		iopf_worker_note_asleep(worker);
 }
 
-/* There is something in @lane that may not wait for ever. */
-static inline void iopf_look_at(struct iopf_lane *lane)
+/* There is something in @pq that may not wait for ever. */
+static inline void iopf_look_at(struct iopf_pasid_queue *pq)
 {
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_dev *idev = pq->idev;
 
 	lockdep_assert_held(&idev->lock);
-	if (list_empty(&lane->busy_node)) {
-		list_add_tail(&lane->busy_node, &idev->busy);
-		lane->looked = lane->taken - 1;
-		lane->nr_slept = 0;
+	if (list_empty(&pq->busy_node)) {
+		list_add_tail(&pq->busy_node, &idev->busy);
+		pq->looked = pq->taken - 1;
+		pq->nr_slept = 0;
 	}
 	if (!idev->looking)
 		iopf_look_soon(idev);
 }
 
-/* There is room: @lane, which was starved, may be offered again. */
-static inline void iopf_lane_feed(struct iopf_lane *lane)
+/* There is room: @pq, which was starved, may be offered again. */
+static inline void iopf_pq_feed(struct iopf_pasid_queue *pq)
 {
-	iopf_lane_withdraw(lane);
-	iopf_look_at(lane);
+	iopf_pq_withdraw(pq);
+	iopf_look_at(pq);
 }
 
 /**
@@ -233,8 +233,8 @@ void iopf_poll_done(struct iopf_dev *idev);
 void iopf_poll(struct iopf_dev *idev);
 
 /* worker.c */
-struct iopf_worker *iopf_lane_push(struct iopf_lane *lane,
-				   struct iopf_grp *grp);
+struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq,
+				 struct iopf_grp *grp);
 void iopf_workers_init(struct iopf_pool *pool);
 
 /**

@@ -81,7 +81,7 @@ void iopf_poll_done(struct iopf_dev *idev)
 }
 
 /*
- * Look for a lane that wants a worker, without the lock, so this may be wrong and the
+ * Look for a PASID queue that wants a worker, without the lock, so this may be wrong and the
  * caller looks again. Not when another thread wants this CPU. That may be the reporter:
  * where the kernel is not preempted, let it have it.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: which device and which lane gets a worker
+ * I/O page fault queue: which device and which PASID queue gets a worker
  *
- * A device has as many workers awake as there are lanes with groups, but no more than
+ * A device has as many workers awake as there are PASID queues with groups, but no more than
  * CPUs. A device that was refused one is told when one comes back.
  */
 #include "path.h"
@@ -39,34 +39,34 @@ struct iopf_worker *iopf_pool_get(struct iopf_dev *idev)
 	return worker;
 }
 
-/* Are so many workers left that a lane with sleepers may have a further one? */
-bool iopf_pool_allows(struct iopf_lane *lane, unsigned int more)
+/* Are so many workers left that a PASID queue with sleepers may have a further one? */
+bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more)
 {
-	unsigned int nr_free = READ_ONCE(lane->idev->q->pool.nr_free);
+	unsigned int nr_free = READ_ONCE(pq->idev->q->pool.nr_free);
 
-	return nr_free >= more && lane->nr_asleep <=
+	return nr_free >= more && pq->nr_asleep <=
 	       IOPF_SLEEPERS_PER_FREE * (nr_free - more);
 }
 
 /*
- * May @lane have a further sleeper, if that takes @more workers? The fewer workers are
- * left the fewer sleepers a lane may have, so that one alone leaves a quarter of them,
- * and its first sleeper finds a worker as long as there is one. If not, @lane's device
+ * May @pq have a further sleeper, if that takes @more workers? The fewer workers are
+ * left the fewer sleepers a PASID queue may have, so that one alone leaves a quarter of them,
+ * and its first sleeper finds a worker as long as there is one. If not, @pq's device
  * is looked at when a worker comes back.
  */
-bool iopf_pool_has_room(struct iopf_lane *lane, unsigned int more)
+bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more)
 {
-	struct iopf_pool *pool = &lane->idev->q->pool;
+	struct iopf_pool *pool = &pq->idev->q->pool;
 	bool room;
 
-	lockdep_assert_held(&lane->idev->lock);
-	if (iopf_pool_allows(lane, more))
+	lockdep_assert_held(&pq->idev->lock);
+	if (iopf_pool_allows(pq, more))
 		return true;
 	/* Under the lock no worker comes back between the look and the request. */
 	spin_lock(&pool->lock);
-	room = iopf_pool_allows(lane, more);
+	room = iopf_pool_allows(pq, more);
 	if (!room)
-		iopf_pool_starve(lane->idev);
+		iopf_pool_starve(pq->idev);
 	spin_unlock(&pool->lock);
 	return room;
 }
@@ -115,22 +115,22 @@ void iopf_pool_leave(struct iopf_dev *idev)
 }
 
 /*
- * A worker for the lanes of @idev, to be queued, or NULL: there may be none left, or
- * only some that are reserved for lanes without a sleeper.
+ * A worker for the PASID queues of @idev, to be queued, or NULL: there may be none left, or
+ * only some that are reserved for PASID queues without a sleeper.
  */
 struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
 {
 	bool alone = !iopf_nr_active(idev);
 	struct iopf_worker *worker;
-	struct iopf_lane *lane;
-	struct iopf_lane *next;
+	struct iopf_pasid_queue *pq;
+	struct iopf_pasid_queue *next;
 
 	lockdep_assert_held(&idev->lock);
-	list_for_each_entry_safe(lane, next, &idev->ready, ready_node) {
-		if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 1)) {
-			/* The worker that is on its way may be for this lane. */
+	list_for_each_entry_safe(pq, next, &idev->ready, ready_node) {
+		if (unlikely(pq->nr_asleep) && !iopf_pool_has_room(pq, 1)) {
+			/* The worker that is on its way may be for this PASID queue. */
 			if (!idev->nr_waiting)
-				iopf_lane_starve(lane);
+				iopf_pq_starve(pq);
 			continue;
 		}
 		worker = iopf_pool_get(idev);
@@ -142,10 +142,10 @@ struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
 				idev->nr_far++;
 			return worker;
 		}
-		/* One that is awake may come to the lane, or comes back when it ends. */
+		/* One that is awake may come to the PASID queue, or comes back when it ends. */
 		if (!alone)
 			return NULL;
-		iopf_lane_starve(lane);
+		iopf_pq_starve(pq);
 	}
 	return NULL;
 }

@@ -41,20 +41,20 @@ static bool iopf_memcg_has_room(struct mem_cgroup *memcg, unsigned int pages)
 #endif
 
 /*
- * The window for a group that begins at @first. Several workers of a lane may be
+ * The window for a group that begins at @first. Several workers of a PASID queue may be
  * here at a time: then the groups do not come one after the other anyway.
  */
-static unsigned int iopf_prefault_window(struct iopf_lane *lane, u64 first,
+static unsigned int iopf_prefault_window(struct iopf_pasid_queue *pq, u64 first,
 					 unsigned int max)
 {
-	unsigned int window = READ_ONCE(lane->prefault_window);
+	unsigned int window = READ_ONCE(pq->prefault_window);
 
-	if (first == READ_ONCE(lane->prefault_next))
+	if (first == READ_ONCE(pq->prefault_next))
 		window = window ? window * 2 : IOPF_PREFAULT_MIN;
 	else
 		window /= 2;
 	window = min(window, max);
-	WRITE_ONCE(lane->prefault_window, window);
+	WRITE_ONCE(pq->prefault_window, window);
 	return window;
 }
 
@@ -72,7 +72,7 @@ static bool iopf_may_prefault(struct iopf_mm *imm, unsigned int pages)
 unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
 			   unsigned int flags)
 {
-	struct iopf_lane *lane = grp->lane;
+	struct iopf_pasid_queue *pq = grp->pq;
 	struct iopf_fault *request;
 	unsigned int window;
 	unsigned int done;
@@ -80,8 +80,8 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
 	u64 addr;
 
 	request = list_first_entry(&grp->pub.faults, struct iopf_fault, list);
-	window = iopf_prefault_window(lane, request->fault.prm.addr & PAGE_MASK,
-				      iopf_prefault_max(lane));
+	window = iopf_prefault_window(pq, request->fault.prm.addr & PAGE_MASK,
+				      iopf_prefault_max(pq));
 	addr = (grp->pub.last_fault.fault.prm.addr & PAGE_MASK) + PAGE_SIZE;
 	if (!iopf_may_prefault(imm, window))
 		window = 0;
@@ -98,6 +98,6 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
 			break;
 		addr += PAGE_SIZE;
 	}
-	WRITE_ONCE(lane->prefault_next, addr);
+	WRITE_ONCE(pq->prefault_next, addr);
 	return done;
 }

@@ -4,7 +4,7 @@
  *
  * A worker asleep in the mm keeps its group, and others have to go on in its place. An
  * unbound workqueue does not tell that a worker sleeps, so the scheduler is asked: at
- * each report about the worker that the lane's next group waits for, and by the look
+ * each report about the worker that the PASID queue's next group waits for, and by the look
  * about all of them. A worker that was seen asleep is noted; it takes the note back
  * itself when it goes on.
  *
@@ -44,12 +44,12 @@
 /* Ticks in a row in which nothing waits, until the timer stops. */
 #define IOPF_QUIET_TICKS	8
 
-static struct hlist_head *iopf_sleepers(struct iopf_lane *lane,
+static struct hlist_head *iopf_sleepers(struct iopf_pasid_queue *pq,
 					unsigned long page)
 {
-	u64 key = (u64)page ^ (unsigned long)lane;
+	u64 key = (u64)page ^ (unsigned long)pq;
 
-	return &lane->idev->sleepers[hash_64(key, IOPF_SLEEPER_BITS)];
+	return &pq->idev->sleepers[hash_64(key, IOPF_SLEEPER_BITS)];
 }
 
 /*
@@ -62,7 +62,7 @@ static struct hlist_head *iopf_sleepers(struct iopf_lane *lane,
  */
 bool iopf_worker_note_asleep(struct iopf_worker *worker)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_dev *idev = worker->idev;
 	unsigned long page;
 
@@ -79,47 +79,47 @@ bool iopf_worker_note_asleep(struct iopf_worker *worker)
 	page = READ_ONCE(worker->page);
 	if (page != IOPF_NO_PAGE)
 		hlist_add_head(&worker->sleeper_node,
-			       iopf_sleepers(lane, page));
+			       iopf_sleepers(pq, page));
 	list_del_init(&worker->node);
-	list_move_tail(&worker->lane_node, &lane->workers);
+	list_move_tail(&worker->pq_node, &pq->workers);
 	idev->nr_asleep++;
-	lane->nr_asleep++;
-	lane->nr_slept++;
+	pq->nr_asleep++;
+	pq->nr_slept++;
 	return true;
 }
 
-/* Note those of the lane's workers that are asleep; those that are noted come last. */
-void iopf_lane_note_sleepers(struct iopf_lane *lane)
+/* Note those of the PASID queue's workers that are asleep; those that are noted come last. */
+void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq)
 {
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 
-	list_for_each_entry_safe(worker, next, &lane->workers, lane_node) {
+	list_for_each_entry_safe(worker, next, &pq->workers, pq_node) {
 		if (worker->asleep)
 			break;
 		iopf_worker_note_asleep(worker);
 	}
 }
 
-/* The groups that have waited for @worker are the next ones of their lane. */
+/* The groups that have waited for @worker are the next ones of their PASID queue. */
 static void iopf_release_followers(struct iopf_worker *worker)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_grp *grp;
 
 	list_for_each_entry(grp, &worker->followers, pub.node) {
 		grp->worker = NULL;
-		lane->nr_following--;
-		iopf_lane_count_queued(grp);
+		pq->nr_following--;
+		iopf_pq_count_queued(grp);
 	}
-	list_splice_init(&worker->followers, &lane->queue);
-	iopf_look_at(lane);
+	list_splice_init(&worker->followers, &pq->queue);
+	iopf_look_at(pq);
 }
 
 /* @worker, which was seen asleep, goes on. */
 void iopf_worker_woke(struct iopf_worker *worker)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_dev *idev = worker->idev;
 
 	lockdep_assert_held(&idev->lock);
@@ -127,15 +127,15 @@ void iopf_worker_woke(struct iopf_worker *worker)
 	worker->slept = true;
 	hlist_del_init(&worker->sleeper_node);
 	list_add(&worker->node, &idev->awake);
-	list_move(&worker->lane_node, &lane->workers);
+	list_move(&worker->pq_node, &pq->workers);
 	idev->nr_asleep--;
-	lane->nr_asleep--;
+	pq->nr_asleep--;
 	if (!list_empty(&worker->followers))
 		iopf_release_followers(worker);
 	/* With one sleeper less there may be room for another. */
-	if (lane->starved && iopf_pool_allows(lane, 1))
-		iopf_lane_feed(lane);
-	iopf_lane_offer(lane);
+	if (pq->starved && iopf_pool_allows(pq, 1))
+		iopf_pq_feed(pq);
+	iopf_pq_offer(pq);
 }
 
 /* @worker, which was seen asleep, goes on to the next page, or begins with the first. */
@@ -153,41 +153,41 @@ void iopf_worker_leave_page(struct iopf_worker *worker)
 		iopf_worker_queue(next);
 }
 
-/* A PASID may be another address space's by now, so this is not told by the lane. */
+/* A PASID may be another address space's by now, so this is not told by the PASID queue. */
 static struct iopf_worker *iopf_find_sleeper(struct iopf_grp *grp,
 					     unsigned long page)
 {
 	struct iopf_worker *worker;
 
-	hlist_for_each_entry(worker, iopf_sleepers(grp->lane, page),
+	hlist_for_each_entry(worker, iopf_sleepers(grp->pq, page),
 			     sleeper_node)
-		if (worker->lane == grp->lane && worker->grp->mm == grp->mm &&
+		if (worker->pq == grp->pq && worker->grp->mm == grp->mm &&
 		    READ_ONCE(worker->page) == page)
 			return worker;
 	return NULL;
 }
 
 /*
- * Let @grp, the next one in its lane's queue, wait for the worker that sleeps for one
+ * Let @grp, the next one in its PASID queue, wait for the worker that sleeps for one
  * of its pages. False if there is none.
  */
 bool iopf_grp_follow(struct iopf_grp *grp)
 {
-	struct iopf_lane *lane = grp->lane;
+	struct iopf_pasid_queue *pq = grp->pq;
 	struct iopf_worker *worker;
 	struct iopf_fault *request;
 
-	lockdep_assert_held(&lane->idev->lock);
+	lockdep_assert_held(&pq->idev->lock);
 	list_for_each_entry(request, &grp->pub.faults, list) {
 		worker = iopf_find_sleeper(grp, request->fault.prm.addr &
 						PAGE_MASK);
 		if (!worker)
 			continue;
-		iopf_lane_unqueue(grp);
+		iopf_pq_unqueue(grp);
 		grp->worker = worker;
 		list_add_tail(&grp->pub.node, &worker->followers);
-		lane->nr_following++;
-		lane->idev->stats.followed++;
+		pq->nr_following++;
+		pq->idev->stats.followed++;
 		return true;
 	}
 	return false;
@@ -211,7 +211,7 @@ static unsigned int iopf_nr_usable_cpus(void)
  * The timer ticks, and does not have the lock: is @idev to be looked at? What waits now
  * and what has waited in the last tick may be two groups, the more so where groups are
  * begun, but a group that has waited since then is not overlooked. In a burst each tick
- * counts, so that what lanes may have for it ends with it. The look also ends the ticks,
+ * counts, so that what PASID queues may have for it ends with it. The look also ends the ticks,
  * and is quick where workers have come back.
  */
 static bool iopf_look_tick(struct iopf_dev *idev)
@@ -245,17 +245,17 @@ static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* Room has come back: all lanes that were refused may try again. */
+/* Room has come back: all PASID queues that were refused may try again. */
 static void iopf_feed_starved(struct iopf_dev *idev)
 {
-	struct iopf_lane *lane;
-	struct iopf_lane *next;
+	struct iopf_pasid_queue *pq;
+	struct iopf_pasid_queue *next;
 
 	if (!idev->room)
 		return;
 	idev->room = false;
-	list_for_each_entry_safe(lane, next, &idev->starved, ready_node)
-		iopf_lane_feed(lane);
+	list_for_each_entry_safe(pq, next, &idev->starved, ready_node)
+		iopf_pq_feed(pq);
 }
 
 /*
@@ -267,40 +267,40 @@ static void iopf_look_at_sleepers(struct iopf_dev *idev)
 {
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
 	list_for_each_entry_safe(worker, next, &idev->awake, node)
 		iopf_worker_note_asleep(worker);
 	idev->nr_eager = 0;
-	list_for_each_entry(lane, &idev->busy, busy_node) {
-		lane->nr_eager = 2 * lane->nr_slept;
-		lane->nr_slept = 0;
-		idev->nr_eager += lane->nr_eager;
+	list_for_each_entry(pq, &idev->busy, busy_node) {
+		pq->nr_eager = 2 * pq->nr_slept;
+		pq->nr_slept = 0;
+		idev->nr_eager += pq->nr_eager;
 	}
 }
 
 /*
- * Take the deferred responses of the lanes, and offer those that have groups. A lane
- * whose groups nobody has taken since the last look wants a worker, whatever those do
- * that it has.
+ * Take the deferred responses of the PASID queues, and offer those that have groups. A
+ * PASID queue whose groups nobody has taken since the last look wants a worker,
+ * whatever those do that it has.
  */
-static void iopf_look_at_lanes(struct iopf_dev *idev, struct list_head *deferred)
+static void iopf_look_at_pqs(struct iopf_dev *idev, struct list_head *deferred)
 {
-	struct iopf_lane *lane;
-	struct iopf_lane *next;
+	struct iopf_pasid_queue *pq;
+	struct iopf_pasid_queue *next;
 
-	list_for_each_entry_safe(lane, next, &idev->busy, busy_node) {
-		iopf_take_held(lane, deferred);
-		if (!lane->nr_queued || lane->starved) {
-			lane->nr_eager = 0;
-			list_del_init(&lane->busy_node);
+	list_for_each_entry_safe(pq, next, &idev->busy, busy_node) {
+		iopf_take_held(pq, deferred);
+		if (!pq->nr_queued || pq->starved) {
+			pq->nr_eager = 0;
+			list_del_init(&pq->busy_node);
 			continue;
 		}
-		if (lane->taken == lane->looked && list_empty(&lane->ready_node))
-			lane->nr_eager = max(lane->nr_eager,
-					     iopf_lane_nr_awake(lane) + 1);
-		lane->looked = lane->taken;
-		iopf_lane_offer(lane);
+		if (pq->taken == pq->looked && list_empty(&pq->ready_node))
+			pq->nr_eager = max(pq->nr_eager,
+					   iopf_pq_nr_awake(pq) + 1);
+		pq->looked = pq->taken;
+		iopf_pq_offer(pq);
 	}
 }
 
@@ -343,7 +343,7 @@ static void iopf_look_fn(struct work_struct *work)
 	idev->nr_cpus = iopf_nr_usable_cpus();
 	iopf_feed_starved(idev);
 	iopf_look_at_sleepers(idev);
-	iopf_look_at_lanes(idev, &deferred);
+	iopf_look_at_pqs(idev, &deferred);
 	iopf_look_for_workers(idev, &workers);
 	again = !list_empty(&idev->busy);
 	if (again) {
@@ -371,7 +371,7 @@ void iopf_look_init(struct iopf_dev *idev)
 	idev->nr_cpus = iopf_nr_usable_cpus();
 }
 
-/* The device is dead: its lanes are empty, and a look that runs finds that out. */
+/* The device is dead: its PASID queues are empty, and a look that runs finds that out. */
 void iopf_look_stop(struct iopf_dev *idev)
 {
 	iopf_pool_leave(idev);

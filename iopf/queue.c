@@ -153,7 +153,7 @@ static int iopf_pool_init(struct iopf_pool *pool, const char *name)
 	for (i = 0; i < IOPF_WORKERS; i++) {
 		struct iopf_worker *worker = &pool->workers[i];
 
-		INIT_LIST_HEAD(&worker->lane_node);
+		INIT_LIST_HEAD(&worker->pq_node);
 		INIT_HLIST_NODE(&worker->sleeper_node);
 		INIT_LIST_HEAD(&worker->followers);
 		list_add_tail(&worker->node, &pool->free);

@@ -46,7 +46,7 @@ static void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp)
 	lockdep_assert_held(&idev->lock);
 	list_for_each_entry(flush, &idev->flushes, node)
 		if (grp->claim <= flush->claims &&
-		    (!flush->lane || flush->lane == grp->lane) &&
+		    (!flush->pq || flush->pq == grp->pq) &&
 		    !--flush->nr_answering)
 			wake_up_all(&idev->flushed);
 }
@@ -54,9 +54,9 @@ static void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp)
 /* @grp, which waits for a worker, is claimed. */
 static void iopf_grp_unfollow(struct iopf_grp *grp)
 {
-	lockdep_assert_held(&grp->lane->idev->lock);
+	lockdep_assert_held(&grp->pq->idev->lock);
 	list_del_init(&grp->pub.node);
-	grp->lane->nr_following--;
+	grp->pq->nr_following--;
 }
 
 /*
@@ -66,7 +66,7 @@ static void iopf_grp_unfollow(struct iopf_grp *grp)
 bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 		struct list_head *claimed)
 {
-	struct iopf_lane *lane = grp->lane;
+	struct iopf_pasid_queue *pq = grp->pq;
 
 	lockdep_assert_held(&idev->lock);
 	if (grp->owner == IOPF_OWNER_CLAIMED) {
@@ -80,18 +80,18 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
 			iopf_flush_claimed(idev, grp);
 	}
 	if (unlikely(grp->owner == IOPF_OWNER_QUEUED)) {
-		/* The lane's reference goes; the library's is still there. */
+		/* The PASID queue's reference goes; the library's is still there. */
 		if (grp->worker)
 			iopf_grp_unfollow(grp);
 		else
-			iopf_lane_unqueue(grp);
+			iopf_pq_unqueue(grp);
 		refcount_dec(&grp->users);
 	}
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_CLAIMED);
 	grp->code = code;
 	grp->times.claimed = iopf_now();
 	grp->claim = ++idev->claims;
-	lane->nr_answering++;
+	pq->nr_answering++;
 	idev->nr_answering++;
 	list_add_tail(&grp->pub.pending_node, claimed);
 	return true;
@@ -101,13 +101,13 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
  * VT-d 5.1, 7.6: a group whose last request has not come is owed no response. When the
  * hardware queue has overflowed, hardware has answered a last request that it dropped.
  */
-void iopf_forget_partial(struct iopf_lane *lane, struct list_head *claimed)
+void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
 	struct iopf_grp *grp;
 	struct iopf_grp *next;
 
-	list_for_each_entry_safe(grp, next, &lane->partial, pub.pending_node)
-		iopf_claim(lane->idev, grp, IOPF_FORGET, claimed);
+	list_for_each_entry_safe(grp, next, &pq->partial, pub.pending_node)
+		iopf_claim(pq->idev, grp, IOPF_FORGET, claimed);
 }
 
 static struct iommu_page_response iopf_message(const struct iopf_grp *grp)
@@ -243,13 +243,13 @@ static void iopf_count_answer(struct iopf_dev *idev, struct iopf_grp *grp)
 
 	lockdep_assert_held(&idev->lock);
 	idev->stats.answers[grp->code]++;
-	grp->lane->answers[grp->code]++;
+	grp->pq->answers[grp->code]++;
 	/* Not if measuring was turned on or off while it lived. */
 	if (!age || !grp->times.claimed)
 		return;
 	bucket = iopf_latency_bucket(age);
 	idev->latency[bucket]++;
-	grp->lane->latency[bucket]++;
+	grp->pq->latency[bucket]++;
 	iopf_count_phases(&idev->stats, &grp->times);
 }
 
@@ -266,11 +266,11 @@ static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 			idev->stats.discarded++;
 		else
 			iopf_count_answer(idev, grp);
-		grp->lane->nr_answering--;
+		grp->pq->nr_answering--;
 		idev->nr_answering--;
 		if (unlikely(!list_empty(&idev->flushes)))
 			iopf_flush_answered(idev, grp);
-		iopf_lane_unuse(grp->lane);
+		iopf_pq_unuse(grp->pq);
 	}
 	spin_unlock(&idev->lock);
 }
@@ -385,16 +385,16 @@ u64 iopf_wait_faulting(struct iopf_dev *idev)
 }
 
 /*
- * Wait until the answers that are on their way are out, of @lane, which the caller
- * uses, or of all lanes.
+ * Wait until the answers that are on their way are out, of @pq, which the caller
+ * uses, or of all PASID queues.
  */
-void iopf_wait_answering(struct iopf_dev *idev, struct iopf_lane *lane)
+void iopf_wait_answering(struct iopf_dev *idev, struct iopf_pasid_queue *pq)
 {
-	struct iopf_flush flush = { .lane = lane };
+	struct iopf_flush flush = { .pq = pq };
 
 	spin_lock(&idev->lock);
 	flush.claims = idev->claims;
-	flush.nr_answering = lane ? lane->nr_answering : idev->nr_answering;
+	flush.nr_answering = pq ? pq->nr_answering : idev->nr_answering;
 	list_add_tail(&flush.node, &idev->flushes);
 	spin_unlock(&idev->lock);
 

@@ -100,7 +100,7 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 	new.groups = limits->groups ?: new.groups;
 	new.requests = limits->requests ?: new.requests;
 	new.unfinished = limits->unfinished ?: iopf_default_unfinished(&new, dev);
-	new.lanes = limits->lanes ?: new.lanes;
+	new.pasids = limits->pasids ?: new.pasids;
 	new.grpid_bits = limits->grpid_bits ?: new.grpid_bits;
 	if (iopf_table_init(&table, &new)) {
 		iopf_dev_put(idev);
@@ -163,7 +163,7 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 		.pasid_valid = pasid != IOMMU_NO_PASID,
 		.pasid = pasid,
 	};
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	struct iopf_dev *idev;
 
 	if (pages > (int)IOPF_MAX_PREFAULT)
@@ -173,13 +173,13 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 		return -ENODEV;
 
 	spin_lock(&idev->lock);
-	lane = idev->dead ? NULL : iopf_lane_get(idev, &key);
-	if (lane) {
-		iopf_lane_set_prefault(lane, pages);
-		iopf_lane_unuse(lane);
+	pq = idev->dead ? NULL : iopf_pq_get(idev, &key);
+	if (pq) {
+		iopf_pq_set_prefault(pq, pages);
+		iopf_pq_unuse(pq);
 	}
 	spin_unlock(&idev->lock);
 	iopf_dev_put(idev);
-	return lane ? 0 : -ENOMEM;
+	return pq ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(iopf_pasid_set_prefault);

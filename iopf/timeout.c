@@ -4,7 +4,7 @@
  *
  * What a group gets when it has waited for too long depends on its owner:
  *
- *	worker, lane	Success. The fault is slow and not wrong: a frozen file system, a
+ *	worker, PASID queue	Success. The fault is slow and not wrong: a frozen file system, a
  *			slow disk, a userfaultfd. The device asks again and so waits on,
  *			as a CPU would
  *	handler		Invalid Request. A registered handler that does not answer blocks
@@ -13,7 +13,7 @@
  *			a user of iommufd that is paused must not lose faults
  *	assembling	no answer: the last request was lost
  *
- * A watch per device looks at the oldest groups of each lane, eight times in the
+ * A watch per device looks at the oldest groups of each PASID queue, eight times in the
  * shortest timeout and four times a second at least, as long as there are groups or
  * workers; no group has a timer. It also stops workers whose groups have lost their
  * owner: an address space without tasks waits for nobody but them.
@@ -52,7 +52,7 @@ static void iopf_claim_timed_out(struct iopf_grp *grp, struct list_head *claimed
 	iopf_claim_early(grp, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
-/* The oldest groups come first on each list of a lane. */
+/* The oldest groups come first on each list of a PASID queue. */
 static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
 			       struct list_head *claimed)
 {
@@ -89,7 +89,7 @@ static void iopf_watch_fn(struct work_struct *work)
 	struct iopf_dev *idev = container_of(work, struct iopf_dev, watch.work);
 	unsigned long domain_timeout = iopf_domain_timeout(idev->q);
 	unsigned long timeout = iopf_timeout(idev->q);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
@@ -97,18 +97,18 @@ static void iopf_watch_fn(struct work_struct *work)
 	bool again;
 
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane) {
-		iopf_take_held(lane, &held);
-		iopf_lane_stop_orphans(lane, &held);
-		iopf_claim_overdue(&lane->pending, timeout, &claimed);
-		iopf_claim_overdue(&lane->delivered, domain_timeout, &claimed);
-		iopf_claim_overdue(&lane->partial, timeout, &claimed);
-		iopf_lane_age(lane);
-		iopf_lanes_pause(idev, &nr);
+	xa_for_each(&idev->pqs, index, pq) {
+		iopf_take_held(pq, &held);
+		iopf_pq_stop_orphans(pq, &held);
+		iopf_claim_overdue(&pq->pending, timeout, &claimed);
+		iopf_claim_overdue(&pq->delivered, domain_timeout, &claimed);
+		iopf_claim_overdue(&pq->partial, timeout, &claimed);
+		iopf_pq_age(pq);
+		iopf_pqs_pause(idev, &nr);
 	}
 	again = !idev->dead &&
 		(idev->table.nr_groups || idev->nr_workers ||
-		 iopf_lanes_are_many(idev));
+		 iopf_has_many_pqs(idev));
 	if (again)
 		iopf_schedule_watch(idev);
 	else

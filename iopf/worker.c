@@ -2,18 +2,19 @@
 /*
  * I/O page fault queue: workers
  *
- * The workers of a device take groups from its lanes. A lane is served in turns: a
- * worker takes groups from it, as many as its share, and goes on with the lane that
- * has waited for longest. So it does not matter how many lanes there are; as many
- * workers are awake as there are lanes with groups, but no more than CPUs. A lane with
- * a long queue has several of them, and so has one whose groups take long, huge pages
- * for example: what counts is the CPU time that they are expected to need.
+ * The workers of a device take groups from its PASID queues. A PASID queue is served in
+ * turns: a worker takes groups from it, as many as its share, and goes on with the
+ * PASID queue that has waited for longest. So it does not matter how many PASID queues
+ * there are; as many workers are awake as there are PASID queues with groups, but no
+ * more than CPUs. A PASID queue with a long queue has several of them, and so has one
+ * whose groups take long, huge pages for example: what counts is the CPU time that they
+ * are expected to need.
  *
  * When a worker sleeps in the mm, another one comes in its place, see progress.c. That
  * needs no more than that it is noticed, by the next report or by the look.
  *
  * A worker defers its responses, so that several leave together: until its turn in the
- * lane ends, or until there are many, or until the look finds them.
+ * PASID queue ends, or until there are many, or until the look finds them.
  */
 #include <linux/jiffies.h>
 #include <linux/log2.h>
@@ -28,18 +29,18 @@
 
 /* Pages that a worker asks for in a turn. */
 #define IOPF_WORKER_BUDGET	32
-/* The same when other lanes wait. */
+/* The same when other PASID queues wait. */
 #define IOPF_WORKER_SHARE	16
 #define IOPF_WORKER_SHARE_NS	NSEC_PER_MSEC
 /* Groups whose responses a worker defers: the device works while it goes on. */
 #define IOPF_WORKER_HOLD	8
 /* A work item ends after that time, so that its thread sees new CPUs and limits. */
 #define IOPF_WORKER_MS		100
-/* No page counts for more, in the average of its lane. */
+/* No page counts for more, in the average of its PASID queue. */
 #define IOPF_MAX_PAGE_NS	(10 * NSEC_PER_MSEC)
 
 /**
- * struct iopf_turn - a worker's turn in a lane
+ * struct iopf_turn - a worker's turn in a PASID queue
  * @imm: the address space; stays from turn to turn
  * @until: when the work item ends, in jiffies
  * @groups: groups handled in this turn
@@ -67,39 +68,39 @@ static unsigned long iopf_worker_until(void)
 }
 
 /*
- * A group has become the lane's to handle. Returns a worker to be queued when
+ * A group has become the PASID queue's to handle. Returns a worker to be queued when
  * the device needs one.
  */
-struct iopf_worker *iopf_lane_push(struct iopf_lane *lane, struct iopf_grp *grp)
+struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_grp *grp)
 {
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_dev *idev = pq->idev;
 
 	lockdep_assert_held(&idev->lock);
-	list_add_tail(&grp->pub.node, &lane->queue);
+	list_add_tail(&grp->pub.node, &pq->queue);
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
 	idev->nr_faulting++;
 	if (unlikely(!list_empty(&idev->flushes)))
 		iopf_flush_queued(idev, grp);
-	iopf_lane_count_queued(grp);
-	iopf_look_at(lane);
-	iopf_lane_note_asleep(lane);
-	iopf_lane_offer(lane);
+	iopf_pq_count_queued(grp);
+	iopf_look_at(pq);
+	iopf_pq_note_asleep(pq);
+	iopf_pq_offer(pq);
 	return iopf_worker_wanted(idev);
 }
 
 /*
  * Count from here on what groups cost, if somebody will want to know: where others wait
- * behind or in other lanes, or where they took long before. A device with one group at a
+ * behind or in other PASID queues, or where they took long before. A device with one group at a
  * time would wait for the looks at the clock.
  */
 static void iopf_turn_start_clock(struct iopf_turn *turn,
 				  struct iopf_worker *worker)
 {
-	const struct iopf_lane *lane = worker->lane;
+	const struct iopf_pasid_queue *pq = worker->pq;
 
 	if (turn->since ||
-	    (!lane->nr_queued && list_empty(&lane->idev->ready) &&
-	     lane->page_ns < IOPF_LONG_PAGE_NS))
+	    (!pq->nr_queued && list_empty(&pq->idev->ready) &&
+	     pq->page_ns < IOPF_LONG_PAGE_NS))
 		return;
 	turn->since = local_clock();
 	turn->uncounted = 0;
@@ -107,14 +108,14 @@ static void iopf_turn_start_clock(struct iopf_turn *turn,
 }
 
 /*
- * What the groups that @worker has handled have cost, for the average of its lane. Not
+ * What the groups that @worker has handled have cost, for the average of its PASID queue. Not
  * after each of them: after the first group of a turn, the second, the fourth and so
  * on. Those that take long may have slept: there it is the CPU time that counts.
  */
 static void iopf_worker_count_cost(struct iopf_worker *worker,
 				   struct iopf_turn *turn)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 	u64 now;
 	u64 ns;
 
@@ -127,7 +128,7 @@ static void iopf_worker_count_cost(struct iopf_worker *worker,
 		worker->runtime = now;
 	}
 	ns = div_u64(ns, turn->uncounted);
-	lane->page_ns = (lane->page_ns + min_t(u64, ns, IOPF_MAX_PAGE_NS)) / 2;
+	pq->page_ns = (pq->page_ns + min_t(u64, ns, IOPF_MAX_PAGE_NS)) / 2;
 	turn->uncounted = 0;
 }
 
@@ -149,48 +150,48 @@ static void iopf_worker_unkill(void)
  */
 static bool iopf_worker_claim(struct iopf_worker *worker)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_grp *grp = worker->grp;
 
-	lockdep_assert_held(&lane->idev->lock);
+	lockdep_assert_held(&pq->idev->lock);
 	worker->grp = NULL;
-	lane->idev->stats.prefaulted += grp->prefaulted;
+	pq->idev->stats.prefaulted += grp->prefaulted;
 	if (unlikely(worker->stopped))
 		iopf_worker_unkill();
-	if (!iopf_claim(lane->idev, grp, worker->code, &lane->claimed))
+	if (!iopf_claim(pq->idev, grp, worker->code, &pq->claimed))
 		return false;
-	lane->nr_deferred++;
-	WRITE_ONCE(lane->idev->nr_deferred, lane->idev->nr_deferred + 1);
-	/* The lane's reference; the library's is still there. */
+	pq->nr_deferred++;
+	WRITE_ONCE(pq->idev->nr_deferred, pq->idev->nr_deferred + 1);
+	/* The PASID queue's reference; the library's is still there. */
 	refcount_dec(&grp->users);
 	return true;
 }
 
-/* The next group for @worker from its lane, NULL if there is none. */
+/* The next group for @worker from its PASID queue, NULL if there is none. */
 static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
 {
-	struct iopf_lane *lane = worker->lane;
-	struct iopf_dev *idev = lane->idev;
+	struct iopf_pasid_queue *pq = worker->pq;
+	struct iopf_dev *idev = pq->idev;
 	struct iopf_grp *grp;
 
 	lockdep_assert_held(&idev->lock);
-	if (iopf_lane_nr_awake(lane) > 1)
-		iopf_lane_note_sleepers(lane);
+	if (iopf_pq_nr_awake(pq) > 1)
+		iopf_pq_note_sleepers(pq);
 	do {
-		grp = list_first_entry_or_null(&lane->queue, struct iopf_grp,
+		grp = list_first_entry_or_null(&pq->queue, struct iopf_grp,
 					       pub.node);
 		if (!grp)
 			return NULL;
-	} while (unlikely(lane->nr_asleep) && iopf_grp_follow(grp));
+	} while (unlikely(pq->nr_asleep) && iopf_grp_follow(grp));
 	/* The group may put this worker to sleep, too. */
-	if (unlikely(lane->nr_asleep) && !iopf_pool_has_room(lane, 0)) {
-		iopf_lane_starve(lane);
+	if (unlikely(pq->nr_asleep) && !iopf_pool_has_room(pq, 0)) {
+		iopf_pq_starve(pq);
 		return NULL;
 	}
 
-	iopf_lane_unqueue(grp);
+	iopf_pq_unqueue(grp);
 	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
-	lane->taken++;
+	pq->taken++;
 	WRITE_ONCE(idev->taken, idev->taken + 1);
 	grp->worker = worker;
 	worker->grp = grp;
@@ -209,46 +210,46 @@ static bool iopf_turn_is_over(const struct iopf_worker *worker,
 	if (list_empty(&worker->idev->ready))
 		return turn->pages >= IOPF_WORKER_BUDGET;
 	return turn->pages >= IOPF_WORKER_SHARE ||
-	       turn->pages * worker->lane->page_ns >= IOPF_WORKER_SHARE_NS;
+	       turn->pages * worker->pq->page_ns >= IOPF_WORKER_SHARE_NS;
 }
 
-/* The lane that waits for longest is @worker's now. NULL if none does. */
-static struct iopf_lane *iopf_worker_enter_lane(struct iopf_worker *worker)
+/* The PASID queue that waits for longest is @worker's now. NULL if none does. */
+static struct iopf_pasid_queue *iopf_worker_enter_pq(struct iopf_worker *worker)
 {
 	struct iopf_dev *idev = worker->idev;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
-	lane = list_first_entry_or_null(&idev->ready, struct iopf_lane,
-					ready_node);
-	if (!lane)
+	pq = list_first_entry_or_null(&idev->ready, struct iopf_pasid_queue,
+				      ready_node);
+	if (!pq)
 		return NULL;
-	iopf_lane_withdraw(lane);
-	iopf_lane_use(lane);
+	iopf_pq_withdraw(pq);
+	iopf_pq_use(pq);
 	list_add(&worker->node, &idev->awake);
-	list_add(&worker->lane_node, &lane->workers);
-	lane->nr_workers++;
-	worker->lane = lane;
-	return lane;
+	list_add(&worker->pq_node, &pq->workers);
+	pq->nr_workers++;
+	worker->pq = pq;
+	return pq;
 }
 
-/* The turn in the lane ends; nobody is left to send what was deferred. */
-static void iopf_worker_leave_lane(struct iopf_worker *worker,
-				   struct list_head *claimed)
+/* The turn in the PASID queue ends; nobody is left to send what was deferred. */
+static void iopf_worker_leave_pq(struct iopf_worker *worker,
+				 struct list_head *claimed)
 {
-	struct iopf_lane *lane = worker->lane;
+	struct iopf_pasid_queue *pq = worker->pq;
 
-	iopf_take_held(lane, claimed);
-	worker->lane = NULL;
+	iopf_take_held(pq, claimed);
+	worker->pq = NULL;
 	list_del_init(&worker->node);
-	list_del_init(&worker->lane_node);
-	lane->nr_workers--;
-	iopf_lane_offer(lane);
-	iopf_lane_unuse(lane);
+	list_del_init(&worker->pq_node);
+	pq->nr_workers--;
+	iopf_pq_offer(pq);
+	iopf_pq_unuse(pq);
 }
 
 /*
- * The next group for @worker: from its lane, if its turn is not over, or from the next
- * lane that has one. NULL if there is none, or if the work item has run for long.
+ * The next group for @worker: from its PASID queue, if its turn is not over, or from the next
+ * PASID queue that has one. NULL if there is none, or if the work item has run for long.
  */
 static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
@@ -256,24 +257,24 @@ static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
 {
 	struct iopf_grp *grp = NULL;
 
-	if (worker->lane) {
-		if (!list_empty(&worker->lane->queue) &&
+	if (worker->pq) {
+		if (!list_empty(&worker->pq->queue) &&
 		    !iopf_turn_is_over(worker, turn))
 			grp = iopf_worker_take(worker);
 		if (grp)
 			return grp;
-		iopf_worker_leave_lane(worker, claimed);
+		iopf_worker_leave_pq(worker, claimed);
 	}
 	if (time_after(jiffies, turn->until))
 		return NULL;
-	while (iopf_worker_enter_lane(worker)) {
+	while (iopf_worker_enter_pq(worker)) {
 		turn->groups = 0;
 		turn->pages = 0;
 		turn->since = 0;
 		grp = iopf_worker_take(worker);
 		if (grp)
 			return grp;
-		iopf_worker_leave_lane(worker, claimed);
+		iopf_worker_leave_pq(worker, claimed);
 	}
 	return NULL;
 }
@@ -332,11 +333,11 @@ static struct iopf_grp *iopf_worker_next(struct iopf_worker *worker,
 	grp = iopf_worker_find(worker, turn, &claimed);
 	if (grp) {
 		iopf_turn_start_clock(turn, worker);
-		iopf_lane_offer(worker->lane);
-		/* The look has left out a lane that was starved until now. */
-		if (unlikely(list_empty(&worker->lane->busy_node)) ||
+		iopf_pq_offer(worker->pq);
+		/* The look has left out a PASID queue that was starved until now. */
+		if (unlikely(list_empty(&worker->pq->busy_node)) ||
 		    (turn->groups && !(turn->groups % IOPF_WORKER_HOLD)))
-			iopf_take_held(worker->lane, &claimed);
+			iopf_take_held(worker->pq, &claimed);
 	}
 	next = iopf_worker_wanted(idev);
 	spin_unlock(&idev->lock);

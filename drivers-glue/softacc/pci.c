@@ -127,7 +127,7 @@ static void softacc_make_config(struct softacc_slot *slot)
 	put_unaligned_le32(SOFTACC_PCI_CLASS << 8, config + PCI_CLASS_REVISION);
 	config[PCI_CAPABILITY_LIST] = SOFTACC_PCI_EXP;
 
-	/* An endpoint on a link of one lane, PASIDs in prefixes. */
+	/* An endpoint on a link of one PASID queue, PASIDs in prefixes. */
 	cap = config + SOFTACC_PCI_EXP;
 	cap[PCI_CAP_LIST_ID] = PCI_CAP_ID_EXP;
 	put_unaligned_le16(2, cap + PCI_EXP_FLAGS);

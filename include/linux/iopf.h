@@ -45,7 +45,7 @@ static inline u8 iopf_pri_response_code(enum iommu_page_response_code code)
  *	dropped them: the library, a worker whose fault sleeps, the handler of a domain
  * @requests: requests in these groups, beside the last one of each
  * @unfinished: of both, those that wait for the last request of their group
- * @lanes: PASIDs at the same time
+ * @pasids: PASIDs at the same time
  * @grpid_bits: width of the device's page request group index, 1 to 32; wider
  *	ones are malformed
  *
@@ -58,7 +58,7 @@ struct iopf_limits {
 	unsigned int groups;
 	unsigned int requests;
 	unsigned int unfinished;
-	unsigned int lanes;
+	unsigned int pasids;
 	unsigned int grpid_bits;
 };
 

@@ -393,15 +393,15 @@ void fake_leave_workers(struct kunit *test, unsigned int nr)
 	spin_unlock(&idev->lock);
 }
 
-struct iopf_lane *fake_find_lane(struct iopf_dev *idev, u32 pasid)
+struct iopf_pasid_queue *fake_find_pq(struct iopf_dev *idev, u32 pasid)
 {
 	const struct iopf_key key = { true, pasid };
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
 	spin_lock(&idev->lock);
-	lane = iopf_lane_find(idev, &key);
+	pq = iopf_pq_find(idev, &key);
 	spin_unlock(&idev->lock);
-	return lane;
+	return pq;
 }
 
 static int compare_times(const void *a, const void *b)

@@ -87,7 +87,7 @@ void fake_add_device(struct kunit *test);
 struct device *fake_add_second(struct kunit *test);
 void fake_leave_workers(struct kunit *test, unsigned int nr);
 bool fake_return_worker(void);
-struct iopf_lane *fake_find_lane(struct iopf_dev *idev, u32 pasid);
+struct iopf_pasid_queue *fake_find_pq(struct iopf_dev *idev, u32 pasid);
 u64 fake_cost(struct fake *fake, void (*probe)(struct fake *fake, unsigned int i));
 
 static inline struct device *fake_dev(struct fake *fake)

@@ -173,7 +173,7 @@ static void flush_unbound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	KUNIT_EXPECT_NULL(test, fake_find_lane(idev, UNBOUND_PASID)->mm);
+	KUNIT_EXPECT_NULL(test, fake_find_pq(idev, UNBOUND_PASID)->mm);
 	/* It has no groups any more, but is still there. */
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);

@@ -11,12 +11,12 @@
 #include "slow.h"
 
 static void set_limits(struct kunit *test, unsigned int unfinished,
-		       unsigned int groups, unsigned int lanes)
+		       unsigned int groups, unsigned int pasids)
 {
 	struct iopf_limits limits = {
 		.groups = groups,
 		.unfinished = unfinished,
-		.lanes = lanes,
+		.pasids = pasids,
 		.grpid_bits = 16,
 	};
 	struct fake *fake = test->priv;
@@ -211,39 +211,39 @@ static void as_much_as_pri_grants(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-#define TURNS		(IOPF_IDLE_LANES + 16)
+#define TURNS		(IOPF_IDLE_PQS + 16)
 
 /*
- * PASIDs that take turns keep their lanes, also if there are more than are kept for
+ * PASIDs that take turns keep their PASID queues, also if there are more than are kept for
  * ever. False if the machine is so slow that they had time to go.
  */
-static bool lanes_stay(struct kunit *test, u32 first)
+static bool pasid_queues_stay(struct kunit *test, u32 first)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	unsigned long start = jiffies;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	u64 groups;
 	u32 i;
 
 	fake_last(fake, first, 1, 0);
-	lane = fake_find_lane(idev, first);
+	pq = fake_find_pq(idev, first);
 	for (i = 1; i < TURNS; i++)
 		fake_last(fake, first + i, 1, 0);
 	fake_last(fake, first, 2, 0);
 	spin_lock(&idev->lock);
 	groups = list_empty(&idev->idle) ? 0 :
-		 list_last_entry(&idev->idle, struct iopf_lane, idle_node)->groups;
+		 list_last_entry(&idev->idle, struct iopf_pasid_queue, idle_node)->groups;
 	spin_unlock(&idev->lock);
 	if (time_after(jiffies, start + msecs_to_jiffies(IOPF_IDLE_MS / 2)))
 		return false;
-	KUNIT_EXPECT_PTR_EQ(test, lane, fake_find_lane(idev, first));
+	KUNIT_EXPECT_PTR_EQ(test, pq, fake_find_pq(idev, first));
 	KUNIT_EXPECT_EQ(test, 2, groups);
 	return true;
 }
 
-/* Many idle lanes go in time, and not with each group; lanes in use stay. */
-static void idle_lanes(struct kunit *test)
+/* Many idle PASID queues go in time, and not with each group; PASID queues in use stay. */
+static void idle_pqs(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
@@ -251,17 +251,17 @@ static void idle_lanes(struct kunit *test)
 
 	iopf_queue_set_timeout(fake->queue, 200);
 	fake_last(fake, FAKE_PASID, 1, 0);
-	for (i = 0; i < 10 && !lanes_stay(test, 1000 + i * TURNS); i++)
+	for (i = 0; i < 10 && !pasid_queues_stay(test, 1000 + i * TURNS); i++)
 		;
 	KUNIT_EXPECT_GT(test, 10, i);
-	for (i = 0; i < 500 && READ_ONCE(idev->nr_idle) > IOPF_IDLE_LANES; i++)
+	for (i = 0; i < 500 && READ_ONCE(idev->nr_idle) > IOPF_IDLE_PQS; i++)
 		msleep(20);
-	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES, idev->nr_idle);
-	KUNIT_EXPECT_EQ(test, IOPF_IDLE_LANES + 1, idev->nr_lanes);
+	KUNIT_EXPECT_EQ(test, IOPF_IDLE_PQS, idev->nr_idle);
+	KUNIT_EXPECT_EQ(test, IOPF_IDLE_PQS + 1, idev->nr_pqs);
 	fake_free_taken(fake);
 }
 
-static void lanes_in_use(struct kunit *test)
+static void pasid_queues_in_use(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -306,14 +306,14 @@ static void default_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.groups);
 	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT,
 			fake_idev(fake)->limits.requests);
-	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.lanes);
+	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.pasids);
 	KUNIT_EXPECT_EQ(test, 32, fake_idev(fake)->limits.grpid_bits);
 }
 
-/* Lanes of PASIDs that are done make room for others. */
-static void lanes_come_and_go(struct kunit *test)
+/* PASID queues of PASIDs that are done make room for others. */
+static void pasid_queues_come_and_go(struct kunit *test)
 {
-	struct iopf_limits limits = { .lanes = 2 };
+	struct iopf_limits limits = { .pasids = 2 };
 	struct fake *fake = test->priv;
 	u32 pasid;
 
@@ -322,7 +322,7 @@ static void lanes_come_and_go(struct kunit *test)
 		/* Nobody has this PASID: it is answered at once. */
 		fake_last(fake, pasid, 1, 0);
 		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, pasid, 1));
-		KUNIT_EXPECT_GE(test, 2, fake_idev(fake)->nr_lanes);
+		KUNIT_EXPECT_GE(test, 2, fake_idev(fake)->nr_pqs);
 	}
 	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.limited);
 	KUNIT_EXPECT_EQ(test, 10, fake_idev(fake)->stats.unhandled);
@@ -336,11 +336,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(long_groups),
 	KUNIT_CASE(sleepers_leave_half),
 	KUNIT_CASE(as_much_as_pri_grants),
-	KUNIT_CASE(idle_lanes),
-	KUNIT_CASE(lanes_in_use),
+	KUNIT_CASE(idle_pqs),
+	KUNIT_CASE(pasid_queues_in_use),
 	KUNIT_CASE(index_width),
 	KUNIT_CASE(default_limits),
-	KUNIT_CASE(lanes_come_and_go),
+	KUNIT_CASE(pasid_queues_come_and_go),
 	{ }
 };
 

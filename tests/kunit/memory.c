@@ -40,7 +40,7 @@ static void every_allocation_fails(struct kunit *test)
 		KUNIT_ASSERT_GT(test, 100, n);
 	}
 	fake_answer_taken(fake);
-	/* The lane, the group itself, what it has no room for. */
+	/* The PASID queue, the group itself, what it has no room for. */
 	KUNIT_EXPECT_LE(test, 4, n);
 }
 
@@ -51,7 +51,7 @@ static void reserve_is_empty(struct kunit *test)
 	struct iopf_dev *idev = fake_idev(fake);
 	int i;
 
-	/* A lane has no reserve: the PASID has to be known. */
+	/* A PASID queue has no reserve: the PASID has to be known. */
 	fake_last(fake, FAKE_PASID, IOPF_RESERVE_GROUPS + 1, 0);
 	fake_answer_taken(fake);
 	iopf_spare_free(idev);
@@ -71,8 +71,8 @@ static void reserve_is_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS + 2, fake->answers);
 }
 
-/* Each allocation of the first group of a PASID, which needs a lane. */
-static void every_allocation_of_a_lane_fails(struct kunit *test)
+/* Each allocation of the first group of a PASID, which needs a PASID queue. */
+static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned int n = 1;
@@ -95,7 +95,7 @@ static void every_allocation_fails(struct kunit *test)
 	kunit_skip(test, "CONFIG_FAILSLAB is not set");
 }
 
-static void every_allocation_of_a_lane_fails(struct kunit *test)
+static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
 {
 	kunit_skip(test, "CONFIG_FAILSLAB is not set");
 }
@@ -139,7 +139,7 @@ static void million_pasids(struct kunit *test)
 
 	for (pasid = 100; pasid < 100 + pasids; pasid++) {
 		fake_begin_and_stop(fake, pasid);
-		most = max(most, idev->nr_lanes);
+		most = max(most, idev->nr_pqs);
 		if (!(pasid % 1024))
 			cond_resched();
 	}
@@ -153,23 +153,23 @@ static void million_pasids(struct kunit *test)
 /* What Documentation/promises/memory.rst says a device can take. */
 static void sizes(struct kunit *test)
 {
-	kunit_info(test, "bytes: group %zu, %u more requests %zu, lane %zu, device %zu, worker %zu\n",
+	kunit_info(test, "bytes: group %zu, %u more requests %zu, PASID queue %zu, device %zu, worker %zu\n",
 		   sizeof(struct iopf_grp), IOPF_CHUNK_REQUESTS,
-		   sizeof(struct iopf_chunk), sizeof(struct iopf_lane),
+		   sizeof(struct iopf_chunk), sizeof(struct iopf_pasid_queue),
 		   sizeof(struct iopf_dev), sizeof(struct iopf_worker));
 	/* Locks are larger where they are watched. */
 	if (IS_ENABLED(CONFIG_LOCKDEP))
 		return;
 	KUNIT_EXPECT_GE(test, 896, sizeof(struct iopf_grp));
 	KUNIT_EXPECT_GE(test, 1088, sizeof(struct iopf_chunk));
-	KUNIT_EXPECT_GE(test, 512, sizeof(struct iopf_lane));
+	KUNIT_EXPECT_GE(test, 512, sizeof(struct iopf_pasid_queue));
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(sizes),
 	KUNIT_CASE(million_pasids),
 	KUNIT_CASE(every_allocation_fails),
-	KUNIT_CASE(every_allocation_of_a_lane_fails),
+	KUNIT_CASE(every_allocation_of_a_pasid_queue_fails),
 	KUNIT_CASE(reserve_is_empty),
 	KUNIT_CASE(million_partial),
 	{ }

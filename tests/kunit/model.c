@@ -862,12 +862,12 @@ void model_count(struct model *model)
 	counts->handled = 0;
 	counts->faulting = 0;
 	counts->groups = 0;
-	counts->lanes = 0;
+	counts->pasids = 0;
 	for (group = model->group; group < model->group + MODEL_GROUPS; group++) {
 		if (!model_is_alive(group))
 			continue;
 		counts->groups++;
-		counts->lanes += is_first_of_pasid(model, group);
+		counts->pasids += is_first_of_pasid(model, group);
 		counts->pending += group->state != MODEL_PARTIAL;
 		counts->handled += group->state == MODEL_HANDLER;
 		counts->faulting += group->state == MODEL_FAULTING;

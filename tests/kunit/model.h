@@ -149,7 +149,7 @@ struct model_late {
  * @handled: those of them that the registered handler has
  * @faulting: those of them that are asleep in the mm
  * @groups: groups that are not responded to
- * @lanes: PASIDs with such groups; the library may have more
+ * @pasids: PASIDs with such groups; the library may have more
  * @requests: as in the library's statistics, as all that follows
  * @completed: groups whose last request has come
  * @success: responses by code
@@ -174,7 +174,7 @@ struct model_counts {
 	u64 handled;
 	u64 faulting;
 	u64 groups;
-	u64 lanes;
+	u64 pasids;
 	u64 requests;
 	u64 completed;
 	u64 success;

@@ -24,7 +24,7 @@ void model_default_limits(struct iopf_limits *limits)
 		.groups = DEFAULT_LIMIT,
 		.requests = DEFAULT_LIMIT,
 		.unfinished = DEFAULT_UNFINISHED,
-		.lanes = DEFAULT_LIMIT,
+		.pasids = DEFAULT_LIMIT,
 		.grpid_bits = 32,
 	};
 }
@@ -35,14 +35,14 @@ struct iopf_limits model_pick_limits(unsigned int a, unsigned int b)
 	static const unsigned int unfinished[] = { 0, 0, 1, 4, 9, 16, UINT_MAX };
 	static const unsigned int groups[] = { 0, 0, 0, 1, 3, 8 };
 	static const unsigned int requests[] = { 0, 0, 0, 0, 5, 20, UINT_MAX };
-	static const unsigned int lanes[] = { 0, 0, 0, 3, 6 };
+	static const unsigned int pasids[] = { 0, 0, 0, 3, 6 };
 	static const unsigned int bits[] = { 0, 0, 0, 9, 16, 33 };
 
 	return (struct iopf_limits){
 		.groups = groups[a % ARRAY_SIZE(groups)],
 		.requests = requests[(a + 3 * b) % ARRAY_SIZE(requests)],
 		.unfinished = unfinished[(7 * a + b) % ARRAY_SIZE(unfinished)],
-		.lanes = lanes[b % ARRAY_SIZE(lanes)],
+		.pasids = pasids[b % ARRAY_SIZE(pasids)],
 		.grpid_bits = bits[(a + b / 7) % ARRAY_SIZE(bits)],
 	};
 }
@@ -67,7 +67,7 @@ bool model_near_limit(struct model *model, unsigned int nr)
 	model_count(model);
 	return held >= model->limits.groups || held >= model->limits.requests ||
 	       held >= model->limits.unfinished ||
-	       model->counts.lanes + nr + LINGERING >= model->limits.lanes;
+	       model->counts.pasids + nr + LINGERING >= model->limits.pasids;
 }
 
 static void check_limit(struct model *model, const char *what, u64 has,
@@ -91,7 +91,7 @@ void model_check_limits(struct model *model, const struct model_counts *seen)
 		    limits->groups);
 	check_limit(model, "requests", seen->held_requests, before->requests,
 		    limits->requests);
-	check_limit(model, "PASIDs", seen->lanes, before->lanes, limits->lanes);
+	check_limit(model, "PASIDs", seen->pasids, before->pasids, limits->pasids);
 }
 
 int model_set_limits(struct model *model, const struct iopf_limits *limits)
@@ -109,7 +109,7 @@ int model_set_limits(struct model *model, const struct iopf_limits *limits)
 	new.unfinished = limits->unfinished ?:
 			 clamp(min(new.groups, new.requests) / 2, 1U,
 			       (unsigned int)DEFAULT_UNFINISHED);
-	new.lanes = limits->lanes ?: new.lanes;
+	new.pasids = limits->pasids ?: new.pasids;
 	new.grpid_bits = limits->grpid_bits ?: new.grpid_bits;
 
 	/* What is there stays, and so does a PASID that has nothing. */
@@ -117,7 +117,7 @@ int model_set_limits(struct model *model, const struct iopf_limits *limits)
 	before->unfinished = max(model->counts.partial, model->counts.unfinished);
 	before->groups = max(before->groups, model->limits.groups);
 	before->requests = max(before->requests, model->limits.requests);
-	before->lanes = max(before->lanes, model->limits.lanes);
+	before->pasids = max(before->pasids, model->limits.pasids);
 	model->limits = new;
 	return 0;
 }

@@ -68,7 +68,7 @@ static void see_counts(struct iopf_dev *idev, struct model_counts *counts)
 		.handled = idev->nr_handled,
 		.faulting = idev->nr_faulting,
 		.groups = idev->table.nr_groups,
-		.lanes = idev->nr_lanes,
+		.pasids = idev->nr_pqs,
 		.requests = stats->requests,
 		.completed = stats->groups,
 		.success = stats->answers[IOMMU_PAGE_RESP_SUCCESS],
@@ -140,9 +140,9 @@ static void check_counts(struct world *world, struct iopf_dev *idev)
 			model_wrong(model, "%s is %llu instead of %llu",
 				    name->name, has, wants);
 	}
-	if (seen.lanes < model->counts.lanes)
-		model_wrong(model, "%llu PASIDs instead of %llu", seen.lanes,
-			    model->counts.lanes);
+	if (seen.pasids < model->counts.pasids)
+		model_wrong(model, "%llu PASIDs instead of %llu", seen.pasids,
+			    model->counts.pasids);
 	model_check_limits(model, &seen);
 }
 

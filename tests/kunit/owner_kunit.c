@@ -215,7 +215,7 @@ static int queue_and_refuse(struct iommu_fault *fault, void *data)
 
 /*
  * A handler gives a fault back to the queue and refuses it as well: the group leaves
- * the lane when it is claimed, and has one answer.
+ * the PASID queue when it is claimed, and has one answer.
  */
 static void handler_queues_and_refuses(struct kunit *test)
 {
@@ -234,7 +234,7 @@ static void handler_queues_and_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	mmap_write_unlock(current->mm);
 
-	/* The lane goes on, and nothing of the first group comes. */
+	/* The PASID queue goes on, and nothing of the first group comes. */
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 2, addr));

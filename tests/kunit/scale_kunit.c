@@ -28,16 +28,16 @@ static u64 cost_in_turn(struct fake *fake, unsigned int nr)
 	return fake_cost(fake, report_in_turn);
 }
 
-/* One idle lane more than are kept does not cost a lane for each group. */
+/* One idle PASID queue more than are kept does not cost a PASID queue for each group. */
 static void pasids_in_turn(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	u64 kept = cost_in_turn(fake, IOPF_IDLE_LANES);
-	u64 more = cost_in_turn(fake, IOPF_IDLE_LANES + 1);
+	u64 kept = cost_in_turn(fake, IOPF_IDLE_PQS);
+	u64 more = cost_in_turn(fake, IOPF_IDLE_PQS + 1);
 	u64 many = cost_in_turn(fake, MANY);
 
 	kunit_info(test, "a group takes %llu ns with %u PASIDs in turn, %llu with one more, %llu with %u",
-		   kept, IOPF_IDLE_LANES, more, many, MANY);
+		   kept, IOPF_IDLE_PQS, more, many, MANY);
 	KUNIT_EXPECT_GE(test, 2 * kept + 2000, more);
 	KUNIT_EXPECT_GE(test, 3 * kept + 2000, many);
 }

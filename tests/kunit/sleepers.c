@@ -11,26 +11,26 @@
 #include "fake.h"
 #include "slow.h"
 
-static struct iopf_lane *find_lane(struct fake *fake)
+static struct iopf_pasid_queue *find_pq(struct fake *fake)
 {
-	return fake_find_lane(fake_idev(fake), FAKE_SVA_PASID);
+	return fake_find_pq(fake_idev(fake), FAKE_SVA_PASID);
 }
 
-/* Until @nr groups of @lane wait for a worker, or for five seconds. */
-static void wait_queued(struct iopf_lane *lane, unsigned int nr)
+/* Until @nr groups of @pq wait for a worker, or for five seconds. */
+static void wait_queued(struct iopf_pasid_queue *pq, unsigned int nr)
 {
 	unsigned long end = jiffies + 5 * HZ;
 
-	while (READ_ONCE(lane->nr_queued) != nr && time_before(jiffies, end))
+	while (READ_ONCE(pq->nr_queued) != nr && time_before(jiffies, end))
 		msleep(20);
 }
 
-/* Until all sleepers of @lane are there that it may have, or for five seconds. */
-static void wait_starved(struct iopf_lane *lane)
+/* Until all sleepers of @pq are there that it may have, or for five seconds. */
+static void wait_starved(struct iopf_pasid_queue *pq)
 {
 	unsigned long end = jiffies + 5 * HZ;
 
-	while (!READ_ONCE(lane->starved) && time_before(jiffies, end))
+	while (!READ_ONCE(pq->starved) && time_before(jiffies, end))
 		msleep(20);
 }
 
@@ -58,19 +58,19 @@ static void bounded_sleepers(struct kunit *test)
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_leave_workers(test, WORKERS);
 	mmap_write_lock(current->mm);
 	report_pages(fake, FAKE_SVA_PASID, addr, 100);
-	lane = find_lane(fake);
-	wait_starved(lane);
-	wait_queued(lane, 100 - SLEEPERS);
+	pq = find_pq(fake);
+	wait_starved(pq);
+	wait_queued(pq, 100 - SLEEPERS);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, SLEEPERS, READ_ONCE(lane->nr_workers));
-	KUNIT_EXPECT_EQ(test, 100 - SLEEPERS, READ_ONCE(lane->nr_queued));
-	KUNIT_EXPECT_TRUE(test, READ_ONCE(lane->starved));
+	KUNIT_EXPECT_EQ(test, SLEEPERS, READ_ONCE(pq->nr_workers));
+	KUNIT_EXPECT_EQ(test, 100 - SLEEPERS, READ_ONCE(pq->nr_queued));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(pq->starved));
 	/* Another PASID is served as if nothing were. */
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
@@ -87,18 +87,18 @@ static void burst_of_sleepers(struct kunit *test)
 	unsigned long addr = fake_map(test, 200 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	u64 start;
 
 	iopf_queue_set_timeout(fake->queue, 0);
 	mmap_write_lock(current->mm);
 	start = ktime_get_ns();
 	report_pages(fake, FAKE_SVA_PASID, addr, 200);
-	lane = find_lane(fake);
-	while (READ_ONCE(lane->nr_queued) &&
+	pq = find_pq(fake);
+	while (READ_ONCE(pq->nr_queued) &&
 	       ktime_get_ns() - start < 5ULL * NSEC_PER_SEC)
 		usleep_range(500, 1000);
-	KUNIT_EXPECT_EQ(test, 0, lane->nr_queued);
+	KUNIT_EXPECT_EQ(test, 0, pq->nr_queued);
 	kunit_info(test, "200 faults asleep after %llu us",
 		   (ktime_get_ns() - start) / NSEC_PER_USEC);
 	mmap_write_unlock(current->mm);
@@ -112,7 +112,7 @@ static void deferred_response_leaves(struct kunit *test)
 	struct iopf_dev *idev = fake_idev(fake);
 	unsigned long addr = slow_map(test, 2);
 	unsigned long start = jiffies;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
 	slow_hold(1);
 
@@ -127,29 +127,29 @@ static void deferred_response_leaves(struct kunit *test)
 	fake_put_watch_off(fake);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
-	lane = find_lane(fake);
-	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_workers));
+	pq = find_pq(fake);
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_workers));
 	slow_release(1);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 }
 
 /* A group asleep for the page at @addr, and @nr others that wait for it. */
-static struct iopf_lane *sleep_and_follow(struct kunit *test, unsigned long addr,
-					  unsigned int nr)
+static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned long addr,
+						 unsigned int nr)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned int i;
 
 	for (i = 0; i <= nr; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	lane = find_lane(fake);
-	wait_queued(lane, 0);
+	pq = find_pq(fake);
+	wait_queued(pq, 0);
 	KUNIT_EXPECT_EQ(test, nr, READ_ONCE(idev->stats.followed));
-	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_asleep));
-	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(lane->nr_queued));
-	return lane;
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_asleep));
+	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(pq->nr_queued));
+	return pq;
 }
 
 /* Those that wait for a page take one worker, and each is answered. */
@@ -190,19 +190,19 @@ static void followers_timed_out(struct kunit *test)
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
 	iopf_queue_set_timeout(fake->queue, 200);
 	mmap_write_lock(current->mm);
-	lane = sleep_and_follow(test, addr, 5);
+	pq = sleep_and_follow(test, addr, 5);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
 	KUNIT_EXPECT_EQ(test, 6, idev->stats.retried);
 	KUNIT_EXPECT_EQ(test, 0, idev->stats.disowned);
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_SVA_PASID, 7, addr);
-	wait_queued(lane, 0);
+	wait_queued(pq, 0);
 	KUNIT_EXPECT_EQ(test, 6, READ_ONCE(idev->stats.followed));
-	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(lane->nr_workers));
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_workers));
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	KUNIT_EXPECT_EQ(test, 7, fake->answers);
 	KUNIT_EXPECT_EQ(test, 1, idev->stats.disowned);
@@ -245,17 +245,17 @@ static struct mm_struct *gone_mm(struct kunit *test)
 	return mm;
 }
 
-/* Lanes that have one worker. */
-static unsigned int nr_lanes_with_one(struct fake *fake)
+/* PASID queues that have one worker. */
+static unsigned int nr_pasid_queues_with_one(struct fake *fake)
 {
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 
 	spin_lock(&idev->lock);
-	xa_for_each(&idev->lanes, index, lane)
-		if (lane->nr_workers == 1)
+	xa_for_each(&idev->pqs, index, pq)
+		if (pq->nr_workers == 1)
 			nr++;
 	spin_unlock(&idev->lock);
 	return nr;
@@ -314,7 +314,7 @@ static void crowd_of_sleepers(struct kunit *test)
 	/* One of the two that are left is for a PASID without a sleeper. */
 	wait_free(idev, 1);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_lanes_with_one(fake));
+	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_pasid_queues_with_one(fake));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(idev->q->pool.nr_free));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
@@ -340,7 +340,7 @@ static void crowd_of_sleepers(struct kunit *test)
 #define KEPT		SLEEPERS
 
 /*
- * All workers that a lane may have sleep, and no signal wakes them. One of them has
+ * All workers that a PASID queue may have sleep, and no signal wakes them. One of them has
  * deferred the response to group %KEPT, which the look does not know of.
  */
 static void keep_answer_back(struct kunit *test)
@@ -348,7 +348,7 @@ static void keep_answer_back(struct kunit *test)
 	unsigned long addr = slow_map(test, KEPT + 1);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	struct iopf_grp *grp;
 	unsigned int i;
 
@@ -356,17 +356,17 @@ static void keep_answer_back(struct kunit *test)
 	for (i = 0; i <= KEPT; i++)
 		slow_hold(i);
 	report_pages(fake, FAKE_SVA_PASID, addr, KEPT + 1);
-	lane = find_lane(fake);
-	wait_starved(lane);
-	wait_queued(lane, 1);
-	/* The look takes the lane off its list. */
+	pq = find_pq(fake);
+	wait_starved(pq);
+	wait_queued(pq, 1);
+	/* The look takes the PASID queue off its list. */
 	msleep(50);
-	KUNIT_EXPECT_TRUE(test, list_empty(&lane->busy_node));
+	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
 	fake_put_watch_off(fake);
 	spin_lock(&idev->lock);
-	grp = list_first_entry_or_null(&lane->queue, struct iopf_grp, pub.node);
+	grp = list_first_entry_or_null(&pq->queue, struct iopf_grp, pub.node);
 	if (grp)
-		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, &lane->claimed);
+		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
 	spin_unlock(&idev->lock);
 	KUNIT_EXPECT_NOT_NULL(test, grp);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
@@ -463,7 +463,7 @@ static void orphan(struct kunit *test)
 	mmap_write_lock(mm);
 	for (i = 0; i < 8; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	for (i = 0; i < 500 && !READ_ONCE(find_lane(fake)->nr_asleep); i++)
+	for (i = 0; i < 500 && !READ_ONCE(find_pq(fake)->nr_asleep); i++)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&mm->mm_users));
 	msleep(500);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workers that are refused, come back, change lanes and end
+ * Workers that are refused, come back, change PASID queues and end
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -35,17 +35,17 @@ static bool has_responses(struct fake *fake, unsigned int nr)
 }
 
 /*
- * Sleepers of @lane. The look, which notes them, ends when no group is queued, and that
+ * Sleepers of @pq. The look, which notes them, ends when no group is queued, and that
  * may be before the last one has fallen asleep.
  */
-static unsigned int nr_asleep(struct iopf_lane *lane)
+static unsigned int nr_asleep(struct iopf_pasid_queue *pq)
 {
 	unsigned int nr;
 
-	spin_lock(&lane->idev->lock);
-	iopf_lane_note_sleepers(lane);
-	nr = lane->nr_asleep;
-	spin_unlock(&lane->idev->lock);
+	spin_lock(&pq->idev->lock);
+	iopf_pq_note_sleepers(pq);
+	nr = pq->nr_asleep;
+	spin_unlock(&pq->idev->lock);
 	return nr;
 }
 
@@ -66,7 +66,7 @@ static void expect_idle(struct kunit *test, struct iopf_dev *idev)
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_ready);
 	KUNIT_EXPECT_TRUE(test, list_empty(&idev->awake));
 	KUNIT_EXPECT_TRUE(test, list_empty(&idev->starved));
-	KUNIT_EXPECT_EQ(test, idev->nr_lanes, idev->nr_idle);
+	KUNIT_EXPECT_EQ(test, idev->nr_pqs, idev->nr_idle);
 }
 
 /*
@@ -80,21 +80,21 @@ static void worker_back_for_second_device(struct kunit *test)
 	struct iopf_dev *idev = fake_idev(fake);
 	struct device *dev = fake_add_second(test);
 	struct iopf_dev *second = to_iopf_dev(rcu_dereference_raw(dev->iommu->fault_param));
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_leave_workers(test, 1);
 	slow_hold(0);
 	report_page(fake, 0, addr, 0);
-	lane = fake_find_lane(idev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
+	pq = fake_find_pq(idev, FAKE_SVA_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	report_page(fake, 1, addr, 1);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved)));
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved)));
 	fake_report_from(dev, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 			 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, FAKE_SVA_PASID, 2,
 			 IOMMU_FAULT_PERM_WRITE, addr + 2 * PAGE_SIZE);
-	lane = fake_find_lane(second, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved)));
+	pq = fake_find_pq(second, FAKE_SVA_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved)));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 
 	KUNIT_EXPECT_TRUE(test, fake_return_worker());
@@ -107,15 +107,15 @@ static void worker_back_for_second_device(struct kunit *test)
 }
 
 /*
- * A lane that may have one sleeper, and has it, for page 0; groups for the pages up to
+ * A PASID queue that may have one sleeper, and has it, for page 0; groups for the pages up to
  * @last are queued. All but page 0 stay held.
  */
-static unsigned long starve_lane(struct kunit *test, unsigned int last)
+static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 {
 	unsigned long addr = slow_map(test, last + 1);
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned int i;
 
 	fake_leave_workers(test, 1);
@@ -124,26 +124,26 @@ static unsigned long starve_lane(struct kunit *test, unsigned int last)
 	report_page(fake, 0, addr, 0);
 	/* Nor is what is deferred to leave with the watch. */
 	fake_put_watch_off(fake);
-	lane = fake_find_lane(idev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
+	pq = fake_find_pq(idev, FAKE_SVA_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	for (i = 1; i <= last; i++)
 		report_page(fake, i, addr, i);
-	/* The look takes the lane off its list, and ends. */
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->starved) &&
+	/* The look takes the PASID queue off its list, and ends. */
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved) &&
 					 !READ_ONCE(idev->looking)));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	return addr;
 }
 
 /*
- * The sleeper of a starved lane wakes, and its worker sleeps in the next group: nothing
- * looks at the lane, and the first response leaves all the same.
+ * The sleeper of a starved PASID queue wakes, and its worker sleeps in the next group: nothing
+ * looks at the PASID queue, and the first response leaves all the same.
  */
-static void starved_lane_responds(struct kunit *test)
+static void starved_pasid_queue_responds(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
-	starve_lane(test, 2);
+	starve_pasid_queue(test, 2);
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
 	slow_release_all();
@@ -152,14 +152,14 @@ static void starved_lane_responds(struct kunit *test)
 }
 
 /*
- * The last group in the queue of a starved lane ends its starving, and nothing looks at
- * the lane either.
+ * The last group in the queue of a starved PASID queue ends its starving, and nothing looks at
+ * the PASID queue either.
  */
-static void last_of_starved_lane(struct kunit *test)
+static void last_of_starved_pasid_queue(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
-	starve_lane(test, 1);
+	starve_pasid_queue(test, 1);
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
 	slow_release(1);
@@ -167,10 +167,10 @@ static void last_of_starved_lane(struct kunit *test)
 	expect_idle(test, fake_idev(fake));
 }
 
-/* Beyond the CPUs, and what lanes may have beyond those. */
+/* Beyond the CPUs, and what PASID queues may have beyond those. */
 #define MANY_CPUS	10000
 
-/* As if so many workers more were awake: no further worker comes to a lane. */
+/* As if so many workers more were awake: no further worker comes to a PASID queue. */
 static void occupy_cpus(struct iopf_dev *idev, int nr)
 {
 	spin_lock(&idev->lock);
@@ -181,26 +181,27 @@ static void occupy_cpus(struct iopf_dev *idev, int nr)
 
 /* Pages of a turn where others wait. */
 #define TURN		16
-/* Faults of a lane that may sleep where there are six workers. */
+/* Faults of a PASID queue that may sleep where there are six workers. */
 #define SLEEPERS	4
 #define WORKERS		6
-/* Pages of leave_starved_lane(). */
+/* Pages of leave_starved_pasid_queue(). */
 #define LEAVE_PAGES	(SLEEPERS + 2)
 
 /*
- * A starved lane loses its last sleeper, which wakes, has had its turn and sleeps in
- * another lane. No worker comes back, but with fewer sleepers the lane may have another
- * worker. False if it was not tested: a worker that has slept for long ends instead.
+ * A starved PASID queue loses its last sleeper, which wakes, has had its turn and
+ * sleeps in another PASID queue. No worker comes back, but with fewer sleepers the
+ * PASID queue may have another worker. False if it was not tested: a worker that has
+ * slept for long ends instead.
  */
-static bool leave_starved_lane(struct kunit *test, unsigned long addr,
-			       unsigned int page)
+static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
+				      unsigned int page)
 {
 	unsigned int last = page + SLEEPERS - 1;
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	unsigned int nr = fake->answers;
-	struct iopf_lane *other;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *other;
+	struct iopf_pasid_queue *pq;
 	unsigned int asleep;
 	unsigned int i;
 	bool left;
@@ -211,25 +212,25 @@ static bool leave_starved_lane(struct kunit *test, unsigned long addr,
 			fake_partial(fake, FAKE_SVA_PASID, page,
 				     addr + page * PAGE_SIZE);
 		report_page(fake, page, addr, page);
-		lane = fake_find_lane(idev, FAKE_SVA_PASID);
-		KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) ==
+		pq = fake_find_pq(idev, FAKE_SVA_PASID);
+		KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) ==
 						 asleep));
 		page++;
 	}
 	report_page(fake, page, addr, page);
-	KUNIT_EXPECT_TRUE(test, READ_ONCE(lane->starved));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(pq->starved));
 	KUNIT_EXPECT_EQ(test, WORKERS - SLEEPERS,
 			READ_ONCE(idev->q->pool.nr_free));
 
-	/* The other lane gets the lane's worker, and none of the free ones. */
+	/* The other PASID queue gets the PASID queue's worker, and none of the free ones. */
 	occupy_cpus(idev, MANY_CPUS);
 	slow_hold(page + 1);
 	fake_last(fake, OTHER_PASID, page + 1, addr + (page + 1) * PAGE_SIZE);
 	slow_release(last);
-	KUNIT_EXPECT_TRUE(test, wait_for(READ_ONCE(lane->nr_workers) ==
+	KUNIT_EXPECT_TRUE(test, wait_for(READ_ONCE(pq->nr_workers) ==
 					 SLEEPERS - 1));
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 1));
-	other = fake_find_lane(idev, OTHER_PASID);
+	other = fake_find_pq(idev, OTHER_PASID);
 	left = READ_ONCE(other->nr_workers);
 	occupy_cpus(idev, -MANY_CPUS);
 	if (left) {
@@ -243,7 +244,7 @@ static bool leave_starved_lane(struct kunit *test, unsigned long addr,
 	return left;
 }
 
-static void sleeper_leaves_starved_lane(struct kunit *test)
+static void sleeper_leaves_starved_pasid_queue(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, SLOW_PAGES);
 	struct fake *fake = test->priv;
@@ -254,7 +255,7 @@ static void sleeper_leaves_starved_lane(struct kunit *test)
 	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
 	fake_leave_workers(test, WORKERS);
 	while (page + LEAVE_PAGES <= SLOW_PAGES &&
-	       !leave_starved_lane(test, addr, page))
+	       !leave_starved_pasid_queue(test, addr, page))
 		page += LEAVE_PAGES;
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
 	if (page + LEAVE_PAGES > SLOW_PAGES)
@@ -273,7 +274,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	struct iommu_domain *before;
 	struct iommu_domain *after;
 	struct mm_struct *mm[2];
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long addr = 0;
 
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -287,8 +288,8 @@ static void bound_again_while_asleep(struct kunit *test)
 	fake_bind(test, before, mm[0], OTHER_PASID, &bond);
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
-	lane = fake_find_lane(idev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(lane) == 1));
+	pq = fake_find_pq(idev, OTHER_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
@@ -298,7 +299,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, idev->stats.followed);
-	KUNIT_EXPECT_EQ(test, 1, nr_asleep(lane));
+	KUNIT_EXPECT_EQ(test, 1, nr_asleep(pq));
 
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
@@ -320,12 +321,12 @@ static void note_taken_back(struct kunit *test)
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_worker *worker;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 
-	/* Makes the lane. */
+	/* Makes the PASID queue. */
 	report_page(fake, 0, addr, 0);
 	KUNIT_ASSERT_TRUE(test, has_responses(fake, 1));
-	lane = fake_find_lane(idev, FAKE_SVA_PASID);
+	pq = fake_find_pq(idev, FAKE_SVA_PASID);
 	expect_idle(test, idev);
 
 	spin_lock(&idev->lock);
@@ -333,19 +334,19 @@ static void note_taken_back(struct kunit *test)
 	spin_unlock(&idev->lock);
 	KUNIT_ASSERT_NOT_NULL(test, worker);
 	worker->idev = idev;
-	worker->lane = lane;
+	worker->pq = pq;
 	iopf_worker_leave_page(worker);
 	spin_lock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
-	KUNIT_EXPECT_EQ(test, 0, lane->nr_asleep);
+	KUNIT_EXPECT_EQ(test, 0, pq->nr_asleep);
 	KUNIT_EXPECT_TRUE(test, list_empty(&worker->node));
-	KUNIT_EXPECT_TRUE(test, list_empty(&worker->lane_node));
+	KUNIT_EXPECT_TRUE(test, list_empty(&worker->pq_node));
 	/* What is wrong is not to hurt others. */
 	list_del_init(&worker->node);
-	list_del_init(&worker->lane_node);
+	list_del_init(&worker->pq_node);
 	idev->nr_asleep = 0;
-	lane->nr_asleep = 0;
-	worker->lane = NULL;
+	pq->nr_asleep = 0;
+	worker->pq = NULL;
 	spin_unlock(&idev->lock);
 	iopf_pool_put(worker);
 }
@@ -397,7 +398,7 @@ static void last_user_of_mm(struct kunit *test)
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iommu_domain *domain;
-	struct iopf_lane *lane;
+	struct iopf_pasid_queue *pq;
 	unsigned long addr = 0;
 	struct mm_struct *mm;
 
@@ -408,8 +409,8 @@ static void last_user_of_mm(struct kunit *test)
 	fake_bind(test, domain, mm, OTHER_PASID, &bond);
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
-	lane = fake_find_lane(idev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(lane->nr_workers) == 1));
+	pq = fake_find_pq(idev, OTHER_PASID);
+	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->nr_workers) == 1));
 
 	/* The worker has its use of the address space before it sleeps. */
 	KUNIT_ASSERT_TRUE(test, wait_for(atomic_read(&mm->mm_users) == 2));
@@ -434,9 +435,9 @@ static void last_user_of_mm(struct kunit *test)
 
 static struct kunit_case iopf_workers_cases[] = {
 	KUNIT_CASE(worker_back_for_second_device),
-	KUNIT_CASE(starved_lane_responds),
-	KUNIT_CASE(last_of_starved_lane),
-	KUNIT_CASE(sleeper_leaves_starved_lane),
+	KUNIT_CASE(starved_pasid_queue_responds),
+	KUNIT_CASE(last_of_starved_pasid_queue),
+	KUNIT_CASE(sleeper_leaves_starved_pasid_queue),
 	KUNIT_CASE(bound_again_while_asleep),
 	KUNIT_CASE(note_taken_back),
 	KUNIT_CASE(worker_ends_after_its_time),

@@ -485,9 +485,9 @@ static void world_check_idev(struct world *world, struct iopf_dev *idev)
 	    idev->nr_pending || idev->nr_handled || idev->nr_faulting ||
 	    idev->nr_answering || idev->nr_queued || idev->nr_deferred)
 		model_wrong(&world->model, "groups are left");
-	if (idev->nr_lanes != idev->nr_idle)
+	if (idev->nr_pqs != idev->nr_idle)
 		model_wrong(&world->model, "PASIDs are left in use: %u of %u",
-			    idev->nr_lanes - idev->nr_idle, idev->nr_lanes);
+			    idev->nr_pqs - idev->nr_idle, idev->nr_pqs);
 	if (idev->nr_workers || idev->nr_waiting)
 		model_wrong(&world->model, "workers are left");
 }

@@ -2,7 +2,7 @@
 /*
  * The life of a page request group, as a model for spin
  *
- * One device with one PASID and its lane, two group indices, and workers of the pool,
+ * One device with one PASID and its PASID queue, two group indices, and workers of the pool,
  * of which two are threads here. What iopf/ does in one hold of iopf_dev.lock is one
  * atomic step here, and between two steps any other process may come. Each part names
  * the functions that it stands for in lines "Stands for:", and model.sh sees to it that
@@ -12,7 +12,7 @@
  *
  *   one response    the device gets a response for an index only while it waits for
  *                   one, and waits for none when all is quiet
- *   lifetimes       a group, a lane, a device, an address space or an attach handle is
+ *   lifetimes       a group, a PASID queue, a device, an address space or an attach handle is
  *                   not touched after its last reference, and none is left over
  *   no lost wakeup  when no process can go on, no group is queued while there is a
  *                   worker for it, and no response is deferred
@@ -31,10 +31,10 @@
  * The look is a process that comes whenever it would change something. What it does
  * twice is no progress, so a look in vain is left out: then all is quiet.
  *
- * BROKEN_DEFER is what iopf/ did when this was written: whether the lane is starved is
- * looked at after the lane's last group has been taken, which ends that.
+ * BROKEN_DEFER is what iopf/ did when this was written: whether the PASID queue is starved is
+ * looked at after the PASID queue's last group has been taken, which ends that.
  *
- * Not in the model: limits, the requests inside a group, and idle lanes, which are
+ * Not in the model: limits, the requests inside a group, and idle PASID queues, which are
  * freed at once here.
  */
 #define NR_GROUPS	3
@@ -54,7 +54,7 @@
 #define more_indices	false
 #define more_owed	false
 #endif
-/* Workers of the queue; sleepers that the lane may have for each that is left. */
+/* Workers of the queue; sleepers that the PASID queue may have for each that is left. */
 #ifndef POOL
 #define POOL		3
 #endif
@@ -69,7 +69,7 @@
 mtype = { ASSEMBLING, QUEUED, WORKER, DOMAIN, CLAIMED };
 
 /*
- * struct iopf_grp; held: on iopf_lane.claimed; counted: by struct iopf_flush, of the
+ * struct iopf_grp; held: on iopf_pasid_queue.claimed; counted: by struct iopf_flush, of the
  * unbinder or flusher and of the remover. The last four are ours: whose memory
  * the device meant; the device waits for the answer; it is on its way; a flush or a
  * removal has to wait for it.
@@ -83,7 +83,7 @@ typedef Group {
 	byte mm;
 	bool held;
 	byte follows = NONE;
-	byte lane;
+	byte pq;
 	bool counted[2];
 	byte meant;
 	bool last;
@@ -112,20 +112,20 @@ typedef Worker {
 	bool notify;
 	bool asleep;
 	byte sleep;
-	byte lane
+	byte pq
 };
 
 Group grp[NR_GROUPS];
 Worker worker[NR_WORKERS];
 
-/* struct iopf_lane: another one has another number. */
-byte lane_nr = 1;
-bool lane_live;
-byte lane_users;
-bool lane_ready;
-bool lane_starved;
-bool lane_busy;
-byte lane_answering;
+/* struct iopf_pasid_queue: another one has another number. */
+byte pq_nr = 1;
+bool pq_live;
+byte pq_users;
+bool pq_ready;
+bool pq_starved;
+bool pq_busy;
+byte pq_answering;
 
 /* struct iopf_dev. Its first reference is the queue's. */
 byte dev_users = 1;
@@ -168,39 +168,39 @@ byte handler_grp = NONE;
 bool rebound;
 
 #define use_group(g)	assert(grp[g].live)
-#define use_lane(nr)	assert(lane_live && lane_nr == nr)
+#define use_pq(nr)	assert(pq_live && pq_nr == nr)
 /* Its memory goes after the last reference and the last RCU reader. */
 #define use_dev()	assert(dev_users || readers)
 
-/* Stands for: iopf_lane_use */
-inline hold_lane()
+/* Stands for: iopf_pq_use */
+inline hold_pq()
 {
-	lane_users++
+	pq_users++
 }
 
-/* Stands for: iopf_lane_unuse iopf_lane_erase */
-inline drop_lane(nr)
+/* Stands for: iopf_pq_unuse iopf_pq_erase */
+inline drop_pq(nr)
 {
-	use_lane(nr);
-	assert(lane_users);
-	lane_users--;
+	use_pq(nr);
+	assert(pq_users);
+	pq_users--;
 	if
-	:: !lane_users ->
-		assert(!lane_answering);
-		assert(!lane_ready && !lane_starved);
-		lane_live = false;
-		lane_busy = false;
-		lane_nr++
+	:: !pq_users ->
+		assert(!pq_answering);
+		assert(!pq_ready && !pq_starved);
+		pq_live = false;
+		pq_busy = false;
+		pq_nr++
 	:: else
 	fi
 }
 
-/* Stands for: iopf_dev_put iopf_lanes_destroy */
+/* Stands for: iopf_dev_put iopf_pqs_destroy */
 inline put_dev()
 {
 	assert(dev_users);
 	dev_users--;
-	assert(dev_users || !lane_live)
+	assert(dev_users || !pq_live)
 }
 
 /* mmdrop(): __mmdrop() gives the PASID back. */
@@ -248,7 +248,7 @@ inline put_group(g)
 		grp[g].index = 0;
 		grp[g].mm = 0;
 		grp[g].meant = 0;
-		grp[g].lane = 0;
+		grp[g].pq = 0;
 		grp[g].last = false;
 		put_dev()
 	:: else
@@ -280,7 +280,7 @@ inline find(idx, found)
 	f = 0
 }
 
-/* In iopf_lane.queue, or on the list of a worker that it follows. */
+/* In iopf_pasid_queue.queue, or on the list of a worker that it follows. */
 #define is_queued(g)	(grp[g].owner == QUEUED && grp[g].follows == NONE)
 #define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
 #define any_held	(grp[0].held || grp[1].held || grp[2].held)
@@ -307,8 +307,8 @@ inline set_owner(g, to)
 #else
 #define is_awake(w)	(worker[w].state == WORKING && !worker[w].asleep)
 #endif
-#define lane_awake	\
-	((worker[0].lane && is_awake(0)) + (worker[1].lane && is_awake(1)))
+#define pq_awake	\
+	((worker[0].pq && is_awake(0)) + (worker[1].pq && is_awake(1)))
 #define any_waiting	\
 	(worker[0].state == WAITING || worker[1].state == WAITING)
 /* Stands for: iopf_nr_active */
@@ -334,31 +334,31 @@ inline starve_dev()
 	fi
 }
 
-/* Stands for: iopf_lane_withdraw */
+/* Stands for: iopf_pq_withdraw */
 inline withdraw()
 {
-	lane_ready = false;
-	lane_starved = false
+	pq_ready = false;
+	pq_starved = false
 }
 
-/* Stands for: iopf_lane_starve */
-inline starve_lane()
+/* Stands for: iopf_pq_starve */
+inline starve_pq()
 {
-	lane_ready = false;
-	lane_starved = true
+	pq_ready = false;
+	pq_starved = true
 }
 
-/* Stands for: iopf_lane_offer iopf_lane_wants */
+/* Stands for: iopf_pq_offer iopf_pq_wants */
 inline offer()
 {
 	if
-	:: any_queued && !lane_ready && !lane_starved && !lane_awake ->
-		lane_ready = true
+	:: any_queued && !pq_ready && !pq_starved && !pq_awake ->
+		pq_ready = true
 #ifdef CROWD
 	/* A long queue, maybe. */
-	:: any_queued && !lane_ready && !lane_starved && lane_awake ->
+	:: any_queued && !pq_ready && !pq_starved && pq_awake ->
 		if
-		:: lane_ready = true
+		:: pq_ready = true
 		:: true
 		fi
 #endif
@@ -366,7 +366,7 @@ inline offer()
 	fi
 }
 
-#define is_wanted	(lane_ready && !any_waiting && nr_active < NR_CPUS)
+#define is_wanted	(pq_ready && !any_waiting && nr_active < NR_CPUS)
 /* Then more_workers() changes something. */
 #define more_helps	\
 	(has_worker || refuses_sleeper || !nr_active || !dev_starved)
@@ -385,8 +385,8 @@ inline more_workers()
 	:: else ->
 		starve_dev();
 		if
-		/* A worker that is awake may come to the lane, or comes back. */
-		:: refuses_sleeper || !nr_active -> starve_lane()
+		/* A worker that is awake may come to the PASID queue, or comes back. */
+		:: refuses_sleeper || !nr_active -> starve_pq()
 		:: else
 		fi
 	fi;
@@ -414,7 +414,7 @@ inline look_soon()
 /* Stands for: iopf_look_at */
 inline look_at()
 {
-	lane_busy = true;
+	pq_busy = true;
 	look_soon()
 }
 
@@ -430,7 +430,7 @@ inline look_at()
 #define seems_asleep(w)	(worker[w].sleep && !worker[w].asleep)
 #endif
 
-/* One of those asleep may be seen. Stands for: iopf_lane_note_asleep */
+/* One of those asleep may be seen. Stands for: iopf_pq_note_asleep */
 inline note_asleep()
 {
 	if
@@ -455,7 +455,7 @@ inline woke(w)
 	}
 	f = 0;
 	if
-	:: lane_starved && has_room(1) -> withdraw(); look_at()
+	:: pq_starved && has_room(1) -> withdraw(); look_at()
 	:: else
 	fi;
 	offer()
@@ -472,11 +472,11 @@ inline claim(g, won)
 #else
 	:: true ->
 #endif
-		use_lane(grp[g].lane);
+		use_pq(grp[g].pq);
 #ifndef BROKEN_INDEX
 		grp[g].in_table = false;
 #endif
-		/* The lane's reference */
+		/* The PASID queue's reference */
 		if
 		:: grp[g].owner == QUEUED ->
 			grp[g].users--;
@@ -495,7 +495,7 @@ inline claim(g, won)
 		:: !any_queued -> withdraw()
 		:: else
 		fi;
-		lane_answering++;
+		pq_answering++;
 		answering++;
 		grp[g].unsent = true;
 		won = true
@@ -523,8 +523,8 @@ inline end_answer(g)
 {
 	use_group(g);
 	use_dev();
-	assert(lane_answering && answering);
-	lane_answering--;
+	assert(pq_answering && answering);
+	pq_answering--;
 	answering--;
 	flush_answered(g, 0);
 	flush_answered(g, 1);
@@ -534,7 +534,7 @@ inline end_answer(g)
 #ifdef BROKEN_INDEX
 	grp[g].in_table = false;
 #endif
-	drop_lane(grp[g].lane)
+	drop_pq(grp[g].pq)
 }
 
 /* The driver's page_response(). Unfinished groups may be answered, too. */
@@ -608,8 +608,8 @@ inline claim_early(g)
 #define has_claimed(w)	\
 	(worker[w].grp != NONE && grp[worker[w].grp].owner == CLAIMED)
 
-/* Workers whose groups a timeout has claimed, too. Stands for: iopf_lane_stop */
-inline stop_lane()
+/* Workers whose groups a timeout has claimed, too. Stands for: iopf_pq_stop */
+inline stop_pq()
 {
 #ifdef BROKEN_REACH
 	skip
@@ -630,8 +630,8 @@ inline stop_lane()
  * index that waits for no answer.
  *
  * Stands for: iommu_report_device_fault iopf_report_run iopf_dev_rcu iopf_take
- *	iopf_begin_group iopf_grp_new iopf_lane_get iopf_find_handle iopf_watch
- *	iopf_grp_complete iopf_route iopf_lane_push iopf_deliver iopf_refuse
+ *	iopf_begin_group iopf_grp_new iopf_pq_get iopf_find_handle iopf_watch
+ *	iopf_grp_complete iopf_route iopf_pq_push iopf_deliver iopf_refuse
  */
 proctype reporter()
 {
@@ -685,9 +685,9 @@ end:	do
 			grp[g].owner = ASSEMBLING;
 			grp[g].index = idx;
 			grp[g].meant = meant;
-			lane_live = true;
-			hold_lane();
-			grp[g].lane = lane_nr;
+			pq_live = true;
+			hold_pq();
+			grp[g].pq = pq_nr;
 			/* Callers keep the handle for us: see What the caller has to do. */
 			assert(h == handle);
 			if
@@ -721,7 +721,7 @@ end:	do
 			/* -EEXIST: this device does not do that. */
 			assert(false)
 		:: g != NONE && grp[g].owner == ASSEMBLING && last ->
-			use_lane(grp[g].lane);
+			use_pq(grp[g].pq);
 			grp[g].last = true;
 #ifndef BROKEN_REFERENCE
 			grp[g].users++;
@@ -789,10 +789,10 @@ inline send_held()
 }
 
 /*
- * A group from the lane, in g, unless it follows a worker that was seen asleep, for the
+ * A group from the PASID queue, in g, unless it follows a worker that was seen asleep, for the
  * same page, or there is no room for a further sleeper.
  *
- * Stands for: iopf_worker_take iopf_lane_unqueue iopf_grp_follow iopf_find_sleeper
+ * Stands for: iopf_worker_take iopf_pq_unqueue iopf_grp_follow iopf_find_sleeper
  *	iopf_pool_has_room iopf_pool_allows
  */
 inline take(w)
@@ -817,7 +817,7 @@ inline take(w)
 	if
 	:: g != NONE && nr_asleep && !has_room(0) ->
 		starve_dev();
-		starve_lane();
+		starve_pq();
 		g = NONE
 	:: g != NONE && !(nr_asleep && !has_room(0)) ->
 #ifndef BROKEN_OWNER
@@ -832,27 +832,27 @@ inline take(w)
 	fi
 }
 
-/* Stands for: iopf_worker_enter_lane */
-inline enter_lane(w)
+/* Stands for: iopf_worker_enter_pq */
+inline enter_pq(w)
 {
 	withdraw();
-	worker[w].lane = lane_nr;
+	worker[w].pq = pq_nr;
 #ifndef BROKEN_LANE_USE
-	hold_lane()
+	hold_pq()
 #endif
 }
 
-/* Stands for: iopf_worker_leave_lane */
-inline leave_lane(w)
+/* Stands for: iopf_worker_leave_pq */
+inline leave_pq(w)
 {
 	take_held();
-	old_lane = worker[w].lane;
-	worker[w].lane = 0;
+	old_pq = worker[w].pq;
+	worker[w].pq = 0;
 	offer();
 #ifndef BROKEN_LANE_USE
-	drop_lane(old_lane);
+	drop_pq(old_pq);
 #endif
-	old_lane = 0
+	old_pq = 0
 }
 
 /* A worker has come back. All devices that wait for one look. */
@@ -886,7 +886,7 @@ proctype thread(byte w)
 	bool mine[NR_GROUPS];
 	byte g = NONE;
 	byte old = NONE;
-	byte old_lane;
+	byte old_pq;
 	byte m;
 	byte f;
 	bool won;
@@ -906,7 +906,7 @@ step:	   atomic {
 		g = NONE;
 		if
 		:: old != NONE ->
-			use_lane(worker[w].lane);
+			use_pq(worker[w].pq);
 			total = true;
 #ifndef BROKEN_STOPPED
 			if
@@ -934,15 +934,15 @@ step:	   atomic {
 		:: else
 		fi;
 		if
-		:: worker[w].lane && g == NONE -> leave_lane(w)
+		:: worker[w].pq && g == NONE -> leave_pq(w)
 		:: else
 		fi;
 		if
-		:: g == NONE && lane_ready ->
-			enter_lane(w);
+		:: g == NONE && pq_ready ->
+			enter_pq(w);
 			take(w);
 			if
-			:: g == NONE -> leave_lane(w)
+			:: g == NONE -> leave_pq(w)
 			:: else
 			fi
 		/* Its time is over. */
@@ -954,12 +954,12 @@ step:	   atomic {
 			offer();
 #ifdef BROKEN_DEFER
 			if
-			:: lane_starved -> take_held()
+			:: pq_starved -> take_held()
 			:: else
 			fi;
 #else
 			if
-			:: any_held && !lane_busy -> take_held()
+			:: any_held && !pq_busy -> take_held()
 			:: else
 			fi;
 #endif
@@ -1038,7 +1038,7 @@ endless:		   atomic {
 		worker[w].state = ENDING;
 		want_worker();
 		if
-		:: total && !lane_ready && !nr_active && !dev_dead ->
+		:: total && !pq_ready && !nr_active && !dev_dead ->
 			/* It polls. */
 			worker[w].state = WAITING
 		:: true
@@ -1097,16 +1097,16 @@ quit:	skip
 
 /* The look would change something: else it is as if it did not come. */
 #define look_matters	\
-	(room || seems_asleep(0) || seems_asleep(1) || !lane_busy ||	\
-	 sends_held || !any_queued || lane_starved ||			\
-	 (!lane_ready && !lane_awake) || (starts_worker && more_helps))
+	(room || seems_asleep(0) || seems_asleep(1) || !pq_busy ||	\
+	 sends_held || !any_queued || pq_starved ||			\
+	 (!pq_ready && !pq_awake) || (starts_worker && more_helps))
 
 /*
  * Every two or four milliseconds, as long as there is a reason. That the timer finds out without
  * the lock whether there is one makes it later, and no more: here it may come any time.
  *
  * Stands for: iopf_look_time iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
- *	iopf_look_at_lanes iopf_look_for_workers
+ *	iopf_look_at_pqs iopf_look_for_workers
  */
 proctype look()
 {
@@ -1119,7 +1119,7 @@ end:	do
 		looking == true && look_matters ->
 		use_dev();
 		if
-		:: room && lane_starved -> withdraw(); lane_busy = true
+		:: room && pq_starved -> withdraw(); pq_busy = true
 		:: else
 		fi;
 		room = false;
@@ -1132,13 +1132,13 @@ end:	do
 		:: else
 		fi;
 		if
-		:: lane_busy ->
+		:: pq_busy ->
 			if
 			:: sends_held -> take_held()
 			:: else
 			fi;
 			if
-			:: !any_queued || lane_starved -> lane_busy = false
+			:: !any_queued || pq_starved -> pq_busy = false
 			:: else -> offer()
 			fi
 		:: else
@@ -1147,14 +1147,14 @@ end:	do
 		:: starts_worker -> more_workers()
 #ifdef CROWD
 		/* No group was begun for a while. */
-		:: lane_ready && !starts_worker && nr_active < 2 -> more_workers()
+		:: pq_ready && !starts_worker && nr_active < 2 -> more_workers()
 #endif
 		:: else
 		fi;
 #ifdef BROKEN_AGAIN
 		again = false;
 #else
-		again = lane_busy;
+		again = pq_busy;
 #endif
 		looking = again
 	   };
@@ -1184,7 +1184,7 @@ inline stop_look()
 }
 
 /*
- * @nr: a lane, or 0 for all. wait_event() is on the wait queue before it looks.
+ * @nr: a PASID queue, or 0 for all. wait_event() is on the wait queue before it looks.
  *
  * Stands for: iopf_wait_answering
  */
@@ -1193,14 +1193,14 @@ inline wait_answers(me, nr)
 	atomic {
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
-			:: grp[g].unsent && (!nr || grp[g].lane == nr) ->
+			:: grp[g].unsent && (!nr || grp[g].pq == nr) ->
 				grp[g].counted[me] = true;
 				flush_answering[me]++
 			:: else
 			fi
 		}
 		g = 0;
-		assert(flush_answering[me] == (nr -> lane_answering : answering));
+		assert(flush_answering[me] == (nr -> pq_answering : answering));
 #ifndef BROKEN_FLUSHING
 		flushing[me] = true
 #endif
@@ -1228,7 +1228,7 @@ inline claim_all(me)
 		grp[g].must[me] = grp[g].unsent
 	}
 	g = 0;
-	stop_lane();
+	stop_pq();
 	take_held()
 }
 
@@ -1249,14 +1249,14 @@ inline send_mine()
  * soon as it is free. UNBIND: a driver that forgets to flush.
  *
  * Stands for: iopf_queue_flush_pasid iopf_dev_get iopf_claim_all
- *	iopf_claim_lane iopf_forget_partial iopf_claim_list
+ *	iopf_claim_pq iopf_forget_partial iopf_claim_list
  */
 proctype unbinder()
 {
 	bool mine[NR_GROUPS];
 	byte g;
 	byte f;
-	byte lane;
+	byte pq;
 	bool won;
 	mtype was;
 
@@ -1275,23 +1275,23 @@ proctype unbinder()
 	atomic {
 		use_dev();
 		if
-		:: lane_live ->
-			lane = lane_nr;
-			hold_lane();
+		:: pq_live ->
+			pq = pq_nr;
+			hold_pq();
 			claim_all(0)
 		:: else
 		fi
 	};
 	if
-	:: lane ->
+	:: pq ->
 		send_mine();
 #ifndef BROKEN_FLUSH
-		wait_answers(0, lane);
+		wait_answers(0, pq);
 #endif
 		assert(none_left(0));
 		atomic {
-			drop_lane(lane);
-			lane = 0
+			drop_pq(pq);
+			pq = 0
 		}
 	:: else
 	fi;
@@ -1357,7 +1357,7 @@ proctype flusher()
 			grp[g].must[0] = grp[g].unsent
 		}
 		g = 0;
-		stop_lane();
+		stop_pq();
 		take_held()
 	};
 	send_mine();
