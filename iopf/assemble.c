@@ -2,7 +2,7 @@
 /*
  * I/O page fault queue: page requests become groups
  *
- * All requests pass iopf_take(): plain ones, those with a mark, and those that
+ * All requests pass iopf_take(): plain ones, those with a flag, and those that
  * their driver refuses. A request joins its group, or is a group by itself. A
  * group that is complete goes to its next owner in the same hold of the lock.
  * Nothing here sleeps, save what a domain's handler does: reporters are real-time
@@ -87,7 +87,7 @@ static unsigned int iopf_join_alike(struct iopf_dev *idev,
 	for (n = 0; n < count; n++) {
 		const struct iommu_fault *fault = &requests[n].fault;
 
-		if (requests[n].marks || fault->prm.addr >= end ||
+		if (requests[n].flags || fault->prm.addr >= end ||
 		    !iopf_is_alike(fault, last))
 			break;
 		iopf_grp_append(idev, grp, fault);
@@ -97,11 +97,11 @@ static unsigned int iopf_join_alike(struct iopf_dev *idev,
 }
 
 /* Keep with the group what goes back to the device with the response. */
-static void iopf_keep_marks(struct iopf_grp *grp,
+static void iopf_keep_flags(struct iopf_grp *grp,
 			    const struct iopf_request *request)
 {
-	grp->marks = request->marks & IOPF_MARKS_SINGLE;
-	if (request->marks & IOPF_REQUEST_PRIVATE_DATA)
+	grp->flags = request->flags & IOPF_REQUEST_SINGLE;
+	if (request->flags & IOPF_REQUEST_PRIVATE_DATA)
 		memcpy(grp->pub.last_fault.fault.prm.private_data,
 		       request->private_data, sizeof(request->private_data));
 }
@@ -194,7 +194,7 @@ static __always_inline int __iopf_take(struct iopf_dev *idev,
 
 	idev->stats.requests++;
 	if (single)
-		key.pasid_valid |= IOPF_KEY_SOLO;
+		key.flags |= IOPF_KEY_SINGLE;
 	else
 		grp = iopf_grp_find(idev, &key);
 	if (!grp) {
@@ -210,7 +210,7 @@ static __always_inline int __iopf_take(struct iopf_dev *idev,
 	if (handler && rcu_access_pointer(idev->handler) != handler)
 		handler = NULL;
 	/* A registered handler has rules of its own: see iopf_continue(). */
-	if (request->marks & IOPF_REQUEST_REFUSED ||
+	if (request->flags & IOPF_REQUEST_REFUSED ||
 	    (grp->mm && !(whole && handler) &&
 	     iopf_is_malformed(dev, grp->mm, fault))) {
 		idev->stats.malformed++;
@@ -221,8 +221,8 @@ static __always_inline int __iopf_take(struct iopf_dev *idev,
 		return 0;
 	}
 	iopf_grp_complete(idev, grp, fault);
-	if (unlikely(request->marks))
-		iopf_keep_marks(grp, request);
+	if (unlikely(request->flags))
+		iopf_keep_flags(grp, request);
 	return __iopf_route(idev, grp, handler, taken);
 }
 

@@ -362,7 +362,7 @@ static int iopf_register(struct iopf_handler *handler)
  * What it says decides:
  *
  * * %IOMMU_FAULT_STATUS_HANDLED: the request is the handler's. If it is the last of
- *   its group, or has a mark of &struct iopf_request, an answer is owed:
+ *   its group, or has a flag of &struct iopf_request, an answer is owed:
  *   iommu_page_response() or iommu_page_response_by_cookie() gives it, from any
  *   context that may sleep as the driver's page_response may. It answers the whole
  *   group, earlier requests that were let go on included.

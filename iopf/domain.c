@@ -24,10 +24,10 @@ iopf_find_handle(struct device *dev, const struct iommu_fault *fault)
 	struct iommu_attach_handle *handle;
 
 	handle = iommu_attach_handle_get(dev->iommu_group,
-					 key.pasid_valid ? key.pasid :
+					 iopf_key_has_pasid(&key) ? key.pasid :
 							   IOMMU_NO_PASID, 0);
 	/* A PASID table in user space: the domain of the device has them all. */
-	if (IS_ERR(handle) && key.pasid_valid &&
+	if (IS_ERR(handle) && iopf_key_has_pasid(&key) &&
 	    dev_iommu_ops(dev)->user_pasid_table)
 		handle = iommu_attach_handle_get(dev->iommu_group,
 						 IOMMU_NO_PASID,

@@ -141,10 +141,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
 int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 {
 	struct iopf_dev *idev = iopf_dev_get(dev);
-	struct iopf_key key = {
-		.pasid_valid = pasid != IOMMU_NO_PASID,
-		.pasid = pasid,
-	};
+	struct iopf_key key = iopf_pasid_key(pasid, 0);
 	struct iopf_pasid_queue *pq;
 	LIST_HEAD(claimed);
 

@@ -144,7 +144,7 @@ static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
 	grp->times.complete = 0;
 	grp->times.taken = 0;
 	grp->times.sent = 0;
-	grp->marks = 0;
+	grp->flags = 0;
 }
 
 /*
@@ -208,7 +208,7 @@ struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
 	return NULL;
 }
 
-/* Another one with the key of @grp: only keys with IOPF_KEY_SOLO may have it. */
+/* Another one with the key of @grp: only keys with IOPF_KEY_SINGLE may have it. */
 struct iopf_grp *iopf_grp_next(struct iopf_grp *grp)
 {
 	const struct iopf_key *key = &grp->key;

@@ -30,7 +30,7 @@ static bool iopf_is_shown(const struct iopf_request *request)
 {
 	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&
 	       !iopf_is_stop_marker(&request->fault) &&
-	       !(request->marks & IOPF_REQUEST_REFUSED);
+	       !(request->flags & IOPF_REQUEST_REFUSED);
 }
 
 /*
@@ -131,7 +131,7 @@ static struct iopf_grp *iopf_find_asked(struct iopf_dev *idev,
 	struct iopf_grp *grp;
 
 	if (!iopf_is_last(fault))
-		key.pasid_valid |= IOPF_KEY_SOLO;
+		key.flags |= IOPF_KEY_SINGLE;
 	spin_lock(&idev->lock);
 	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
 		if (grp->owner == IOPF_OWNER_HANDLER &&

@@ -26,7 +26,7 @@ static struct iopf_grp *iopf_find_meant(struct iopf_dev *idev,
 
 	if (found && !iopf_is_meant(found, cookie))
 		found = NULL;
-	key.pasid_valid |= IOPF_KEY_SOLO;
+	key.flags |= IOPF_KEY_SINGLE;
 	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
 		if (iopf_is_meant(grp, cookie) &&
 		    (!found || grp->seq < found->seq))
@@ -41,17 +41,14 @@ static struct iopf_grp *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
 {
 	struct iopf_grp *grp;
 
-	*key = (struct iopf_key){
-		.pasid_valid = msg->pasid != IOMMU_NO_PASID,
-		.pasid = msg->pasid,
-		.grpid = msg->grpid,
-	};
+	*key = iopf_pasid_key(msg->pasid, msg->grpid);
 	grp = iopf_find_meant(idev, *key, cookie);
-	if (grp || key->pasid_valid)
+	if (grp || iopf_key_has_pasid(key))
 		return grp;
-	key->pasid_valid = true;
+	key->flags |= IOPF_KEY_PASID_VALID;
 	grp = iopf_find_meant(idev, *key, cookie);
-	key->pasid_valid = !!grp;
+	if (!grp)
+		key->flags &= ~IOPF_KEY_PASID_VALID;
 	return grp;
 }
 
@@ -59,7 +56,7 @@ static struct iopf_grp *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
 static bool iopf_is_late(struct iopf_dev *idev, const struct iopf_key *key,
 			 u64 cookie)
 {
-	struct iopf_key zero = { .pasid_valid = true, .grpid = key->grpid };
+	struct iopf_key zero = { .flags = IOPF_KEY_PASID_VALID, .grpid = key->grpid };
 	struct iopf_handler *handler;
 
 	if (cookie)
@@ -70,7 +67,7 @@ static bool iopf_is_late(struct iopf_dev *idev, const struct iopf_key *key,
 		return false;
 	/* As where a group is looked for: PASID 0 may be one. */
 	return iopf_late_answer(handler, key) ||
-	       (!key->pasid_valid && iopf_late_answer(handler, &zero));
+	       (!iopf_key_has_pasid(key) && iopf_late_answer(handler, &zero));
 }
 
 static int iopf_respond_to(struct device *dev,
@@ -218,7 +215,7 @@ EXPORT_SYMBOL_GPL(iopf_fault_cookie);
  * @fault: what the handler was called with, not a copy
  *
  * Context: The handler, while it runs.
- * Return: the request, with its marks.
+ * Return: the request, with its flags.
  */
 const struct iopf_request *iopf_fault_request(struct iommu_fault *fault)
 {

@@ -488,7 +488,7 @@ struct iopf_chunk {
  * @nr_slots: how many there are from there on
  * @chunks: where @requests is not enough
  * @spare_node: in iopf_dev.spare, when it is no group any more
- * @marks: of the request that is answered, those that go back with the answer;
+ * @flags: of the request that is answered, those that go back with the answer;
  *	private data is in @pub.last_fault
  * @requests: room for the first requests
  */
@@ -513,7 +513,7 @@ struct iopf_grp {
 	unsigned int nr_slots;
 	struct iopf_chunk *chunks;
 	struct llist_node spare_node;
-	u32 marks;
+	u32 flags;
 	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
 };
 

@@ -40,7 +40,7 @@ static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 {
 	struct iopf_dev *idev = pq->idev;
 	struct iopf_key key = {
-		.pasid_valid = pq->pasid_valid,
+		.flags = pq->pasid_valid ? IOPF_KEY_PASID_VALID : 0,
 		.pasid = pq->pasid,
 	};
 

@@ -110,7 +110,7 @@ void iopf_expect_late(struct iopf_grp *grp)
 	spin_lock(&handler->lock);
 	iopf_drop_expired(handler);
 	if (handler->nr_overdue < IOPF_QUARANTINE) {
-		key.pasid_valid &= ~IOPF_KEY_SOLO;
+		key.flags &= ~IOPF_KEY_SINGLE;
 		handler->overdue[handler->nr_overdue++] = (struct iopf_overdue){
 			.key = key,
 			.until = until,
@@ -143,7 +143,7 @@ void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key)
 {
 	struct iopf_key plain = *key;
 
-	plain.pasid_valid &= ~IOPF_KEY_SOLO;
+	plain.flags &= ~IOPF_KEY_SINGLE;
 	if (handler)
 		iopf_late_answer(handler, &plain);
 }

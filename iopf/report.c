@@ -191,7 +191,7 @@ EXPORT_SYMBOL_GPL(iommu_report_device_fault);
  * @count: how many
  *
  * As iommu_report_device_fault() for each of them, for drivers that read several
- * from their hardware queue at once, or whose requests have marks, see
+ * from their hardware queue at once, or whose requests have flags, see
  * &struct iopf_request.
  *
  * Context: As iommu_report_device_fault().
@@ -222,7 +222,7 @@ int iopf_refuse_request(struct device *dev, const struct iommu_fault *fault)
 {
 	const struct iopf_request request = {
 		.fault = *fault,
-		.marks = IOPF_REQUEST_REFUSED,
+		.flags = IOPF_REQUEST_REFUSED,
 	};
 
 	return iopf_report(dev, &request, 1) ?: -EINVAL;

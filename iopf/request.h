@@ -11,11 +11,8 @@
 #include <linux/iopf.h>
 #include <linux/mm_types.h>
 
-/* In a key, beside a PASID being valid. */
-#define IOPF_KEY_SOLO		BIT(1)
-
-/* Marks of requests that are answered one by one, last in their group or not. */
-#define IOPF_MARKS_SINGLE	(IOPF_REQUEST_PRIVATE_DATA | \
+/* Flags of requests that get a response of their own, last in their group or not. */
+#define IOPF_REQUEST_SINGLE	(IOPF_REQUEST_PRIVATE_DATA | \
 				 IOPF_REQUEST_STREAMING)
 
 #define IOPF_PERM_ACCESS	(IOMMU_FAULT_PERM_READ | \
@@ -24,39 +21,56 @@
 
 /**
  * struct iopf_key - what makes page requests a group, per device
- * @pasid_valid: a PASID came with the request; with %IOPF_KEY_SOLO, this is one
- *	request that is answered by itself, and that none joins: there may be
- *	several of a key
+ * @flags: IOPF_KEY_* values
  * @pasid: the PASID, 0 without one
  * @grpid: Page Request Group Index
  */
 struct iopf_key {
-	u32 pasid_valid;
+	u32 flags;
+/* a PASID came with the request */
+#define IOPF_KEY_PASID_VALID	BIT(0)
+/* one request with a response of its own, which none joins; a key may have several */
+#define IOPF_KEY_SINGLE		BIT(1)
 	u32 pasid;
 	u32 grpid;
 };
 
+static inline bool iopf_has_pasid(const struct iommu_fault *fault)
+{
+	return fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+}
+
 static inline struct iopf_key iopf_key(const struct iommu_fault *fault)
 {
-	bool valid = fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+	bool valid = iopf_has_pasid(fault);
 
 	return (struct iopf_key){
-		.pasid_valid = valid,
+		.flags = valid ? IOPF_KEY_PASID_VALID : 0,
 		.pasid = valid ? fault->prm.pasid : 0,
 		.grpid = fault->prm.grpid,
 	};
 }
 
+/* The key of index @grpid of @pasid. %IOMMU_NO_PASID is no PASID that is given out. */
+static inline struct iopf_key iopf_pasid_key(u32 pasid, u32 grpid)
+{
+	return (struct iopf_key){
+		.flags = pasid != IOMMU_NO_PASID ? IOPF_KEY_PASID_VALID : 0,
+		.pasid = pasid,
+		.grpid = grpid,
+	};
+}
+
 static inline bool iopf_key_has_pasid(const struct iopf_key *key)
 {
-	return key->pasid_valid & (u32)~IOPF_KEY_SOLO;
+	return key->flags & IOPF_KEY_PASID_VALID;
 }
 
 static inline bool iopf_key_equal(const struct iopf_key *a,
 				  const struct iopf_key *b)
 {
 	return a->grpid == b->grpid && a->pasid == b->pasid &&
-	       a->pasid_valid == b->pasid_valid;
+	       a->flags == b->flags;
 }
 
 static inline bool iopf_is_last(const struct iommu_fault *fault)
@@ -70,14 +84,14 @@ static inline bool iopf_is_last(const struct iommu_fault *fault)
  */
 static inline bool iopf_is_stop_marker(const struct iommu_fault *fault)
 {
-	return iopf_is_last(fault) && iopf_key(fault).pasid_valid &&
+	return iopf_is_last(fault) && iopf_has_pasid(fault) &&
 	       !(fault->prm.perm & IOPF_PERM_ACCESS);
 }
 
 /* A group by itself, although it is not the last request of one. */
 static inline bool iopf_is_single(const struct iopf_request *request)
 {
-	return request->marks & IOPF_MARKS_SINGLE &&
+	return request->flags & IOPF_REQUEST_SINGLE &&
 	       !iopf_is_last(&request->fault);
 }
 

@@ -125,12 +125,12 @@ static struct iopf_response iopf_response(const struct iopf_grp *grp)
 	struct iopf_response response = {
 		.fault = grp->pub.last_fault.fault,
 		.msg = iopf_message(grp),
-		.marks = grp->marks,
+		.flags = grp->flags,
 	};
 
-	if (grp->key.pasid_valid & IOPF_KEY_SOLO)
+	if (grp->key.flags & IOPF_KEY_SINGLE)
 		response.fault.prm.flags &= ~IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-	if (grp->marks)
+	if (grp->flags)
 		memcpy(response.private_data, response.fault.prm.private_data,
 		       sizeof(response.private_data));
 	return response;
@@ -150,7 +150,7 @@ void iopf_send_response(struct iopf_dev *idev, struct device *dev,
 		idev->q->ops->page_responses(dev, response, 1);
 		return;
 	}
-	if (response->marks & IOPF_REQUEST_PRIVATE_DATA)
+	if (response->flags & IOPF_REQUEST_PRIVATE_DATA)
 		memcpy(evt.fault.prm.private_data, response->private_data,
 		       sizeof(response->private_data));
 	dev_iommu_ops(dev)->page_response(dev, &evt, &msg);
@@ -168,7 +168,7 @@ void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 			.grpid = key.grpid,
 			.code = IOMMU_PAGE_RESP_INVALID,
 		},
-		.marks = request->marks & IOPF_MARKS_SINGLE,
+		.flags = request->flags & IOPF_REQUEST_SINGLE,
 	};
 
 	memcpy(response.private_data, request->private_data,
@@ -185,7 +185,7 @@ static void iopf_send_each(struct iopf_dev *idev, struct list_head *batch)
 
 		if (grp->code == IOPF_FORGET)
 			continue;
-		if (unlikely(grp->marks)) {
+		if (unlikely(grp->flags)) {
 			struct iopf_response response = iopf_response(grp);
 
 			iopf_send_response(idev, idev->pub.dev, &response);

@@ -159,10 +159,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_set_prefault);
  */
 int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 {
-	struct iopf_key key = {
-		.pasid_valid = pasid != IOMMU_NO_PASID,
-		.pasid = pasid,
-	};
+	struct iopf_key key = iopf_pasid_key(pasid, 0);
 	struct iopf_pasid_queue *pq;
 	struct iopf_dev *idev;
 

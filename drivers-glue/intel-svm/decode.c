@@ -105,11 +105,11 @@ static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
 	intel_prq_set_fields(&request->fault.prm, &fields);
 	/* A group's own response takes precedence over that of a stream. */
 	if (qw[0] & REV2_SRR && !fields.last)
-		request->marks |= IOPF_REQUEST_STREAMING;
+		request->flags |= IOPF_REQUEST_STREAMING;
 	/* All requests have it. The library keeps it with what is owed a response. */
 	request->private_data[0] = FIELD_GET(REV2_PRIVATE, qw[0]);
 	if (qw[0] & REV2_SRR || fields.last)
-		request->marks |= IOPF_REQUEST_PRIVATE_DATA;
+		request->flags |= IOPF_REQUEST_PRIVATE_DATA;
 }
 
 static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
@@ -130,7 +130,7 @@ static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
 	event->rid = FIELD_GET(REV3_RID, qw[0]);
 	intel_prq_set_fields(&request->fault.prm, &fields);
 	if (private_data && qw[0] & REV3_PRIVATE_PRESENT) {
-		request->marks |= IOPF_REQUEST_PRIVATE_DATA;
+		request->flags |= IOPF_REQUEST_PRIVATE_DATA;
 		request->private_data[0] = qw[2];
 		request->private_data[1] = qw[3];
 	}

@@ -112,7 +112,7 @@ static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
 	desc->qw[1] = FIELD_PREP(REV3_INDEX, prm->grpid);
 	if (lpig && intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
 		desc->qw[1] |= REV3_LPIG;
-	if (response->marks & IOPF_REQUEST_PRIVATE_DATA) {
+	if (response->flags & IOPF_REQUEST_PRIVATE_DATA) {
 		desc->qw[0] |= REV3_PRIVATE_PRESENT;
 		desc->qw[2] = response->private_data[0];
 		desc->qw[3] = response->private_data[1];
@@ -125,7 +125,7 @@ void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
 		     struct iopf_prq_desc *desc)
 {
 	memset(desc, 0, sizeof(*desc));
-	if (response->marks & IOPF_REQUEST_STREAMING)
+	if (response->flags & IOPF_REQUEST_STREAMING)
 		intel_prq_encode_stream(rid, response, desc);
 	else if (format == IOPF_PRQ_REV2)
 		intel_prq_encode_rev2(rid, response, desc);

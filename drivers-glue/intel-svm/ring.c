@@ -114,7 +114,7 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 				      const struct iopf_request *request)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
-	u32 marks = request->marks & ~IOPF_REQUEST_REFUSED;
+	u32 flags = request->flags & ~IOPF_REQUEST_REFUSED;
 	struct iopf_response response = {
 		.fault = request->fault,
 		.msg = {
@@ -122,7 +122,7 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 			.grpid = prm->grpid,
 			.code = IOMMU_PAGE_RESP_INVALID,
 		},
-		.marks = marks,
+		.flags = flags,
 		.private_data = {
 			request->private_data[0], request->private_data[1],
 		},
@@ -131,7 +131,7 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 
 	if (iopf_prq_is_stop_marker(prm))
 		return;
-	if (last || marks)
+	if (last || flags)
 		iopf_prq_respond(prq, rid, &response, 1);
 }
 
@@ -151,7 +151,7 @@ static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
 		};
 
 		/* Of one that is refused something worse has been said. */
-		if (!(event.request.marks & IOPF_REQUEST_REFUSED))
+		if (!(event.request.flags & IOPF_REQUEST_REFUSED))
 			intel_prq_complain(prq, &event, "unknown requester");
 		intel_prq_respond_invalid(prq, rid, &event.request);
 	}
@@ -173,7 +173,7 @@ static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
 		__set_bit(i, done);
 		if (event->bad) {
 			intel_prq_complain(prq, event, event->bad);
-			event->request.marks |= IOPF_REQUEST_REFUSED;
+			event->request.flags |= IOPF_REQUEST_REFUSED;
 		}
 		prq->requests[n++] = event->request;
 	}

@@ -65,8 +65,8 @@ struct iopf_limits {
 /**
  * struct iopf_request - a page request, with what travels beside it
  * @fault: the page request
- * @marks: IOPF_REQUEST_* values
- * @private_data: what the device wants back with the answer, if @marks says that
+ * @flags: IOPF_REQUEST_* values
+ * @private_data: what the device wants back with the answer, if @flags says that
  *	there is something
  *
  * &struct iommu_fault is shown to user space by iommufd as it is, so it has no room
@@ -75,12 +75,12 @@ struct iopf_limits {
  * A request with private data or of a stream that is not the last one of its group
  * is answered all the same, by itself and exactly once, with its own code; it is no
  * part of the group that has its index. This is what VT-d 3.x asks for with private
- * data (7.6) and VT-d 2.x with streaming requests. On a last request these marks change
+ * data (7.6) and VT-d 2.x with streaming requests. On a last request these flags change
  * nothing but what comes back with the answer.
  */
 struct iopf_request {
 	struct iommu_fault fault;
-	u32 marks;
+	u32 flags;
 /* private_data goes back with the answer */
 #define IOPF_REQUEST_PRIVATE_DATA	BIT(0)
 /* the device waits for this one, not for its group */
@@ -94,13 +94,13 @@ struct iopf_request {
  * struct iopf_response - one answer of several
  * @fault: the request that is answered: the last one of its group, as a rule
  * @msg: the answer
- * @marks: the request's
+ * @flags: the request's
  * @private_data: the request's
  */
 struct iopf_response {
 	struct iommu_fault fault;
 	struct iommu_page_response msg;
-	u32 marks;
+	u32 flags;
 	u64 private_data[2];
 };
 

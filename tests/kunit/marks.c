@@ -71,7 +71,7 @@ static struct iopf_request v3_request(const u64 image[4])
 	};
 
 	if (image[0] & V3_PRIVATE_PRESENT) {
-		request.marks = IOPF_REQUEST_PRIVATE_DATA;
+		request.flags = IOPF_REQUEST_PRIVATE_DATA;
 		request.private_data[0] = image[2];
 		request.private_data[1] = image[3];
 	}
@@ -98,10 +98,10 @@ static struct iopf_request v2_request(const u64 image[2])
 
 	if (!(image[0] & (V2_SRR | V2_LAST)))
 		return request;
-	request.marks = IOPF_REQUEST_PRIVATE_DATA;
+	request.flags = IOPF_REQUEST_PRIVATE_DATA;
 	request.private_data[0] = FIELD_GET(V2_PRIVATE, image[0]);
 	if (!(image[0] & V2_LAST))
-		request.marks |= IOPF_REQUEST_STREAMING;
+		request.flags |= IOPF_REQUEST_STREAMING;
 	return request;
 }
 
@@ -257,7 +257,7 @@ static void v3_ends_early(struct kunit *test)
 struct seen {
 	struct fake *fake;
 	unsigned int count;
-	u32 marks[4];
+	u32 flags[4];
 	u64 data[4];
 	u64 cookie[4];
 };
@@ -267,14 +267,14 @@ static int see(struct iommu_fault *fault, void *data)
 	const struct iopf_request *request = iopf_fault_request(fault);
 	struct seen *seen = data;
 
-	seen->marks[seen->count] = request->marks;
+	seen->flags[seen->count] = request->flags;
 	seen->data[seen->count] = request->private_data[1];
 	seen->cookie[seen->count] = iopf_fault_cookie(fault);
 	seen->count++;
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-/* A registered handler sees the marks, and answers each by its cookie. */
+/* A registered handler sees the flags, and answers each by its cookie. */
 static void v3_handler(struct kunit *test)
 {
 	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
@@ -289,7 +289,7 @@ static void v3_handler(struct kunit *test)
 		report_v3(fake, 0x0000006300000301ULL, 0x1000 | 0x2a, 0, i);
 	KUNIT_EXPECT_EQ(test, 3, seen.count);
 	for (i = 2; i >= 0; i--) {
-		KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, seen.marks[i]);
+		KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, seen.flags[i]);
 		KUNIT_EXPECT_EQ(test, i, seen.data[i]);
 		KUNIT_EXPECT_EQ(test, 0,
 				iommu_page_response_by_cookie(fake_dev(fake),

@@ -56,7 +56,7 @@ static bool is_stop_marker(const struct iopf_request *request)
 
 static bool is_single(const struct iopf_request *request)
 {
-	return request->marks & SINGLE && !is_last(request);
+	return request->flags & SINGLE && !is_last(request);
 }
 
 /* Does the device wait for a response to this request? */
@@ -169,7 +169,7 @@ static void add_request(struct model *model, struct model_group *group,
 static void owe(struct model *model, const struct iopf_request *request,
 		u32 code)
 {
-	bool has_data = request->marks & IOPF_REQUEST_PRIVATE_DATA;
+	bool has_data = request->flags & IOPF_REQUEST_PRIVATE_DATA;
 
 	if (model->nr_wire == MODEL_WIRE) {
 		model_wrong(model, "too many responses for the model");
@@ -278,7 +278,7 @@ static const struct model_call *next_call(struct model *model,
 	    call->request.fault.prm.addr != prm->addr ||
 	    call->request.fault.prm.perm != prm->perm ||
 	    (is_valid(request) && call->request.fault.prm.pasid != prm->pasid) ||
-	    (!domain && call->request.marks != request->marks))
+	    (!domain && call->request.flags != request->flags))
 		model_wrong(model, "a handler was called with another request");
 	return call;
 }
@@ -555,7 +555,7 @@ static int take_request(struct model *model, const struct iopf_request *request,
 		return -EEXIST;
 	}
 
-	if (request->marks & IOPF_REQUEST_REFUSED ||
+	if (request->flags & IOPF_REQUEST_REFUSED ||
 	    (group->sva && !(whole && ask) && is_malformed(model, request))) {
 		model->counts.malformed++;
 		group->rejected = true;
@@ -620,7 +620,7 @@ int model_report(struct model *model, const struct iopf_request *request,
 	if (!model->on_queue)
 		return refuse(model, request, -ENODEV);
 	shown = model->has_handler && !is_stop_marker(request) &&
-		!(request->marks & IOPF_REQUEST_REFUSED) &&
+		!(request->flags & IOPF_REQUEST_REFUSED) &&
 		has_index(model, request);
 	if (shown && !model_is_owed(request))
 		return ask_about_partial(model, request, seen);

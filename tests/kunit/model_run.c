@@ -296,7 +296,7 @@ static int report(struct world *world, const struct iopf_request *requests,
 {
 	struct iopf_fault evt = { .fault = requests[0].fault };
 
-	if (nr > 1 || requests[0].marks)
+	if (nr > 1 || requests[0].flags)
 		return iopf_report_requests(world_dev(world), requests, nr);
 	return iommu_report_device_fault(world_dev(world), &evt);
 }
@@ -324,7 +324,7 @@ static void report_one(struct world *world, const struct iopf_request *request,
 
 	seen = seen_since(idev, &before, ret);
 	if (refuse) {
-		refused.marks = IOPF_REQUEST_REFUSED;
+		refused.flags = IOPF_REQUEST_REFUSED;
 		wants = model_report(&world->model, &refused, &seen) ?: -EINVAL;
 	} else {
 		wants = model_report(&world->model, request, &seen);

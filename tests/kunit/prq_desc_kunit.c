@@ -17,12 +17,12 @@ static void decode_rev4(struct kunit *test)
 	iopf_prq_decode(IOPF_PRQ_REV4, image, &event);
 	KUNIT_EXPECT_EQ(test, 0x0128, event.rid);
 	KUNIT_EXPECT_NULL(test, event.bad);
-	KUNIT_EXPECT_EQ(test, 0, event.request.marks);
+	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			    IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, true);
 	/* Private data is gone from this revision. */
 	iopf_prq_decode(IOPF_PRQ_REV4, reserved, &event);
-	KUNIT_EXPECT_EQ(test, 0, event.request.marks);
+	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 }
 
 static void decode_rev3(struct kunit *test)
@@ -31,9 +31,9 @@ static void decode_rev3(struct kunit *test)
 	struct iopf_prq_event event;
 
 	iopf_prq_decode(IOPF_PRQ_REV3, image, &event);
-	KUNIT_EXPECT_EQ(test, 0, event.request.marks);
+	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 	iopf_prq_decode(IOPF_PRQ_REV3, private_data, &event);
-	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.marks);
+	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
 	KUNIT_EXPECT_EQ(test, 0x1234, event.request.private_data[0]);
 	KUNIT_EXPECT_EQ(test, 0x5678, event.request.private_data[1]);
 	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
@@ -57,17 +57,17 @@ static void decode_rev2(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x0128, event.rid);
 	KUNIT_EXPECT_NULL(test, event.bad);
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_STREAMING | IOPF_REQUEST_PRIVATE_DATA,
-			event.request.marks);
+			event.request.flags);
 	KUNIT_EXPECT_EQ(test, 0x55aa, event.request.private_data[0]);
 	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			    IOMMU_FAULT_PERM_WRITE, false);
 	iopf_prq_decode(IOPF_PRQ_REV2, last, &event);
-	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.marks);
+	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
 	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			    IOMMU_FAULT_PERM_WRITE, true);
-	/* A mark would have it answered by itself. */
+	/* A flag would have it answered by itself. */
 	iopf_prq_decode(IOPF_PRQ_REV2, partial, &event);
-	KUNIT_EXPECT_EQ(test, 0, event.request.marks);
+	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 }
 
 /**
@@ -173,14 +173,14 @@ static void check_decoded(struct kunit *test, enum iopf_prq_format format,
 	bool last = get_field(desc, layout->last);
 	struct iommu_fault_page_request *prm;
 	struct iopf_prq_event event;
-	u32 marks = 0;
+	u32 flags = 0;
 
 	if (get_field(desc, layout->streaming) && !last)
-		marks |= IOPF_REQUEST_STREAMING;
+		flags |= IOPF_REQUEST_STREAMING;
 	if (get_field(desc, layout->private_present))
-		marks |= IOPF_REQUEST_PRIVATE_DATA;
+		flags |= IOPF_REQUEST_PRIVATE_DATA;
 	if (format == IOPF_PRQ_REV2 && (get_field(desc, layout->streaming) || last))
-		marks |= IOPF_REQUEST_PRIVATE_DATA;
+		flags |= IOPF_REQUEST_PRIVATE_DATA;
 	iopf_prq_decode(format, desc, &event);
 	prm = &event.request.fault.prm;
 	KUNIT_ASSERT_EQ(test, get_field(desc, layout->bus) << 8 |
@@ -192,7 +192,7 @@ static void check_decoded(struct kunit *test, enum iopf_prq_format format,
 	KUNIT_ASSERT_EQ(test, get_field(desc, layout->index), prm->grpid);
 	KUNIT_ASSERT_EQ(test, expected_perm(layout, desc), prm->perm);
 	KUNIT_ASSERT_EQ(test, get_field(desc, layout->address) << 12, prm->addr);
-	KUNIT_ASSERT_EQ(test, marks, event.request.marks);
+	KUNIT_ASSERT_EQ(test, flags, event.request.flags);
 	KUNIT_ASSERT_EQ(test, expected_bad(layout, desc), !!event.bad);
 	if (!get_field(desc, layout->private_present))
 		return;
@@ -269,7 +269,7 @@ static struct iopf_response response_to(enum iopf_prq_format format,
 
 	iopf_prq_decode(format, desc, &event);
 	response.fault = event.request.fault;
-	response.marks = event.request.marks;
+	response.flags = event.request.flags;
 	response.private_data[0] = event.request.private_data[0];
 	response.private_data[1] = event.request.private_data[1];
 	return response;

@@ -32,7 +32,7 @@ static int report_way(struct fake *fake, enum way way,
 	case REFUSED:
 		return iopf_refuse_request(fake_dev(fake), fault);
 	case PRIVATE:
-		request.marks = IOPF_REQUEST_PRIVATE_DATA;
+		request.flags = IOPF_REQUEST_PRIVATE_DATA;
 		fallthrough;
 	default:
 		return iopf_report_requests(fake_dev(fake), &request, 1);
@@ -202,7 +202,7 @@ static void refused_with_private_data(struct kunit *test)
 {
 	struct iopf_request request = {
 		.fault = make_fault(IOMMU_FAULT_PAGE_REQ, 0, 1, WRITE_PERM),
-		.marks = IOPF_REQUEST_REFUSED | IOPF_REQUEST_PRIVATE_DATA,
+		.flags = IOPF_REQUEST_REFUSED | IOPF_REQUEST_PRIVATE_DATA,
 		.private_data = { 0x1234, 0x5678 },
 	};
 	struct fake *fake = test->priv;

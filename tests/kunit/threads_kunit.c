@@ -201,7 +201,7 @@ static void report_group(struct crowd *crowd, struct rnd_state *rnd)
 		world_make_request(crowd->world, &op, &requests[i]);
 		requests[i].fault.prm.grpid = grpid;
 		if (private && last)
-			requests[i].marks |= IOPF_REQUEST_PRIVATE_DATA;
+			requests[i].flags |= IOPF_REQUEST_PRIVATE_DATA;
 	}
 	crowd->owed[grpid] = whole;
 	if (prandom_u32_state(rnd) % 2) {

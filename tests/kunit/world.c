@@ -90,7 +90,7 @@ void world_make_request(struct world *world, const struct op *op,
 				.addr = world_addr(world, op),
 			},
 		},
-		.marks = (op->flags & OP_PRIVATE ? IOPF_REQUEST_PRIVATE_DATA : 0) |
+		.flags = (op->flags & OP_PRIVATE ? IOPF_REQUEST_PRIVATE_DATA : 0) |
 			 (op->flags & OP_STREAM ? IOPF_REQUEST_STREAMING : 0) |
 			 (op->flags & OP_REFUSED ? IOPF_REQUEST_REFUSED : 0),
 	};

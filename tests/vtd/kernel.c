@@ -91,7 +91,7 @@ static void check_reported(u16 rid, const struct iopf_request *request)
 	expect(CHECK_REPORTED, post, "%04x has sent nothing more", rid);
 	note("post %zu is reported", post - hw.posts);
 	wire_check_event(hw.rev, &post->req, rid, request,
-			 request->marks & IOPF_REQUEST_REFUSED);
+			 request->flags & IOPF_REQUEST_REFUSED);
 	post->reported = true;
 	hw.nr_reported++;
 	nr_since[number]++;

@@ -81,11 +81,11 @@ static struct iopf_response claim(struct group *group,
 	struct iopf_response response = {
 		.fault = group->last.fault,
 		.msg = { .pasid = prm->pasid, .grpid = prm->grpid, .code = code },
-		.marks = group->last.marks & (IOPF_REQUEST_PRIVATE_DATA |
+		.flags = group->last.flags & (IOPF_REQUEST_PRIVATE_DATA |
 					      IOPF_REQUEST_STREAMING),
 	};
 
-	if (response.marks & IOPF_REQUEST_PRIVATE_DATA)
+	if (response.flags & IOPF_REQUEST_PRIVATE_DATA)
 		memcpy(response.private_data, group->last.private_data,
 		       sizeof(response.private_data));
 	group->state = GROUP_NONE;
@@ -134,7 +134,7 @@ static void take_single(const struct post *post, const struct iopf_request *requ
 		if (singles[post->rid][i].state == GROUP_NONE)
 			break;
 	/* The last one stays free: beyond the limit. */
-	singles[post->rid][i].refused = request->marks & IOPF_REQUEST_REFUSED ||
+	singles[post->rid][i].refused = request->flags & IOPF_REQUEST_REFUSED ||
 					i == MAX_SINGLES - 1;
 	complete_group(post, &singles[post->rid][i], request);
 }
@@ -167,7 +167,7 @@ static void take_in_group(const struct post *post, const struct iopf_request *re
 	       "requester %04x, PASID %u, index %u: use %u of the index joins use %u",
 	       rids[post->rid], post->pasid, post->index, post->generation,
 	       group->generation);
-	if (request->marks & IOPF_REQUEST_REFUSED)
+	if (request->flags & IOPF_REQUEST_REFUSED)
 		group->refused = true;
 	if (post->req.last)
 		complete_group(post, group, request);

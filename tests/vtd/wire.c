@@ -342,8 +342,8 @@ static void check_private_data(enum iopf_prq_format rev,
 			       const struct wire_request *req,
 			       const struct iopf_request *request)
 {
-	bool flagged = request->marks & IOPF_REQUEST_PRIVATE_DATA;
-	bool streaming = request->marks & IOPF_REQUEST_STREAMING;
+	bool flagged = request->flags & IOPF_REQUEST_PRIVATE_DATA;
+	bool streaming = request->flags & IOPF_REQUEST_STREAMING;
 
 	/* In revision 2 all requests have it, and none has a response for its sake. */
 	if (rev == IOPF_PRQ_REV2) {
@@ -399,7 +399,7 @@ static void check_encoding(enum iopf_prq_format rev, const struct wire_request *
 			.grpid = request->fault.prm.grpid,
 			.code = code,
 		},
-		.marks = request->marks & ~IOPF_REQUEST_REFUSED,
+		.flags = request->flags & ~IOPF_REQUEST_REFUSED,
 		.private_data = {
 			request->private_data[0], request->private_data[1],
 		},
