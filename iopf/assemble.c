@@ -19,33 +19,33 @@
  * The group of @key, begun by @fault, or an error; @whole: no other request will come.
  * Sleeps no more than its caller.
  */
-static struct iopf_grp *iopf_begin_group(struct iopf_dev *idev,
+static struct iopf_prg *iopf_begin_group(struct iopf_dev *idev,
 					 struct device *dev,
 					 const struct iopf_key *key,
 					 const struct iommu_fault *fault,
 					 bool whole)
 {
 	struct mm_struct *mm;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	if (idev->dead)
 		return ERR_PTR(-ENODEV);
-	if (!iopf_grp_room(idev, whole))
+	if (!iopf_prg_room(idev, whole))
 		return ERR_PTR(-ENOMEM);
-	grp = iopf_grp_new(idev, key);
-	if (!grp)
+	prg = iopf_prg_new(idev, key);
+	if (!prg)
 		return ERR_PTR(-ENOMEM);
 	iopf_watch(idev);
 
-	mm = iopf_find_mm(grp->pq, dev, fault);
+	mm = iopf_find_mm(prg->pq, dev, fault);
 	if (mm) {
 		/* From here on the process may unbind, and it may exit. */
 		mmgrab(mm);
-		grp->mm = mm;
-		grp->pq->mm = mm;
-		grp->pq->nr_mm++;
+		prg->mm = mm;
+		prg->pq->mm = mm;
+		prg->pq->nr_mm++;
 	}
-	return grp;
+	return prg;
 }
 
 /* Does @fault ask for what @last has asked for, of another page? */
@@ -68,41 +68,41 @@ static unsigned int iopf_join_alike(struct iopf_dev *idev,
 				    const struct iopf_request *requests,
 				    unsigned int count)
 {
-	struct iopf_grp *grp = idev->joined;
+	struct iopf_prg *prg = idev->joined;
 	const struct iommu_fault *last;
 	u64 end = U64_MAX;
 	unsigned int n;
 
 	lockdep_assert_held(&idev->lock);
-	if (!grp)
+	if (!prg)
 		return 0;
 	/* Each request has an event of its own. */
 	if (trace_iopf_report_enabled())
 		return 0;
-	count = min3(count, grp->nr_slots, iopf_request_room(idev));
-	last = &list_last_entry(&grp->pub.faults, struct iopf_fault,
+	count = min3(count, prg->nr_slots, iopf_request_room(idev));
+	last = &list_last_entry(&prg->pub.faults, struct iopf_fault,
 				list)->fault;
-	if (grp->mm)
-		end = grp->mm->task_size;
+	if (prg->mm)
+		end = prg->mm->task_size;
 	for (n = 0; n < count; n++) {
 		const struct iommu_fault *fault = &requests[n].fault;
 
 		if (requests[n].flags || fault->prm.addr >= end ||
 		    !iopf_is_alike(fault, last))
 			break;
-		iopf_grp_append(idev, grp, fault);
+		iopf_prg_append(idev, prg, fault);
 	}
 	idev->stats.requests += n;
 	return n;
 }
 
 /* Keep with the group what goes back to the device with the response. */
-static void iopf_keep_flags(struct iopf_grp *grp,
+static void iopf_keep_flags(struct iopf_prg *prg,
 			    const struct iopf_request *request)
 {
-	grp->flags = request->flags & IOPF_REQUEST_SINGLE;
+	prg->flags = request->flags & IOPF_REQUEST_SINGLE;
 	if (request->flags & IOPF_REQUEST_PRIVATE_DATA)
-		memcpy(grp->pub.last_fault.fault.prm.private_data,
+		memcpy(prg->pub.last_fault.fault.prm.private_data,
 		       request->private_data, sizeof(request->private_data));
 }
 
@@ -113,40 +113,40 @@ static void iopf_keep_flags(struct iopf_grp *grp,
  * group is claimed for Invalid Request: -EINVAL.
  */
 static __always_inline int __iopf_route(struct iopf_dev *idev,
-					struct iopf_grp *grp,
+					struct iopf_prg *prg,
 					struct iopf_handler *handler,
 					struct iopf_taken *taken)
 {
 	lockdep_assert_held(&idev->lock);
-	if (unlikely(grp->rejected)) {
-		iopf_claim(idev, grp, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
+	if (unlikely(prg->rejected)) {
+		iopf_claim(idev, prg, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
 		return -EINVAL;
 	}
 
-	refcount_inc(&grp->users);
+	refcount_inc(&prg->users);
 	if (handler) {
-		iopf_grp_set_owner(idev, grp, IOPF_OWNER_HANDLER);
-		grp->by_pair = true;
-		taken->grp = grp;
+		iopf_prg_set_owner(idev, prg, IOPF_OWNER_HANDLER);
+		prg->by_pair = true;
+		taken->prg = prg;
 		taken->asked = true;
-	} else if (likely(grp->mm)) {
-		taken->worker = iopf_pq_push(grp->pq, grp);
+	} else if (likely(prg->mm)) {
+		taken->worker = iopf_pq_push(prg->pq, prg);
 	} else {
-		iopf_grp_set_owner(idev, grp, IOPF_OWNER_DOMAIN);
-		list_move_tail(&grp->pub.pending_node, &grp->pq->delivered);
-		grp->since = jiffies;
+		iopf_prg_set_owner(idev, prg, IOPF_OWNER_DOMAIN);
+		list_move_tail(&prg->pub.pending_node, &prg->pq->delivered);
+		prg->since = jiffies;
 		/* To a domain's handler all groups are whole. */
-		grp->pub.last_fault.fault.prm.flags |=
+		prg->pub.last_fault.fault.prm.flags |=
 			IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-		taken->grp = grp;
+		taken->prg = prg;
 	}
 	return 0;
 }
 
-int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
+int iopf_route(struct iopf_dev *idev, struct iopf_prg *prg,
 	       struct iopf_handler *handler, struct iopf_taken *taken)
 {
-	return __iopf_route(idev, grp, handler, taken);
+	return __iopf_route(idev, prg, handler, taken);
 }
 
 /* The device does not wait for what a Stop Marker leaves behind. */
@@ -177,7 +177,7 @@ static __always_inline int __iopf_take(struct iopf_dev *idev,
 	struct iopf_key key = iopf_key(fault);
 	bool single = iopf_is_single(request);
 	bool whole = single || iopf_is_last(fault);
-	struct iopf_grp *grp = NULL;
+	struct iopf_prg *prg = NULL;
 
 	lockdep_assert_held(&idev->lock);
 	if (unlikely(fault->type != IOMMU_FAULT_PAGE_REQ))
@@ -196,34 +196,34 @@ static __always_inline int __iopf_take(struct iopf_dev *idev,
 	if (single)
 		key.flags |= IOPF_KEY_SINGLE;
 	else
-		grp = iopf_grp_find(idev, &key);
-	if (!grp) {
-		grp = iopf_begin_group(idev, dev, &key, fault, whole);
-	} else if (grp->owner != IOPF_OWNER_ASSEMBLING) {
+		prg = iopf_prg_find(idev, &key);
+	if (!prg) {
+		prg = iopf_begin_group(idev, dev, &key, fault, whole);
+	} else if (prg->owner != IOPF_OWNER_ASSEMBLING) {
 		idev->stats.malformed++;
-		grp = ERR_PTR(-EEXIST);
+		prg = ERR_PTR(-EEXIST);
 	}
-	if (IS_ERR(grp))
-		return PTR_ERR(grp);
+	if (IS_ERR(prg))
+		return PTR_ERR(prg);
 
 	/* One that has left meanwhile is not waited for. */
 	if (handler && rcu_access_pointer(idev->handler) != handler)
 		handler = NULL;
 	/* A registered handler has rules of its own: see iopf_continue(). */
 	if (request->flags & IOPF_REQUEST_REFUSED ||
-	    (grp->mm && !(whole && handler) &&
-	     iopf_is_malformed(dev, grp->mm, fault))) {
+	    (prg->mm && !(whole && handler) &&
+	     iopf_is_malformed(dev, prg->mm, fault))) {
 		idev->stats.malformed++;
-		iopf_grp_reject(idev, grp);
+		iopf_prg_reject(idev, prg);
 	}
 	if (!whole) {
-		iopf_grp_add_partial(idev, grp, fault);
+		iopf_prg_add_partial(idev, prg, fault);
 		return 0;
 	}
-	iopf_grp_complete(idev, grp, fault);
+	iopf_prg_complete(idev, prg, fault);
 	if (unlikely(request->flags))
-		iopf_keep_flags(grp, request);
-	return __iopf_route(idev, grp, handler, taken);
+		iopf_keep_flags(prg, request);
+	return __iopf_route(idev, prg, handler, taken);
 }
 
 int iopf_take(struct iopf_dev *idev, struct device *dev,
@@ -267,15 +267,15 @@ int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken)
 	if (taken->worker)
 		iopf_worker_queue(taken->worker);
 	if (unlikely(!list_empty(&taken->claimed))) {
-		struct iopf_grp *grp = list_first_entry(&taken->claimed,
-							struct iopf_grp,
+		struct iopf_prg *prg = list_first_entry(&taken->claimed,
+							struct iopf_prg,
 							pub.pending_node);
 
 		if (ret)
-			iopf_warn_refused(dev, grp->key.pasid, grp->key.grpid);
+			iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);
 		iopf_send(&taken->claimed);
 	}
-	if (unlikely(taken->grp) && !taken->asked)
-		return iopf_deliver(dev, taken->grp);
+	if (unlikely(taken->prg) && !taken->asked)
+		return iopf_deliver(dev, taken->prg);
 	return ret;
 }

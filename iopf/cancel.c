@@ -42,39 +42,39 @@ static void iopf_worker_stop(struct iopf_worker *worker)
 }
 
 /* Take a group away from its owner. The caller will answer it. */
-void iopf_claim_early(struct iopf_grp *grp, int code, struct list_head *claimed)
+void iopf_claim_early(struct iopf_prg *prg, int code, struct list_head *claimed)
 {
-	enum iopf_owner owner = grp->owner;
+	enum iopf_owner owner = prg->owner;
 
-	if (owner == IOPF_OWNER_HANDLER && grp->by_pair)
-		iopf_expect_late(grp);
-	iopf_claim(iopf_grp_dev(grp), grp, code, claimed);
+	if (owner == IOPF_OWNER_HANDLER && prg->by_pair)
+		iopf_expect_late(prg);
+	iopf_claim(iopf_prg_dev(prg), prg, code, claimed);
 	if (owner == IOPF_OWNER_WORKER)
-		iopf_worker_stop(grp->worker);
+		iopf_worker_stop(prg->worker);
 }
 
 static void iopf_claim_list(struct list_head *groups, int code,
 			    struct list_head *claimed)
 {
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
+	struct iopf_prg *prg;
+	struct iopf_prg *next;
 
-	list_for_each_entry_safe(grp, next, groups, pub.pending_node)
-		iopf_claim_early(grp, code, claimed);
+	list_for_each_entry_safe(prg, next, groups, pub.pending_node)
+		iopf_claim_early(prg, code, claimed);
 }
 
 /* Groups up to number @seq that are the workers' to handle. */
 static void iopf_claim_faulting(struct iopf_pasid_queue *pq, u64 seq, int code,
 				struct list_head *claimed)
 {
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
+	struct iopf_prg *prg;
+	struct iopf_prg *next;
 
-	list_for_each_entry_safe(grp, next, &pq->pending, pub.pending_node) {
-		if (grp->seq > seq)
+	list_for_each_entry_safe(prg, next, &pq->pending, pub.pending_node) {
+		if (prg->seq > seq)
 			break;
-		if (iopf_grp_is_faulting(grp))
-			iopf_claim_early(grp, code, claimed);
+		if (iopf_prg_is_faulting(prg))
+			iopf_claim_early(prg, code, claimed);
 	}
 }
 
@@ -88,8 +88,8 @@ static void iopf_pq_stop(struct iopf_pasid_queue *pq, u64 seq)
 
 	lockdep_assert_held(&pq->idev->lock);
 	list_for_each_entry(worker, &pq->workers, pq_node)
-		if (worker->grp && worker->grp->seq <= seq &&
-		    iopf_grp_is_claimed(worker->grp))
+		if (worker->prg && worker->prg->seq <= seq &&
+		    iopf_prg_is_claimed(worker->prg))
 			iopf_worker_stop(worker);
 }
 
@@ -123,10 +123,10 @@ void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed)
 /* No response to what was claimed: those that were kept back are among it. */
 void iopf_forget_claimed(struct list_head *claimed)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, claimed, pub.pending_node)
-		grp->code = IOPF_FORGET;
+	list_for_each_entry(prg, claimed, pub.pending_node)
+		prg->code = IOPF_FORGET;
 }
 
 /*
@@ -139,12 +139,12 @@ void iopf_pq_stop_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed
 
 	lockdep_assert_held(&pq->idev->lock);
 	list_for_each_entry(worker, &pq->workers, pq_node) {
-		struct iopf_grp *grp = worker->grp;
+		struct iopf_prg *prg = worker->prg;
 
-		if (!grp || !iopf_mm_is_orphan(grp->mm))
+		if (!prg || !iopf_mm_is_orphan(prg->mm))
 			continue;
-		if (!iopf_grp_is_claimed(grp))
-			iopf_claim(pq->idev, grp, IOMMU_PAGE_RESP_INVALID,
+		if (!iopf_prg_is_claimed(prg))
+			iopf_claim(pq->idev, prg, IOMMU_PAGE_RESP_INVALID,
 				   claimed);
 		iopf_worker_stop(worker);
 	}

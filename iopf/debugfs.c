@@ -219,14 +219,14 @@ static const char * const iopf_owners[IOPF_NR_OWNERS] = {
 
 static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, groups, pub.pending_node) {
-		iopf_show_pasid(file, iopf_key_has_pasid(&grp->key),
-				grp->key.pasid);
-		seq_printf(file, " %u %zu %s %u\n", grp->key.grpid,
-			   grp->pub.fault_count, iopf_owners[grp->owner],
-			   jiffies_to_msecs(jiffies - grp->since));
+	list_for_each_entry(prg, groups, pub.pending_node) {
+		iopf_show_pasid(file, iopf_key_has_pasid(&prg->key),
+				prg->key.pasid);
+		seq_printf(file, " %u %zu %s %u\n", prg->key.grpid,
+			   prg->pub.fault_count, iopf_owners[prg->owner],
+			   jiffies_to_msecs(jiffies - prg->since));
 	}
 }
 

@@ -106,20 +106,20 @@ iopf_find_foreign_handle(struct device *dev, const struct iommu_fault *fault)
  * Deliver a complete group to the handler of its domain. The caller's reference
  * becomes the handler's. Without a handler, or if it fails, the group is refused.
  */
-int iopf_deliver(struct device *dev, struct iopf_grp *grp)
+int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_dev *idev = iopf_prg_dev(prg);
 	struct iommu_attach_handle *handle;
 	int ret = -EINVAL;
 
-	handle = iopf_find_foreign_handle(dev, &grp->pub.last_fault.fault);
+	handle = iopf_find_foreign_handle(dev, &prg->pub.last_fault.fault);
 	if (handle) {
-		grp->pub.attach_handle = handle;
+		prg->pub.attach_handle = handle;
 		/*
 		 * On success the group is the handler's, who may have answered
 		 * and freed it already.
 		 */
-		ret = handle->domain->iopf_handler(&grp->pub);
+		ret = handle->domain->iopf_handler(&prg->pub);
 		if (!ret)
 			return 0;
 	} else {
@@ -128,8 +128,8 @@ int iopf_deliver(struct device *dev, struct iopf_grp *grp)
 		spin_unlock(&idev->lock);
 	}
 
-	iopf_warn_refused(dev, grp->key.pasid, grp->key.grpid);
-	iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
-	iopf_grp_put(grp);
+	iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);
+	iopf_answer(prg, IOMMU_PAGE_RESP_INVALID);
+	iopf_prg_put(prg);
 	return ret;
 }

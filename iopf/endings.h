@@ -12,7 +12,7 @@
 #include "path.h"
 
 /* cancel.c */
-void iopf_claim_early(struct iopf_grp *grp, int code,
+void iopf_claim_early(struct iopf_prg *prg, int code,
 		      struct list_head *claimed);
 void iopf_pq_end_faulting(struct iopf_pasid_queue *pq, u64 seq,
 			  struct list_head *claimed);

@@ -244,14 +244,14 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 					       struct iopf_worker *worker)
 {
 	enum iommu_page_response_code code = IOMMU_PAGE_RESP_SUCCESS;
-	struct iopf_grp *grp = worker->grp;
+	struct iopf_prg *prg = worker->prg;
 	struct iopf_fault *request;
 
 	/* It may have slept while it sent responses. */
 	if (unlikely(READ_ONCE(worker->asleep)))
 		iopf_worker_leave_page(worker);
-	list_for_each_entry(request, &grp->pub.faults, list) {
-		if (iopf_grp_is_claimed(grp))
+	list_for_each_entry(request, &prg->pub.faults, list) {
+		if (iopf_prg_is_claimed(prg))
 			return code;
 		code = iopf_fault_page(imm, worker, &request->fault);
 		if (unlikely(iopf_is_over_high()))
@@ -259,13 +259,13 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 		if (code != IOMMU_PAGE_RESP_SUCCESS)
 			return code;
 	}
-	if (unlikely(iopf_prefault_max(grp->pq))) {
+	if (unlikely(iopf_prefault_max(prg->pq))) {
 		struct iopf_access access =
-			iopf_access(&grp->pub.last_fault.fault);
+			iopf_access(&prg->pub.last_fault.fault);
 
 		/* Nobody who asks for a page of the group has to wait for others. */
 		WRITE_ONCE(worker->page, IOPF_NO_PAGE);
-		grp->prefaulted = iopf_prefault(imm, grp, access.flags |
+		prg->prefaulted = iopf_prefault(imm, prg, access.flags |
 						FAULT_FLAG_VMA_LOCK);
 		if (unlikely(iopf_is_over_high()))
 			iopf_throttle(imm, worker);

@@ -74,15 +74,15 @@ void iopf_table_exit(struct iopf_table *table)
 void iopf_table_move(struct iopf_table *to, struct iopf_table *from)
 {
 	struct hlist_node *next;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	unsigned int i;
 
 	for (i = 0; i < 1 << from->bits; i++)
-		hlist_for_each_entry_safe(grp, next, &from->buckets[i],
+		hlist_for_each_entry_safe(prg, next, &from->buckets[i],
 					  table_node) {
-			iopf_table_remove(from, &grp->table_node);
-			iopf_table_insert(to, &grp->key,
-					  &grp->table_node);
+			iopf_table_remove(from, &prg->table_node);
+			iopf_table_insert(to, &prg->key,
+					  &prg->table_node);
 		}
 }
 
@@ -102,66 +102,66 @@ static const u8 iopf_next_owners[IOPF_NR_OWNERS] = {
 };
 
 /* A KUnit case takes this function's place to see the check fire. */
-void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner)
+void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
-	KUNIT_STATIC_STUB_REDIRECT(iopf_grp_bad_owner, grp, owner);
+	KUNIT_STATIC_STUB_REDIRECT(iopf_prg_bad_owner, prg, owner);
 	WARN_ONCE(1, "group %u of PASID %u goes from owner %u to %u\n",
-		  grp->key.grpid, grp->key.pasid, grp->owner, owner);
+		  prg->key.grpid, prg->key.pasid, prg->owner, owner);
 }
 
-/* Under iopf_dev.lock, see iopf_grp_set_owner(). */
-void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner)
+/* Under iopf_dev.lock, see iopf_prg_set_owner(). */
+void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
-	bool queued = !list_empty(&grp->pub.node);
+	bool queued = !list_empty(&prg->pub.node);
 
-	if (!(iopf_next_owners[grp->owner] & BIT(owner)) ||
+	if (!(iopf_next_owners[prg->owner] & BIT(owner)) ||
 	    (owner != IOPF_OWNER_ASSEMBLING && owner != IOPF_OWNER_CLAIMED &&
-	     !grp->seq) ||
-	    (owner == IOPF_OWNER_QUEUED && (!queued || !grp->mm)) ||
-	    (owner == IOPF_OWNER_WORKER && (queued || !grp->mm)) ||
+	     !prg->seq) ||
+	    (owner == IOPF_OWNER_QUEUED && (!queued || !prg->mm)) ||
+	    (owner == IOPF_OWNER_WORKER && (queued || !prg->mm)) ||
 	    (owner == IOPF_OWNER_CLAIMED && queued &&
-	     grp->owner == IOPF_OWNER_QUEUED))
-		iopf_grp_bad_owner(grp, owner);
+	     prg->owner == IOPF_OWNER_QUEUED))
+		iopf_prg_bad_owner(prg, owner);
 }
 
 /* It may have been another group before. What its holder sets is left alone. */
-static void iopf_grp_init(struct iopf_dev *idev, struct iopf_grp *grp)
+static void iopf_prg_init(struct iopf_dev *idev, struct iopf_prg *prg)
 {
-	INIT_LIST_HEAD(&grp->pub.faults);
-	INIT_LIST_HEAD(&grp->pub.node);
-	grp->pub.fault_count = 0;
-	grp->pub.attach_handle = NULL;
-	grp->pub.fault_param = &idev->pub;
-	refcount_set(&grp->users, 1);
-	grp->mm = NULL;
-	grp->owner = IOPF_OWNER_ASSEMBLING;
-	grp->worker = NULL;
-	grp->rejected = false;
-	grp->prefaulted = 0;
-	grp->by_pair = false;
-	grp->seq = 0;
-	grp->times.begun = iopf_now();
-	grp->times.complete = 0;
-	grp->times.taken = 0;
-	grp->times.sent = 0;
-	grp->flags = 0;
+	INIT_LIST_HEAD(&prg->pub.faults);
+	INIT_LIST_HEAD(&prg->pub.node);
+	prg->pub.fault_count = 0;
+	prg->pub.attach_handle = NULL;
+	prg->pub.fault_param = &idev->pub;
+	refcount_set(&prg->users, 1);
+	prg->mm = NULL;
+	prg->owner = IOPF_OWNER_ASSEMBLING;
+	prg->worker = NULL;
+	prg->rejected = false;
+	prg->prefaulted = 0;
+	prg->by_pair = false;
+	prg->seq = 0;
+	prg->times.begun = iopf_now();
+	prg->times.complete = 0;
+	prg->times.taken = 0;
+	prg->times.sent = 0;
+	prg->flags = 0;
 }
 
 /*
  * A group of @key; the table takes the one reference that it is born with. NULL without
  * memory.
  */
-struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
+struct iopf_prg *iopf_prg_new(struct iopf_dev *idev, const struct iopf_key *key)
 {
 	struct iopf_pasid_queue *pq;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	lockdep_assert_held(&idev->lock);
 	pq = iopf_pq_get(idev, key);
 	if (!pq)
 		return NULL;
-	grp = iopf_grp_alloc(idev);
-	if (!grp) {
+	prg = iopf_prg_alloc(idev);
+	if (!prg) {
 		idev->stats.nomem++;
 		iopf_pq_unuse(pq);
 		return NULL;
@@ -169,53 +169,53 @@ struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key)
 
 	/* The queue has a reference as long as the device is not dead. */
 	refcount_inc(&idev->pub.users);
-	iopf_grp_init(idev, grp);
-	grp->key = *key;
-	grp->pq = pq;
-	iopf_table_insert(&idev->table, key, &grp->table_node);
-	list_add_tail(&grp->pub.pending_node, &pq->partial);
+	iopf_prg_init(idev, prg);
+	prg->key = *key;
+	prg->pq = pq;
+	iopf_table_insert(&idev->table, key, &prg->table_node);
+	list_add_tail(&prg->pub.pending_node, &pq->partial);
 	idev->nr_unfinished++;
-	grp->since = jiffies;
-	return grp;
+	prg->since = jiffies;
+	return prg;
 }
 
-/* As iopf_grp_put(), for several: the caller ends with iopf_freed_put(). */
-void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
+/* As iopf_prg_put(), for several: the caller ends with iopf_freed_put(). */
+void iopf_prg_drop(struct iopf_dev *idev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
-	if (!refcount_dec_and_test(&grp->users))
+	if (!refcount_dec_and_test(&prg->users))
 		return;
-	if (grp->mm)
-		mmdrop(grp->mm);
-	iopf_grp_free(idev, grp, freed);
+	if (prg->mm)
+		mmdrop(prg->mm);
+	iopf_prg_free(idev, prg, freed);
 }
 
 /* NULL if there is no such group, and always for a dead device. */
-struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
+struct iopf_prg *iopf_prg_find(struct iopf_dev *idev,
 			       const struct iopf_key *key)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	lockdep_assert_held(&idev->lock);
 	if (idev->joined && iopf_key_equal(&idev->joined->key, key))
 		return idev->joined;
 	if (idev->dead)
 		return NULL;
-	hlist_for_each_entry(grp, iopf_table_bucket(&idev->table, key),
+	hlist_for_each_entry(prg, iopf_table_bucket(&idev->table, key),
 			     table_node)
-		if (iopf_key_equal(&grp->key, key))
-			return grp;
+		if (iopf_key_equal(&prg->key, key))
+			return prg;
 	return NULL;
 }
 
-/* Another one with the key of @grp: only keys with IOPF_KEY_SINGLE may have it. */
-struct iopf_grp *iopf_grp_next(struct iopf_grp *grp)
+/* Another one with the key of @prg: only keys with IOPF_KEY_SINGLE may have it. */
+struct iopf_prg *iopf_prg_next(struct iopf_prg *prg)
 {
-	const struct iopf_key *key = &grp->key;
+	const struct iopf_key *key = &prg->key;
 
-	hlist_for_each_entry_continue(grp, table_node)
-		if (iopf_key_equal(&grp->key, key))
-			return grp;
+	hlist_for_each_entry_continue(prg, table_node)
+		if (iopf_key_equal(&prg->key, key))
+			return prg;
 	return NULL;
 }
 
@@ -224,7 +224,7 @@ struct iopf_grp *iopf_grp_next(struct iopf_grp *grp)
  * dropped, and a device that sends the last one of its group later will ask for the rest
  * again.
  */
-bool iopf_grp_room(struct iopf_dev *idev, bool whole)
+bool iopf_prg_room(struct iopf_dev *idev, bool whole)
 {
 	if (iopf_has_group_room(idev, whole))
 		return true;
@@ -232,10 +232,10 @@ bool iopf_grp_room(struct iopf_dev *idev, bool whole)
 	return false;
 }
 
-/* The next request does not just join @grp. */
-static void iopf_grp_close(struct iopf_dev *idev, struct iopf_grp *grp)
+/* The next request does not just join @prg. */
+static void iopf_prg_close(struct iopf_dev *idev, struct iopf_prg *prg)
 {
-	if (idev->joined == grp)
+	if (idev->joined == prg)
 		idev->joined = NULL;
 }
 
@@ -243,76 +243,76 @@ static void iopf_grp_close(struct iopf_dev *idev, struct iopf_grp *grp)
  * Nobody finds the group by its key or its PASID queue any more. Its index may be used
  * again as soon as the answer is out, so this comes before the answer.
  */
-void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp)
+void iopf_prg_remove(struct iopf_dev *idev, struct iopf_prg *prg)
 {
 	lockdep_assert_held(&idev->lock);
-	iopf_table_remove(&idev->table, &grp->table_node);
-	iopf_grp_close(idev, grp);
-	list_del_init(&grp->pub.pending_node);
-	if (grp->mm && !--grp->pq->nr_mm)
-		grp->pq->mm = NULL;
-	if (grp->seq) {
+	iopf_table_remove(&idev->table, &prg->table_node);
+	iopf_prg_close(idev, prg);
+	list_del_init(&prg->pub.pending_node);
+	if (prg->mm && !--prg->pq->nr_mm)
+		prg->pq->mm = NULL;
+	if (prg->seq) {
 		idev->nr_pending--;
 	} else {
 		idev->nr_unfinished--;
-		idev->nr_partial -= grp->pub.fault_count;
+		idev->nr_partial -= prg->pub.fault_count;
 	}
 }
 
 /* Refuse an unfinished group when its last request comes. */
-void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp)
+void iopf_prg_reject(struct iopf_dev *idev, struct iopf_prg *prg)
 {
 	lockdep_assert_held(&idev->lock);
-	grp->rejected = true;
-	iopf_grp_close(idev, grp);
+	prg->rejected = true;
+	iopf_prg_close(idev, prg);
 }
 
 /*
  * A request that cannot be kept spoils its group, which is refused when its
  * last request comes.
  */
-void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
+void iopf_prg_add_partial(struct iopf_dev *idev, struct iopf_prg *prg,
 			  const struct iommu_fault *fault)
 {
 	lockdep_assert_held(&idev->lock);
-	if (grp->rejected)
+	if (prg->rejected)
 		return;
 	if (!iopf_has_request_room(idev)) {
 		idev->stats.limited++;
-		iopf_grp_reject(idev, grp);
+		iopf_prg_reject(idev, prg);
 		return;
 	}
-	if (!grp->nr_slots && !iopf_grp_add_slots(idev, grp)) {
+	if (!prg->nr_slots && !iopf_prg_add_slots(idev, prg)) {
 		idev->stats.nomem++;
-		iopf_grp_reject(idev, grp);
+		iopf_prg_reject(idev, prg);
 		return;
 	}
-	iopf_grp_append(idev, grp, fault);
+	iopf_prg_append(idev, prg, fault);
 	/* Solo ones, of which there may be several of a key, do not come here. */
-	idev->joined = grp;
+	idev->joined = prg;
 }
 
 /* The last request is here. The caller finds the group's next owner: iopf_route(). */
-void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
+void iopf_prg_complete(struct iopf_dev *idev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault)
 {
 	lockdep_assert_held(&idev->lock);
-	iopf_grp_close(idev, grp);
-	grp->pub.last_fault.fault = *fault;
-	list_add_tail(&grp->pub.last_fault.list, &grp->pub.faults);
+	iopf_prg_close(idev, prg);
+	prg->pub.last_fault.fault = *fault;
+	list_add_tail(&prg->pub.last_fault.list, &prg->pub.faults);
 	idev->nr_unfinished--;
-	idev->nr_partial -= grp->pub.fault_count;
+	idev->nr_partial -= prg->pub.fault_count;
 	idev->groups_made++;
-	idev->requests_made += grp->pub.fault_count;
-	grp->pub.fault_count++;
+	idev->requests_made += prg->pub.fault_count;
+	prg->pub.fault_count++;
 	idev->nr_pending++;
 	idev->stats.groups++;
-	grp->pq->groups++;
-	grp->pq->requests += grp->pub.fault_count;
-	grp->seq = ++idev->seq;
-	list_move_tail(&grp->pub.pending_node, &grp->pq->pending);
-	grp->since = jiffies;
-	grp->times.complete = iopf_now();
-	trace_iopf_complete(idev->pub.dev, grp->key.pasid, grp->key.grpid,
-			    grp->pub.fault_count);
+	prg->pq->groups++;
+	prg->pq->requests += prg->pub.fault_count;
+	prg->seq = ++idev->seq;
+	list_move_tail(&prg->pub.pending_node, &prg->pq->pending);
+	prg->since = jiffies;
+	prg->times.complete = iopf_now();
+	trace_iopf_complete(idev->pub.dev, prg->key.pasid, prg->key.grpid,
+			    prg->pub.fault_count);
 }

@@ -18,9 +18,9 @@
 DEFINE_STATIC_KEY_FALSE(iopf_handlers_exist);
 
 static int iopf_call(struct iopf_handler *handler,
-		     const struct iopf_request *request, struct iopf_grp *grp)
+		     const struct iopf_request *request, struct iopf_prg *prg)
 {
-	struct iopf_event event = { .request = *request, .grp = grp };
+	struct iopf_event event = { .request = *request, .prg = prg };
 
 	return handler->handler(&event.request.fault, handler->data);
 }
@@ -41,15 +41,15 @@ static void iopf_refuse_quarantined(struct iopf_dev *idev,
 				    const struct iopf_request *request)
 {
 	struct iopf_key key = iopf_key(&request->fault);
-	struct iopf_grp *grp = NULL;
+	struct iopf_prg *prg = NULL;
 	LIST_HEAD(claimed);
 
 	spin_lock(&idev->lock);
 	idev->stats.quarantined++;
 	if (!iopf_is_single(request))
-		grp = iopf_grp_find(idev, &key);
-	if (grp && grp->owner == IOPF_OWNER_ASSEMBLING)
-		iopf_claim(idev, grp, IOPF_FORGET, &claimed);
+		prg = iopf_prg_find(idev, &key);
+	if (prg && prg->owner == IOPF_OWNER_ASSEMBLING)
+		iopf_claim(idev, prg, IOPF_FORGET, &claimed);
 	spin_unlock(&idev->lock);
 	iopf_send(&claimed);
 }
@@ -82,20 +82,20 @@ int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
  * meanwhile, or has continued before. The caller has a reference.
  */
 static int iopf_continue(struct iopf_dev *idev, struct device *dev,
-			 struct iopf_grp *grp)
+			 struct iopf_prg *prg)
 {
-	const struct iommu_fault *fault = &grp->pub.last_fault.fault;
+	const struct iommu_fault *fault = &prg->pub.last_fault.fault;
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	int ret = -EINVAL;
 
 	spin_lock(&idev->lock);
-	if (grp->owner == IOPF_OWNER_HANDLER) {
-		grp->by_pair = false;
-		if (grp->mm && iopf_is_malformed(dev, grp->mm, fault)) {
+	if (prg->owner == IOPF_OWNER_HANDLER) {
+		prg->by_pair = false;
+		if (prg->mm && iopf_is_malformed(dev, prg->mm, fault)) {
 			idev->stats.malformed++;
-			grp->rejected = true;
+			prg->rejected = true;
 		}
-		ret = iopf_route(idev, grp, NULL, &taken);
+		ret = iopf_route(idev, prg, NULL, &taken);
 	}
 	spin_unlock(&idev->lock);
 	return iopf_end_take(dev, ret, &taken);
@@ -103,44 +103,44 @@ static int iopf_continue(struct iopf_dev *idev, struct device *dev,
 
 /*
  * Ask @handler about a complete group that it owns, which @request has completed. The
- * caller's reference to @grp goes.
+ * caller's reference to @prg goes.
  */
 int iopf_ask(struct iopf_dev *idev, struct device *dev,
 	     struct iopf_handler *handler, const struct iopf_request *request,
-	     struct iopf_grp *grp)
+	     struct iopf_prg *prg)
 {
-	int ret = iopf_call(handler, request, grp);
+	int ret = iopf_call(handler, request, prg);
 
 	if (ret != IOMMU_FAULT_STATUS_HANDLED)
-		iopf_expect_none(handler, &grp->key);
+		iopf_expect_none(handler, &prg->key);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
-		ret = iopf_continue(idev, dev, grp);
+		ret = iopf_continue(idev, dev, prg);
 	} else if (ret != IOMMU_FAULT_STATUS_HANDLED) {
-		iopf_answer(grp, IOMMU_PAGE_RESP_INVALID);
+		iopf_answer(prg, IOMMU_PAGE_RESP_INVALID);
 		ret = ret < 0 ? ret : -EINVAL;
 	}
-	iopf_grp_put(grp);
+	iopf_prg_put(prg);
 	return ret;
 }
 
 /* The handler's group that @fault made complete; the caller gets a reference. */
-static struct iopf_grp *iopf_find_asked(struct iopf_dev *idev,
+static struct iopf_prg *iopf_find_asked(struct iopf_dev *idev,
 					const struct iommu_fault *fault)
 {
 	struct iopf_key key = iopf_key(fault);
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	if (!iopf_is_last(fault))
 		key.flags |= IOPF_KEY_SINGLE;
 	spin_lock(&idev->lock);
-	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
-		if (grp->owner == IOPF_OWNER_HANDLER &&
-		    grp->pub.last_fault.fault.prm.addr == fault->prm.addr)
+	for (prg = iopf_prg_find(idev, &key); prg; prg = iopf_prg_next(prg))
+		if (prg->owner == IOPF_OWNER_HANDLER &&
+		    prg->pub.last_fault.fault.prm.addr == fault->prm.addr)
 			break;
-	if (grp)
-		refcount_inc(&grp->users);
+	if (prg)
+		refcount_inc(&prg->users);
 	spin_unlock(&idev->lock);
-	return grp;
+	return prg;
 }
 
 /**
@@ -168,7 +168,7 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	struct device *dev = cookie;
 	struct iopf_dev *idev;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	int ret = -EINVAL;
 
 	if (fault->type != IOMMU_FAULT_PAGE_REQ)
@@ -176,10 +176,10 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 	idev = iopf_dev_get(dev);
 	if (!idev)
 		return -ENODEV;
-	grp = iopf_find_asked(idev, fault);
-	if (grp) {
-		ret = iopf_continue(idev, dev, grp);
-		iopf_grp_put(grp);
+	prg = iopf_find_asked(idev, fault);
+	if (prg) {
+		ret = iopf_continue(idev, dev, prg);
+		iopf_prg_put(prg);
 	} else if (!iopf_is_last(fault)) {
 		spin_lock(&idev->lock);
 		ret = iopf_take(idev, dev, &request, NULL, &taken);

@@ -10,46 +10,46 @@
 
 #include "handlers.h"
 
-/* Is it @grp that an answer means? Without a cookie the pair has to do. */
-static bool iopf_is_meant(struct iopf_grp *grp, u64 cookie)
+/* Is it @prg that an answer means? Without a cookie the pair has to do. */
+static bool iopf_is_meant(struct iopf_prg *prg, u64 cookie)
 {
-	return grp->owner == IOPF_OWNER_HANDLER &&
-	       (cookie ? grp->seq == cookie : grp->by_pair);
+	return prg->owner == IOPF_OWNER_HANDLER &&
+	       (cookie ? prg->seq == cookie : prg->by_pair);
 }
 
 /* The oldest group of @key that an answer may mean. */
-static struct iopf_grp *iopf_find_meant(struct iopf_dev *idev,
+static struct iopf_prg *iopf_find_meant(struct iopf_dev *idev,
 					struct iopf_key key, u64 cookie)
 {
-	struct iopf_grp *found = iopf_grp_find(idev, &key);
-	struct iopf_grp *grp;
+	struct iopf_prg *found = iopf_prg_find(idev, &key);
+	struct iopf_prg *prg;
 
 	if (found && !iopf_is_meant(found, cookie))
 		found = NULL;
 	key.flags |= IOPF_KEY_SINGLE;
-	for (grp = iopf_grp_find(idev, &key); grp; grp = iopf_grp_next(grp))
-		if (iopf_is_meant(grp, cookie) &&
-		    (!found || grp->seq < found->seq))
-			found = grp;
+	for (prg = iopf_prg_find(idev, &key); prg; prg = iopf_prg_next(prg))
+		if (iopf_is_meant(prg, cookie) &&
+		    (!found || prg->seq < found->seq))
+			found = prg;
 	return found;
 }
 
 /* A response does not say whether there is a PASID; 0 is none that is given out. */
-static struct iopf_grp *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
+static struct iopf_prg *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
 				   const struct iommu_page_response *msg,
 				   u64 cookie)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	*key = iopf_pasid_key(msg->pasid, msg->grpid);
-	grp = iopf_find_meant(idev, *key, cookie);
-	if (grp || iopf_key_has_pasid(key))
-		return grp;
+	prg = iopf_find_meant(idev, *key, cookie);
+	if (prg || iopf_key_has_pasid(key))
+		return prg;
 	key->flags |= IOPF_KEY_PASID_VALID;
-	grp = iopf_find_meant(idev, *key, cookie);
-	if (!grp)
+	prg = iopf_find_meant(idev, *key, cookie);
+	if (!prg)
 		key->flags &= ~IOPF_KEY_PASID_VALID;
-	return grp;
+	return prg;
 }
 
 /* Nothing matches: an answer that somebody else has given before? */
@@ -74,7 +74,7 @@ static int iopf_respond_to(struct device *dev,
 			   const struct iommu_page_response *msg, u64 cookie)
 {
 	struct iopf_dev *idev;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	struct iopf_key key;
 	LIST_HEAD(claimed);
 
@@ -85,17 +85,17 @@ static int iopf_respond_to(struct device *dev,
 		return -ENODEV;
 
 	spin_lock(&idev->lock);
-	grp = iopf_match(idev, &key, msg, cookie);
-	if (grp)
+	prg = iopf_match(idev, &key, msg, cookie);
+	if (prg)
 		/* Nobody has: who does takes it from where it was found. */
-		iopf_claim(idev, grp, msg->code, &claimed);
+		iopf_claim(idev, prg, msg->code, &claimed);
 	else
 		idev->stats.late += iopf_is_late(idev, &key, cookie);
 	spin_unlock(&idev->lock);
 
 	iopf_send(&claimed);
 	iopf_dev_put(idev);
-	return grp ? 0 : -EINVAL;
+	return prg ? 0 : -EINVAL;
 }
 
 /**
@@ -191,22 +191,22 @@ static struct iopf_event *iopf_event(struct iommu_fault *fault)
  */
 u64 iopf_fault_cookie(struct iommu_fault *fault)
 {
-	struct iopf_grp *grp = iopf_event(fault)->grp;
+	struct iopf_prg *prg = iopf_event(fault)->prg;
 	struct iopf_dev *idev;
 
-	if (!grp)
+	if (!prg)
 		return 0;
-	idev = iopf_grp_dev(grp);
+	idev = iopf_prg_dev(prg);
 	spin_lock(&idev->lock);
-	if (grp->by_pair) {
-		grp->by_pair = false;
-		if (grp->owner == IOPF_OWNER_CLAIMED)
+	if (prg->by_pair) {
+		prg->by_pair = false;
+		if (prg->owner == IOPF_OWNER_CLAIMED)
 			iopf_expect_none(rcu_dereference_protected(idev->handler,
 								   lockdep_is_held(&idev->lock)),
-					 &grp->key);
+					 &prg->key);
 	}
 	spin_unlock(&idev->lock);
-	return grp->seq;
+	return prg->seq;
 }
 EXPORT_SYMBOL_GPL(iopf_fault_cookie);
 
@@ -233,9 +233,9 @@ EXPORT_SYMBOL_GPL(iopf_fault_request);
  */
 const struct iopf_group *iopf_fault_whole_group(struct iommu_fault *fault)
 {
-	struct iopf_grp *grp = iopf_event(fault)->grp;
+	struct iopf_prg *prg = iopf_event(fault)->prg;
 
-	return grp ? &grp->pub : NULL;
+	return prg ? &prg->pub : NULL;
 }
 EXPORT_SYMBOL_GPL(iopf_fault_whole_group);
 

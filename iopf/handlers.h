@@ -17,12 +17,12 @@
 /**
  * struct iopf_event - a fault as a registered handler gets it: @request.fault
  * @request: the fault, and what travels beside it
- * @grp: the group that is owed an answer, NULL if none is owed
+ * @prg: the group that is owed an answer, NULL if none is owed
  * @unrecoverable: what it is if it is no page request
  */
 struct iopf_event {
 	struct iopf_request request;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	const struct iommu_fault_unrecoverable *unrecoverable;
 };
 
@@ -33,7 +33,7 @@ int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
 	       const struct iopf_request *request);
 int iopf_ask(struct iopf_dev *idev, struct device *dev,
 	     struct iopf_handler *handler, const struct iopf_request *request,
-	     struct iopf_grp *grp);
+	     struct iopf_prg *prg);
 
 /* Has a handler registered for the device? Under RCU; it may leave meanwhile. */
 static inline bool iopf_has_handler(struct iopf_dev *idev)

@@ -25,13 +25,13 @@
 /* A group that is used again hides a use after free from KASAN. */
 #define IOPF_SPARE_GROUPS	(IS_ENABLED(CONFIG_KASAN) ? 0 : 64)
 
-static struct kmem_cache *iopf_grp_cache;
+static struct kmem_cache *iopf_prg_cache;
 static struct kmem_cache *iopf_chunk_cache;
 
 /* Early: IOMMU drivers allocate their queues from subsys_initcall() on. */
 static int __init iopf_memory_init(void)
 {
-	iopf_grp_cache = KMEM_CACHE(iopf_grp, SLAB_PANIC);
+	iopf_prg_cache = KMEM_CACHE(iopf_prg, SLAB_PANIC);
 	iopf_chunk_cache = KMEM_CACHE(iopf_chunk, SLAB_PANIC);
 	return 0;
 }
@@ -42,7 +42,7 @@ int iopf_reserve_init(struct iopf_q *q)
 	int ret;
 
 	ret = mempool_init_slab_pool(&q->groups, IOPF_RESERVE_GROUPS,
-				     iopf_grp_cache);
+				     iopf_prg_cache);
 	if (ret)
 		return ret;
 	ret = mempool_init_slab_pool(&q->chunks, IOPF_RESERVE_CHUNKS,
@@ -59,7 +59,7 @@ void iopf_reserve_exit(struct iopf_q *q)
 }
 
 /* A spare group: those that came back meanwhile, all at once, when there is none. */
-static struct iopf_grp *iopf_grp_reuse(struct iopf_dev *idev)
+static struct iopf_prg *iopf_prg_reuse(struct iopf_dev *idev)
 {
 	struct llist_node *spare;
 
@@ -72,57 +72,57 @@ static struct iopf_grp *iopf_grp_reuse(struct iopf_dev *idev)
 	if (!spare)
 		return NULL;
 	idev->reuse = spare->next;
-	return llist_entry(spare, struct iopf_grp, spare_node);
+	return llist_entry(spare, struct iopf_prg, spare_node);
 }
 
 /*
- * Memory for a group, of which iopf_grp_new() sets what has to be set. NULL without
+ * Memory for a group, of which iopf_prg_new() sets what has to be set. NULL without
  * memory: the reporter must not wait for reclaim, which may wait for this very device.
  */
-struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev)
+struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	lockdep_assert_held(&idev->lock);
-	grp = iopf_grp_reuse(idev);
-	if (!grp)
-		grp = mempool_alloc(&idev->q->groups,
+	prg = iopf_prg_reuse(idev);
+	if (!prg)
+		prg = mempool_alloc(&idev->q->groups,
 				    GFP_NOWAIT | __GFP_NOWARN);
-	if (!grp)
+	if (!prg)
 		return NULL;
-	grp->slot = grp->requests;
-	grp->nr_slots = IOPF_INLINE_REQUESTS;
-	grp->chunks = NULL;
-	return grp;
+	prg->slot = prg->requests;
+	prg->nr_slots = IOPF_INLINE_REQUESTS;
+	prg->chunks = NULL;
+	return prg;
 }
 
-/* Nobody has @grp any more: its memory goes to @freed, but for that of its chunks. */
-void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
+/* Nobody has @prg any more: its memory goes to @freed, but for that of its chunks. */
+void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
 	struct iopf_chunk *chunk;
 
-	while ((chunk = grp->chunks)) {
-		grp->chunks = chunk->next;
+	while ((chunk = prg->chunks)) {
+		prg->chunks = chunk->next;
 		mempool_free(chunk, &idev->q->chunks);
 	}
-	if (grp->seq) {
+	if (prg->seq) {
 		freed->groups++;
-		freed->requests += grp->pub.fault_count - 1;
+		freed->requests += prg->pub.fault_count - 1;
 	}
 	if (!freed->nr++)
-		freed->last = &grp->spare_node;
-	grp->spare_node.next = freed->first;
-	freed->first = &grp->spare_node;
+		freed->last = &prg->spare_node;
+	prg->spare_node.next = freed->first;
+	freed->first = &prg->spare_node;
 }
 
 static void iopf_free_list(struct iopf_dev *idev, struct llist_node *list)
 {
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
+	struct iopf_prg *prg;
+	struct iopf_prg *next;
 
-	llist_for_each_entry_safe(grp, next, list, spare_node)
-		mempool_free(grp, &idev->q->groups);
+	llist_for_each_entry_safe(prg, next, list, spare_node)
+		mempool_free(prg, &idev->q->groups);
 }
 
 /* Give back what is in @freed. The caller drops the groups' references to @idev. */
@@ -150,8 +150,8 @@ void iopf_spare_free(struct iopf_dev *idev)
 	iopf_free_list(idev, llist_del_all(&idev->spare));
 }
 
-/* Room for more requests of @grp; false without memory. */
-bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp)
+/* Room for more requests of @prg; false without memory. */
+bool iopf_prg_add_slots(struct iopf_dev *idev, struct iopf_prg *prg)
 {
 	struct iopf_chunk *chunk;
 
@@ -159,10 +159,10 @@ bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp)
 	chunk = mempool_alloc(&idev->q->chunks, GFP_NOWAIT | __GFP_NOWARN);
 	if (!chunk)
 		return false;
-	chunk->next = grp->chunks;
-	grp->chunks = chunk;
-	grp->slot = chunk->requests;
-	grp->nr_slots = IOPF_CHUNK_REQUESTS;
+	chunk->next = prg->chunks;
+	prg->chunks = chunk;
+	prg->slot = chunk->requests;
+	prg->nr_slots = IOPF_CHUNK_REQUESTS;
 	return true;
 }
 

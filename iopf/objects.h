@@ -27,7 +27,7 @@
  * References
  * ==========
  *
- *	iopf_grp    one from the library until the group is answered, one from
+ *	iopf_prg    one from the library until the group is answered, one from
  *	            its holder: the PASID queue or worker, the domain's handler, or the
  *	            reporter that delivers it or asks. A
  *	            registered handler holds none: he knows only key and cookie
@@ -61,7 +61,7 @@
 #include "request.h"
 #include "stats.h"
 
-struct iopf_grp;
+struct iopf_prg;
 struct iopf_handler;
 struct iopf_pasid_queue;
 struct iopf_worker;
@@ -111,7 +111,7 @@ struct iopf_pool {
  * struct iopf_q - a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.lock guards @pub.devices
  * @users: see References above
- * @groups: reserve of &struct iopf_grp
+ * @groups: reserve of &struct iopf_prg
  * @chunks: reserve of &struct iopf_chunk
  * @pool: its workers
  * @ops: what its driver can do better, or NULL
@@ -263,7 +263,7 @@ struct iopf_dev {
 	bool dead;
 	struct llist_node *reuse;
 	struct iopf_table table;
-	struct iopf_grp *joined;
+	struct iopf_prg *joined;
 	struct xarray pqs;
 	struct iopf_pasid_queue *recent;
 	struct list_head idle;
@@ -437,7 +437,7 @@ struct iopf_pasid_queue {
  * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
  * @IOPF_NR_OWNERS: how many there are
  *
- * iopf_grp_set_owner() alone changes the owner, under iopf_dev.lock. The PASID queue, the
+ * iopf_prg_set_owner() alone changes the owner, under iopf_dev.lock. The PASID queue, the
  * worker and the domain's handler have a reference to the group of their own; the
  * claimer uses the library's, and drops it when the answer is sent.
  */
@@ -462,7 +462,7 @@ struct iopf_chunk {
 };
 
 /**
- * struct iopf_grp - a page request group
+ * struct iopf_prg - a page request group
  * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the PASID queue's partial,
  *	pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
  *	on a list of theirs
@@ -471,7 +471,7 @@ struct iopf_chunk {
  * @table_node: in iopf_dev.table until it is answered
  * @pq: its PASID queue, valid until it is answered
  * @mm: for SVA domains, the address space, referenced by mm_count; constant
- * @owner: guarded by iopf_dev.lock, set by iopf_grp_set_owner(); readable without
+ * @owner: guarded by iopf_dev.lock, set by iopf_prg_set_owner(); readable without
  *	the lock where a stale @IOPF_OWNER_WORKER does no harm
  * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
  *	guarded by iopf_dev.lock
@@ -492,7 +492,7 @@ struct iopf_chunk {
  *	private data is in @pub.last_fault
  * @requests: room for the first requests
  */
-struct iopf_grp {
+struct iopf_prg {
 	struct iopf_group pub;
 	refcount_t users;
 	struct iopf_key key;
@@ -546,16 +546,16 @@ struct iopf_freed {
  * @pq: the PASID queue that it takes groups from, or NULL; guarded by iopf_dev.lock, as all
  *	that follows unless it says otherwise
  * @pq_node: in iopf_pasid_queue.workers
- * @task: the thread that handles @grp
- * @grp: the group being handled
- * @code: what became of @grp, when it is through; the thread's own
+ * @task: the thread that handles @prg
+ * @prg: the group being handled
+ * @code: what became of @prg, when it is through; the thread's own
  * @page: the page that it asks the mm for, or %IOPF_NO_PAGE; written by the thread
  *	without the lock
- * @stopped: nobody waits for @grp any more, and the thread was woken to see it;
+ * @stopped: nobody waits for @prg any more, and the thread was woken to see it;
  *	readable without the lock
  * @asleep: it was seen asleep and has not gone on since; readable without the lock, by
  *	the thread itself
- * @slept: it was @asleep since it took @grp
+ * @slept: it was @asleep since it took @prg
  * @sleeper_node: in iopf_dev.sleepers while @asleep in a fault
  * @followers: groups that wait until it has gone on
  * @runtime: CPU time of the thread when it was looked at last; the thread's own
@@ -568,7 +568,7 @@ struct iopf_worker {
 	struct iopf_pasid_queue *pq;
 	struct list_head pq_node;
 	struct task_struct *task;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	enum iommu_page_response_code code;
 	unsigned long page;
 	bool stopped;
@@ -634,26 +634,26 @@ static inline struct iopf_dev *to_iopf_dev(struct iommu_fault_param *param)
 	return container_of(param, struct iopf_dev, pub);
 }
 
-static inline struct iopf_grp *to_iopf_grp(struct iopf_group *group)
+static inline struct iopf_prg *to_iopf_prg(struct iopf_group *group)
 {
-	return container_of(group, struct iopf_grp, pub);
+	return container_of(group, struct iopf_prg, pub);
 }
 
 /* The group's device: valid as long as the group. */
-static inline struct iopf_dev *iopf_grp_dev(struct iopf_grp *grp)
+static inline struct iopf_dev *iopf_prg_dev(struct iopf_prg *prg)
 {
-	return to_iopf_dev(grp->pub.fault_param);
+	return to_iopf_dev(prg->pub.fault_param);
 }
 
 /* memory.c */
 int iopf_reserve_init(struct iopf_q *q);
 void iopf_reserve_exit(struct iopf_q *q);
-struct iopf_grp *iopf_grp_alloc(struct iopf_dev *idev);
-void iopf_grp_free(struct iopf_dev *idev, struct iopf_grp *grp,
+struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev);
+void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
 void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed);
 void iopf_spare_free(struct iopf_dev *idev);
-bool iopf_grp_add_slots(struct iopf_dev *idev, struct iopf_grp *grp);
+bool iopf_prg_add_slots(struct iopf_dev *idev, struct iopf_prg *prg);
 unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
 				     struct device *dev);
 void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
@@ -807,26 +807,26 @@ static inline void iopf_pq_withdraw(struct iopf_pasid_queue *pq)
 	pq->starved = false;
 }
 
-/* @grp is in its PASID queue now, put there by the caller. */
-static inline void iopf_pq_count_queued(struct iopf_grp *grp)
+/* @prg is in its PASID queue now, put there by the caller. */
+static inline void iopf_pq_count_queued(struct iopf_prg *prg)
 {
-	struct iopf_pasid_queue *pq = grp->pq;
+	struct iopf_pasid_queue *pq = prg->pq;
 	struct iopf_dev *idev = pq->idev;
 
 	lockdep_assert_held(&idev->lock);
 	pq->nr_queued++;
-	pq->queued_pages += grp->pub.fault_count;
+	pq->queued_pages += prg->pub.fault_count;
 	WRITE_ONCE(idev->nr_queued, idev->nr_queued + 1);
 }
 
-/* @grp, in its PASID queue, is not to be handled by the next worker any more. */
-static inline void iopf_pq_unqueue(struct iopf_grp *grp)
+/* @prg, in its PASID queue, is not to be handled by the next worker any more. */
+static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 {
-	struct iopf_pasid_queue *pq = grp->pq;
+	struct iopf_pasid_queue *pq = prg->pq;
 
 	lockdep_assert_held(&pq->idev->lock);
-	list_del_init(&grp->pub.node);
-	pq->queued_pages -= grp->pub.fault_count;
+	list_del_init(&prg->pub.node);
+	pq->queued_pages -= prg->pub.fault_count;
 	WRITE_ONCE(pq->idev->nr_queued, pq->idev->nr_queued - 1);
 	if (!--pq->nr_queued)
 		iopf_pq_withdraw(pq);
@@ -862,62 +862,62 @@ static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
 int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits);
 void iopf_table_exit(struct iopf_table *table);
 void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
-void iopf_grp_check_owner(struct iopf_grp *grp, enum iopf_owner owner);
-void iopf_grp_bad_owner(struct iopf_grp *grp, enum iopf_owner owner);
-struct iopf_grp *iopf_grp_new(struct iopf_dev *idev, const struct iopf_key *key);
-void iopf_grp_drop(struct iopf_dev *idev, struct iopf_grp *grp,
+void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner);
+void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner);
+struct iopf_prg *iopf_prg_new(struct iopf_dev *idev, const struct iopf_key *key);
+void iopf_prg_drop(struct iopf_dev *idev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
-struct iopf_grp *iopf_grp_find(struct iopf_dev *idev,
+struct iopf_prg *iopf_prg_find(struct iopf_dev *idev,
 			       const struct iopf_key *key);
-struct iopf_grp *iopf_grp_next(struct iopf_grp *grp);
-bool iopf_grp_room(struct iopf_dev *idev, bool whole);
-void iopf_grp_remove(struct iopf_dev *idev, struct iopf_grp *grp);
-void iopf_grp_reject(struct iopf_dev *idev, struct iopf_grp *grp);
-void iopf_grp_add_partial(struct iopf_dev *idev, struct iopf_grp *grp,
+struct iopf_prg *iopf_prg_next(struct iopf_prg *prg);
+bool iopf_prg_room(struct iopf_dev *idev, bool whole);
+void iopf_prg_remove(struct iopf_dev *idev, struct iopf_prg *prg);
+void iopf_prg_reject(struct iopf_dev *idev, struct iopf_prg *prg);
+void iopf_prg_add_partial(struct iopf_dev *idev, struct iopf_prg *prg,
 			  const struct iommu_fault *fault);
-void iopf_grp_complete(struct iopf_dev *idev, struct iopf_grp *grp,
+void iopf_prg_complete(struct iopf_dev *idev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault);
 
 /* Is the group its PASID's workers' to handle? Then they own it until it is claimed. */
-static inline bool iopf_grp_is_faulting(const struct iopf_grp *grp)
+static inline bool iopf_prg_is_faulting(const struct iopf_prg *prg)
 {
-	return grp->owner == IOPF_OWNER_QUEUED ||
-	       grp->owner == IOPF_OWNER_WORKER;
+	return prg->owner == IOPF_OWNER_QUEUED ||
+	       prg->owner == IOPF_OWNER_WORKER;
 }
 
 /* Also without the lock: whoever sees it late does a page too many. */
-static inline bool iopf_grp_is_claimed(const struct iopf_grp *grp)
+static inline bool iopf_prg_is_claimed(const struct iopf_prg *prg)
 {
-	return READ_ONCE(grp->owner) == IOPF_OWNER_CLAIMED;
+	return READ_ONCE(prg->owner) == IOPF_OWNER_CLAIMED;
 }
 
-/* Hand @grp to another owner. A debug kernel checks that it may go there. */
-static inline void iopf_grp_set_owner(struct iopf_dev *idev,
-				      struct iopf_grp *grp,
+/* Hand @prg to another owner. A debug kernel checks that it may go there. */
+static inline void iopf_prg_set_owner(struct iopf_dev *idev,
+				      struct iopf_prg *prg,
 				      enum iopf_owner owner)
 {
 	lockdep_assert_held(&idev->lock);
 	if (IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
-		iopf_grp_check_owner(grp, owner);
+		iopf_prg_check_owner(prg, owner);
 	if (owner == IOPF_OWNER_HANDLER)
 		idev->nr_handled++;
-	else if (unlikely(grp->owner == IOPF_OWNER_HANDLER))
+	else if (unlikely(prg->owner == IOPF_OWNER_HANDLER))
 		idev->nr_handled--;
-	/* Pairs with READ_ONCE() in iopf_grp_is_claimed(). */
-	WRITE_ONCE(grp->owner, owner);
+	/* Pairs with READ_ONCE() in iopf_prg_is_claimed(). */
+	WRITE_ONCE(prg->owner, owner);
 }
 
-/* One request more for @grp, which has a slot for it. */
-static inline void iopf_grp_append(struct iopf_dev *idev, struct iopf_grp *grp,
+/* One request more for @prg, which has a slot for it. */
+static inline void iopf_prg_append(struct iopf_dev *idev, struct iopf_prg *prg,
 				   const struct iommu_fault *fault)
 {
-	struct iopf_fault *request = grp->slot++;
+	struct iopf_fault *request = prg->slot++;
 
 	lockdep_assert_held(&idev->lock);
-	grp->nr_slots--;
+	prg->nr_slots--;
 	request->fault = *fault;
-	list_add_tail(&request->list, &grp->pub.faults);
-	grp->pub.fault_count++;
+	list_add_tail(&request->list, &prg->pub.faults);
+	prg->pub.fault_count++;
 	idev->nr_partial++;
 }
 
@@ -936,7 +936,7 @@ struct iopf_handler *iopf_handler_alloc(struct device *dev,
 struct iopf_handler *iopf_handler_get(struct iopf_dev *idev);
 void iopf_handler_put(struct iopf_handler *handler);
 void iopf_handler_free(struct iopf_handler *handler);
-void iopf_expect_late(struct iopf_grp *grp);
+void iopf_expect_late(struct iopf_prg *prg);
 void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key);
 bool iopf_is_quarantined(struct iopf_handler *handler,
 			 const struct iopf_key *key);

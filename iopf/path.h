@@ -28,13 +28,13 @@ void iopf_send_response(struct iopf_dev *idev, struct device *dev,
 			const struct iopf_response *response);
 void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 		       const struct iopf_request *request);
-void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp);
-bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
+void iopf_flush_queued(struct iopf_dev *idev, struct iopf_prg *prg);
+bool iopf_claim(struct iopf_dev *idev, struct iopf_prg *prg, int code,
 		struct list_head *claimed);
 void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_send(struct list_head *claimed);
-void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code);
-void iopf_grp_put(struct iopf_grp *grp);
+void iopf_answer(struct iopf_prg *prg, enum iommu_page_response_code code);
+void iopf_prg_put(struct iopf_prg *prg);
 u64 iopf_wait_faulting(struct iopf_dev *idev);
 void iopf_wait_answering(struct iopf_dev *idev, struct iopf_pasid_queue *pq);
 void iopf_wait_answers(struct iopf_dev *idev);
@@ -44,7 +44,7 @@ void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
 struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 			       const struct iommu_fault *fault);
 bool iopf_pasid_is_unbound(struct device *dev, u32 pasid);
-int iopf_deliver(struct device *dev, struct iopf_grp *grp);
+int iopf_deliver(struct device *dev, struct iopf_prg *prg);
 
 /* pool.c */
 struct iopf_worker *iopf_pool_get(struct iopf_dev *idev);
@@ -115,7 +115,7 @@ bool iopf_worker_note_asleep(struct iopf_worker *worker);
 void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq);
 void iopf_worker_woke(struct iopf_worker *worker);
 void iopf_worker_leave_page(struct iopf_worker *worker);
-bool iopf_grp_follow(struct iopf_grp *grp);
+bool iopf_prg_follow(struct iopf_prg *prg);
 void iopf_look_init(struct iopf_dev *idev);
 void iopf_look_stop(struct iopf_dev *idev);
 
@@ -217,7 +217,7 @@ static inline bool iopf_is_over_high(void)
 #endif
 
 /* prefault.c */
-unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
+unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 			   unsigned int flags);
 
 /* fault.c */
@@ -234,20 +234,20 @@ void iopf_poll(struct iopf_dev *idev);
 
 /* worker.c */
 struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq,
-				 struct iopf_grp *grp);
+				 struct iopf_prg *prg);
 void iopf_workers_init(struct iopf_pool *pool);
 
 /**
  * struct iopf_taken - what is to be done, without the lock, for requests taken in
  * @worker: to be queued, or NULL
- * @grp: a complete group that a handler is to be called with, or NULL; with the
+ * @prg: a complete group that a handler is to be called with, or NULL; with the
  *	reference of its holder
  * @asked: a registered handler, not that of the domain
  * @claimed: groups to be answered, for iopf_send()
  */
 struct iopf_taken {
 	struct iopf_worker *worker;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	bool asked;
 	struct list_head claimed;
 };
@@ -256,11 +256,11 @@ struct iopf_taken {
 
 static inline bool iopf_taken_is_empty(const struct iopf_taken *taken)
 {
-	return !taken->worker && !taken->grp && list_empty(&taken->claimed);
+	return !taken->worker && !taken->prg && list_empty(&taken->claimed);
 }
 
 /* assemble.c */
-int iopf_route(struct iopf_dev *idev, struct iopf_grp *grp,
+int iopf_route(struct iopf_dev *idev, struct iopf_prg *prg,
 	       struct iopf_handler *handler, struct iopf_taken *taken);
 int iopf_take(struct iopf_dev *idev, struct device *dev,
 	      const struct iopf_request *request, struct iopf_handler *handler,

@@ -66,28 +66,28 @@ static bool iopf_may_prefault(struct iopf_mm *imm, unsigned int pages)
 }
 
 /*
- * @grp has its pages, the last one with @flags for handle_mm_fault(). Returns how
+ * @prg has its pages, the last one with @flags for handle_mm_fault(). Returns how
  * many more there are now.
  */
-unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_grp *grp,
+unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 			   unsigned int flags)
 {
-	struct iopf_pasid_queue *pq = grp->pq;
+	struct iopf_pasid_queue *pq = prg->pq;
 	struct iopf_fault *request;
 	unsigned int window;
 	unsigned int done;
 	vm_fault_t ret;
 	u64 addr;
 
-	request = list_first_entry(&grp->pub.faults, struct iopf_fault, list);
+	request = list_first_entry(&prg->pub.faults, struct iopf_fault, list);
 	window = iopf_prefault_window(pq, request->fault.prm.addr & PAGE_MASK,
 				      iopf_prefault_max(pq));
-	addr = (grp->pub.last_fault.fault.prm.addr & PAGE_MASK) + PAGE_SIZE;
+	addr = (prg->pub.last_fault.fault.prm.addr & PAGE_MASK) + PAGE_SIZE;
 	if (!iopf_may_prefault(imm, window))
 		window = 0;
 	for (done = 0; done < window && addr < imm->vma->vm_end; done++) {
 		/* Somebody else has the group, and its address space may be going. */
-		if (iopf_grp_is_claimed(grp))
+		if (iopf_prg_is_claimed(prg))
 			break;
 		ret = handle_mm_fault(imm->vma, addr, flags, NULL);
 		if (ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))

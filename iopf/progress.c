@@ -105,12 +105,12 @@ void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq)
 static void iopf_release_followers(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, &worker->followers, pub.node) {
-		grp->worker = NULL;
+	list_for_each_entry(prg, &worker->followers, pub.node) {
+		prg->worker = NULL;
 		pq->nr_following--;
-		iopf_pq_count_queued(grp);
+		iopf_pq_count_queued(prg);
 	}
 	list_splice_init(&worker->followers, &pq->queue);
 	iopf_look_at(pq);
@@ -154,38 +154,38 @@ void iopf_worker_leave_page(struct iopf_worker *worker)
 }
 
 /* A PASID may be another address space's by now, so this is not told by the PASID queue. */
-static struct iopf_worker *iopf_find_sleeper(struct iopf_grp *grp,
+static struct iopf_worker *iopf_find_sleeper(struct iopf_prg *prg,
 					     unsigned long page)
 {
 	struct iopf_worker *worker;
 
-	hlist_for_each_entry(worker, iopf_sleepers(grp->pq, page),
+	hlist_for_each_entry(worker, iopf_sleepers(prg->pq, page),
 			     sleeper_node)
-		if (worker->pq == grp->pq && worker->grp->mm == grp->mm &&
+		if (worker->pq == prg->pq && worker->prg->mm == prg->mm &&
 		    READ_ONCE(worker->page) == page)
 			return worker;
 	return NULL;
 }
 
 /*
- * Let @grp, the next one in its PASID queue, wait for the worker that sleeps for one
+ * Let @prg, the next one in its PASID queue, wait for the worker that sleeps for one
  * of its pages. False if there is none.
  */
-bool iopf_grp_follow(struct iopf_grp *grp)
+bool iopf_prg_follow(struct iopf_prg *prg)
 {
-	struct iopf_pasid_queue *pq = grp->pq;
+	struct iopf_pasid_queue *pq = prg->pq;
 	struct iopf_worker *worker;
 	struct iopf_fault *request;
 
 	lockdep_assert_held(&pq->idev->lock);
-	list_for_each_entry(request, &grp->pub.faults, list) {
-		worker = iopf_find_sleeper(grp, request->fault.prm.addr &
+	list_for_each_entry(request, &prg->pub.faults, list) {
+		worker = iopf_find_sleeper(prg, request->fault.prm.addr &
 						PAGE_MASK);
 		if (!worker)
 			continue;
-		iopf_pq_unqueue(grp);
-		grp->worker = worker;
-		list_add_tail(&grp->pub.node, &worker->followers);
+		iopf_pq_unqueue(prg);
+		prg->worker = worker;
+		list_add_tail(&prg->pub.node, &worker->followers);
 		pq->nr_following++;
 		pq->idev->stats.followed++;
 		return true;

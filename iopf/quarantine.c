@@ -96,13 +96,13 @@ static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
 	return NULL;
 }
 
-/* Somebody else answers @grp, of which the handler knows PASID and index only. */
-void iopf_expect_late(struct iopf_grp *grp)
+/* Somebody else answers @prg, of which the handler knows PASID and index only. */
+void iopf_expect_late(struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_dev *idev = iopf_prg_dev(prg);
 	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev->q);
 	unsigned long until = jiffies + (time ?: IOPF_QUARANTINE_DEFAULT);
-	struct iopf_key key = grp->key;
+	struct iopf_key key = prg->key;
 	struct iopf_handler *handler;
 
 	handler = rcu_dereference_protected(idev->handler,

@@ -109,7 +109,7 @@ static noinline int iopf_report_to_handler(struct device *dev,
 	}
 	ret = iopf_finish(dev, request, ret, &taken);
 	if (taken.asked)
-		ret = iopf_ask(idev, dev, handler, request, taken.grp);
+		ret = iopf_ask(idev, dev, handler, request, taken.prg);
 	iopf_handler_put(handler);
 	iopf_dev_put(idev);
 	return ret;

@@ -16,84 +16,84 @@
 /* How long a flush lets groups end by themselves. */
 #define IOPF_FLUSH_GRACE_MS	100
 
-/* @grp has become the workers' to handle. */
-void iopf_flush_queued(struct iopf_dev *idev, struct iopf_grp *grp)
+/* @prg has become the workers' to handle. */
+void iopf_flush_queued(struct iopf_dev *idev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
 	lockdep_assert_held(&idev->lock);
 	/* It may be old: a registered handler has let it go on. */
 	list_for_each_entry(flush, &idev->flushes, node)
-		flush->nr_faulting += grp->seq <= flush->seq;
+		flush->nr_faulting += prg->seq <= flush->seq;
 }
 
-/* @grp, which was the workers' to handle, is claimed. */
-static void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_grp *grp)
+/* @prg, which was the workers' to handle, is claimed. */
+static void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
 	lockdep_assert_held(&idev->lock);
 	list_for_each_entry(flush, &idev->flushes, node)
-		if (grp->seq <= flush->seq && !--flush->nr_faulting)
+		if (prg->seq <= flush->seq && !--flush->nr_faulting)
 			wake_up_all(&idev->flushed);
 }
 
-/* The answer of @grp is out. */
-static void iopf_flush_answered(struct iopf_dev *idev, struct iopf_grp *grp)
+/* The answer of @prg is out. */
+static void iopf_flush_answered(struct iopf_dev *idev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
 	lockdep_assert_held(&idev->lock);
 	list_for_each_entry(flush, &idev->flushes, node)
-		if (grp->claim <= flush->claims &&
-		    (!flush->pq || flush->pq == grp->pq) &&
+		if (prg->claim <= flush->claims &&
+		    (!flush->pq || flush->pq == prg->pq) &&
 		    !--flush->nr_answering)
 			wake_up_all(&idev->flushed);
 }
 
-/* @grp, which waits for a worker, is claimed. */
-static void iopf_grp_unfollow(struct iopf_grp *grp)
+/* @prg, which waits for a worker, is claimed. */
+static void iopf_prg_unfollow(struct iopf_prg *prg)
 {
-	lockdep_assert_held(&grp->pq->idev->lock);
-	list_del_init(&grp->pub.node);
-	grp->pq->nr_following--;
+	lockdep_assert_held(&prg->pq->idev->lock);
+	list_del_init(&prg->pub.node);
+	prg->pq->nr_following--;
 }
 
 /*
- * Claim @grp for the answer @code, or for none: %IOPF_FORGET. True if nobody else
+ * Claim @prg for the answer @code, or for none: %IOPF_FORGET. True if nobody else
  * has; then it is on @claimed, for iopf_send().
  */
-bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
+bool iopf_claim(struct iopf_dev *idev, struct iopf_prg *prg, int code,
 		struct list_head *claimed)
 {
-	struct iopf_pasid_queue *pq = grp->pq;
+	struct iopf_pasid_queue *pq = prg->pq;
 
 	lockdep_assert_held(&idev->lock);
-	if (grp->owner == IOPF_OWNER_CLAIMED) {
+	if (prg->owner == IOPF_OWNER_CLAIMED) {
 		idev->stats.late++;
 		return false;
 	}
-	iopf_grp_remove(idev, grp);
-	if (iopf_grp_is_faulting(grp)) {
+	iopf_prg_remove(idev, prg);
+	if (iopf_prg_is_faulting(prg)) {
 		idev->nr_faulting--;
 		if (unlikely(!list_empty(&idev->flushes)))
-			iopf_flush_claimed(idev, grp);
+			iopf_flush_claimed(idev, prg);
 	}
-	if (unlikely(grp->owner == IOPF_OWNER_QUEUED)) {
+	if (unlikely(prg->owner == IOPF_OWNER_QUEUED)) {
 		/* The PASID queue's reference goes; the library's is still there. */
-		if (grp->worker)
-			iopf_grp_unfollow(grp);
+		if (prg->worker)
+			iopf_prg_unfollow(prg);
 		else
-			iopf_pq_unqueue(grp);
-		refcount_dec(&grp->users);
+			iopf_pq_unqueue(prg);
+		refcount_dec(&prg->users);
 	}
-	iopf_grp_set_owner(idev, grp, IOPF_OWNER_CLAIMED);
-	grp->code = code;
-	grp->times.claimed = iopf_now();
-	grp->claim = ++idev->claims;
+	iopf_prg_set_owner(idev, prg, IOPF_OWNER_CLAIMED);
+	prg->code = code;
+	prg->times.claimed = iopf_now();
+	prg->claim = ++idev->claims;
 	pq->nr_answering++;
 	idev->nr_answering++;
-	list_add_tail(&grp->pub.pending_node, claimed);
+	list_add_tail(&prg->pub.pending_node, claimed);
 	return true;
 }
 
@@ -103,34 +103,34 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_grp *grp, int code,
  */
 void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
+	struct iopf_prg *prg;
+	struct iopf_prg *next;
 
-	list_for_each_entry_safe(grp, next, &pq->partial, pub.pending_node)
-		iopf_claim(pq->idev, grp, IOPF_FORGET, claimed);
+	list_for_each_entry_safe(prg, next, &pq->partial, pub.pending_node)
+		iopf_claim(pq->idev, prg, IOPF_FORGET, claimed);
 }
 
-static struct iommu_page_response iopf_message(const struct iopf_grp *grp)
+static struct iommu_page_response iopf_message(const struct iopf_prg *prg)
 {
 	return (struct iommu_page_response){
-		.pasid = grp->key.pasid,
-		.grpid = grp->key.grpid,
-		.code = grp->code,
+		.pasid = prg->key.pasid,
+		.grpid = prg->key.grpid,
+		.code = prg->code,
 	};
 }
 
 /* The device sees again what it has sent: private data, and whether it was last. */
-static struct iopf_response iopf_response(const struct iopf_grp *grp)
+static struct iopf_response iopf_response(const struct iopf_prg *prg)
 {
 	struct iopf_response response = {
-		.fault = grp->pub.last_fault.fault,
-		.msg = iopf_message(grp),
-		.flags = grp->flags,
+		.fault = prg->pub.last_fault.fault,
+		.msg = iopf_message(prg),
+		.flags = prg->flags,
 	};
 
-	if (grp->key.flags & IOPF_KEY_SINGLE)
+	if (prg->key.flags & IOPF_KEY_SINGLE)
 		response.fault.prm.flags &= ~IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-	if (grp->flags)
+	if (prg->flags)
 		memcpy(response.private_data, response.fault.prm.private_data,
 		       sizeof(response.private_data));
 	return response;
@@ -178,20 +178,20 @@ void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 
 static void iopf_send_each(struct iopf_dev *idev, struct list_head *batch)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, batch, pub.pending_node) {
-		struct iommu_page_response msg = iopf_message(grp);
+	list_for_each_entry(prg, batch, pub.pending_node) {
+		struct iommu_page_response msg = iopf_message(prg);
 
-		if (grp->code == IOPF_FORGET)
+		if (prg->code == IOPF_FORGET)
 			continue;
-		if (unlikely(grp->flags)) {
-			struct iopf_response response = iopf_response(grp);
+		if (unlikely(prg->flags)) {
+			struct iopf_response response = iopf_response(prg);
 
 			iopf_send_response(idev, idev->pub.dev, &response);
 			continue;
 		}
-		idev->ops->page_response(idev->pub.dev, &grp->pub.last_fault,
+		idev->ops->page_response(idev->pub.dev, &prg->pub.last_fault,
 					 &msg);
 	}
 }
@@ -200,77 +200,77 @@ static void iopf_send_at_once(struct iopf_dev *idev, struct list_head *batch)
 {
 	struct iopf_response responses[IOPF_MAX_RESPONSES];
 	unsigned int count = 0;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, batch, pub.pending_node)
-		if (grp->code != IOPF_FORGET)
-			responses[count++] = iopf_response(grp);
+	list_for_each_entry(prg, batch, pub.pending_node)
+		if (prg->code != IOPF_FORGET)
+			responses[count++] = iopf_response(prg);
 	if (count)
 		idev->q->ops->page_responses(idev->pub.dev, responses, count);
 }
 
-static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_grp *grp)
+static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_prg *prg)
 {
-	if (grp->code == IOPF_FORGET)
-		trace_iopf_discard(idev->pub.dev, grp->key.pasid,
-				   grp->key.grpid, grp->pub.fault_count);
+	if (prg->code == IOPF_FORGET)
+		trace_iopf_discard(idev->pub.dev, prg->key.pasid,
+				   prg->key.grpid, prg->pub.fault_count);
 	else
-		trace_iopf_respond(idev->pub.dev, &grp->pub.last_fault.fault,
-				   grp->code, iopf_age(&grp->times) ?:
-				   jiffies_to_nsecs(jiffies - grp->since));
+		trace_iopf_respond(idev->pub.dev, &prg->pub.last_fault.fault,
+				   prg->code, iopf_age(&prg->times) ?:
+				   jiffies_to_nsecs(jiffies - prg->since));
 }
 
 /* For those who want to know how long it took, if there are any. */
 static void iopf_note_answers(struct iopf_dev *idev, struct list_head *batch)
 {
 	u64 now = iopf_now();
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	if (!now && !trace_iopf_respond_enabled() &&
 	    !trace_iopf_discard_enabled())
 		return;
-	list_for_each_entry(grp, batch, pub.pending_node) {
-		grp->times.sent = now;
-		iopf_trace_answer(idev, grp);
+	list_for_each_entry(prg, batch, pub.pending_node) {
+		prg->times.sent = now;
+		iopf_trace_answer(idev, prg);
 	}
 }
 
-/* The answer of @grp is out. */
-static void iopf_count_answer(struct iopf_dev *idev, struct iopf_grp *grp)
+/* The answer of @prg is out. */
+static void iopf_count_answer(struct iopf_dev *idev, struct iopf_prg *prg)
 {
-	u64 age = iopf_age(&grp->times);
+	u64 age = iopf_age(&prg->times);
 	unsigned int bucket;
 
 	lockdep_assert_held(&idev->lock);
-	idev->stats.answers[grp->code]++;
-	grp->pq->answers[grp->code]++;
+	idev->stats.answers[prg->code]++;
+	prg->pq->answers[prg->code]++;
 	/* Not if measuring was turned on or off while it lived. */
-	if (!age || !grp->times.claimed)
+	if (!age || !prg->times.claimed)
 		return;
 	bucket = iopf_latency_bucket(age);
 	idev->latency[bucket]++;
-	grp->pq->latency[bucket]++;
-	iopf_count_phases(&idev->stats, &grp->times);
+	prg->pq->latency[bucket]++;
+	iopf_count_phases(&idev->stats, &prg->times);
 }
 
 /* The answers are out: those who wait for them may go on. @begun: see iopf_now(). */
 static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 			     u64 begun)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	spin_lock(&idev->lock);
 	iopf_count_time(&idev->stats, IOPF_RESPONSE, begun);
-	list_for_each_entry(grp, batch, pub.pending_node) {
-		if (grp->code == IOPF_FORGET)
+	list_for_each_entry(prg, batch, pub.pending_node) {
+		if (prg->code == IOPF_FORGET)
 			idev->stats.discarded++;
 		else
-			iopf_count_answer(idev, grp);
-		grp->pq->nr_answering--;
+			iopf_count_answer(idev, prg);
+		prg->pq->nr_answering--;
 		idev->nr_answering--;
 		if (unlikely(!list_empty(&idev->flushes)))
-			iopf_flush_answered(idev, grp);
-		iopf_pq_unuse(grp->pq);
+			iopf_flush_answered(idev, prg);
+		iopf_pq_unuse(prg->pq);
 	}
 	spin_unlock(&idev->lock);
 }
@@ -279,16 +279,16 @@ static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
 static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
 				       struct list_head *batch)
 {
-	struct iopf_grp *last = list_first_entry(claimed, struct iopf_grp,
+	struct iopf_prg *last = list_first_entry(claimed, struct iopf_prg,
 						 pub.pending_node);
-	struct iopf_dev *idev = iopf_grp_dev(last);
+	struct iopf_dev *idev = iopf_prg_dev(last);
 	unsigned int count = 0;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, claimed, pub.pending_node) {
-		if (iopf_grp_dev(grp) != idev || count++ == IOPF_MAX_RESPONSES)
+	list_for_each_entry(prg, claimed, pub.pending_node) {
+		if (iopf_prg_dev(prg) != idev || count++ == IOPF_MAX_RESPONSES)
 			break;
-		last = grp;
+		last = prg;
 	}
 	list_cut_position(batch, claimed, &last->pub.pending_node);
 	return idev;
@@ -304,12 +304,12 @@ static void iopf_freed_put(struct iopf_dev *idev, struct iopf_freed *freed)
 }
 
 /* Not under iopf_dev.lock. */
-void iopf_grp_put(struct iopf_grp *grp)
+void iopf_prg_put(struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_dev *idev = iopf_prg_dev(prg);
 	struct iopf_freed freed = {};
 
-	iopf_grp_drop(idev, grp, &freed);
+	iopf_prg_drop(idev, prg, &freed);
 	iopf_freed_put(idev, &freed);
 }
 
@@ -318,11 +318,11 @@ static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 {
 	struct iopf_freed freed = {};
 	u64 begun = iopf_now();
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
+	struct iopf_prg *prg;
+	struct iopf_prg *next;
 
-	list_for_each_entry_safe(grp, next, batch, pub.pending_node)
-		iopf_grp_drop(idev, grp, &freed);
+	list_for_each_entry_safe(prg, next, batch, pub.pending_node)
+		iopf_prg_drop(idev, prg, &freed);
 	if (begun && freed.nr) {
 		spin_lock(&idev->lock);
 		iopf_count_time(&idev->stats, IOPF_FREE, begun);
@@ -350,13 +350,13 @@ void iopf_send(struct list_head *claimed)
 }
 
 /* Answer a group unless somebody else does. The caller has a reference. */
-void iopf_answer(struct iopf_grp *grp, enum iommu_page_response_code code)
+void iopf_answer(struct iopf_prg *prg, enum iommu_page_response_code code)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_dev *idev = iopf_prg_dev(prg);
 	LIST_HEAD(claimed);
 
 	spin_lock(&idev->lock);
-	iopf_claim(idev, grp, code, &claimed);
+	iopf_claim(idev, prg, code, &claimed);
 	spin_unlock(&idev->lock);
 	iopf_send(&claimed);
 }
@@ -429,7 +429,7 @@ void iopf_group_response(struct iopf_group *group,
 {
 	if (WARN_ON_ONCE(status > IOMMU_PAGE_RESP_FAILURE))
 		status = IOMMU_PAGE_RESP_INVALID;
-	iopf_answer(to_iopf_grp(group), status);
+	iopf_answer(to_iopf_prg(group), status);
 }
 EXPORT_SYMBOL_GPL(iopf_group_response);
 
@@ -459,6 +459,6 @@ EXPORT_SYMBOL_GPL(iopf_group_dequeue);
  */
 void iopf_free_group(struct iopf_group *group)
 {
-	iopf_grp_put(to_iopf_grp(group));
+	iopf_prg_put(to_iopf_prg(group));
 }
 EXPORT_SYMBOL_GPL(iopf_free_group);

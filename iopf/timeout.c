@@ -23,64 +23,64 @@
 
 #include "endings.h"
 
-static bool iopf_is_overdue(struct iopf_grp *grp, unsigned long timeout)
+static bool iopf_is_overdue(struct iopf_prg *prg, unsigned long timeout)
 {
-	return time_after_eq(jiffies, grp->since + timeout);
+	return time_after_eq(jiffies, prg->since + timeout);
 }
 
-/* Claim @grp for what its owner is answered for it when its time is over. */
-static void iopf_claim_timed_out(struct iopf_grp *grp, struct list_head *claimed)
+/* Claim @prg for what its owner is answered for it when its time is over. */
+static void iopf_claim_timed_out(struct iopf_prg *prg, struct list_head *claimed)
 {
-	struct iopf_dev *idev = iopf_grp_dev(grp);
+	struct iopf_dev *idev = iopf_prg_dev(prg);
 
-	if (grp->owner == IOPF_OWNER_ASSEMBLING) {
-		iopf_claim_early(grp, IOPF_FORGET, claimed);
+	if (prg->owner == IOPF_OWNER_ASSEMBLING) {
+		iopf_claim_early(prg, IOPF_FORGET, claimed);
 		return;
 	}
 	/* Its worker would hold it on, beside the one that the device asks for again. */
-	if (grp->owner == IOPF_OWNER_WORKER && iopf_is_half_full(idev))
+	if (prg->owner == IOPF_OWNER_WORKER && iopf_is_half_full(idev))
 		return;
 	idev->stats.overdue++;
-	trace_iopf_timeout(idev->pub.dev, grp->key.pasid, grp->key.grpid,
-			   grp->pub.fault_count);
-	if (iopf_grp_is_faulting(grp)) {
+	trace_iopf_timeout(idev->pub.dev, prg->key.pasid, prg->key.grpid,
+			   prg->pub.fault_count);
+	if (iopf_prg_is_faulting(prg)) {
 		/* The worker sleeps on: the device asks again and waits for it. */
 		idev->stats.retried++;
-		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, claimed);
+		iopf_claim(idev, prg, IOMMU_PAGE_RESP_SUCCESS, claimed);
 		return;
 	}
-	iopf_claim_early(grp, IOMMU_PAGE_RESP_INVALID, claimed);
+	iopf_claim_early(prg, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
 /* The oldest groups come first on each list of a PASID queue. */
 static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
 			       struct list_head *claimed)
 {
-	struct iopf_grp *grp;
-	struct iopf_grp *next;
+	struct iopf_prg *prg;
+	struct iopf_prg *next;
 
 	if (!timeout)
 		return;
-	list_for_each_entry_safe(grp, next, groups, pub.pending_node) {
-		if (!iopf_is_overdue(grp, timeout))
+	list_for_each_entry_safe(prg, next, groups, pub.pending_node) {
+		if (!iopf_is_overdue(prg, timeout))
 			break;
-		iopf_claim_timed_out(grp, claimed);
+		iopf_claim_timed_out(prg, claimed);
 	}
 }
 
 static void iopf_warn_overdue(struct iopf_dev *idev, struct list_head *claimed)
 {
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
-	list_for_each_entry(grp, claimed, pub.pending_node) {
-		if (grp->code == IOMMU_PAGE_RESP_SUCCESS)
+	list_for_each_entry(prg, claimed, pub.pending_node) {
+		if (prg->code == IOMMU_PAGE_RESP_SUCCESS)
 			dev_notice_ratelimited(idev->pub.dev,
 					       "page request group %u of PASID %u still waits for its pages\n",
-					       grp->key.grpid, grp->key.pasid);
-		else if (grp->code != IOPF_FORGET)
+					       prg->key.grpid, prg->key.pasid);
+		else if (prg->code != IOPF_FORGET)
 			dev_warn_ratelimited(idev->pub.dev,
 					     "page request group %u of PASID %u not answered in time\n",
-					     grp->key.grpid, grp->key.pasid);
+					     prg->key.grpid, prg->key.pasid);
 	}
 }
 

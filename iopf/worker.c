@@ -71,17 +71,17 @@ static unsigned long iopf_worker_until(void)
  * A group has become the PASID queue's to handle. Returns a worker to be queued when
  * the device needs one.
  */
-struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_grp *grp)
+struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_prg *prg)
 {
 	struct iopf_dev *idev = pq->idev;
 
 	lockdep_assert_held(&idev->lock);
-	list_add_tail(&grp->pub.node, &pq->queue);
-	iopf_grp_set_owner(idev, grp, IOPF_OWNER_QUEUED);
+	list_add_tail(&prg->pub.node, &pq->queue);
+	iopf_prg_set_owner(idev, prg, IOPF_OWNER_QUEUED);
 	idev->nr_faulting++;
 	if (unlikely(!list_empty(&idev->flushes)))
-		iopf_flush_queued(idev, grp);
-	iopf_pq_count_queued(grp);
+		iopf_flush_queued(idev, prg);
+	iopf_pq_count_queued(prg);
 	iopf_look_at(pq);
 	iopf_pq_note_asleep(pq);
 	iopf_pq_offer(pq);
@@ -151,56 +151,56 @@ static void iopf_worker_unkill(void)
 static bool iopf_worker_claim(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
-	struct iopf_grp *grp = worker->grp;
+	struct iopf_prg *prg = worker->prg;
 
 	lockdep_assert_held(&pq->idev->lock);
-	worker->grp = NULL;
-	pq->idev->stats.prefaulted += grp->prefaulted;
+	worker->prg = NULL;
+	pq->idev->stats.prefaulted += prg->prefaulted;
 	if (unlikely(worker->stopped))
 		iopf_worker_unkill();
-	if (!iopf_claim(pq->idev, grp, worker->code, &pq->claimed))
+	if (!iopf_claim(pq->idev, prg, worker->code, &pq->claimed))
 		return false;
 	pq->nr_deferred++;
 	WRITE_ONCE(pq->idev->nr_deferred, pq->idev->nr_deferred + 1);
 	/* The PASID queue's reference; the library's is still there. */
-	refcount_dec(&grp->users);
+	refcount_dec(&prg->users);
 	return true;
 }
 
 /* The next group for @worker from its PASID queue, NULL if there is none. */
-static struct iopf_grp *iopf_worker_take(struct iopf_worker *worker)
+static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_dev *idev = pq->idev;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	lockdep_assert_held(&idev->lock);
 	if (iopf_pq_nr_awake(pq) > 1)
 		iopf_pq_note_sleepers(pq);
 	do {
-		grp = list_first_entry_or_null(&pq->queue, struct iopf_grp,
+		prg = list_first_entry_or_null(&pq->queue, struct iopf_prg,
 					       pub.node);
-		if (!grp)
+		if (!prg)
 			return NULL;
-	} while (unlikely(pq->nr_asleep) && iopf_grp_follow(grp));
+	} while (unlikely(pq->nr_asleep) && iopf_prg_follow(prg));
 	/* The group may put this worker to sleep, too. */
 	if (unlikely(pq->nr_asleep) && !iopf_pool_has_room(pq, 0)) {
 		iopf_pq_starve(pq);
 		return NULL;
 	}
 
-	iopf_pq_unqueue(grp);
-	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
+	iopf_pq_unqueue(prg);
+	iopf_prg_set_owner(idev, prg, IOPF_OWNER_WORKER);
 	pq->taken++;
 	WRITE_ONCE(idev->taken, idev->taken + 1);
-	grp->worker = worker;
-	worker->grp = grp;
+	prg->worker = worker;
+	worker->prg = prg;
 	worker->page = IOPF_NO_PAGE;
 	worker->stopped = false;
-	grp->times.taken = iopf_now();
-	trace_iopf_handle(idev->pub.dev, grp->key.pasid, grp->key.grpid,
-			  grp->pub.fault_count);
-	return grp;
+	prg->times.taken = iopf_now();
+	trace_iopf_handle(idev->pub.dev, prg->key.pasid, prg->key.grpid,
+			  prg->pub.fault_count);
+	return prg;
 }
 
 /* Has @worker had its share of pages, or of time where others wait? */
@@ -251,18 +251,18 @@ static void iopf_worker_leave_pq(struct iopf_worker *worker,
  * The next group for @worker: from its PASID queue, if its turn is not over, or from the next
  * PASID queue that has one. NULL if there is none, or if the work item has run for long.
  */
-static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
+static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
 					 struct list_head *claimed)
 {
-	struct iopf_grp *grp = NULL;
+	struct iopf_prg *prg = NULL;
 
 	if (worker->pq) {
 		if (!list_empty(&worker->pq->queue) &&
 		    !iopf_turn_is_over(worker, turn))
-			grp = iopf_worker_take(worker);
-		if (grp)
-			return grp;
+			prg = iopf_worker_take(worker);
+		if (prg)
+			return prg;
 		iopf_worker_leave_pq(worker, claimed);
 	}
 	if (time_after(jiffies, turn->until))
@@ -271,9 +271,9 @@ static struct iopf_grp *iopf_worker_find(struct iopf_worker *worker,
 		turn->groups = 0;
 		turn->pages = 0;
 		turn->since = 0;
-		grp = iopf_worker_take(worker);
-		if (grp)
-			return grp;
+		prg = iopf_worker_take(worker);
+		if (prg)
+			return prg;
 		iopf_worker_leave_pq(worker, claimed);
 	}
 	return NULL;
@@ -295,10 +295,10 @@ static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 }
 
 /* The group that @worker has handled ends. Returns it if the caller has to drop it. */
-static struct iopf_grp *iopf_worker_finish(struct iopf_worker *worker,
+static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 					   struct iopf_turn *turn)
 {
-	struct iopf_grp *grp = worker->grp;
+	struct iopf_prg *prg = worker->prg;
 
 	lockdep_assert_held(&worker->idev->lock);
 	if (unlikely(worker->asleep))
@@ -309,29 +309,29 @@ static struct iopf_grp *iopf_worker_finish(struct iopf_worker *worker,
 	worker->slept = false;
 	turn->groups++;
 	turn->total++;
-	turn->uncounted += grp->pub.fault_count;
+	turn->uncounted += prg->pub.fault_count;
 	if (turn->since && is_power_of_2(turn->groups))
 		iopf_worker_count_cost(worker, turn);
-	turn->pages += grp->pub.fault_count + grp->prefaulted;
-	return iopf_worker_claim(worker) ? NULL : grp;
+	turn->pages += prg->pub.fault_count + prg->prefaulted;
+	return iopf_worker_claim(worker) ? NULL : prg;
 }
 
 /*
  * Take the next group for @worker, without the lock from here on. Responses leave at
  * the end of a turn, and when there are many. @old is to be dropped, or NULL.
  */
-static struct iopf_grp *iopf_worker_next(struct iopf_worker *worker,
+static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
-					 struct iopf_grp *old)
+					 struct iopf_prg *old)
 	__releases(&worker->idev->lock)
 {
 	struct iopf_dev *idev = worker->idev;
 	struct iopf_worker *next;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	LIST_HEAD(claimed);
 
-	grp = iopf_worker_find(worker, turn, &claimed);
-	if (grp) {
+	prg = iopf_worker_find(worker, turn, &claimed);
+	if (prg) {
 		iopf_turn_start_clock(turn, worker);
 		iopf_pq_offer(worker->pq);
 		/* The look has left out a PASID queue that was starved until now. */
@@ -345,26 +345,26 @@ static struct iopf_grp *iopf_worker_next(struct iopf_worker *worker,
 	if (next)
 		iopf_worker_queue(next);
 	if (unlikely(old))
-		iopf_grp_put(old);
+		iopf_prg_put(old);
 	if (!list_empty(&claimed)) {
 		iopf_mm_unlock(&turn->imm);
 		iopf_send(&claimed);
 	}
-	return grp;
+	return prg;
 }
 
 static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 			    bool polled)
 {
 	struct iopf_dev *idev = worker->idev;
-	struct iopf_grp *old = NULL;
-	struct iopf_grp *grp;
+	struct iopf_prg *old = NULL;
+	struct iopf_prg *prg;
 
 	turn->total = 0;
 	spin_lock(&idev->lock);
 	iopf_worker_begin(worker, polled);
-	while ((grp = iopf_worker_next(worker, turn, old))) {
-		if (iopf_mm_enter(&turn->imm, grp->mm))
+	while ((prg = iopf_worker_next(worker, turn, old))) {
+		if (iopf_mm_enter(&turn->imm, prg->mm))
 			worker->code = iopf_fault_group(&turn->imm, worker);
 		else
 			worker->code = IOMMU_PAGE_RESP_INVALID;

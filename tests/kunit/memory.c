@@ -154,13 +154,13 @@ static void million_pasids(struct kunit *test)
 static void sizes(struct kunit *test)
 {
 	kunit_info(test, "bytes: group %zu, %u more requests %zu, PASID queue %zu, device %zu, worker %zu\n",
-		   sizeof(struct iopf_grp), IOPF_CHUNK_REQUESTS,
+		   sizeof(struct iopf_prg), IOPF_CHUNK_REQUESTS,
 		   sizeof(struct iopf_chunk), sizeof(struct iopf_pasid_queue),
 		   sizeof(struct iopf_dev), sizeof(struct iopf_worker));
 	/* Locks are larger where they are watched. */
 	if (IS_ENABLED(CONFIG_LOCKDEP))
 		return;
-	KUNIT_EXPECT_GE(test, 896, sizeof(struct iopf_grp));
+	KUNIT_EXPECT_GE(test, 896, sizeof(struct iopf_prg));
 	KUNIT_EXPECT_GE(test, 1088, sizeof(struct iopf_chunk));
 	KUNIT_EXPECT_GE(test, 512, sizeof(struct iopf_pasid_queue));
 }

@@ -28,7 +28,7 @@ static const struct {
 
 static unsigned int nr_bad;
 
-static void count_bad_owner(struct iopf_grp *grp, enum iopf_owner owner)
+static void count_bad_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
 	nr_bad++;
 }
@@ -46,18 +46,18 @@ static bool is_allowed(enum iopf_owner from, enum iopf_owner to)
 static void check_pair(struct kunit *test, enum iopf_owner from,
 		       enum iopf_owner to)
 {
-	struct iopf_grp *grp = kunit_kzalloc(test, sizeof(*grp), GFP_KERNEL);
+	struct iopf_prg *prg = kunit_kzalloc(test, sizeof(*prg), GFP_KERNEL);
 	LIST_HEAD(queue);
 
-	KUNIT_ASSERT_NOT_NULL(test, grp);
-	INIT_LIST_HEAD(&grp->pub.node);
+	KUNIT_ASSERT_NOT_NULL(test, prg);
+	INIT_LIST_HEAD(&prg->pub.node);
 	if (to == IOPF_OWNER_QUEUED)
-		list_add(&grp->pub.node, &queue);
-	grp->seq = 1;
-	grp->mm = current->active_mm;
-	grp->owner = from;
+		list_add(&prg->pub.node, &queue);
+	prg->seq = 1;
+	prg->mm = current->active_mm;
+	prg->owner = from;
 	nr_bad = 0;
-	iopf_grp_check_owner(grp, to);
+	iopf_prg_check_owner(prg, to);
 	KUNIT_EXPECT_EQ_MSG(test, !is_allowed(from, to), nr_bad,
 			    "from %d to %d", from, to);
 }
@@ -68,7 +68,7 @@ static void check_fires_for_wrong_pairs(struct kunit *test)
 	enum iopf_owner from;
 	enum iopf_owner to;
 
-	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
+	kunit_activate_static_stub(test, iopf_prg_bad_owner, count_bad_owner);
 	for (from = 0; from < IOPF_NR_OWNERS; from++)
 		for (to = 0; to < IOPF_NR_OWNERS; to++)
 			check_pair(test, from, to);
@@ -77,31 +77,31 @@ static void check_fires_for_wrong_pairs(struct kunit *test)
 /* What a group lacks for its next owner is seen as well. */
 static void check_fires_for_unready_group(struct kunit *test)
 {
-	struct iopf_grp *grp = kunit_kzalloc(test, sizeof(*grp), GFP_KERNEL);
+	struct iopf_prg *prg = kunit_kzalloc(test, sizeof(*prg), GFP_KERNEL);
 	LIST_HEAD(queue);
 
-	KUNIT_ASSERT_NOT_NULL(test, grp);
-	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
-	INIT_LIST_HEAD(&grp->pub.node);
-	grp->mm = current->active_mm;
-	grp->owner = IOPF_OWNER_ASSEMBLING;
+	KUNIT_ASSERT_NOT_NULL(test, prg);
+	kunit_activate_static_stub(test, iopf_prg_bad_owner, count_bad_owner);
+	INIT_LIST_HEAD(&prg->pub.node);
+	prg->mm = current->active_mm;
+	prg->owner = IOPF_OWNER_ASSEMBLING;
 	nr_bad = 0;
 	/* Not complete */
-	iopf_grp_check_owner(grp, IOPF_OWNER_DOMAIN);
+	iopf_prg_check_owner(prg, IOPF_OWNER_DOMAIN);
 	KUNIT_EXPECT_EQ(test, 1, nr_bad);
 	/* On no queue */
-	grp->seq = 1;
-	iopf_grp_check_owner(grp, IOPF_OWNER_QUEUED);
+	prg->seq = 1;
+	iopf_prg_check_owner(prg, IOPF_OWNER_QUEUED);
 	KUNIT_EXPECT_EQ(test, 2, nr_bad);
 	/* Still on a queue */
-	list_add(&grp->pub.node, &queue);
-	grp->owner = IOPF_OWNER_QUEUED;
-	iopf_grp_check_owner(grp, IOPF_OWNER_WORKER);
+	list_add(&prg->pub.node, &queue);
+	prg->owner = IOPF_OWNER_QUEUED;
+	iopf_prg_check_owner(prg, IOPF_OWNER_WORKER);
 	KUNIT_EXPECT_EQ(test, 3, nr_bad);
 	/* Without an address space */
-	list_del_init(&grp->pub.node);
-	grp->mm = NULL;
-	iopf_grp_check_owner(grp, IOPF_OWNER_WORKER);
+	list_del_init(&prg->pub.node);
+	prg->mm = NULL;
+	iopf_prg_check_owner(prg, IOPF_OWNER_WORKER);
 	KUNIT_EXPECT_EQ(test, 4, nr_bad);
 }
 
@@ -110,19 +110,19 @@ static void setter_checks(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	if (!IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
 		kunit_skip(test, "CONFIG_IOPF_QUEUE_DEBUG is off");
 	fake_last(fake, FAKE_PASID, 1, 0x1000);
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
-	grp = to_iopf_grp(fake->taken[0]);
+	prg = to_iopf_prg(fake->taken[0]);
 
-	kunit_activate_static_stub(test, iopf_grp_bad_owner, count_bad_owner);
+	kunit_activate_static_stub(test, iopf_prg_bad_owner, count_bad_owner);
 	nr_bad = 0;
 	spin_lock(&idev->lock);
-	iopf_grp_set_owner(idev, grp, IOPF_OWNER_WORKER);
-	grp->owner = IOPF_OWNER_DOMAIN;
+	iopf_prg_set_owner(idev, prg, IOPF_OWNER_WORKER);
+	prg->owner = IOPF_OWNER_DOMAIN;
 	spin_unlock(&idev->lock);
 	KUNIT_EXPECT_EQ(test, 1, nr_bad);
 	fake_free_taken(fake);
@@ -131,15 +131,15 @@ static void setter_checks(struct kunit *test)
 static void domain_owns(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 
 	fake_partial(fake, FAKE_PASID, 1, 0x1000);
 	fake_last(fake, FAKE_PASID, 1, 0x2000);
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
-	grp = to_iopf_grp(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, grp->owner);
-	iopf_group_response(&grp->pub, IOMMU_PAGE_RESP_SUCCESS);
-	KUNIT_EXPECT_EQ(test, IOPF_OWNER_CLAIMED, grp->owner);
+	prg = to_iopf_prg(fake->taken[0]);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, prg->owner);
+	iopf_group_response(&prg->pub, IOMMU_PAGE_RESP_SUCCESS);
+	KUNIT_EXPECT_EQ(test, IOPF_OWNER_CLAIMED, prg->owner);
 	fake_free_taken(fake);
 }
 
@@ -161,16 +161,16 @@ static int see_owner(struct iommu_fault *fault, void *data)
 {
 	const struct iopf_group *group = iopf_fault_whole_group(fault);
 	struct owners *owners = data;
-	const struct iopf_grp *grp;
+	const struct iopf_prg *prg;
 
 	if (!group)
 		return IOMMU_FAULT_STATUS_CONTINUE;
-	grp = container_of(group, struct iopf_grp, pub);
-	owners->owner = grp->owner;
+	prg = container_of(group, struct iopf_prg, pub);
+	owners->owner = prg->owner;
 	if (!owners->queue)
 		return IOMMU_FAULT_STATUS_HANDLED;
 	iommu_queue_iopf(fault, fake_dev(owners->fake));
-	owners->after = grp->owner;
+	owners->after = prg->owner;
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 

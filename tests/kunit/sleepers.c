@@ -349,7 +349,7 @@ static void keep_answer_back(struct kunit *test)
 	struct fake *fake = test->priv;
 	struct iopf_dev *idev = fake_idev(fake);
 	struct iopf_pasid_queue *pq;
-	struct iopf_grp *grp;
+	struct iopf_prg *prg;
 	unsigned int i;
 
 	fake_leave_workers(test, WORKERS);
@@ -364,11 +364,11 @@ static void keep_answer_back(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
 	fake_put_watch_off(fake);
 	spin_lock(&idev->lock);
-	grp = list_first_entry_or_null(&pq->queue, struct iopf_grp, pub.node);
-	if (grp)
-		iopf_claim(idev, grp, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
+	prg = list_first_entry_or_null(&pq->queue, struct iopf_prg, pub.node);
+	if (prg)
+		iopf_claim(idev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
 	spin_unlock(&idev->lock);
-	KUNIT_EXPECT_NOT_NULL(test, grp);
+	KUNIT_EXPECT_NOT_NULL(test, prg);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 }
 

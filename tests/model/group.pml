@@ -69,7 +69,7 @@
 mtype = { ASSEMBLING, QUEUED, WORKER, DOMAIN, CLAIMED };
 
 /*
- * struct iopf_grp; held: on iopf_pasid_queue.claimed; counted: by struct iopf_flush, of the
+ * struct iopf_prg; held: on iopf_pasid_queue.claimed; counted: by struct iopf_flush, of the
  * unbinder or flusher and of the remover. The last four are ours: whose memory
  * the device meant; the device waits for the answer; it is on its way; a flush or a
  * removal has to wait for it.
@@ -108,14 +108,14 @@ typedef Group {
  */
 typedef Worker {
 	byte state;
-	byte grp = NONE;
+	byte prg = NONE;
 	bool notify;
 	bool asleep;
 	byte sleep;
 	byte pq
 };
 
-Group grp[NR_GROUPS];
+Group prg[NR_GROUPS];
 Worker worker[NR_WORKERS];
 
 /* struct iopf_pasid_queue: another one has another number. */
@@ -164,10 +164,10 @@ byte mm_count[3];
 byte owner;
 byte handle;
 
-byte handler_grp = NONE;
+byte handler_prg = NONE;
 bool rebound;
 
-#define use_group(g)	assert(grp[g].live)
+#define use_group(g)	assert(prg[g].live)
 #define use_pq(nr)	assert(pq_live && pq_nr == nr)
 /* Its memory goes after the last reference and the last RCU reader. */
 #define use_dev()	assert(dev_users || readers)
@@ -227,29 +227,29 @@ inline put_mm(m)
 	fi
 }
 
-/* Stands for: iopf_grp_put iopf_grp_drop */
+/* Stands for: iopf_prg_put iopf_prg_drop */
 inline put_group(g)
 {
 	use_group(g);
-	assert(grp[g].users);
-	grp[g].users--;
+	assert(prg[g].users);
+	prg[g].users--;
 	if
-	:: !grp[g].users ->
-		assert(!grp[g].in_table && grp[g].owner == CLAIMED);
-		grp[g].live = false;
+	:: !prg[g].users ->
+		assert(!prg[g].in_table && prg[g].owner == CLAIMED);
+		prg[g].live = false;
 #ifndef BROKEN_MMGRAB
 		if
-		:: grp[g].mm == 1 -> drop_mm(1)
-		:: grp[g].mm == 2 -> drop_mm(2)
+		:: prg[g].mm == 1 -> drop_mm(1)
+		:: prg[g].mm == 2 -> drop_mm(2)
 		:: else
 		fi;
 #endif
-		grp[g].owner = 0;
-		grp[g].index = 0;
-		grp[g].mm = 0;
-		grp[g].meant = 0;
-		grp[g].pq = 0;
-		grp[g].last = false;
+		prg[g].owner = 0;
+		prg[g].index = 0;
+		prg[g].mm = 0;
+		prg[g].meant = 0;
+		prg[g].pq = 0;
+		prg[g].last = false;
 		put_dev()
 	:: else
 	fi
@@ -261,7 +261,7 @@ inline put_group(g)
 #define IS_DEAD		dev_dead
 #endif
 
-/* Stands for: iopf_grp_find */
+/* Stands for: iopf_prg_find */
 inline find(idx, found)
 {
 	use_dev();
@@ -272,7 +272,7 @@ inline find(idx, found)
 		assert(table_live);
 		for (f : 0 .. NR_GROUPS - 1) {
 			if
-			:: grp[f].in_table && grp[f].index == idx -> found = f
+			:: prg[f].in_table && prg[f].index == idx -> found = f
 			:: else
 			fi
 		}
@@ -281,21 +281,21 @@ inline find(idx, found)
 }
 
 /* In iopf_pasid_queue.queue, or on the list of a worker that it follows. */
-#define is_queued(g)	(grp[g].owner == QUEUED && grp[g].follows == NONE)
+#define is_queued(g)	(prg[g].owner == QUEUED && prg[g].follows == NONE)
 #define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
-#define any_held	(grp[0].held || grp[1].held || grp[2].held)
+#define any_held	(prg[0].held || prg[1].held || prg[2].held)
 #define is_followed(w)	\
-	(grp[0].follows == w || grp[1].follows == w || grp[2].follows == w)
+	(prg[0].follows == w || prg[1].follows == w || prg[2].follows == w)
 
-/* Stands for: iopf_grp_set_owner iopf_grp_check_owner */
+/* Stands for: iopf_prg_set_owner iopf_prg_check_owner */
 inline set_owner(g, to)
 {
-	assert((grp[g].owner == ASSEMBLING &&
+	assert((prg[g].owner == ASSEMBLING &&
 		(to == QUEUED || to == DOMAIN || to == CLAIMED)) ||
-	       (grp[g].owner == QUEUED && (to == WORKER || to == CLAIMED)) ||
-	       (grp[g].owner == WORKER && to == CLAIMED) ||
-	       (grp[g].owner == DOMAIN && to == CLAIMED));
-	grp[g].owner = to
+	       (prg[g].owner == QUEUED && (to == WORKER || to == CLAIMED)) ||
+	       (prg[g].owner == WORKER && to == CLAIMED) ||
+	       (prg[g].owner == DOMAIN && to == CLAIMED));
+	prg[g].owner = to
 }
 
 #define nr_used		\
@@ -425,7 +425,7 @@ inline look_at()
  * Stands for: iopf_worker_note_asleep
  */
 #ifdef BROKEN_NOTE
-#define seems_asleep(w)	(worker[w].grp != NONE && !worker[w].asleep)
+#define seems_asleep(w)	(worker[w].prg != NONE && !worker[w].asleep)
 #else
 #define seems_asleep(w)	(worker[w].sleep && !worker[w].asleep)
 #endif
@@ -446,9 +446,9 @@ inline woke(w)
 	worker[w].asleep = false;
 	for (f : 0 .. NR_GROUPS - 1) {
 		if
-		:: grp[f].follows == w ->
-			assert(grp[f].live && grp[f].owner == QUEUED);
-			grp[f].follows = NONE;
+		:: prg[f].follows == w ->
+			assert(prg[f].live && prg[f].owner == QUEUED);
+			prg[f].follows = NONE;
 			look_at()
 		:: else
 		fi
@@ -461,33 +461,33 @@ inline woke(w)
 	offer()
 }
 
-/* Stands for: iopf_claim iopf_grp_remove iopf_grp_unfollow */
+/* Stands for: iopf_claim iopf_prg_remove iopf_prg_unfollow */
 inline claim(g, won)
 {
 	use_group(g);
 	if
 #ifndef BROKEN_CLAIM
-	:: grp[g].owner == CLAIMED -> won = false
+	:: prg[g].owner == CLAIMED -> won = false
 	:: else ->
 #else
 	:: true ->
 #endif
-		use_pq(grp[g].pq);
+		use_pq(prg[g].pq);
 #ifndef BROKEN_INDEX
-		grp[g].in_table = false;
+		prg[g].in_table = false;
 #endif
 		/* The PASID queue's reference */
 		if
-		:: grp[g].owner == QUEUED ->
-			grp[g].users--;
-			assert(grp[g].users);
+		:: prg[g].owner == QUEUED ->
+			prg[g].users--;
+			assert(prg[g].users);
 #ifndef BROKEN_UNFOLLOW
-			grp[g].follows = NONE
+			prg[g].follows = NONE
 #endif
 		:: else
 		fi;
 #ifdef BROKEN_CLAIM
-		grp[g].owner = CLAIMED;
+		prg[g].owner = CLAIMED;
 #else
 		set_owner(g, CLAIMED);
 #endif
@@ -497,7 +497,7 @@ inline claim(g, won)
 		fi;
 		pq_answering++;
 		answering++;
-		grp[g].unsent = true;
+		prg[g].unsent = true;
 		won = true
 	fi
 }
@@ -506,8 +506,8 @@ inline claim(g, won)
 inline flush_answered(g, me)
 {
 	if
-	:: flushing[me] && grp[g].counted[me] ->
-		grp[g].counted[me] = false;
+	:: flushing[me] && prg[g].counted[me] ->
+		prg[g].counted[me] = false;
 		assert(flush_answering[me]);
 		flush_answering[me]--;
 		if
@@ -528,13 +528,13 @@ inline end_answer(g)
 	answering--;
 	flush_answered(g, 0);
 	flush_answered(g, 1);
-	grp[g].unsent = false;
-	grp[g].must[0] = false;
-	grp[g].must[1] = false;
+	prg[g].unsent = false;
+	prg[g].must[0] = false;
+	prg[g].must[1] = false;
 #ifdef BROKEN_INDEX
-	grp[g].in_table = false;
+	prg[g].in_table = false;
 #endif
-	drop_pq(grp[g].pq)
+	drop_pq(prg[g].pq)
 }
 
 /* The driver's page_response(). Unfinished groups may be answered, too. */
@@ -554,7 +554,7 @@ inline send(g)
 	atomic {
 		use_group(g);
 		assert(!removed);
-		page_response(grp[g].index, grp[g].last)
+		page_response(prg[g].index, prg[g].last)
 	};
 	atomic {
 		end_answer(g);
@@ -594,19 +594,19 @@ inline stop_worker(w)
 /* Stands for: iopf_claim_early */
 inline claim_early(g)
 {
-	was = grp[g].owner;
+	was = prg[g].owner;
 	claim(g, won);
 	won = false;
 	if
-	:: was == WORKER && worker[0].grp == g -> stop_worker(0)
-	:: was == WORKER && worker[1].grp == g -> stop_worker(1)
+	:: was == WORKER && worker[0].prg == g -> stop_worker(0)
+	:: was == WORKER && worker[1].prg == g -> stop_worker(1)
 	:: else
 	fi;
 	was = 0
 }
 
 #define has_claimed(w)	\
-	(worker[w].grp != NONE && grp[worker[w].grp].owner == CLAIMED)
+	(worker[w].prg != NONE && prg[worker[w].prg].owner == CLAIMED)
 
 /* Workers whose groups a timeout has claimed, too. Stands for: iopf_pq_stop */
 inline stop_pq()
@@ -630,8 +630,8 @@ inline stop_pq()
  * index that waits for no answer.
  *
  * Stands for: iommu_report_device_fault iopf_report_run iopf_dev_rcu iopf_take
- *	iopf_begin_group iopf_grp_new iopf_pq_get iopf_find_handle iopf_watch
- *	iopf_grp_complete iopf_route iopf_pq_push iopf_deliver iopf_refuse
+ *	iopf_begin_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_watch
+ *	iopf_prg_complete iopf_route iopf_pq_push iopf_deliver iopf_refuse
  */
 proctype reporter()
 {
@@ -676,30 +676,30 @@ end:	do
 		find(idx, g);
 		if
 		:: g == NONE && !IS_DEAD &&
-		   !(grp[0].live && grp[1].live && grp[2].live) ->
-			g = (grp[0].live -> (grp[1].live -> 2 : 1) : 0);
+		   !(prg[0].live && prg[1].live && prg[2].live) ->
+			g = (prg[0].live -> (prg[1].live -> 2 : 1) : 0);
 			use_dev();
 			dev_users++;
-			grp[g].live = true;
-			grp[g].users = 1;
-			grp[g].owner = ASSEMBLING;
-			grp[g].index = idx;
-			grp[g].meant = meant;
+			prg[g].live = true;
+			prg[g].users = 1;
+			prg[g].owner = ASSEMBLING;
+			prg[g].index = idx;
+			prg[g].meant = meant;
 			pq_live = true;
 			hold_pq();
-			grp[g].pq = pq_nr;
+			prg[g].pq = pq_nr;
 			/* Callers keep the handle for us: see What the caller has to do. */
 			assert(h == handle);
 			if
 			:: h ->
 				assert(mm_count[h]);
-				grp[g].mm = h;
+				prg[g].mm = h;
 #ifndef BROKEN_MMGRAB
 				mm_count[h]++
 #endif
 			:: else
 			fi;
-			grp[g].in_table = true;
+			prg[g].in_table = true;
 #ifdef DEADLINE
 			if
 #ifdef BROKEN_WATCH
@@ -717,17 +717,17 @@ end:	do
 		fi;
 		h = 0;
 		if
-		:: g != NONE && grp[g].owner != ASSEMBLING ->
+		:: g != NONE && prg[g].owner != ASSEMBLING ->
 			/* -EEXIST: this device does not do that. */
 			assert(false)
-		:: g != NONE && grp[g].owner == ASSEMBLING && last ->
-			use_pq(grp[g].pq);
-			grp[g].last = true;
+		:: g != NONE && prg[g].owner == ASSEMBLING && last ->
+			use_pq(prg[g].pq);
+			prg[g].last = true;
 #ifndef BROKEN_REFERENCE
-			grp[g].users++;
+			prg[g].users++;
 #endif
 			if
-			:: grp[g].mm ->
+			:: prg[g].mm ->
 				set_owner(g, QUEUED);
 #ifndef BROKEN_PUSH
 				look_at();
@@ -739,7 +739,7 @@ end:	do
 			:: else -> set_owner(g, DOMAIN); complete = true
 			fi;
 			last = false
-		:: g != NONE && grp[g].owner == ASSEMBLING && !last -> g = NONE
+		:: g != NONE && prg[g].owner == ASSEMBLING && !last -> g = NONE
 		:: else
 		fi;
 		readers--
@@ -749,7 +749,7 @@ end:	do
 		complete = false;
 		if
 #ifdef HANDLER
-		:: atomic { handler_grp == NONE -> use_group(g); handler_grp = g }
+		:: atomic { handler_prg == NONE -> use_group(g); handler_prg = g }
 #endif
 		:: true ->
 			answer(g);
@@ -773,8 +773,8 @@ refuse:	   atomic {
 inline take_held()
 {
 	for (f : 0 .. NR_GROUPS - 1) {
-		mine[f] = mine[f] || grp[f].held;
-		grp[f].held = false
+		mine[f] = mine[f] || prg[f].held;
+		prg[f].held = false
 	}
 	f = 0
 }
@@ -792,7 +792,7 @@ inline send_held()
  * A group from the PASID queue, in g, unless it follows a worker that was seen asleep, for the
  * same page, or there is no room for a further sleeper.
  *
- * Stands for: iopf_worker_take iopf_pq_unqueue iopf_grp_follow iopf_find_sleeper
+ * Stands for: iopf_worker_take iopf_pq_unqueue iopf_prg_follow iopf_find_sleeper
  *	iopf_pool_has_room iopf_pool_allows
  */
 inline take(w)
@@ -807,8 +807,8 @@ inline take(w)
 		fi;
 		use_group(g);
 		if
-		:: worker[0].asleep -> grp[g].follows = 0
-		:: worker[1].asleep -> grp[g].follows = 1
+		:: worker[0].asleep -> prg[g].follows = 0
+		:: worker[1].asleep -> prg[g].follows = 1
 		:: true -> break
 		fi;
 		g = NONE
@@ -823,7 +823,7 @@ inline take(w)
 #ifndef BROKEN_OWNER
 		set_owner(g, WORKER);
 #endif
-		worker[w].grp = g
+		worker[w].prg = g
 	:: else
 	fi;
 	if
@@ -901,8 +901,8 @@ end:	do
 		total = false
 	   };
 step:	   atomic {
-		old = worker[w].grp;
-		worker[w].grp = NONE;
+		old = worker[w].prg;
+		worker[w].prg = NONE;
 		g = NONE;
 		if
 		:: old != NONE ->
@@ -921,9 +921,9 @@ step:	   atomic {
 			if
 			:: won ->
 				won = false;
-				grp[old].held = true;
-				grp[old].users--;
-				assert(grp[old].users);
+				prg[old].held = true;
+				prg[old].users--;
+				assert(prg[old].users);
 				old = NONE
 			:: else
 			fi;
@@ -980,10 +980,10 @@ step:	   atomic {
 	   :: g != NONE ->
 		atomic {
 			use_group(g);
-			m = grp[g].mm;
-			assert(mm_count[m] && m == grp[g].meant);
+			m = prg[g].mm;
+			assert(mm_count[m] && m == prg[g].meant);
 			/* A wake-up that was meant for another fault. */
-			assert(!worker[w].notify || grp[g].owner == CLAIMED);
+			assert(!worker[w].notify || prg[g].owner == CLAIMED);
 			if
 			:: mm_users[m] -> mm_users[m]++
 			:: else -> m = 0
@@ -1193,8 +1193,8 @@ inline wait_answers(me, nr)
 	atomic {
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
-			:: grp[g].unsent && (!nr || grp[g].pq == nr) ->
-				grp[g].counted[me] = true;
+			:: prg[g].unsent && (!nr || prg[g].pq == nr) ->
+				prg[g].counted[me] = true;
 				flush_answering[me]++
 			:: else
 			fi
@@ -1220,19 +1220,19 @@ inline claim_all(me)
 {
 	for (g : 0 .. NR_GROUPS - 1) {
 		if
-		:: grp[g].in_table && grp[g].owner != CLAIMED ->
+		:: prg[g].in_table && prg[g].owner != CLAIMED ->
 			claim_early(g);
 			mine[g] = true
 		:: else
 		fi;
-		grp[g].must[me] = grp[g].unsent
+		prg[g].must[me] = prg[g].unsent
 	}
 	g = 0;
 	stop_pq();
 	take_held()
 }
 
-#define none_left(me)	(!grp[0].must[me] && !grp[1].must[me] && !grp[2].must[me])
+#define none_left(me)	(!prg[0].must[me] && !prg[1].must[me] && !prg[2].must[me])
 
 /* What iopf_send() does with a list. */
 inline send_mine()
@@ -1312,7 +1312,7 @@ endless:
 	atomic {
 		!owner ->
 		for (g : 0 .. NR_GROUPS - 1) {
-			assert(!grp[g].live || grp[g].mm != 1)
+			assert(!prg[g].live || prg[g].mm != 1)
 		}
 		g = 0;
 		owner = 2;
@@ -1349,12 +1349,12 @@ proctype flusher()
 		use_dev();
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
-			:: grp[g].owner == QUEUED || grp[g].owner == WORKER ->
+			:: prg[g].owner == QUEUED || prg[g].owner == WORKER ->
 				claim_early(g);
 				mine[g] = true
 			:: else
 			fi;
-			grp[g].must[0] = grp[g].unsent
+			prg[g].must[0] = prg[g].unsent
 		}
 		g = 0;
 		stop_pq();
@@ -1400,7 +1400,7 @@ proctype remover()
 		use_dev();
 		assert(none_left(1));
 		for (g : 0 .. NR_GROUPS - 1) {
-			assert(!grp[g].in_table)
+			assert(!prg[g].in_table)
 		}
 		g = 0;
 		removed = true;
@@ -1432,8 +1432,8 @@ end:	do
 		take_held();
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
-			:: grp[g].in_table && grp[g].owner != ASSEMBLING &&
-			   grp[g].owner != CLAIMED ->
+			:: prg[g].in_table && prg[g].owner != ASSEMBLING &&
+			   prg[g].owner != CLAIMED ->
 #ifdef BROKEN_SLEEP
 				claim_early(g);
 #else
@@ -1441,15 +1441,15 @@ end:	do
 				won = false;
 #endif
 				mine[g] = true
-			:: grp[g].in_table && grp[g].owner == ASSEMBLING ->
+			:: prg[g].in_table && prg[g].owner == ASSEMBLING ->
 				claim_early(g);
 				forgotten[g] = true
 			:: true
 			fi
 		}
 		g = 0;
-		again = !dev_dead && (grp[0].in_table || grp[1].in_table ||
-				      grp[2].in_table);
+		again = !dev_dead && (prg[0].in_table || prg[1].in_table ||
+				      prg[2].in_table);
 		if
 		:: again -> watch_work = true
 		:: else -> watching = false
@@ -1482,7 +1482,7 @@ proctype handler()
 	bool won;
 
 end:	do
-	:: atomic { handler_grp != NONE -> g = handler_grp; handler_grp = NONE };
+	:: atomic { handler_prg != NONE -> g = handler_prg; handler_prg = NONE };
 	   if
 	   :: answer(g)
 	   :: true
@@ -1499,9 +1499,9 @@ end:	do
 
 #define sleeps_on(w)	(worker[w].sleep == SLEEPS_ON)
 #define is_handled(g)	\
-	((worker[0].grp == g && sleeps_on(0)) ||			\
-	 (worker[1].grp == g && sleeps_on(1)))
-#define waits_for(w, g)	(grp[g].follows == w && sleeps_on(w))
+	((worker[0].prg == g && sleeps_on(0)) ||			\
+	 (worker[1].prg == g && sleeps_on(1)))
+#define waits_for(w, g)	(prg[g].follows == w && sleeps_on(w))
 #define has_no_room	\
 	(nr_free == 0 || refuses_sleeper)
 
@@ -1511,7 +1511,7 @@ end:	do
  */
 #define is_held_up(g)	\
 	(is_handled(g) || waits_for(0, g) || waits_for(1, g) ||		\
-	 (is_queued(g) && has_no_room) || grp[g].owner == ASSEMBLING)
+	 (is_queued(g) && has_no_room) || prg[g].owner == ASSEMBLING)
 
 /* When nobody can go on any more, nobody may have anything left to do. */
 proctype verdict()
@@ -1523,18 +1523,18 @@ proctype verdict()
 	assert(worker[0].state == FREE || sleeps_on(0));
 	assert(worker[1].state == FREE || sleeps_on(1));
 	for (i : 0 .. NR_GROUPS - 1) {
-		assert(!grp[i].live || is_held_up(i))
+		assert(!prg[i].live || is_held_up(i))
 	}
 #if defined(DEADLINE) || defined(REMOVAL)
 	/* Then there are only workers that sleep on, whose groups have an answer. */
 	assert(!owed[0] && !owed[1] && !more_owed);
 	for (i : 0 .. NR_GROUPS - 1) {
-		assert(!grp[i].live || grp[i].owner == CLAIMED)
+		assert(!prg[i].live || prg[i].owner == CLAIMED)
 	}
 #endif
 #ifdef REMOVAL
 	assert(removed && !dev_users);
-	assert(!grp[0].live && !grp[1].live && !grp[2].live);
+	assert(!prg[0].live && !prg[1].live && !prg[2].live);
 #else
 	assert(dev_users >= 1 && !looking);
 #endif
