@@ -32,13 +32,13 @@ static struct iopf_queue *iopf_home;
  */
 struct iopf_queue *iopf_queue_alloc(const char *name)
 {
-	struct iopf_q *q = iopf_q_alloc(name);
+	struct iopf_fault_queue *fq = iopf_fault_queue_alloc(name);
 
-	if (!q)
+	if (!fq)
 		return NULL;
-	iopf_workers_init(&q->pool);
-	iopf_debugfs_add_queue(q, name);
-	return &q->pub;
+	iopf_workers_init(&fq->pool);
+	iopf_debugfs_add_queue(fq, name);
+	return &fq->pub;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_alloc);
 
@@ -64,8 +64,8 @@ void iopf_queue_free(struct iopf_queue *queue)
 						 struct iommu_fault_param,
 						 queue_list)))
 		iopf_queue_remove_device(queue, param->dev);
-	iopf_debugfs_remove_queue(to_iopf_q(queue));
-	iopf_q_put(to_iopf_q(queue));
+	iopf_debugfs_remove_queue(to_iopf_fault_queue(queue));
+	iopf_fault_queue_put(to_iopf_fault_queue(queue));
 }
 EXPORT_SYMBOL_GPL(iopf_queue_free);
 
@@ -153,7 +153,7 @@ static int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
 		ret = -EBUSY;
 		goto unlock;
 	}
-	idev = iopf_dev_alloc(to_iopf_q(queue), dev, iopf_handler_of(dev));
+	idev = iopf_dev_alloc(to_iopf_fault_queue(queue), dev, iopf_handler_of(dev));
 	if (!idev) {
 		ret = -ENOMEM;
 		goto unlock;

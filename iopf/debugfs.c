@@ -132,14 +132,14 @@ DEFINE_SHOW_ATTRIBUTE(iopf_stats);
 
 static int iopf_queue_stats_show(struct seq_file *file, void *unused)
 {
-	struct iopf_q *q = file->private;
+	struct iopf_fault_queue *fq = file->private;
 	struct iommu_fault_param *param;
 	struct iopf_sums sums = {};
 
-	mutex_lock(&q->pub.lock);
-	list_for_each_entry(param, &q->pub.devices, queue_list)
+	mutex_lock(&fq->pub.lock);
+	list_for_each_entry(param, &fq->pub.devices, queue_list)
 		iopf_add_sums(&sums, to_iopf_dev(param));
-	mutex_unlock(&q->pub.lock);
+	mutex_unlock(&fq->pub.lock);
 	iopf_show_sums(file, &sums);
 	return 0;
 }
@@ -252,22 +252,22 @@ static int iopf_groups_show(struct seq_file *file, void *unused)
 DEFINE_SHOW_ATTRIBUTE(iopf_groups);
 
 /* Errors of debugfs are nobody's concern: the files are missing, that is all. */
-void iopf_debugfs_add_queue(struct iopf_q *q, const char *name)
+void iopf_debugfs_add_queue(struct iopf_fault_queue *fq, const char *name)
 {
-	q->debugfs = debugfs_create_dir(name, iopf_debugfs_root);
-	debugfs_create_file("stats", 0400, q->debugfs, q,
+	fq->debugfs = debugfs_create_dir(name, iopf_debugfs_root);
+	debugfs_create_file("stats", 0400, fq->debugfs, fq,
 			    &iopf_queue_stats_fops);
 }
 
-void iopf_debugfs_remove_queue(struct iopf_q *q)
+void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq)
 {
-	debugfs_remove(q->debugfs);
+	debugfs_remove(fq->debugfs);
 }
 
 void iopf_debugfs_add_device(struct iopf_dev *idev)
 {
 	idev->debugfs = debugfs_create_dir(dev_name(idev->pub.dev),
-					   idev->q->debugfs);
+					   idev->fq->debugfs);
 	debugfs_create_file("stats", 0400, idev->debugfs, idev,
 			    &iopf_stats_fops);
 	debugfs_create_file("pasids", 0400, idev->debugfs, idev,

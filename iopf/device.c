@@ -70,7 +70,7 @@ void iopf_dev_put_many(struct iopf_dev *idev, int n)
 	iopf_pqs_destroy(idev);
 	iopf_spare_free(idev);
 	iopf_table_exit(&idev->table);
-	iopf_q_put(idev->q);
+	iopf_fault_queue_put(idev->fq);
 	/* Reporters may still find it, and find it dead. */
 	kfree_rcu(idev, pub.rcu);
 }
@@ -86,8 +86,8 @@ static u64 iopf_first_seq(void)
 	return (u64)atomic_inc_return(&times) << 40;
 }
 
-/* A device of @q whose faults are @handler's, or NULL without memory. */
-struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev,
+/* A device of @fq whose faults are @handler's, or NULL without memory. */
+struct iopf_dev *iopf_dev_alloc(struct iopf_fault_queue *fq, struct device *dev,
 				struct iopf_handler *handler)
 {
 	struct iopf_dev *idev;
@@ -106,10 +106,10 @@ struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev,
 	INIT_LIST_HEAD(&idev->pub.partial);
 	INIT_LIST_HEAD(&idev->pub.faults);
 	idev->pub.dev = dev;
-	idev->pub.queue = &q->pub;
+	idev->pub.queue = &fq->pub;
 
-	refcount_inc(&q->users);
-	idev->q = q;
+	refcount_inc(&fq->users);
+	idev->fq = fq;
 	idev->ops = dev_iommu_ops(dev);
 	init_llist_head(&idev->spare);
 	spin_lock_init(&idev->lock);
@@ -154,8 +154,8 @@ void iopf_look_soon(struct iopf_dev *idev)
 
 void iopf_schedule_watch(struct iopf_dev *idev)
 {
-	unsigned long timeout = min_not_zero(iopf_timeout(idev->q),
-					     iopf_domain_timeout(idev->q));
+	unsigned long timeout = min_not_zero(iopf_timeout(idev->fq),
+					     iopf_domain_timeout(idev->fq));
 
 	lockdep_assert_held(&idev->lock);
 	/* Without a timeout there are still owners to be looked at, and settings. */

@@ -15,16 +15,16 @@
 
 /* debugfs.c */
 #ifdef CONFIG_DEBUG_FS
-void iopf_debugfs_add_queue(struct iopf_q *q, const char *name);
-void iopf_debugfs_remove_queue(struct iopf_q *q);
+void iopf_debugfs_add_queue(struct iopf_fault_queue *fq, const char *name);
+void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq);
 void iopf_debugfs_add_device(struct iopf_dev *idev);
 void iopf_debugfs_remove_device(struct iopf_dev *idev);
 #else
-static inline void iopf_debugfs_add_queue(struct iopf_q *q, const char *name)
+static inline void iopf_debugfs_add_queue(struct iopf_fault_queue *fq, const char *name)
 {
 }
 
-static inline void iopf_debugfs_remove_queue(struct iopf_q *q)
+static inline void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq)
 {
 }
 

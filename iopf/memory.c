@@ -37,25 +37,25 @@ static int __init iopf_memory_init(void)
 }
 core_initcall(iopf_memory_init);
 
-int iopf_reserve_init(struct iopf_q *q)
+int iopf_reserve_init(struct iopf_fault_queue *fq)
 {
 	int ret;
 
-	ret = mempool_init_slab_pool(&q->groups, IOPF_RESERVE_GROUPS,
+	ret = mempool_init_slab_pool(&fq->groups, IOPF_RESERVE_GROUPS,
 				     iopf_prg_cache);
 	if (ret)
 		return ret;
-	ret = mempool_init_slab_pool(&q->chunks, IOPF_RESERVE_CHUNKS,
+	ret = mempool_init_slab_pool(&fq->chunks, IOPF_RESERVE_CHUNKS,
 				     iopf_chunk_cache);
 	if (ret)
-		mempool_exit(&q->groups);
+		mempool_exit(&fq->groups);
 	return ret;
 }
 
-void iopf_reserve_exit(struct iopf_q *q)
+void iopf_reserve_exit(struct iopf_fault_queue *fq)
 {
-	mempool_exit(&q->chunks);
-	mempool_exit(&q->groups);
+	mempool_exit(&fq->chunks);
+	mempool_exit(&fq->groups);
 }
 
 /* A spare group: those that came back meanwhile, all at once, when there is none. */
@@ -86,7 +86,7 @@ struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev)
 	lockdep_assert_held(&idev->lock);
 	prg = iopf_prg_reuse(idev);
 	if (!prg)
-		prg = mempool_alloc(&idev->q->groups,
+		prg = mempool_alloc(&idev->fq->groups,
 				    GFP_NOWAIT | __GFP_NOWARN);
 	if (!prg)
 		return NULL;
@@ -104,7 +104,7 @@ void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
 
 	while ((chunk = prg->chunks)) {
 		prg->chunks = chunk->next;
-		mempool_free(chunk, &idev->q->chunks);
+		mempool_free(chunk, &idev->fq->chunks);
 	}
 	if (prg->seq) {
 		freed->groups++;
@@ -122,7 +122,7 @@ static void iopf_free_list(struct iopf_dev *idev, struct llist_node *list)
 	struct iopf_prg *next;
 
 	llist_for_each_entry_safe(prg, next, list, spare_node)
-		mempool_free(prg, &idev->q->groups);
+		mempool_free(prg, &idev->fq->groups);
 }
 
 /* Give back what is in @freed. The caller drops the groups' references to @idev. */
@@ -156,7 +156,7 @@ bool iopf_prg_add_slots(struct iopf_dev *idev, struct iopf_prg *prg)
 	struct iopf_chunk *chunk;
 
 	lockdep_assert_held(&idev->lock);
-	chunk = mempool_alloc(&idev->q->chunks, GFP_NOWAIT | __GFP_NOWARN);
+	chunk = mempool_alloc(&idev->fq->chunks, GFP_NOWAIT | __GFP_NOWARN);
 	if (!chunk)
 		return false;
 	chunk->next = prg->chunks;

@@ -34,7 +34,7 @@
  *	iopf_dev    one from the queue, one per group, one per worker that it uses, one
  *	            per flush, one from its watch, one from its look, one while it is
  *	            in iopf_pool.starved
- *	iopf_q      one from the driver, one per device
+ *	iopf_fault_queue      one from the driver, one per device
  *	iopf_handler  one from its registration, one per call under way
  *	iopf_pasid_queue   none: lives as long as its iopf_dev unless it is idle, that
  *	            is, has no group, no worker, no answer on the way and
@@ -108,7 +108,7 @@ struct iopf_pool {
 };
 
 /**
- * struct iopf_q - a fault queue
+ * struct iopf_fault_queue - a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.lock guards @pub.devices
  * @users: see References above
  * @groups: reserve of &struct iopf_prg
@@ -123,7 +123,7 @@ struct iopf_pool {
  * @release: destroys the queue, away from the workers that may drop the last
  *	reference
  */
-struct iopf_q {
+struct iopf_fault_queue {
 	struct iopf_queue pub;
 	refcount_t users;
 	mempool_t groups;
@@ -176,7 +176,7 @@ struct iopf_flush {
 /**
  * struct iopf_dev - a device on a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.users counts references
- * @q: the queue, referenced
+ * @fq: the queue, referenced
  * @ops: the device's iommu_ops
  * @debugfs: its folder
  * @spare: groups to be used again, as they have come back, without @lock
@@ -251,7 +251,7 @@ struct iopf_flush {
  */
 struct iopf_dev {
 	struct iommu_fault_param pub;
-	struct iopf_q *q;
+	struct iopf_fault_queue *fq;
 	const struct iommu_ops *ops;
 	struct dentry *debugfs;
 	struct llist_head spare;
@@ -624,9 +624,9 @@ struct iopf_handler {
 	struct iopf_overdue overdue[IOPF_QUARANTINE];
 };
 
-static inline struct iopf_q *to_iopf_q(struct iopf_queue *queue)
+static inline struct iopf_fault_queue *to_iopf_fault_queue(struct iopf_queue *queue)
 {
-	return container_of(queue, struct iopf_q, pub);
+	return container_of(queue, struct iopf_fault_queue, pub);
 }
 
 static inline struct iopf_dev *to_iopf_dev(struct iommu_fault_param *param)
@@ -646,8 +646,8 @@ static inline struct iopf_dev *iopf_prg_dev(struct iopf_prg *prg)
 }
 
 /* memory.c */
-int iopf_reserve_init(struct iopf_q *q);
-void iopf_reserve_exit(struct iopf_q *q);
+int iopf_reserve_init(struct iopf_fault_queue *fq);
+void iopf_reserve_exit(struct iopf_fault_queue *fq);
 struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev);
 void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
@@ -855,7 +855,7 @@ static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
 {
 	int pages = READ_ONCE(pq->prefault_max);
 
-	return pages < 0 ? READ_ONCE(pq->idev->q->prefault_max) : pages;
+	return pages < 0 ? READ_ONCE(pq->idev->fq->prefault_max) : pages;
 }
 
 /* group.c */
@@ -924,10 +924,10 @@ static inline void iopf_prg_append(struct iopf_dev *idev, struct iopf_prg *prg,
 /* queue.c */
 #define IOPF_MAX_TIMEOUT	100 /* seconds */
 
-struct iopf_q *iopf_q_alloc(const char *name);
-void iopf_q_put(struct iopf_q *q);
-unsigned long iopf_timeout(const struct iopf_q *q);
-unsigned long iopf_domain_timeout(const struct iopf_q *q);
+struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name);
+void iopf_fault_queue_put(struct iopf_fault_queue *fq);
+unsigned long iopf_timeout(const struct iopf_fault_queue *fq);
+unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq);
 
 /* quarantine.c */
 struct iopf_handler *iopf_handler_alloc(struct device *dev,
@@ -948,7 +948,7 @@ bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);
 
 extern struct workqueue_struct *iopf_watch_wq;
 
-struct iopf_dev *iopf_dev_alloc(struct iopf_q *q, struct device *dev,
+struct iopf_dev *iopf_dev_alloc(struct iopf_fault_queue *fq, struct device *dev,
 				struct iopf_handler *handler);
 struct iopf_dev *iopf_dev_rcu(struct device *dev);
 struct iopf_dev *iopf_dev_get(struct device *dev);

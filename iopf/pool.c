@@ -9,7 +9,7 @@
 
 static void iopf_pool_starve(struct iopf_dev *idev)
 {
-	struct iopf_pool *pool = &idev->q->pool;
+	struct iopf_pool *pool = &idev->fq->pool;
 
 	lockdep_assert_held(&pool->lock);
 	if (!list_empty(&idev->starved_node))
@@ -21,7 +21,7 @@ static void iopf_pool_starve(struct iopf_dev *idev)
 /* A worker for @idev. Without one left NULL, and @idev is looked at when one is. */
 struct iopf_worker *iopf_pool_get(struct iopf_dev *idev)
 {
-	struct iopf_pool *pool = &idev->q->pool;
+	struct iopf_pool *pool = &idev->fq->pool;
 	struct iopf_worker *worker;
 
 	lockdep_assert_held(&idev->lock);
@@ -42,7 +42,7 @@ struct iopf_worker *iopf_pool_get(struct iopf_dev *idev)
 /* Are so many workers left that a PASID queue with sleepers may have a further one? */
 bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more)
 {
-	unsigned int nr_free = READ_ONCE(pq->idev->q->pool.nr_free);
+	unsigned int nr_free = READ_ONCE(pq->idev->fq->pool.nr_free);
 
 	return nr_free >= more && pq->nr_asleep <=
 	       IOPF_SLEEPERS_PER_FREE * (nr_free - more);
@@ -56,7 +56,7 @@ bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more)
  */
 bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more)
 {
-	struct iopf_pool *pool = &pq->idev->q->pool;
+	struct iopf_pool *pool = &pq->idev->fq->pool;
 	bool room;
 
 	lockdep_assert_held(&pq->idev->lock);
@@ -74,7 +74,7 @@ bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more)
 /* @worker comes back: all devices that were refused one are to look. */
 void iopf_pool_put(struct iopf_worker *worker)
 {
-	struct iopf_pool *pool = &worker->idev->q->pool;
+	struct iopf_pool *pool = &worker->idev->fq->pool;
 	struct iopf_dev *idev;
 	LIST_HEAD(told);
 
@@ -102,7 +102,7 @@ void iopf_pool_put(struct iopf_worker *worker)
 /* @idev is dead and wants no worker any more. */
 void iopf_pool_leave(struct iopf_dev *idev)
 {
-	struct iopf_pool *pool = &idev->q->pool;
+	struct iopf_pool *pool = &idev->fq->pool;
 	bool starved;
 
 	spin_lock(&pool->lock);
@@ -152,7 +152,7 @@ struct iopf_worker *iopf_worker_more(struct iopf_dev *idev)
 
 void iopf_worker_queue(struct iopf_worker *worker)
 {
-	struct iopf_pool *pool = &worker->idev->q->pool;
+	struct iopf_pool *pool = &worker->idev->fq->pool;
 
 	queue_work(worker->far ? pool->far : pool->near, &worker->work);
 }

@@ -100,7 +100,7 @@ static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
 void iopf_expect_late(struct iopf_prg *prg)
 {
 	struct iopf_dev *idev = iopf_prg_dev(prg);
-	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev->q);
+	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev->fq);
 	unsigned long until = jiffies + (time ?: IOPF_QUARANTINE_DEFAULT);
 	struct iopf_key key = prg->key;
 	struct iopf_handler *handler;

@@ -65,16 +65,16 @@ static unsigned long iopf_timeout_jiffies(const int *ms, const unsigned int *s)
 	return msecs_to_jiffies(time);
 }
 
-/* The time of a group of @q, in jiffies; 0 without a timeout. */
-unsigned long iopf_timeout(const struct iopf_q *q)
+/* The time of a group of @fq, in jiffies; 0 without a timeout. */
+unsigned long iopf_timeout(const struct iopf_fault_queue *fq)
 {
-	return iopf_timeout_jiffies(&q->timeout_ms, &iopf_prq_seconds);
+	return iopf_timeout_jiffies(&fq->timeout_ms, &iopf_prq_seconds);
 }
 
 /* The same for groups that a domain's handler owns. */
-unsigned long iopf_domain_timeout(const struct iopf_q *q)
+unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq)
 {
-	return iopf_timeout_jiffies(&q->domain_timeout_ms, &iopf_domain_seconds);
+	return iopf_timeout_jiffies(&fq->domain_timeout_ms, &iopf_domain_seconds);
 }
 
 /*
@@ -166,46 +166,46 @@ static int iopf_pool_init(struct iopf_pool *pool, const char *name)
  * The last reference may be a worker's, which cannot wait for its own end: so
  * this runs elsewhere. By now all devices and groups are gone.
  */
-static void iopf_q_release(struct work_struct *work)
+static void iopf_fault_queue_release(struct work_struct *work)
 {
-	struct iopf_q *q = container_of(work, struct iopf_q, release);
+	struct iopf_fault_queue *fq = container_of(work, struct iopf_fault_queue, release);
 
-	iopf_pool_exit(&q->pool);
-	iopf_reserve_exit(q);
-	kfree(q);
+	iopf_pool_exit(&fq->pool);
+	iopf_reserve_exit(fq);
+	kfree(fq);
 }
 
-void iopf_q_put(struct iopf_q *q)
+void iopf_fault_queue_put(struct iopf_fault_queue *fq)
 {
-	if (refcount_dec_and_test(&q->users))
-		queue_work(system_dfl_wq, &q->release);
+	if (refcount_dec_and_test(&fq->users))
+		queue_work(system_dfl_wq, &fq->release);
 }
 
 /* Without memory NULL. */
-struct iopf_q *iopf_q_alloc(const char *name)
+struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name)
 {
-	struct iopf_q *q;
+	struct iopf_fault_queue *fq;
 
-	q = kzalloc(sizeof(*q), GFP_KERNEL);
-	if (!q)
+	fq = kzalloc(sizeof(*fq), GFP_KERNEL);
+	if (!fq)
 		return NULL;
-	if (iopf_reserve_init(q))
+	if (iopf_reserve_init(fq))
 		goto err_free;
-	if (iopf_pool_init(&q->pool, name))
+	if (iopf_pool_init(&fq->pool, name))
 		goto err_reserve;
-	q->pub.wq = q->pool.near;
+	fq->pub.wq = fq->pool.near;
 
-	refcount_set(&q->users, 1);
-	q->timeout_ms = -1;
-	q->domain_timeout_ms = -1;
-	INIT_WORK(&q->release, iopf_q_release);
-	INIT_LIST_HEAD(&q->pub.devices);
-	mutex_init(&q->pub.lock);
-	return q;
+	refcount_set(&fq->users, 1);
+	fq->timeout_ms = -1;
+	fq->domain_timeout_ms = -1;
+	INIT_WORK(&fq->release, iopf_fault_queue_release);
+	INIT_LIST_HEAD(&fq->pub.devices);
+	mutex_init(&fq->pub.lock);
+	return fq;
 
 err_reserve:
-	iopf_reserve_exit(q);
+	iopf_reserve_exit(fq);
 err_free:
-	kfree(q);
+	kfree(fq);
 	return NULL;
 }

@@ -146,8 +146,8 @@ void iopf_send_response(struct iopf_dev *idev, struct device *dev,
 	struct iopf_fault evt = { .fault = response->fault };
 	struct iommu_page_response msg = response->msg;
 
-	if (idev && idev->q->ops && idev->q->ops->page_responses) {
-		idev->q->ops->page_responses(dev, response, 1);
+	if (idev && idev->fq->ops && idev->fq->ops->page_responses) {
+		idev->fq->ops->page_responses(dev, response, 1);
 		return;
 	}
 	if (response->flags & IOPF_REQUEST_PRIVATE_DATA)
@@ -206,7 +206,7 @@ static void iopf_send_at_once(struct iopf_dev *idev, struct list_head *batch)
 		if (prg->code != IOPF_FORGET)
 			responses[count++] = iopf_response(prg);
 	if (count)
-		idev->q->ops->page_responses(idev->pub.dev, responses, count);
+		idev->fq->ops->page_responses(idev->pub.dev, responses, count);
 }
 
 static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_prg *prg)
@@ -340,7 +340,7 @@ void iopf_send(struct list_head *claimed)
 		u64 begun = iopf_now();
 
 		iopf_note_answers(idev, &batch);
-		if (idev->q->ops && idev->q->ops->page_responses)
+		if (idev->fq->ops && idev->fq->ops->page_responses)
 			iopf_send_at_once(idev, &batch);
 		else
 			iopf_send_each(idev, &batch);

@@ -17,7 +17,7 @@ void iopf_queue_set_ops(struct iopf_queue *queue,
 			const struct iopf_queue_ops *ops)
 {
 	WARN_ON(!list_empty(&queue->devices));
-	to_iopf_q(queue)->ops = ops;
+	to_iopf_fault_queue(queue)->ops = ops;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_set_ops);
 
@@ -48,7 +48,7 @@ static int iopf_set_timeout(int *to, int ms)
  */
 int iopf_queue_set_timeout(struct iopf_queue *queue, int ms)
 {
-	return iopf_set_timeout(&to_iopf_q(queue)->timeout_ms, ms);
+	return iopf_set_timeout(&to_iopf_fault_queue(queue)->timeout_ms, ms);
 }
 EXPORT_SYMBOL_GPL(iopf_queue_set_timeout);
 
@@ -67,7 +67,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_set_timeout);
  */
 int iopf_queue_set_domain_timeout(struct iopf_queue *queue, int ms)
 {
-	return iopf_set_timeout(&to_iopf_q(queue)->domain_timeout_ms, ms);
+	return iopf_set_timeout(&to_iopf_fault_queue(queue)->domain_timeout_ms, ms);
 }
 EXPORT_SYMBOL_GPL(iopf_queue_set_domain_timeout);
 
@@ -136,7 +136,7 @@ int iopf_queue_set_prefault(struct iopf_queue *queue, unsigned int pages)
 {
 	if (pages > IOPF_MAX_PREFAULT)
 		return -EINVAL;
-	WRITE_ONCE(to_iopf_q(queue)->prefault_max, pages);
+	WRITE_ONCE(to_iopf_fault_queue(queue)->prefault_max, pages);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_set_prefault);

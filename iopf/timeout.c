@@ -87,8 +87,8 @@ static void iopf_warn_overdue(struct iopf_dev *idev, struct list_head *claimed)
 static void iopf_watch_fn(struct work_struct *work)
 {
 	struct iopf_dev *idev = container_of(work, struct iopf_dev, watch.work);
-	unsigned long domain_timeout = iopf_domain_timeout(idev->q);
-	unsigned long timeout = iopf_timeout(idev->q);
+	unsigned long domain_timeout = iopf_domain_timeout(idev->fq);
+	unsigned long timeout = iopf_timeout(idev->fq);
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;

@@ -384,7 +384,7 @@ void fake_leave_workers(struct kunit *test, unsigned int nr)
 		KUNIT_ASSERT_EQ(test, 0,
 				kunit_add_action(test, return_workers, NULL));
 	spin_lock(&idev->lock);
-	while (idev->q->pool.nr_free > nr) {
+	while (idev->fq->pool.nr_free > nr) {
 		worker = iopf_pool_get(idev);
 		worker->idev = idev;
 		refcount_inc(&idev->pub.users);

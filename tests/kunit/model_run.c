@@ -220,9 +220,9 @@ static void wait_for_workers(struct world *world, struct iopf_dev *idev)
 		usleep_range(50, 100);
 		return;
 	}
-	flush_workqueue(idev->q->pool.near);
+	flush_workqueue(idev->fq->pool.near);
 	if (!is_quiet(world, idev))
-		flush_workqueue(idev->q->pool.far);
+		flush_workqueue(idev->fq->pool.far);
 	if (!is_quiet(world, idev))
 		usleep_range(50, 100);
 }

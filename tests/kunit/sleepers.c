@@ -270,7 +270,7 @@ static void wait_free(struct iopf_dev *idev, unsigned int nr)
 	int i;
 
 	for (i = 0; i < 500; i++) {
-		if (READ_ONCE(idev->q->pool.nr_free) == nr &&
+		if (READ_ONCE(idev->fq->pool.nr_free) == nr &&
 		    !READ_ONCE(idev->nr_waiting))
 			return;
 		msleep(20);
@@ -315,7 +315,7 @@ static void crowd_of_sleepers(struct kunit *test)
 	wait_free(idev, 1);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_pasid_queues_with_one(fake));
-	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(idev->q->pool.nr_free));
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(idev->fq->pool.nr_free));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));

@@ -350,7 +350,7 @@ static void run_threads(struct kunit *test, struct crowd *crowd, u64 round)
 static void end_crowd(struct kunit *test, struct crowd *crowd)
 {
 	struct world *world = crowd->world;
-	struct iopf_q *q = to_iopf_q(world->fake->queue);
+	struct iopf_fault_queue *fq = to_iopf_fault_queue(world->fake->queue);
 	unsigned long end = jiffies + PATIENCE;
 
 	fake_remove_device(world->fake);
@@ -364,9 +364,9 @@ static void end_crowd(struct kunit *test, struct crowd *crowd)
 	while (world->nr_idevs)
 		iopf_dev_put(world->idevs[--world->nr_idevs]);
 	/* Each time that the device was on the queue has a reference to it. */
-	while (refcount_read(&q->users) > 1 && time_before(jiffies, end))
+	while (refcount_read(&fq->users) > 1 && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
-	KUNIT_EXPECT_EQ_MSG(test, 1, refcount_read(&q->users),
+	KUNIT_EXPECT_EQ_MSG(test, 1, refcount_read(&fq->users),
 			    "the device is still used");
 }
 

@@ -220,7 +220,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	report_page(fake, page, addr, page);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(pq->starved));
 	KUNIT_EXPECT_EQ(test, WORKERS - SLEEPERS,
-			READ_ONCE(idev->q->pool.nr_free));
+			READ_ONCE(idev->fq->pool.nr_free));
 
 	/* The other PASID queue gets the PASID queue's worker, and none of the free ones. */
 	occupy_cpus(idev, MANY_CPUS);
