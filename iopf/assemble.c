@@ -19,7 +19,7 @@
  * The group of @key, begun by @fault, or an error; @whole: no other request will come.
  * Sleeps no more than its caller.
  */
-static struct iopf_prg *iopf_begin_group(struct iopf_dev *idev,
+static struct iopf_prg *iopf_begin_group(struct iopf_device *fdev,
 					 struct device *dev,
 					 const struct iopf_key *key,
 					 const struct iommu_fault *fault,
@@ -28,14 +28,14 @@ static struct iopf_prg *iopf_begin_group(struct iopf_dev *idev,
 	struct mm_struct *mm;
 	struct iopf_prg *prg;
 
-	if (idev->dead)
+	if (fdev->dead)
 		return ERR_PTR(-ENODEV);
-	if (!iopf_prg_room(idev, whole))
+	if (!iopf_prg_room(fdev, whole))
 		return ERR_PTR(-ENOMEM);
-	prg = iopf_prg_new(idev, key);
+	prg = iopf_prg_new(fdev, key);
 	if (!prg)
 		return ERR_PTR(-ENOMEM);
-	iopf_watch(idev);
+	iopf_watch(fdev);
 
 	mm = iopf_find_mm(prg->pq, dev, fault);
 	if (mm) {
@@ -64,22 +64,22 @@ static inline bool iopf_is_alike(const struct iommu_fault *fault,
  * and returns how many. What is left is to be done thoroughly, by iopf_take(), which
  * would come to the same for these.
  */
-static unsigned int iopf_join_alike(struct iopf_dev *idev,
+static unsigned int iopf_join_alike(struct iopf_device *fdev,
 				    const struct iopf_request *requests,
 				    unsigned int count)
 {
-	struct iopf_prg *prg = idev->joined;
+	struct iopf_prg *prg = fdev->joined;
 	const struct iommu_fault *last;
 	u64 end = U64_MAX;
 	unsigned int n;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (!prg)
 		return 0;
 	/* Each request has an event of its own. */
 	if (trace_iopf_report_enabled())
 		return 0;
-	count = min3(count, prg->nr_slots, iopf_request_room(idev));
+	count = min3(count, prg->nr_slots, iopf_request_room(fdev));
 	last = &list_last_entry(&prg->pub.faults, struct iopf_fault,
 				list)->fault;
 	if (prg->mm)
@@ -90,9 +90,9 @@ static unsigned int iopf_join_alike(struct iopf_dev *idev,
 		if (requests[n].flags || fault->prm.addr >= end ||
 		    !iopf_is_alike(fault, last))
 			break;
-		iopf_prg_append(idev, prg, fault);
+		iopf_prg_append(fdev, prg, fault);
 	}
-	idev->stats.requests += n;
+	fdev->stats.requests += n;
 	return n;
 }
 
@@ -112,27 +112,27 @@ static void iopf_keep_flags(struct iopf_prg *prg,
  * the lock, and it has the reference of the group's holder until then. A rejected
  * group is claimed for Invalid Request: -EINVAL.
  */
-static __always_inline int __iopf_route(struct iopf_dev *idev,
+static __always_inline int __iopf_route(struct iopf_device *fdev,
 					struct iopf_prg *prg,
 					struct iopf_handler *handler,
 					struct iopf_taken *taken)
 {
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (unlikely(prg->rejected)) {
-		iopf_claim(idev, prg, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
+		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
 		return -EINVAL;
 	}
 
 	refcount_inc(&prg->users);
 	if (handler) {
-		iopf_prg_set_owner(idev, prg, IOPF_OWNER_HANDLER);
+		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_HANDLER);
 		prg->by_pair = true;
 		taken->prg = prg;
 		taken->asked = true;
 	} else if (likely(prg->mm)) {
 		taken->worker = iopf_pq_push(prg->pq, prg);
 	} else {
-		iopf_prg_set_owner(idev, prg, IOPF_OWNER_DOMAIN);
+		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_DOMAIN);
 		list_move_tail(&prg->pub.pending_node, &prg->pq->delivered);
 		prg->since = jiffies;
 		/* To a domain's handler all groups are whole. */
@@ -143,17 +143,17 @@ static __always_inline int __iopf_route(struct iopf_dev *idev,
 	return 0;
 }
 
-int iopf_route(struct iopf_dev *idev, struct iopf_prg *prg,
+int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,
 	       struct iopf_handler *handler, struct iopf_taken *taken)
 {
-	return __iopf_route(idev, prg, handler, taken);
+	return __iopf_route(fdev, prg, handler, taken);
 }
 
 /* The device does not wait for what a Stop Marker leaves behind. */
-static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key,
+static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key,
 			    struct list_head *claimed)
 {
-	struct iopf_pasid_queue *pq = idev->dead ? NULL : iopf_pq_find(idev, key);
+	struct iopf_pasid_queue *pq = fdev->dead ? NULL : iopf_pq_find(fdev, key);
 
 	if (pq)
 		iopf_forget_partial(pq, claimed);
@@ -167,7 +167,7 @@ static void iopf_stop_pasid(struct iopf_dev *idev, const struct iopf_key *key,
  * owed none. Other errors: an answer is owed if iopf_is_owed(), and the group in
  * taken->claimed gives it if there is one.
  */
-static __always_inline int __iopf_take(struct iopf_dev *idev,
+static __always_inline int __iopf_take(struct iopf_device *fdev,
 				       struct device *dev,
 				       const struct iopf_request *request,
 				       struct iopf_handler *handler,
@@ -179,80 +179,80 @@ static __always_inline int __iopf_take(struct iopf_dev *idev,
 	bool whole = single || iopf_is_last(fault);
 	struct iopf_prg *prg = NULL;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (unlikely(fault->type != IOMMU_FAULT_PAGE_REQ))
 		return -EINVAL;
 	if (unlikely(iopf_is_stop_marker(fault))) {
-		iopf_stop_pasid(idev, &key, &taken->claimed);
+		iopf_stop_pasid(fdev, &key, &taken->claimed);
 		return 0;
 	}
 	/* An index that the device does not have is no index of a group. */
-	if (unlikely(!iopf_fits(idev, fault))) {
-		idev->stats.malformed++;
+	if (unlikely(!iopf_fits(fdev, fault))) {
+		fdev->stats.malformed++;
 		return -EINVAL;
 	}
 
-	idev->stats.requests++;
+	fdev->stats.requests++;
 	if (single)
 		key.flags |= IOPF_KEY_SINGLE;
 	else
-		prg = iopf_prg_find(idev, &key);
+		prg = iopf_prg_find(fdev, &key);
 	if (!prg) {
-		prg = iopf_begin_group(idev, dev, &key, fault, whole);
+		prg = iopf_begin_group(fdev, dev, &key, fault, whole);
 	} else if (prg->owner != IOPF_OWNER_ASSEMBLING) {
-		idev->stats.malformed++;
+		fdev->stats.malformed++;
 		prg = ERR_PTR(-EEXIST);
 	}
 	if (IS_ERR(prg))
 		return PTR_ERR(prg);
 
 	/* One that has left meanwhile is not waited for. */
-	if (handler && rcu_access_pointer(idev->handler) != handler)
+	if (handler && rcu_access_pointer(fdev->handler) != handler)
 		handler = NULL;
 	/* A registered handler has rules of its own: see iopf_continue(). */
 	if (request->flags & IOPF_REQUEST_REFUSED ||
 	    (prg->mm && !(whole && handler) &&
 	     iopf_is_malformed(dev, prg->mm, fault))) {
-		idev->stats.malformed++;
-		iopf_prg_reject(idev, prg);
+		fdev->stats.malformed++;
+		iopf_prg_reject(fdev, prg);
 	}
 	if (!whole) {
-		iopf_prg_add_partial(idev, prg, fault);
+		iopf_prg_add_partial(fdev, prg, fault);
 		return 0;
 	}
-	iopf_prg_complete(idev, prg, fault);
+	iopf_prg_complete(fdev, prg, fault);
 	if (unlikely(request->flags))
 		iopf_keep_flags(prg, request);
-	return __iopf_route(idev, prg, handler, taken);
+	return __iopf_route(fdev, prg, handler, taken);
 }
 
-int iopf_take(struct iopf_dev *idev, struct device *dev,
+int iopf_take(struct iopf_device *fdev, struct device *dev,
 	      const struct iopf_request *request, struct iopf_handler *handler,
 	      struct iopf_taken *taken)
 {
-	return __iopf_take(idev, dev, request, handler, taken);
+	return __iopf_take(fdev, dev, request, handler, taken);
 }
 
 /*
  * Take requests in until there is something to be done without the lock. Returns how
  * many; @ret is what came of the last one.
  */
-unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
+unsigned int iopf_take_run(struct iopf_device *fdev, struct device *dev,
 			   const struct iopf_request *requests,
 			   unsigned int count, int *ret,
 			   struct iopf_taken *taken)
 {
 	unsigned int n = 0;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	*ret = 0;
 	while (n < count && !*ret && iopf_taken_is_empty(taken)) {
-		n += iopf_join_alike(idev, requests + n, count - n);
+		n += iopf_join_alike(fdev, requests + n, count - n);
 		if (n == count)
 			break;
 		if (requests[n].fault.type == IOMMU_FAULT_PAGE_REQ)
 			trace_iopf_report(dev, &requests[n].fault);
-		*ret = __iopf_take(idev, dev, &requests[n++], NULL, taken);
+		*ret = __iopf_take(fdev, dev, &requests[n++], NULL, taken);
 	}
 	return n;
 }

@@ -98,47 +98,47 @@ struct iopf_handler *iopf_handler_find(struct device *dev)
  * Nobody finds the device any more: claim what is still owed. Under
  * iopf_handlers_lock, as its handler may leave after that.
  */
-static void iopf_dev_kill(struct iopf_dev *idev)
+static void iopf_device_kill(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 
 	lockdep_assert_held(&iopf_handlers_lock);
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	/* Reporters that found the device before look at this under the lock. */
-	idev->dead = true;
-	xa_for_each(&idev->pqs, index, pq) {
-		iopf_claim_all(pq, &idev->ending);
-		iopf_pqs_pause(idev, &nr);
+	fdev->dead = true;
+	xa_for_each(&fdev->pqs, index, pq) {
+		iopf_claim_all(pq, &fdev->ending);
+		iopf_pqs_pause(fdev, &nr);
 	}
-	RCU_INIT_POINTER(idev->handler, NULL);
-	spin_unlock(&idev->lock);
+	RCU_INIT_POINTER(fdev->handler, NULL);
+	spin_unlock(&fdev->lock);
 }
 
 /* Answer what was claimed, without locks, as always when answers are sent. */
-static void iopf_dev_end(struct iopf_dev *idev)
+static void iopf_device_end(struct iopf_device *fdev)
 {
-	if (!idev)
+	if (!fdev)
 		return;
-	iopf_debugfs_remove_device(idev);
-	iopf_send(&idev->ending);
-	iopf_look_stop(idev);
-	iopf_watch_stop(idev);
-	iopf_wait_answers(idev);
-	iopf_dev_put(idev);
+	iopf_debugfs_remove_device(fdev);
+	iopf_send(&fdev->ending);
+	iopf_look_stop(fdev);
+	iopf_watch_stop(fdev);
+	iopf_wait_answers(fdev);
+	iopf_device_put(fdev);
 }
 
 /*
  * Put a device on a queue, with the handler that it has. If it is at home, in the
  * library's own queue, it leaves: @left is for the caller to end.
  */
-static int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
-			    struct iopf_dev **left)
+static int iopf_device_install(struct iopf_queue *queue, struct device *dev,
+			       struct iopf_device **left)
 {
 	struct dev_iommu *iommu = dev->iommu;
 	struct iommu_fault_param *old;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	int ret = 0;
 
 	lockdep_assert_held(&iopf_handlers_lock);
@@ -153,17 +153,17 @@ static int iopf_dev_install(struct iopf_queue *queue, struct device *dev,
 		ret = -EBUSY;
 		goto unlock;
 	}
-	idev = iopf_dev_alloc(to_iopf_fault_queue(queue), dev, iopf_handler_of(dev));
-	if (!idev) {
+	fdev = iopf_device_alloc(to_iopf_fault_queue(queue), dev, iopf_handler_of(dev));
+	if (!fdev) {
 		ret = -ENOMEM;
 		goto unlock;
 	}
-	iopf_look_init(idev);
-	iopf_watch_init(idev);
-	list_add_tail(&idev->pub.queue_list, &queue->devices);
-	iopf_debugfs_add_device(idev);
-	/* Pairs with rcu_dereference() in iopf_dev_rcu(). */
-	rcu_assign_pointer(iommu->fault_param, &idev->pub);
+	iopf_look_init(fdev);
+	iopf_watch_init(fdev);
+	list_add_tail(&fdev->pub.queue_list, &queue->devices);
+	iopf_debugfs_add_device(fdev);
+	/* Pairs with rcu_dereference() in iopf_device_rcu(). */
+	rcu_assign_pointer(iommu->fault_param, &fdev->pub);
 unlock:
 	mutex_unlock(&iommu->lock);
 	mutex_unlock(&queue->lock);
@@ -173,8 +173,8 @@ unlock:
 	mutex_lock(&old->queue->lock);
 	list_del(&old->queue_list);
 	mutex_unlock(&old->queue->lock);
-	*left = to_iopf_dev(old);
-	iopf_dev_kill(*left);
+	*left = to_iopf_device(old);
+	iopf_device_kill(*left);
 	return 0;
 }
 
@@ -184,14 +184,14 @@ unlock:
  */
 static int iopf_go_home(struct device *dev)
 {
-	struct iopf_dev *left = NULL;
+	struct iopf_device *left = NULL;
 
 	lockdep_assert_held(&iopf_handlers_lock);
 	if (!iopf_handler_of(dev))
 		return 0;
 	if (!iopf_home)
 		iopf_home = iopf_queue_alloc("handlers");
-	return iopf_home ? iopf_dev_install(iopf_home, dev, &left) : -ENOMEM;
+	return iopf_home ? iopf_device_install(iopf_home, dev, &left) : -ENOMEM;
 }
 
 /**
@@ -211,13 +211,13 @@ static int iopf_go_home(struct device *dev)
  */
 int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
 {
-	struct iopf_dev *left = NULL;
+	struct iopf_device *left = NULL;
 	int ret;
 
 	mutex_lock(&iopf_handlers_lock);
-	ret = iopf_dev_install(queue, dev, &left);
+	ret = iopf_device_install(queue, dev, &left);
 	mutex_unlock(&iopf_handlers_lock);
-	iopf_dev_end(left);
+	iopf_device_end(left);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_add_device);
@@ -259,10 +259,10 @@ static bool iopf_hide(struct device *dev, struct iommu_fault_param *param)
  * meanwhile are forgotten: the driver that would send their responses does not know the
  * device any more.
  */
-static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device *dev)
+static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct device *dev)
 {
 	struct iommu_fault_param *param;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	bool released = false;
 
 	mutex_lock(&queue->lock);
@@ -274,11 +274,11 @@ static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device 
 	mutex_unlock(&queue->lock);
 	if (!param)
 		return NULL;
-	idev = to_iopf_dev(param);
-	iopf_dev_kill(idev);
+	fdev = to_iopf_device(param);
+	iopf_device_kill(fdev);
 	if (released)
-		iopf_forget_claimed(&idev->ending);
-	return idev;
+		iopf_forget_claimed(&fdev->ending);
+	return fdev;
 }
 
 /**
@@ -302,32 +302,32 @@ static struct iopf_dev *iopf_dev_unlink(struct iopf_queue *queue, struct device 
  */
 void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 {
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	mutex_lock(&iopf_handlers_lock);
-	idev = iopf_dev_unlink(queue, dev);
-	if (!WARN_ON(!idev))
+	fdev = iopf_device_unlink(queue, dev);
+	if (!WARN_ON(!fdev))
 		iopf_go_home(dev);
 	mutex_unlock(&iopf_handlers_lock);
-	iopf_dev_end(idev);
+	iopf_device_end(fdev);
 }
 EXPORT_SYMBOL_GPL(iopf_queue_remove_device);
 
 /* The device's faults are @new's from now on, unless the old one has some. */
 static int iopf_set_handler(struct device *dev, struct iopf_handler *new)
 {
-	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_device *fdev = iopf_device_get(dev);
 	int ret = 0;
 
-	if (!idev)
+	if (!fdev)
 		return 0;
-	spin_lock(&idev->lock);
-	if (idev->nr_handled)
+	spin_lock(&fdev->lock);
+	if (fdev->nr_handled)
 		ret = -EBUSY;
 	else
-		rcu_assign_pointer(idev->handler, new);
-	spin_unlock(&idev->lock);
-	iopf_dev_put(idev);
+		rcu_assign_pointer(fdev->handler, new);
+	spin_unlock(&fdev->lock);
+	iopf_device_put(fdev);
 	return ret;
 }
 
@@ -437,7 +437,7 @@ EXPORT_SYMBOL_GPL(iommu_register_device_fault_handler);
 int iommu_unregister_device_fault_handler(struct device *dev)
 {
 	struct iopf_handler *handler;
-	struct iopf_dev *idev = NULL;
+	struct iopf_device *fdev = NULL;
 	int ret = -EINVAL;
 
 	mutex_lock(&iopf_handlers_lock);
@@ -447,12 +447,12 @@ int iommu_unregister_device_fault_handler(struct device *dev)
 	if (!ret) {
 		list_del_rcu(&handler->node);
 		if (iopf_home)
-			idev = iopf_dev_unlink(iopf_home, dev);
+			fdev = iopf_device_unlink(iopf_home, dev);
 	}
 	mutex_unlock(&iopf_handlers_lock);
 	if (ret)
 		return ret;
-	iopf_dev_end(idev);
+	iopf_device_end(fdev);
 	iopf_handler_free(handler);
 	static_branch_dec(&iopf_handlers_exist);
 	return 0;

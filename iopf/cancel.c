@@ -28,10 +28,10 @@ static void iopf_worker_kill(struct task_struct *task)
 /* Nobody waits for the group of @worker any more: wake it, should it sleep. */
 static void iopf_worker_stop(struct iopf_worker *worker)
 {
-	lockdep_assert_held(&worker->idev->lock);
+	lockdep_assert_held(&worker->fdev->lock);
 	if (worker->stopped)
 		return;
-	worker->idev->stats.disowned++;
+	worker->fdev->stats.disowned++;
 	WRITE_ONCE(worker->stopped, true);
 	/*
 	 * Sets the signal, then wakes; pairs with whoever goes to sleep first and then
@@ -48,7 +48,7 @@ void iopf_claim_early(struct iopf_prg *prg, int code, struct list_head *claimed)
 
 	if (owner == IOPF_OWNER_HANDLER && prg->by_pair)
 		iopf_expect_late(prg);
-	iopf_claim(iopf_prg_dev(prg), prg, code, claimed);
+	iopf_claim(iopf_prg_device(prg), prg, code, claimed);
 	if (owner == IOPF_OWNER_WORKER)
 		iopf_worker_stop(prg->worker);
 }
@@ -86,7 +86,7 @@ static void iopf_pq_stop(struct iopf_pasid_queue *pq, u64 seq)
 {
 	struct iopf_worker *worker;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	list_for_each_entry(worker, &pq->workers, pq_node)
 		if (worker->prg && worker->prg->seq <= seq &&
 		    iopf_prg_is_claimed(worker->prg))
@@ -137,14 +137,14 @@ void iopf_pq_stop_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed
 {
 	struct iopf_worker *worker;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	list_for_each_entry(worker, &pq->workers, pq_node) {
 		struct iopf_prg *prg = worker->prg;
 
 		if (!prg || !iopf_mm_is_orphan(prg->mm))
 			continue;
 		if (!iopf_prg_is_claimed(prg))
-			iopf_claim(pq->idev, prg, IOMMU_PAGE_RESP_INVALID,
+			iopf_claim(pq->fdev, prg, IOMMU_PAGE_RESP_INVALID,
 				   claimed);
 		iopf_worker_stop(worker);
 	}

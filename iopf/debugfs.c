@@ -63,20 +63,20 @@ static void iopf_add_counters(u64 *sum, const u64 *counters, size_t size)
 		sum[i] += counters[i];
 }
 
-static void iopf_add_sums(struct iopf_sums *sums, struct iopf_dev *idev)
+static void iopf_add_sums(struct iopf_sums *sums, struct iopf_device *fdev)
 {
-	spin_lock(&idev->lock);
-	iopf_add_counters((u64 *)&sums->stats, (u64 *)&idev->stats,
-			  sizeof(idev->stats));
-	iopf_add_counters(sums->latency, idev->latency, sizeof(idev->latency));
-	iopf_limits_look(idev);
-	sums->held_groups += iopf_held_groups(idev);
-	sums->held_requests += iopf_held_requests(idev);
-	sums->partial += idev->nr_partial;
-	sums->pending += idev->nr_pending;
-	sums->handled += idev->nr_handled;
-	sums->pasid_queues += idev->nr_pqs;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	iopf_add_counters((u64 *)&sums->stats, (u64 *)&fdev->stats,
+			  sizeof(fdev->stats));
+	iopf_add_counters(sums->latency, fdev->latency, sizeof(fdev->latency));
+	iopf_limits_look(fdev);
+	sums->held_groups += iopf_held_groups(fdev);
+	sums->held_requests += iopf_held_requests(fdev);
+	sums->partial += fdev->nr_partial;
+	sums->pending += fdev->nr_pending;
+	sums->handled += fdev->nr_handled;
+	sums->pasid_queues += fdev->nr_pqs;
+	spin_unlock(&fdev->lock);
 }
 
 static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
@@ -138,7 +138,7 @@ static int iopf_queue_stats_show(struct seq_file *file, void *unused)
 
 	mutex_lock(&fq->pub.lock);
 	list_for_each_entry(param, &fq->pub.devices, queue_list)
-		iopf_add_sums(&sums, to_iopf_dev(param));
+		iopf_add_sums(&sums, to_iopf_device(param));
 	mutex_unlock(&fq->pub.lock);
 	iopf_show_sums(file, &sums);
 	return 0;
@@ -163,7 +163,7 @@ static void iopf_show_pasid(struct seq_file *file, bool valid, u32 pasid)
 		seq_putc(file, '-');
 }
 
-/* Not under iopf_dev.lock: @pq is a copy, whose lists are not to be followed. */
+/* Not under iopf_device.lock: @pq is a copy, whose lists are not to be followed. */
 static void iopf_show_pq(struct seq_file *file, const struct iopf_pasid_queue *pq,
 			 unsigned int partial, unsigned int pending)
 {
@@ -184,7 +184,7 @@ static void iopf_show_pq(struct seq_file *file, const struct iopf_pasid_queue *p
 
 static int iopf_pasids_show(struct seq_file *file, void *unused)
 {
-	struct iopf_dev *idev = file->private;
+	struct iopf_device *fdev = file->private;
 	unsigned int partial;
 	unsigned int pending;
 	struct iopf_pasid_queue *pq;
@@ -192,18 +192,18 @@ static int iopf_pasids_show(struct seq_file *file, void *unused)
 	unsigned long index;
 
 	seq_puts(file, "pasid requests groups success invalid failure partial pending queued workers latency_log2_us\n");
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq) {
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
 		copy = *pq;
 		partial = iopf_length(&pq->partial);
 		pending = iopf_length(&pq->pending) +
 			  iopf_length(&pq->delivered);
-		spin_unlock(&idev->lock);
+		spin_unlock(&fdev->lock);
 		iopf_show_pq(file, &copy, partial, pending);
 		cond_resched();
-		spin_lock(&idev->lock);
+		spin_lock(&fdev->lock);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(iopf_pasids);
@@ -232,21 +232,21 @@ static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 
 static int iopf_groups_show(struct seq_file *file, void *unused)
 {
-	struct iopf_dev *idev = file->private;
+	struct iopf_device *fdev = file->private;
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 
 	seq_puts(file, "pasid grpid requests owner age_ms\n");
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq) {
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
 		iopf_show_groups(file, &pq->partial);
 		iopf_show_groups(file, &pq->pending);
 		iopf_show_groups(file, &pq->delivered);
-		spin_unlock(&idev->lock);
+		spin_unlock(&fdev->lock);
 		cond_resched();
-		spin_lock(&idev->lock);
+		spin_lock(&fdev->lock);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(iopf_groups);
@@ -264,22 +264,22 @@ void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq)
 	debugfs_remove(fq->debugfs);
 }
 
-void iopf_debugfs_add_device(struct iopf_dev *idev)
+void iopf_debugfs_add_device(struct iopf_device *fdev)
 {
-	idev->debugfs = debugfs_create_dir(dev_name(idev->pub.dev),
-					   idev->fq->debugfs);
-	debugfs_create_file("stats", 0400, idev->debugfs, idev,
+	fdev->debugfs = debugfs_create_dir(dev_name(fdev->pub.dev),
+					   fdev->fq->debugfs);
+	debugfs_create_file("stats", 0400, fdev->debugfs, fdev,
 			    &iopf_stats_fops);
-	debugfs_create_file("pasids", 0400, idev->debugfs, idev,
+	debugfs_create_file("pasids", 0400, fdev->debugfs, fdev,
 			    &iopf_pasids_fops);
-	debugfs_create_file("groups", 0400, idev->debugfs, idev,
+	debugfs_create_file("groups", 0400, fdev->debugfs, fdev,
 			    &iopf_groups_fops);
 }
 
-/* Waits for readers, so @idev may go afterwards. */
-void iopf_debugfs_remove_device(struct iopf_dev *idev)
+/* Waits for readers, so @fdev may go afterwards. */
+void iopf_debugfs_remove_device(struct iopf_device *fdev)
 {
-	debugfs_remove(idev->debugfs);
+	debugfs_remove(fdev->debugfs);
 }
 
 static int __init iopf_debugfs_init(void)

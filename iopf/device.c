@@ -37,42 +37,42 @@ static int __init iopf_watch_wq_init(void)
 core_initcall(iopf_watch_wq_init);
 
 /* Valid inside the caller's RCU read section. */
-struct iopf_dev *iopf_dev_rcu(struct device *dev)
+struct iopf_device *iopf_device_rcu(struct device *dev)
 {
 	struct iommu_fault_param *param;
 
 	/*
-	 * Pairs with rcu_assign_pointer() in iopf_dev_install(). That the
+	 * Pairs with rcu_assign_pointer() in iopf_device_install(). That the
 	 * device is being removed is seen by idev->dead, under the lock.
 	 */
 	param = rcu_dereference(dev->iommu->fault_param);
-	return param ? to_iopf_dev(param) : NULL;
+	return param ? to_iopf_device(param) : NULL;
 }
 
 /* A reference, or NULL if the device is on no queue, or has no IOMMU any more. */
-struct iopf_dev *iopf_dev_get(struct device *dev)
+struct iopf_device *iopf_device_get(struct device *dev)
 {
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	rcu_read_lock();
-	idev = dev->iommu ? iopf_dev_rcu(dev) : NULL;
-	if (idev && !refcount_inc_not_zero(&idev->pub.users))
-		idev = NULL;
+	fdev = dev->iommu ? iopf_device_rcu(dev) : NULL;
+	if (fdev && !refcount_inc_not_zero(&fdev->pub.users))
+		fdev = NULL;
 	rcu_read_unlock();
-	return idev;
+	return fdev;
 }
 
-/* Drop @n references, not under iopf_dev.lock. */
-void iopf_dev_put_many(struct iopf_dev *idev, int n)
+/* Drop @n references, not under iopf_device.lock. */
+void iopf_device_put_many(struct iopf_device *fdev, int n)
 {
-	if (!refcount_sub_and_test(n, &idev->pub.users))
+	if (!refcount_sub_and_test(n, &fdev->pub.users))
 		return;
-	iopf_pqs_destroy(idev);
-	iopf_spare_free(idev);
-	iopf_table_exit(&idev->table);
-	iopf_fault_queue_put(idev->fq);
+	iopf_pqs_destroy(fdev);
+	iopf_spare_free(fdev);
+	iopf_table_exit(&fdev->table);
+	iopf_fault_queue_put(fdev->fq);
 	/* Reporters may still find it, and find it dead. */
-	kfree_rcu(idev, pub.rcu);
+	kfree_rcu(fdev, pub.rcu);
 }
 
 /*
@@ -87,90 +87,90 @@ static u64 iopf_first_seq(void)
 }
 
 /* A device of @fq whose faults are @handler's, or NULL without memory. */
-struct iopf_dev *iopf_dev_alloc(struct iopf_fault_queue *fq, struct device *dev,
-				struct iopf_handler *handler)
+struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device *dev,
+				      struct iopf_handler *handler)
 {
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
-	idev = kzalloc(sizeof(*idev), GFP_KERNEL);
-	if (!idev)
+	fdev = kzalloc(sizeof(*fdev), GFP_KERNEL);
+	if (!fdev)
 		return NULL;
-	iopf_limits_init(&idev->limits, dev);
-	if (iopf_table_init(&idev->table, &idev->limits)) {
-		kfree(idev);
+	iopf_limits_init(&fdev->limits, dev);
+	if (iopf_table_init(&fdev->table, &fdev->limits)) {
+		kfree(fdev);
 		return NULL;
 	}
 
-	mutex_init(&idev->pub.lock);
-	refcount_set(&idev->pub.users, 1);
-	INIT_LIST_HEAD(&idev->pub.partial);
-	INIT_LIST_HEAD(&idev->pub.faults);
-	idev->pub.dev = dev;
-	idev->pub.queue = &fq->pub;
+	mutex_init(&fdev->pub.lock);
+	refcount_set(&fdev->pub.users, 1);
+	INIT_LIST_HEAD(&fdev->pub.partial);
+	INIT_LIST_HEAD(&fdev->pub.faults);
+	fdev->pub.dev = dev;
+	fdev->pub.queue = &fq->pub;
 
 	refcount_inc(&fq->users);
-	idev->fq = fq;
-	idev->ops = dev_iommu_ops(dev);
-	init_llist_head(&idev->spare);
-	spin_lock_init(&idev->lock);
-	xa_init(&idev->pqs);
-	INIT_LIST_HEAD(&idev->idle);
-	INIT_LIST_HEAD(&idev->ready);
-	INIT_LIST_HEAD(&idev->starved);
-	INIT_LIST_HEAD(&idev->busy);
-	INIT_LIST_HEAD(&idev->awake);
-	INIT_LIST_HEAD(&idev->starved_node);
-	INIT_LIST_HEAD(&idev->ending);
-	idev->seq = iopf_first_seq();
-	RCU_INIT_POINTER(idev->handler, handler);
-	INIT_LIST_HEAD(&idev->flushes);
-	init_waitqueue_head(&idev->flushed);
-	return idev;
+	fdev->fq = fq;
+	fdev->ops = dev_iommu_ops(dev);
+	init_llist_head(&fdev->spare);
+	spin_lock_init(&fdev->lock);
+	xa_init(&fdev->pqs);
+	INIT_LIST_HEAD(&fdev->idle);
+	INIT_LIST_HEAD(&fdev->ready);
+	INIT_LIST_HEAD(&fdev->starved);
+	INIT_LIST_HEAD(&fdev->busy);
+	INIT_LIST_HEAD(&fdev->awake);
+	INIT_LIST_HEAD(&fdev->starved_node);
+	INIT_LIST_HEAD(&fdev->ending);
+	fdev->seq = iopf_first_seq();
+	RCU_INIT_POINTER(fdev->handler, handler);
+	INIT_LIST_HEAD(&fdev->flushes);
+	init_waitqueue_head(&fdev->flushed);
+	return fdev;
 }
 
-/* In a burst, where @idev->nr_eager is not 0, the tick is short. */
-void iopf_look_start(struct iopf_dev *idev)
+/* In a burst, where @fdev->nr_eager is not 0, the tick is short. */
+void iopf_look_start(struct iopf_device *fdev)
 {
-	idev->ticks_waiting = 0;
-	idev->ticks_quiet = 0;
-	idev->tick_taken = idev->taken;
-	hrtimer_start(&idev->look_timer,
-		      ns_to_ktime(idev->nr_eager ? IOPF_BURST_NS : IOPF_TICK_NS),
+	fdev->ticks_waiting = 0;
+	fdev->ticks_quiet = 0;
+	fdev->tick_taken = fdev->taken;
+	hrtimer_start(&fdev->look_timer,
+		      ns_to_ktime(fdev->nr_eager ? IOPF_BURST_NS : IOPF_TICK_NS),
 		      HRTIMER_MODE_REL_HARD);
 }
 
-/* See to it that @idev is looked at. */
-void iopf_look_soon(struct iopf_dev *idev)
+/* See to it that @fdev is looked at. */
+void iopf_look_soon(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
-	if (idev->looking)
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->looking)
 		return;
-	idev->looking = true;
+	fdev->looking = true;
 	/* What was begun before the first look does not count as stalled. */
-	idev->looked = idev->taken - 1;
-	refcount_inc(&idev->pub.users);
-	iopf_look_start(idev);
+	fdev->looked = fdev->taken - 1;
+	refcount_inc(&fdev->pub.users);
+	iopf_look_start(fdev);
 }
 
-void iopf_schedule_watch(struct iopf_dev *idev)
+void iopf_schedule_watch(struct iopf_device *fdev)
 {
-	unsigned long timeout = min_not_zero(iopf_timeout(idev->fq),
-					     iopf_domain_timeout(idev->fq));
+	unsigned long timeout = min_not_zero(iopf_timeout(fdev->fq),
+					     iopf_domain_timeout(fdev->fq));
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	/* Without a timeout there are still owners to be looked at, and settings. */
 	timeout = min_not_zero(timeout / IOPF_LOOKS,
 			       msecs_to_jiffies(IOPF_ORPHAN_MS));
-	queue_delayed_work(iopf_watch_wq, &idev->watch, timeout + 1);
+	queue_delayed_work(iopf_watch_wq, &fdev->watch, timeout + 1);
 }
 
 /* There is a group: see to it that somebody looks after it. */
-void iopf_watch(struct iopf_dev *idev)
+void iopf_watch(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
-	if (idev->watching)
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->watching)
 		return;
-	idev->watching = true;
-	refcount_inc(&idev->pub.users);
-	iopf_schedule_watch(idev);
+	fdev->watching = true;
+	refcount_inc(&fdev->pub.users);
+	iopf_schedule_watch(fdev);
 }

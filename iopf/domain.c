@@ -55,7 +55,7 @@ struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 {
 	struct iommu_attach_handle *handle;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (pq->mm && pq->mm_uses) {
 		pq->mm_uses--;
 		return pq->mm;
@@ -108,7 +108,7 @@ iopf_find_foreign_handle(struct device *dev, const struct iommu_fault *fault)
  */
 int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = iopf_prg_dev(prg);
+	struct iopf_device *fdev = iopf_prg_device(prg);
 	struct iommu_attach_handle *handle;
 	int ret = -EINVAL;
 
@@ -123,9 +123,9 @@ int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 		if (!ret)
 			return 0;
 	} else {
-		spin_lock(&idev->lock);
-		idev->stats.unhandled++;
-		spin_unlock(&idev->lock);
+		spin_lock(&fdev->lock);
+		fdev->stats.unhandled++;
+		spin_unlock(&fdev->lock);
 	}
 
 	iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);

@@ -17,8 +17,8 @@
 #ifdef CONFIG_DEBUG_FS
 void iopf_debugfs_add_queue(struct iopf_fault_queue *fq, const char *name);
 void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq);
-void iopf_debugfs_add_device(struct iopf_dev *idev);
-void iopf_debugfs_remove_device(struct iopf_dev *idev);
+void iopf_debugfs_add_device(struct iopf_device *fdev);
+void iopf_debugfs_remove_device(struct iopf_device *fdev);
 #else
 static inline void iopf_debugfs_add_queue(struct iopf_fault_queue *fq, const char *name)
 {
@@ -28,11 +28,11 @@ static inline void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq)
 {
 }
 
-static inline void iopf_debugfs_add_device(struct iopf_dev *idev)
+static inline void iopf_debugfs_add_device(struct iopf_device *fdev)
 {
 }
 
-static inline void iopf_debugfs_remove_device(struct iopf_dev *idev)
+static inline void iopf_debugfs_remove_device(struct iopf_device *fdev)
 {
 }
 #endif

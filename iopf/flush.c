@@ -21,7 +21,7 @@
  * call the driver before the last user of the PASID's handle is gone. So does one that
  * is being bound seem to, which does no harm. False if there are none.
  */
-static bool iopf_flush_unbound(struct iopf_dev *idev)
+static bool iopf_flush_unbound(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
@@ -29,22 +29,22 @@ static bool iopf_flush_unbound(struct iopf_dev *idev)
 	bool found = false;
 	LIST_HEAD(claimed);
 
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq) {
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
 		if (pq->pasid_valid &&
-		    iopf_pasid_is_unbound(idev->pub.dev, pq->pasid)) {
+		    iopf_pasid_is_unbound(fdev->pub.dev, pq->pasid)) {
 			found = true;
 			iopf_pq_use(pq);
 			iopf_pq_end_faulting(pq, U64_MAX, &claimed);
-			spin_unlock(&idev->lock);
+			spin_unlock(&fdev->lock);
 			iopf_send(&claimed);
-			iopf_wait_answering(idev, pq);
-			spin_lock(&idev->lock);
+			iopf_wait_answering(fdev, pq);
+			spin_lock(&fdev->lock);
 			iopf_pq_unuse(pq);
 		}
-		iopf_pqs_pause(idev, &nr);
+		iopf_pqs_pause(fdev, &nr);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return found;
 }
 
@@ -64,24 +64,24 @@ static bool iopf_is_unbinding(struct device *dev)
 	return false;
 }
 
-/* End all groups of @idev, after a while in which they may end by themselves. */
-static void iopf_flush_all(struct iopf_dev *idev)
+/* End all groups of @fdev, after a while in which they may end by themselves. */
+static void iopf_flush_all(struct iopf_device *fdev)
 {
-	u64 seq = iopf_wait_faulting(idev);
+	u64 seq = iopf_wait_faulting(fdev);
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
 
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq) {
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
 		iopf_pq_end_faulting(pq, seq, &claimed);
-		iopf_pqs_pause(idev, &nr);
+		iopf_pqs_pause(fdev, &nr);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 
 	iopf_send(&claimed);
-	iopf_wait_answers(idev);
+	iopf_wait_answers(fdev);
 }
 
 /**
@@ -109,13 +109,13 @@ static void iopf_flush_all(struct iopf_dev *idev)
  */
 int iopf_queue_flush_dev(struct device *dev)
 {
-	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_device *fdev = iopf_device_get(dev);
 
-	if (WARN_ON_ONCE(!idev))
+	if (WARN_ON_ONCE(!fdev))
 		return -ENODEV;
-	if (!iopf_flush_unbound(idev) && !iopf_is_unbinding(dev))
-		iopf_flush_all(idev);
-	iopf_dev_put(idev);
+	if (!iopf_flush_unbound(fdev) && !iopf_is_unbinding(dev))
+		iopf_flush_all(fdev);
+	iopf_device_put(fdev);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
@@ -140,31 +140,31 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
  */
 int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 {
-	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_device *fdev = iopf_device_get(dev);
 	struct iopf_key key = iopf_pasid_key(pasid, 0);
 	struct iopf_pasid_queue *pq;
 	LIST_HEAD(claimed);
 
-	if (!idev)
+	if (!fdev)
 		return -ENODEV;
 
-	spin_lock(&idev->lock);
-	pq = iopf_pq_find(idev, &key);
+	spin_lock(&fdev->lock);
+	pq = iopf_pq_find(fdev, &key);
 	if (pq) {
 		iopf_pq_use(pq);
 		iopf_claim_all(pq, &claimed);
 		iopf_pq_set_prefault(pq, -1);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 
 	if (pq) {
 		iopf_send(&claimed);
-		iopf_wait_answering(idev, pq);
-		spin_lock(&idev->lock);
+		iopf_wait_answering(fdev, pq);
+		spin_lock(&fdev->lock);
 		iopf_pq_unuse(pq);
-		spin_unlock(&idev->lock);
+		spin_unlock(&fdev->lock);
 	}
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
@@ -185,26 +185,26 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
  */
 int iopf_queue_forget_dev(struct device *dev)
 {
-	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_device *fdev = iopf_device_get(dev);
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
 
-	if (!idev)
+	if (!fdev)
 		return -ENODEV;
 
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq) {
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
 		iopf_claim_pq(pq, IOPF_FORGET, &claimed);
-		iopf_pqs_pause(idev, &nr);
+		iopf_pqs_pause(fdev, &nr);
 	}
 	iopf_forget_claimed(&claimed);
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 
 	iopf_send(&claimed);
-	iopf_wait_answers(idev);
-	iopf_dev_put(idev);
+	iopf_wait_answers(fdev);
+	iopf_device_put(fdev);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_forget_dev);
@@ -234,17 +234,17 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 
 	mutex_lock(&queue->lock);
 	list_for_each_entry(param, &queue->devices, queue_list) {
-		struct iopf_dev *idev = to_iopf_dev(param);
+		struct iopf_device *fdev = to_iopf_device(param);
 		struct iopf_pasid_queue *pq;
 		unsigned long index;
 		unsigned int nr = 0;
 
-		spin_lock(&idev->lock);
-		xa_for_each(&idev->pqs, index, pq) {
+		spin_lock(&fdev->lock);
+		xa_for_each(&fdev->pqs, index, pq) {
 			iopf_forget_partial(pq, &claimed);
-			iopf_pqs_pause(idev, &nr);
+			iopf_pqs_pause(fdev, &nr);
 		}
-		spin_unlock(&idev->lock);
+		spin_unlock(&fdev->lock);
 	}
 	mutex_unlock(&queue->lock);
 

@@ -109,7 +109,7 @@ void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner)
 		  prg->key.grpid, prg->key.pasid, prg->owner, owner);
 }
 
-/* Under iopf_dev.lock, see iopf_prg_set_owner(). */
+/* Under iopf_device.lock, see iopf_prg_set_owner(). */
 void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
 	bool queued = !list_empty(&prg->pub.node);
@@ -125,13 +125,13 @@ void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 }
 
 /* It may have been another group before. What its holder sets is left alone. */
-static void iopf_prg_init(struct iopf_dev *idev, struct iopf_prg *prg)
+static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	INIT_LIST_HEAD(&prg->pub.faults);
 	INIT_LIST_HEAD(&prg->pub.node);
 	prg->pub.fault_count = 0;
 	prg->pub.attach_handle = NULL;
-	prg->pub.fault_param = &idev->pub;
+	prg->pub.fault_param = &fdev->pub;
 	refcount_set(&prg->users, 1);
 	prg->mm = NULL;
 	prg->owner = IOPF_OWNER_ASSEMBLING;
@@ -151,57 +151,57 @@ static void iopf_prg_init(struct iopf_dev *idev, struct iopf_prg *prg)
  * A group of @key; the table takes the one reference that it is born with. NULL without
  * memory.
  */
-struct iopf_prg *iopf_prg_new(struct iopf_dev *idev, const struct iopf_key *key)
+struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key)
 {
 	struct iopf_pasid_queue *pq;
 	struct iopf_prg *prg;
 
-	lockdep_assert_held(&idev->lock);
-	pq = iopf_pq_get(idev, key);
+	lockdep_assert_held(&fdev->lock);
+	pq = iopf_pq_get(fdev, key);
 	if (!pq)
 		return NULL;
-	prg = iopf_prg_alloc(idev);
+	prg = iopf_prg_alloc(fdev);
 	if (!prg) {
-		idev->stats.nomem++;
+		fdev->stats.nomem++;
 		iopf_pq_unuse(pq);
 		return NULL;
 	}
 
 	/* The queue has a reference as long as the device is not dead. */
-	refcount_inc(&idev->pub.users);
-	iopf_prg_init(idev, prg);
+	refcount_inc(&fdev->pub.users);
+	iopf_prg_init(fdev, prg);
 	prg->key = *key;
 	prg->pq = pq;
-	iopf_table_insert(&idev->table, key, &prg->table_node);
+	iopf_table_insert(&fdev->table, key, &prg->table_node);
 	list_add_tail(&prg->pub.pending_node, &pq->partial);
-	idev->nr_unfinished++;
+	fdev->nr_unfinished++;
 	prg->since = jiffies;
 	return prg;
 }
 
 /* As iopf_prg_put(), for several: the caller ends with iopf_freed_put(). */
-void iopf_prg_drop(struct iopf_dev *idev, struct iopf_prg *prg,
+void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
 	if (!refcount_dec_and_test(&prg->users))
 		return;
 	if (prg->mm)
 		mmdrop(prg->mm);
-	iopf_prg_free(idev, prg, freed);
+	iopf_prg_free(fdev, prg, freed);
 }
 
 /* NULL if there is no such group, and always for a dead device. */
-struct iopf_prg *iopf_prg_find(struct iopf_dev *idev,
+struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key)
 {
 	struct iopf_prg *prg;
 
-	lockdep_assert_held(&idev->lock);
-	if (idev->joined && iopf_key_equal(&idev->joined->key, key))
-		return idev->joined;
-	if (idev->dead)
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->joined && iopf_key_equal(&fdev->joined->key, key))
+		return fdev->joined;
+	if (fdev->dead)
 		return NULL;
-	hlist_for_each_entry(prg, iopf_table_bucket(&idev->table, key),
+	hlist_for_each_entry(prg, iopf_table_bucket(&fdev->table, key),
 			     table_node)
 		if (iopf_key_equal(&prg->key, key))
 			return prg;
@@ -224,95 +224,95 @@ struct iopf_prg *iopf_prg_next(struct iopf_prg *prg)
  * dropped, and a device that sends the last one of its group later will ask for the rest
  * again.
  */
-bool iopf_prg_room(struct iopf_dev *idev, bool whole)
+bool iopf_prg_room(struct iopf_device *fdev, bool whole)
 {
-	if (iopf_has_group_room(idev, whole))
+	if (iopf_has_group_room(fdev, whole))
 		return true;
-	idev->stats.limited++;
+	fdev->stats.limited++;
 	return false;
 }
 
 /* The next request does not just join @prg. */
-static void iopf_prg_close(struct iopf_dev *idev, struct iopf_prg *prg)
+static void iopf_prg_close(struct iopf_device *fdev, struct iopf_prg *prg)
 {
-	if (idev->joined == prg)
-		idev->joined = NULL;
+	if (fdev->joined == prg)
+		fdev->joined = NULL;
 }
 
 /*
  * Nobody finds the group by its key or its PASID queue any more. Its index may be used
  * again as soon as the answer is out, so this comes before the answer.
  */
-void iopf_prg_remove(struct iopf_dev *idev, struct iopf_prg *prg)
+void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 {
-	lockdep_assert_held(&idev->lock);
-	iopf_table_remove(&idev->table, &prg->table_node);
-	iopf_prg_close(idev, prg);
+	lockdep_assert_held(&fdev->lock);
+	iopf_table_remove(&fdev->table, &prg->table_node);
+	iopf_prg_close(fdev, prg);
 	list_del_init(&prg->pub.pending_node);
 	if (prg->mm && !--prg->pq->nr_mm)
 		prg->pq->mm = NULL;
 	if (prg->seq) {
-		idev->nr_pending--;
+		fdev->nr_pending--;
 	} else {
-		idev->nr_unfinished--;
-		idev->nr_partial -= prg->pub.fault_count;
+		fdev->nr_unfinished--;
+		fdev->nr_partial -= prg->pub.fault_count;
 	}
 }
 
 /* Refuse an unfinished group when its last request comes. */
-void iopf_prg_reject(struct iopf_dev *idev, struct iopf_prg *prg)
+void iopf_prg_reject(struct iopf_device *fdev, struct iopf_prg *prg)
 {
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	prg->rejected = true;
-	iopf_prg_close(idev, prg);
+	iopf_prg_close(fdev, prg);
 }
 
 /*
  * A request that cannot be kept spoils its group, which is refused when its
  * last request comes.
  */
-void iopf_prg_add_partial(struct iopf_dev *idev, struct iopf_prg *prg,
+void iopf_prg_add_partial(struct iopf_device *fdev, struct iopf_prg *prg,
 			  const struct iommu_fault *fault)
 {
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (prg->rejected)
 		return;
-	if (!iopf_has_request_room(idev)) {
-		idev->stats.limited++;
-		iopf_prg_reject(idev, prg);
+	if (!iopf_has_request_room(fdev)) {
+		fdev->stats.limited++;
+		iopf_prg_reject(fdev, prg);
 		return;
 	}
-	if (!prg->nr_slots && !iopf_prg_add_slots(idev, prg)) {
-		idev->stats.nomem++;
-		iopf_prg_reject(idev, prg);
+	if (!prg->nr_slots && !iopf_prg_add_slots(fdev, prg)) {
+		fdev->stats.nomem++;
+		iopf_prg_reject(fdev, prg);
 		return;
 	}
-	iopf_prg_append(idev, prg, fault);
+	iopf_prg_append(fdev, prg, fault);
 	/* Solo ones, of which there may be several of a key, do not come here. */
-	idev->joined = prg;
+	fdev->joined = prg;
 }
 
 /* The last request is here. The caller finds the group's next owner: iopf_route(). */
-void iopf_prg_complete(struct iopf_dev *idev, struct iopf_prg *prg,
+void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault)
 {
-	lockdep_assert_held(&idev->lock);
-	iopf_prg_close(idev, prg);
+	lockdep_assert_held(&fdev->lock);
+	iopf_prg_close(fdev, prg);
 	prg->pub.last_fault.fault = *fault;
 	list_add_tail(&prg->pub.last_fault.list, &prg->pub.faults);
-	idev->nr_unfinished--;
-	idev->nr_partial -= prg->pub.fault_count;
-	idev->groups_made++;
-	idev->requests_made += prg->pub.fault_count;
+	fdev->nr_unfinished--;
+	fdev->nr_partial -= prg->pub.fault_count;
+	fdev->groups_made++;
+	fdev->requests_made += prg->pub.fault_count;
 	prg->pub.fault_count++;
-	idev->nr_pending++;
-	idev->stats.groups++;
+	fdev->nr_pending++;
+	fdev->stats.groups++;
 	prg->pq->groups++;
 	prg->pq->requests += prg->pub.fault_count;
-	prg->seq = ++idev->seq;
+	prg->seq = ++fdev->seq;
 	list_move_tail(&prg->pub.pending_node, &prg->pq->pending);
 	prg->since = jiffies;
 	prg->times.complete = iopf_now();
-	trace_iopf_complete(idev->pub.dev, prg->key.pasid, prg->key.grpid,
+	trace_iopf_complete(fdev->pub.dev, prg->key.pasid, prg->key.grpid,
 			    prg->pub.fault_count);
 }

@@ -37,20 +37,20 @@ static bool iopf_is_shown(const struct iopf_request *request)
  * Refuse a group because of an earlier response. Earlier requests of the group do not
  * wait for the next one that has its index.
  */
-static void iopf_refuse_quarantined(struct iopf_dev *idev,
+static void iopf_refuse_quarantined(struct iopf_device *fdev,
 				    const struct iopf_request *request)
 {
 	struct iopf_key key = iopf_key(&request->fault);
 	struct iopf_prg *prg = NULL;
 	LIST_HEAD(claimed);
 
-	spin_lock(&idev->lock);
-	idev->stats.quarantined++;
+	spin_lock(&fdev->lock);
+	fdev->stats.quarantined++;
 	if (!iopf_is_single(request))
-		prg = iopf_prg_find(idev, &key);
+		prg = iopf_prg_find(fdev, &key);
 	if (prg && prg->owner == IOPF_OWNER_ASSEMBLING)
-		iopf_claim(idev, prg, IOPF_FORGET, &claimed);
-	spin_unlock(&idev->lock);
+		iopf_claim(fdev, prg, IOPF_FORGET, &claimed);
+	spin_unlock(&fdev->lock);
 	iopf_send(&claimed);
 }
 
@@ -58,14 +58,14 @@ static void iopf_refuse_quarantined(struct iopf_dev *idev,
  * Ask @handler, or NULL, whether a request is to be taken in:
  * %IOMMU_FAULT_STATUS_CONTINUE. 0 if the handler keeps it, or an error.
  */
-int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
+int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 	       const struct iopf_request *request)
 {
 	struct iopf_key key = iopf_key(&request->fault);
 	int ret;
 
 	if (!handler || !iopf_is_shown(request) ||
-	    !iopf_fits(idev, &request->fault))
+	    !iopf_fits(fdev, &request->fault))
 		return IOMMU_FAULT_STATUS_CONTINUE;
 	if (!iopf_is_owed(request)) {
 		ret = iopf_call(handler, request, NULL);
@@ -73,7 +73,7 @@ int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
 	}
 	if (!iopf_is_quarantined(handler, &key))
 		return IOMMU_FAULT_STATUS_CONTINUE;
-	iopf_refuse_quarantined(idev, request);
+	iopf_refuse_quarantined(fdev, request);
 	return -EBUSY;
 }
 
@@ -81,23 +81,23 @@ int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
  * Let a group of a registered handler continue to its domain. -EINVAL: it was answered
  * meanwhile, or has continued before. The caller has a reference.
  */
-static int iopf_continue(struct iopf_dev *idev, struct device *dev,
+static int iopf_continue(struct iopf_device *fdev, struct device *dev,
 			 struct iopf_prg *prg)
 {
 	const struct iommu_fault *fault = &prg->pub.last_fault.fault;
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	int ret = -EINVAL;
 
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	if (prg->owner == IOPF_OWNER_HANDLER) {
 		prg->by_pair = false;
 		if (prg->mm && iopf_is_malformed(dev, prg->mm, fault)) {
-			idev->stats.malformed++;
+			fdev->stats.malformed++;
 			prg->rejected = true;
 		}
-		ret = iopf_route(idev, prg, NULL, &taken);
+		ret = iopf_route(fdev, prg, NULL, &taken);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return iopf_end_take(dev, ret, &taken);
 }
 
@@ -105,7 +105,7 @@ static int iopf_continue(struct iopf_dev *idev, struct device *dev,
  * Ask @handler about a complete group that it owns, which @request has completed. The
  * caller's reference to @prg goes.
  */
-int iopf_ask(struct iopf_dev *idev, struct device *dev,
+int iopf_ask(struct iopf_device *fdev, struct device *dev,
 	     struct iopf_handler *handler, const struct iopf_request *request,
 	     struct iopf_prg *prg)
 {
@@ -114,7 +114,7 @@ int iopf_ask(struct iopf_dev *idev, struct device *dev,
 	if (ret != IOMMU_FAULT_STATUS_HANDLED)
 		iopf_expect_none(handler, &prg->key);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
-		ret = iopf_continue(idev, dev, prg);
+		ret = iopf_continue(fdev, dev, prg);
 	} else if (ret != IOMMU_FAULT_STATUS_HANDLED) {
 		iopf_answer(prg, IOMMU_PAGE_RESP_INVALID);
 		ret = ret < 0 ? ret : -EINVAL;
@@ -124,7 +124,7 @@ int iopf_ask(struct iopf_dev *idev, struct device *dev,
 }
 
 /* The handler's group that @fault made complete; the caller gets a reference. */
-static struct iopf_prg *iopf_find_asked(struct iopf_dev *idev,
+static struct iopf_prg *iopf_find_asked(struct iopf_device *fdev,
 					const struct iommu_fault *fault)
 {
 	struct iopf_key key = iopf_key(fault);
@@ -132,14 +132,14 @@ static struct iopf_prg *iopf_find_asked(struct iopf_dev *idev,
 
 	if (!iopf_is_last(fault))
 		key.flags |= IOPF_KEY_SINGLE;
-	spin_lock(&idev->lock);
-	for (prg = iopf_prg_find(idev, &key); prg; prg = iopf_prg_next(prg))
+	spin_lock(&fdev->lock);
+	for (prg = iopf_prg_find(fdev, &key); prg; prg = iopf_prg_next(prg))
 		if (prg->owner == IOPF_OWNER_HANDLER &&
 		    prg->pub.last_fault.fault.prm.addr == fault->prm.addr)
 			break;
 	if (prg)
 		refcount_inc(&prg->users);
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return prg;
 }
 
@@ -167,26 +167,26 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 	const struct iopf_request request = { .fault = *fault };
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	struct device *dev = cookie;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	struct iopf_prg *prg;
 	int ret = -EINVAL;
 
 	if (fault->type != IOMMU_FAULT_PAGE_REQ)
 		return -EINVAL;
-	idev = iopf_dev_get(dev);
-	if (!idev)
+	fdev = iopf_device_get(dev);
+	if (!fdev)
 		return -ENODEV;
-	prg = iopf_find_asked(idev, fault);
+	prg = iopf_find_asked(fdev, fault);
 	if (prg) {
-		ret = iopf_continue(idev, dev, prg);
+		ret = iopf_continue(fdev, dev, prg);
 		iopf_prg_put(prg);
 	} else if (!iopf_is_last(fault)) {
-		spin_lock(&idev->lock);
-		ret = iopf_take(idev, dev, &request, NULL, &taken);
-		spin_unlock(&idev->lock);
+		spin_lock(&fdev->lock);
+		ret = iopf_take(fdev, dev, &request, NULL, &taken);
+		spin_unlock(&fdev->lock);
 		ret = iopf_end_take(dev, ret, &taken);
 	}
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_queue_iopf);

@@ -18,16 +18,16 @@ static bool iopf_is_meant(struct iopf_prg *prg, u64 cookie)
 }
 
 /* The oldest group of @key that an answer may mean. */
-static struct iopf_prg *iopf_find_meant(struct iopf_dev *idev,
+static struct iopf_prg *iopf_find_meant(struct iopf_device *fdev,
 					struct iopf_key key, u64 cookie)
 {
-	struct iopf_prg *found = iopf_prg_find(idev, &key);
+	struct iopf_prg *found = iopf_prg_find(fdev, &key);
 	struct iopf_prg *prg;
 
 	if (found && !iopf_is_meant(found, cookie))
 		found = NULL;
 	key.flags |= IOPF_KEY_SINGLE;
-	for (prg = iopf_prg_find(idev, &key); prg; prg = iopf_prg_next(prg))
+	for (prg = iopf_prg_find(fdev, &key); prg; prg = iopf_prg_next(prg))
 		if (iopf_is_meant(prg, cookie) &&
 		    (!found || prg->seq < found->seq))
 			found = prg;
@@ -35,34 +35,34 @@ static struct iopf_prg *iopf_find_meant(struct iopf_dev *idev,
 }
 
 /* A response does not say whether there is a PASID; 0 is none that is given out. */
-static struct iopf_prg *iopf_match(struct iopf_dev *idev, struct iopf_key *key,
+static struct iopf_prg *iopf_match(struct iopf_device *fdev, struct iopf_key *key,
 				   const struct iommu_page_response *msg,
 				   u64 cookie)
 {
 	struct iopf_prg *prg;
 
 	*key = iopf_pasid_key(msg->pasid, msg->grpid);
-	prg = iopf_find_meant(idev, *key, cookie);
+	prg = iopf_find_meant(fdev, *key, cookie);
 	if (prg || iopf_key_has_pasid(key))
 		return prg;
 	key->flags |= IOPF_KEY_PASID_VALID;
-	prg = iopf_find_meant(idev, *key, cookie);
+	prg = iopf_find_meant(fdev, *key, cookie);
 	if (!prg)
 		key->flags &= ~IOPF_KEY_PASID_VALID;
 	return prg;
 }
 
 /* Nothing matches: an answer that somebody else has given before? */
-static bool iopf_is_late(struct iopf_dev *idev, const struct iopf_key *key,
+static bool iopf_is_late(struct iopf_device *fdev, const struct iopf_key *key,
 			 u64 cookie)
 {
 	struct iopf_key zero = { .flags = IOPF_KEY_PASID_VALID, .grpid = key->grpid };
 	struct iopf_handler *handler;
 
 	if (cookie)
-		return cookie <= idev->seq;
-	handler = rcu_dereference_protected(idev->handler,
-					    lockdep_is_held(&idev->lock));
+		return cookie <= fdev->seq;
+	handler = rcu_dereference_protected(fdev->handler,
+					    lockdep_is_held(&fdev->lock));
 	if (!handler)
 		return false;
 	/* As where a group is looked for: PASID 0 may be one. */
@@ -73,28 +73,28 @@ static bool iopf_is_late(struct iopf_dev *idev, const struct iopf_key *key,
 static int iopf_respond_to(struct device *dev,
 			   const struct iommu_page_response *msg, u64 cookie)
 {
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	struct iopf_prg *prg;
 	struct iopf_key key;
 	LIST_HEAD(claimed);
 
 	if (msg->code > IOMMU_PAGE_RESP_FAILURE)
 		return -EINVAL;
-	idev = iopf_dev_get(dev);
-	if (!idev)
+	fdev = iopf_device_get(dev);
+	if (!fdev)
 		return -ENODEV;
 
-	spin_lock(&idev->lock);
-	prg = iopf_match(idev, &key, msg, cookie);
+	spin_lock(&fdev->lock);
+	prg = iopf_match(fdev, &key, msg, cookie);
 	if (prg)
 		/* Nobody has: who does takes it from where it was found. */
-		iopf_claim(idev, prg, msg->code, &claimed);
+		iopf_claim(fdev, prg, msg->code, &claimed);
 	else
-		idev->stats.late += iopf_is_late(idev, &key, cookie);
-	spin_unlock(&idev->lock);
+		fdev->stats.late += iopf_is_late(fdev, &key, cookie);
+	spin_unlock(&fdev->lock);
 
 	iopf_send(&claimed);
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	return prg ? 0 : -EINVAL;
 }
 
@@ -161,16 +161,16 @@ bool iommu_page_response_pending(struct device *dev,
 				 const struct iommu_page_response *msg,
 				 u64 cookie)
 {
-	struct iopf_dev *idev = cookie ? iopf_dev_get(dev) : NULL;
+	struct iopf_device *fdev = cookie ? iopf_device_get(dev) : NULL;
 	struct iopf_key key;
 	bool ret;
 
-	if (!idev)
+	if (!fdev)
 		return false;
-	spin_lock(&idev->lock);
-	ret = iopf_match(idev, &key, msg, cookie);
-	spin_unlock(&idev->lock);
-	iopf_dev_put(idev);
+	spin_lock(&fdev->lock);
+	ret = iopf_match(fdev, &key, msg, cookie);
+	spin_unlock(&fdev->lock);
+	iopf_device_put(fdev);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_page_response_pending);
@@ -192,20 +192,20 @@ static struct iopf_event *iopf_event(struct iommu_fault *fault)
 u64 iopf_fault_cookie(struct iommu_fault *fault)
 {
 	struct iopf_prg *prg = iopf_event(fault)->prg;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	if (!prg)
 		return 0;
-	idev = iopf_prg_dev(prg);
-	spin_lock(&idev->lock);
+	fdev = iopf_prg_device(prg);
+	spin_lock(&fdev->lock);
 	if (prg->by_pair) {
 		prg->by_pair = false;
 		if (prg->owner == IOPF_OWNER_CLAIMED)
-			iopf_expect_none(rcu_dereference_protected(idev->handler,
-								   lockdep_is_held(&idev->lock)),
+			iopf_expect_none(rcu_dereference_protected(fdev->handler,
+								   lockdep_is_held(&fdev->lock)),
 					 &prg->key);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return prg->seq;
 }
 EXPORT_SYMBOL_GPL(iopf_fault_cookie);

@@ -29,17 +29,17 @@ struct iopf_event {
 /* handler.c */
 DECLARE_STATIC_KEY_FALSE(iopf_handlers_exist);
 
-int iopf_admit(struct iopf_dev *idev, struct iopf_handler *handler,
+int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 	       const struct iopf_request *request);
-int iopf_ask(struct iopf_dev *idev, struct device *dev,
+int iopf_ask(struct iopf_device *fdev, struct device *dev,
 	     struct iopf_handler *handler, const struct iopf_request *request,
 	     struct iopf_prg *prg);
 
 /* Has a handler registered for the device? Under RCU; it may leave meanwhile. */
-static inline bool iopf_has_handler(struct iopf_dev *idev)
+static inline bool iopf_has_handler(struct iopf_device *fdev)
 {
 	return static_branch_unlikely(&iopf_handlers_exist) &&
-	       rcu_access_pointer(idev->handler);
+	       rcu_access_pointer(fdev->handler);
 }
 
 #endif /* __IOPF_HANDLERS_H */

@@ -59,19 +59,19 @@ void iopf_reserve_exit(struct iopf_fault_queue *fq)
 }
 
 /* A spare group: those that came back meanwhile, all at once, when there is none. */
-static struct iopf_prg *iopf_prg_reuse(struct iopf_dev *idev)
+static struct iopf_prg *iopf_prg_reuse(struct iopf_device *fdev)
 {
 	struct llist_node *spare;
 
-	if (!idev->reuse && !llist_empty(&idev->spare)) {
-		idev->reuse = llist_del_all(&idev->spare);
+	if (!fdev->reuse && !llist_empty(&fdev->spare)) {
+		fdev->reuse = llist_del_all(&fdev->spare);
 		/* One that comes just now is not counted: one too many, some day. */
-		atomic_set(&idev->nr_spare, 0);
+		atomic_set(&fdev->nr_spare, 0);
 	}
-	spare = idev->reuse;
+	spare = fdev->reuse;
 	if (!spare)
 		return NULL;
-	idev->reuse = spare->next;
+	fdev->reuse = spare->next;
 	return llist_entry(spare, struct iopf_prg, spare_node);
 }
 
@@ -79,14 +79,14 @@ static struct iopf_prg *iopf_prg_reuse(struct iopf_dev *idev)
  * Memory for a group, of which iopf_prg_new() sets what has to be set. NULL without
  * memory: the reporter must not wait for reclaim, which may wait for this very device.
  */
-struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev)
+struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev)
 {
 	struct iopf_prg *prg;
 
-	lockdep_assert_held(&idev->lock);
-	prg = iopf_prg_reuse(idev);
+	lockdep_assert_held(&fdev->lock);
+	prg = iopf_prg_reuse(fdev);
 	if (!prg)
-		prg = mempool_alloc(&idev->fq->groups,
+		prg = mempool_alloc(&fdev->fq->groups,
 				    GFP_NOWAIT | __GFP_NOWARN);
 	if (!prg)
 		return NULL;
@@ -97,14 +97,14 @@ struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev)
 }
 
 /* Nobody has @prg any more: its memory goes to @freed, but for that of its chunks. */
-void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
+void iopf_prg_free(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
 	struct iopf_chunk *chunk;
 
 	while ((chunk = prg->chunks)) {
 		prg->chunks = chunk->next;
-		mempool_free(chunk, &idev->fq->chunks);
+		mempool_free(chunk, &fdev->fq->chunks);
 	}
 	if (prg->seq) {
 		freed->groups++;
@@ -116,47 +116,47 @@ void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
 	freed->first = &prg->spare_node;
 }
 
-static void iopf_free_list(struct iopf_dev *idev, struct llist_node *list)
+static void iopf_free_list(struct iopf_device *fdev, struct llist_node *list)
 {
 	struct iopf_prg *prg;
 	struct iopf_prg *next;
 
 	llist_for_each_entry_safe(prg, next, list, spare_node)
-		mempool_free(prg, &idev->fq->groups);
+		mempool_free(prg, &fdev->fq->groups);
 }
 
-/* Give back what is in @freed. The caller drops the groups' references to @idev. */
-void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed)
+/* Give back what is in @freed. The caller drops the groups' references to @fdev. */
+void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed)
 {
 	if (freed->groups)
-		atomic_add(freed->groups, &idev->groups_freed);
+		atomic_add(freed->groups, &fdev->groups_freed);
 	if (freed->requests)
-		atomic_add(freed->requests, &idev->requests_freed);
+		atomic_add(freed->requests, &fdev->requests_freed);
 	/* May be a few too many, for a moment. */
-	if (atomic_read(&idev->nr_spare) + freed->nr <= IOPF_SPARE_GROUPS) {
-		atomic_add(freed->nr, &idev->nr_spare);
-		llist_add_batch(freed->first, freed->last, &idev->spare);
+	if (atomic_read(&fdev->nr_spare) + freed->nr <= IOPF_SPARE_GROUPS) {
+		atomic_add(freed->nr, &fdev->nr_spare);
+		llist_add_batch(freed->first, freed->last, &fdev->spare);
 	} else {
 		freed->last->next = NULL;
-		iopf_free_list(idev, freed->first);
+		iopf_free_list(fdev, freed->first);
 	}
 }
 
 /* Keep nothing. Nobody else works with the device. */
-void iopf_spare_free(struct iopf_dev *idev)
+void iopf_spare_free(struct iopf_device *fdev)
 {
-	iopf_free_list(idev, idev->reuse);
-	idev->reuse = NULL;
-	iopf_free_list(idev, llist_del_all(&idev->spare));
+	iopf_free_list(fdev, fdev->reuse);
+	fdev->reuse = NULL;
+	iopf_free_list(fdev, llist_del_all(&fdev->spare));
 }
 
 /* Room for more requests of @prg; false without memory. */
-bool iopf_prg_add_slots(struct iopf_dev *idev, struct iopf_prg *prg)
+bool iopf_prg_add_slots(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_chunk *chunk;
 
-	lockdep_assert_held(&idev->lock);
-	chunk = mempool_alloc(&idev->fq->chunks, GFP_NOWAIT | __GFP_NOWARN);
+	lockdep_assert_held(&fdev->lock);
+	chunk = mempool_alloc(&fdev->fq->chunks, GFP_NOWAIT | __GFP_NOWARN);
 	if (!chunk)
 		return false;
 	chunk->next = prg->chunks;
@@ -205,27 +205,27 @@ unsigned int iopf_pri_allocation(struct device *dev)
 }
 
 /* PRI may be enabled after the device was put on its queue; it does not change then. */
-static void iopf_limits_grant(struct iopf_dev *idev)
+static void iopf_limits_grant(struct iopf_device *fdev)
 {
-	unsigned int granted = min(iopf_pri_allocation(idev->pub.dev),
+	unsigned int granted = min(iopf_pri_allocation(fdev->pub.dev),
 				   UINT_MAX / 2);
-	struct iopf_limits *limits = &idev->limits;
+	struct iopf_limits *limits = &fdev->limits;
 
 	limits->groups = max(limits->groups, 2 * granted);
 	limits->requests = max(limits->requests, 2 * granted);
 	limits->unfinished = max(limits->unfinished, granted);
 	limits->pasids = max(limits->pasids, 2 * granted);
-	idev->pri_limits = true;
+	fdev->pri_limits = true;
 }
 
 /* A limit seems to be reached. See what was freed, and what PRI has granted. */
-void iopf_limits_look(struct iopf_dev *idev)
+void iopf_limits_look(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
-	idev->groups_seen = atomic_read(&idev->groups_freed);
-	idev->requests_seen = atomic_read(&idev->requests_freed);
-	if (!idev->pri_limits)
-		iopf_limits_grant(idev);
+	lockdep_assert_held(&fdev->lock);
+	fdev->groups_seen = atomic_read(&fdev->groups_freed);
+	fdev->requests_seen = atomic_read(&fdev->requests_freed);
+	if (!fdev->pri_limits)
+		iopf_limits_grant(fdev);
 }
 
 /*
@@ -233,9 +233,9 @@ void iopf_limits_look(struct iopf_dev *idev)
  * not answered when its time is over: it would be held on, and the device, which PRI bounds
  * by what it has no response to, would send another one for it.
  */
-bool iopf_is_half_full(struct iopf_dev *idev)
+bool iopf_is_half_full(struct iopf_device *fdev)
 {
-	iopf_limits_look(idev);
-	return iopf_held_groups(idev) > idev->limits.groups / 2 ||
-	       iopf_held_requests(idev) > idev->limits.requests / 2;
+	iopf_limits_look(fdev);
+	return iopf_held_groups(fdev) > fdev->limits.groups / 2 ||
+	       iopf_held_requests(fdev) > fdev->limits.requests / 2;
 }

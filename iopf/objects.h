@@ -12,15 +12,15 @@
  *					devices
  *	  iopf_queue.lock (mutex)	the queue's list of devices
  *	    dev_iommu.lock (mutex)	dev->iommu->fault_param
- *	      iopf_dev.lock (spinlock)	everything else that can change
+ *	      iopf_device.lock (spinlock)	everything else that can change
  *	        iopf_handler.lock (spinlock)	the handler's quarantine
  *	        iopf_pool.lock (spinlock)	workers that no device uses
  *
- * taken in this order. iopf_dev.lock nests inside any lock of the callers, of
+ * taken in this order. iopf_device.lock nests inside any lock of the callers, of
  * the kernel only the locks of xarray (the PASIDs of the device's group, too), slab,
  * mempool, workqueue, timers, wait queue and scheduler nest inside it. No lock of the
  * library is held when it calls iommu_ops.page_response, an iopf_handler or the mm. A
- * worker may take iopf_dev.lock with a VMA read-locked, but lets go of the VMA before
+ * worker may take iopf_device.lock with a VMA read-locked, but lets go of the VMA before
  * it sends an answer. Workers never take
  * iommu_sva_lock, which unbinding holds while it waits for flush.c.
  *
@@ -31,12 +31,12 @@
  *	            its holder: the PASID queue or worker, the domain's handler, or the
  *	            reporter that delivers it or asks. A
  *	            registered handler holds none: he knows only key and cookie
- *	iopf_dev    one from the queue, one per group, one per worker that it uses, one
+ *	iopf_device    one from the queue, one per group, one per worker that it uses, one
  *	            per flush, one from its watch, one from its look, one while it is
  *	            in iopf_pool.starved
  *	iopf_fault_queue      one from the driver, one per device
  *	iopf_handler  one from its registration, one per call under way
- *	iopf_pasid_queue   none: lives as long as its iopf_dev unless it is idle, that
+ *	iopf_pasid_queue   none: lives as long as its iopf_device unless it is idle, that
  *	            is, has no group, no worker, no answer on the way and
  *	            no prefault setting of its own
  */
@@ -86,7 +86,7 @@ struct iopf_worker;
 
 /**
  * struct iopf_pool - the workers of a queue
- * @lock: guards what follows; nests inside iopf_dev.lock
+ * @lock: guards what follows; nests inside iopf_device.lock
  * @free: those that no device uses
  * @nr_free: length of @free; readable without the lock where a guess is enough
  * @starved: devices that wait until one comes back
@@ -97,7 +97,7 @@ struct iopf_worker;
  * @workers: all of them
  */
 struct iopf_pool {
-	spinlock_t lock; /* nests inside iopf_dev.lock */
+	spinlock_t lock; /* nests inside iopf_device.lock */
 	struct list_head free;
 	unsigned int nr_free;
 	struct list_head starved;
@@ -153,14 +153,14 @@ struct iopf_table {
 
 /**
  * struct iopf_flush - somebody who waits until groups of a device have ended
- * @node: in iopf_dev.flushes
+ * @node: in iopf_device.flushes
  * @pq: those of this PASID queue, or NULL for all; the PASID queue is used
  * @seq: groups up to this number
  * @nr_faulting: those of them that are the workers' to handle
  * @claims: groups up to this claim
  * @nr_answering: those of them whose answers are on their way
  *
- * On the stack of who waits. iopf_dev.lock guards it; the two counts are read without the
+ * On the stack of who waits. iopf_device.lock guards it; the two counts are read without the
  * lock to see whether they are zero. What came later is not counted, so it cannot make the
  * wait longer.
  */
@@ -174,7 +174,7 @@ struct iopf_flush {
 };
 
 /**
- * struct iopf_dev - a device on a fault queue
+ * struct iopf_device - a device on a fault queue
  * @pub: what <linux/iommu.h> shows of it; @pub.users counts references
  * @fq: the queue, referenced
  * @ops: the device's iommu_ops
@@ -249,7 +249,7 @@ struct iopf_flush {
  * @stats: counters
  * @latency: answers by their latency, see iopf_count_answer()
  */
-struct iopf_dev {
+struct iopf_device {
 	struct iommu_fault_param pub;
 	struct iopf_fault_queue *fq;
 	const struct iommu_ops *ops;
@@ -328,12 +328,12 @@ struct iopf_dev {
 #define IOPF_IDLE_PQS		64
 /* How long it keeps those beyond that, at least. */
 #define IOPF_IDLE_MS		1000
-/* PASID queues that are looked at in one hold of iopf_dev.lock. */
+/* PASID queues that are looked at in one hold of iopf_device.lock. */
 #define IOPF_PQS_PER_HOLD	16
 
 /**
  * struct iopf_pasid_queue - the groups of one PASID on one device
- * @idev: the device, whose lock guards everything here
+ * @fdev: the device, whose lock guards everything here
  * @pasid_valid: the PASID queue of a PASID
  * @pasid: the PASID
  * @partial: groups that wait for their last request, in order of arrival
@@ -343,9 +343,9 @@ struct iopf_dev {
  * @queue: pending groups of an SVA domain that no worker has taken yet
  * @claimed: groups that workers have handled and not yet answered
  * @workers: workers that take groups from it, those that are asleep last
- * @ready_node: in iopf_dev.ready while it wants a worker, or in iopf_dev.starved
- * @busy_node: in iopf_dev.busy: the look has to see it
- * @idle_node: in iopf_dev.idle while the PASID queue has no user
+ * @ready_node: in iopf_device.ready while it wants a worker, or in iopf_device.starved
+ * @busy_node: in iopf_device.busy: the look has to see it
+ * @idle_node: in iopf_device.idle while the PASID queue has no user
  * @idle_since: jiffies when it lost its last user
  * @mm: the address space of the PASID, as its groups without an answer have it; NULL
  *	if there is none, or the next group has to ask the domain again
@@ -363,7 +363,7 @@ struct iopf_dev {
  * @nr_eager: workers that may take groups from it whatever the backlog, as those
  *	before them fell asleep at once
  * @nr_throttled: workers that wait as their owner's cgroup has too much memory
- * @starved: in iopf_dev.starved: there is no room for a further sleeper
+ * @starved: in iopf_device.starved: there is no room for a further sleeper
  * @taken: groups that workers have taken from @queue
  * @looked: what @taken was at the last look
  * @page_ns: CPU time that a page of a request takes, a moving average
@@ -379,7 +379,7 @@ struct iopf_dev {
  * @latency: answers by their latency, see iopf_count_answer()
  */
 struct iopf_pasid_queue {
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	bool pasid_valid;
 	u32 pasid;
 	struct list_head partial;
@@ -437,7 +437,7 @@ struct iopf_pasid_queue {
  * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
  * @IOPF_NR_OWNERS: how many there are
  *
- * iopf_prg_set_owner() alone changes the owner, under iopf_dev.lock. The PASID queue, the
+ * iopf_prg_set_owner() alone changes the owner, under iopf_device.lock. The PASID queue, the
  * worker and the domain's handler have a reference to the group of their own; the
  * claimer uses the library's, and drops it when the answer is sent.
  */
@@ -468,26 +468,26 @@ struct iopf_chunk {
  *	on a list of theirs
  * @users: see References above
  * @key: its identity, constant
- * @table_node: in iopf_dev.table until it is answered
+ * @table_node: in iopf_device.table until it is answered
  * @pq: its PASID queue, valid until it is answered
  * @mm: for SVA domains, the address space, referenced by mm_count; constant
- * @owner: guarded by iopf_dev.lock, set by iopf_prg_set_owner(); readable without
+ * @owner: guarded by iopf_device.lock, set by iopf_prg_set_owner(); readable without
  *	the lock where a stale @IOPF_OWNER_WORKER does no harm
  * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
- *	guarded by iopf_dev.lock
- * @rejected: refuse it when its last request comes; guarded by iopf_dev.lock
+ *	guarded by iopf_device.lock
+ * @rejected: refuse it when its last request comes; guarded by iopf_device.lock
  * @code: the answer, %IOPF_FORGET for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
  * @claim: place in the order of claims; set when it is claimed
  * @by_pair: the registered handler that owns it answers by PASID and index, as it
- *	has not taken the cookie; guarded by iopf_dev.lock
+ *	has not taken the cookie; guarded by iopf_device.lock
  * @seq: place in the order of complete groups, 0 while it is not complete
  * @since: jiffies when it came to the list that it is on
  * @times: see there
- * @slot: room for the next request; guarded by iopf_dev.lock, as the next two
+ * @slot: room for the next request; guarded by iopf_device.lock, as the next two
  * @nr_slots: how many there are from there on
  * @chunks: where @requests is not enough
- * @spare_node: in iopf_dev.spare, when it is no group any more
+ * @spare_node: in iopf_device.spare, when it is no group any more
  * @flags: of the request that is answered, those that go back with the answer;
  *	private data is in @pub.last_fault
  * @requests: room for the first requests
@@ -540,10 +540,10 @@ struct iopf_freed {
  * struct iopf_worker - a work item that handles groups
  * @work: on a workqueue of the queue's pool
  * @far: which of the two
- * @idev: the device that uses it, referenced
- * @node: in iopf_pool.free, or in iopf_dev.awake while it has a PASID queue and is not
+ * @fdev: the device that uses it, referenced
+ * @node: in iopf_pool.free, or in iopf_device.awake while it has a PASID queue and is not
  *	@asleep; under the lock of that list
- * @pq: the PASID queue that it takes groups from, or NULL; guarded by iopf_dev.lock, as all
+ * @pq: the PASID queue that it takes groups from, or NULL; guarded by iopf_device.lock, as all
  *	that follows unless it says otherwise
  * @pq_node: in iopf_pasid_queue.workers
  * @task: the thread that handles @prg
@@ -556,14 +556,14 @@ struct iopf_freed {
  * @asleep: it was seen asleep and has not gone on since; readable without the lock, by
  *	the thread itself
  * @slept: it was @asleep since it took @prg
- * @sleeper_node: in iopf_dev.sleepers while @asleep in a fault
+ * @sleeper_node: in iopf_device.sleepers while @asleep in a fault
  * @followers: groups that wait until it has gone on
  * @runtime: CPU time of the thread when it was looked at last; the thread's own
  */
 struct iopf_worker {
 	struct work_struct work;
 	bool far;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	struct list_head node;
 	struct iopf_pasid_queue *pq;
 	struct list_head pq_node;
@@ -629,9 +629,9 @@ static inline struct iopf_fault_queue *to_iopf_fault_queue(struct iopf_queue *qu
 	return container_of(queue, struct iopf_fault_queue, pub);
 }
 
-static inline struct iopf_dev *to_iopf_dev(struct iommu_fault_param *param)
+static inline struct iopf_device *to_iopf_device(struct iommu_fault_param *param)
 {
-	return container_of(param, struct iopf_dev, pub);
+	return container_of(param, struct iopf_device, pub);
 }
 
 static inline struct iopf_prg *to_iopf_prg(struct iopf_group *group)
@@ -640,133 +640,133 @@ static inline struct iopf_prg *to_iopf_prg(struct iopf_group *group)
 }
 
 /* The group's device: valid as long as the group. */
-static inline struct iopf_dev *iopf_prg_dev(struct iopf_prg *prg)
+static inline struct iopf_device *iopf_prg_device(struct iopf_prg *prg)
 {
-	return to_iopf_dev(prg->pub.fault_param);
+	return to_iopf_device(prg->pub.fault_param);
 }
 
 /* memory.c */
 int iopf_reserve_init(struct iopf_fault_queue *fq);
 void iopf_reserve_exit(struct iopf_fault_queue *fq);
-struct iopf_prg *iopf_prg_alloc(struct iopf_dev *idev);
-void iopf_prg_free(struct iopf_dev *idev, struct iopf_prg *prg,
+struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev);
+void iopf_prg_free(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
-void iopf_freed_end(struct iopf_dev *idev, struct iopf_freed *freed);
-void iopf_spare_free(struct iopf_dev *idev);
-bool iopf_prg_add_slots(struct iopf_dev *idev, struct iopf_prg *prg);
+void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed);
+void iopf_spare_free(struct iopf_device *fdev);
+bool iopf_prg_add_slots(struct iopf_device *fdev, struct iopf_prg *prg);
 unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
 				     struct device *dev);
 void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
 unsigned int iopf_pri_allocation(struct device *dev);
-void iopf_limits_look(struct iopf_dev *idev);
-bool iopf_is_half_full(struct iopf_dev *idev);
+void iopf_limits_look(struct iopf_device *fdev);
+bool iopf_is_half_full(struct iopf_device *fdev);
 
 /* Groups that take memory, by what was last seen of those that were freed. */
-static inline unsigned int iopf_held_groups(const struct iopf_dev *idev)
+static inline unsigned int iopf_held_groups(const struct iopf_device *fdev)
 {
-	return idev->nr_unfinished + idev->groups_made - idev->groups_seen;
+	return fdev->nr_unfinished + fdev->groups_made - fdev->groups_seen;
 }
 
 /* The same of requests, beside the last ones of complete groups. */
-static inline unsigned int iopf_held_requests(const struct iopf_dev *idev)
+static inline unsigned int iopf_held_requests(const struct iopf_device *fdev)
 {
-	return idev->nr_partial + idev->requests_made - idev->requests_seen;
+	return fdev->nr_partial + fdev->requests_made - fdev->requests_seen;
 }
 
-static inline bool iopf_is_below_limits(const struct iopf_dev *idev, bool whole)
+static inline bool iopf_is_below_limits(const struct iopf_device *fdev, bool whole)
 {
-	if (!whole && idev->nr_unfinished >= idev->limits.unfinished)
+	if (!whole && fdev->nr_unfinished >= fdev->limits.unfinished)
 		return false;
-	return iopf_held_groups(idev) < idev->limits.groups;
+	return iopf_held_groups(fdev) < fdev->limits.groups;
 }
 
 /* Is there room for a group that will be complete at once, if it is @whole? */
-static inline bool iopf_has_group_room(struct iopf_dev *idev, bool whole)
+static inline bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
 {
-	lockdep_assert_held(&idev->lock);
-	if (likely(iopf_is_below_limits(idev, whole)))
+	lockdep_assert_held(&fdev->lock);
+	if (likely(iopf_is_below_limits(fdev, whole)))
 		return true;
-	iopf_limits_look(idev);
-	return iopf_is_below_limits(idev, whole);
+	iopf_limits_look(fdev);
+	return iopf_is_below_limits(fdev, whole);
 }
 
 /* Requests that unfinished groups may get, by what was last seen. */
-static inline unsigned int iopf_request_room(const struct iopf_dev *idev)
+static inline unsigned int iopf_request_room(const struct iopf_device *fdev)
 {
-	unsigned int held = iopf_held_requests(idev);
+	unsigned int held = iopf_held_requests(fdev);
 
-	if (held >= idev->limits.requests ||
-	    idev->nr_partial >= idev->limits.unfinished)
+	if (held >= fdev->limits.requests ||
+	    fdev->nr_partial >= fdev->limits.unfinished)
 		return 0;
-	return min(idev->limits.requests - held,
-		   idev->limits.unfinished - idev->nr_partial);
+	return min(fdev->limits.requests - held,
+		   fdev->limits.unfinished - fdev->nr_partial);
 }
 
-static inline bool iopf_has_request_room(struct iopf_dev *idev)
+static inline bool iopf_has_request_room(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
-	if (likely(iopf_request_room(idev)))
+	lockdep_assert_held(&fdev->lock);
+	if (likely(iopf_request_room(fdev)))
 		return true;
-	iopf_limits_look(idev);
-	return iopf_request_room(idev);
+	iopf_limits_look(fdev);
+	return iopf_request_room(fdev);
 }
 
 /* Does the device have page request group indices as wide as the one of @fault? */
-static inline bool iopf_fits(struct iopf_dev *idev,
+static inline bool iopf_fits(struct iopf_device *fdev,
 			     const struct iommu_fault *fault)
 {
-	return !((u64)fault->prm.grpid >> READ_ONCE(idev->limits.grpid_bits));
+	return !((u64)fault->prm.grpid >> READ_ONCE(fdev->limits.grpid_bits));
 }
 
 /* pasid_queue.c */
-struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_dev *idev,
+struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_device *fdev,
 					 const struct iopf_key *key);
-struct iopf_pasid_queue *iopf_pq_new(struct iopf_dev *idev,
+struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 				     const struct iopf_key *key);
 void iopf_pq_wake(struct iopf_pasid_queue *pq);
 void iopf_pq_idle(struct iopf_pasid_queue *pq);
 void iopf_pq_age(struct iopf_pasid_queue *pq);
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
-void iopf_pqs_destroy(struct iopf_dev *idev);
+void iopf_pqs_destroy(struct iopf_device *fdev);
 
 /* Are there idle PASID queues beyond those that are kept? */
-static inline bool iopf_has_many_pqs(const struct iopf_dev *idev)
+static inline bool iopf_has_many_pqs(const struct iopf_device *fdev)
 {
-	return idev->nr_idle > IOPF_IDLE_PQS;
+	return fdev->nr_idle > IOPF_IDLE_PQS;
 }
 
 /* The PASID queue of @key, NULL if there is none. */
-static inline struct iopf_pasid_queue *iopf_pq_find(struct iopf_dev *idev,
+static inline struct iopf_pasid_queue *iopf_pq_find(struct iopf_device *fdev,
 						    const struct iopf_key *key)
 {
-	struct iopf_pasid_queue *pq = idev->recent;
+	struct iopf_pasid_queue *pq = fdev->recent;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (pq && pq->pasid == key->pasid &&
 	    pq->pasid_valid == iopf_key_has_pasid(key))
 		return pq;
-	return iopf_pq_look_up(idev, key);
+	return iopf_pq_look_up(fdev, key);
 }
 
 /*
- * For xa_for_each() over iopf_dev.PASID queues: others have the lock now and then. A
+ * For xa_for_each() over iopf_device.PASID queues: others have the lock now and then. A
  * PASID queue that comes meanwhile may be left out, and the one that was seen last may
  * be gone.
  */
-static inline void iopf_pqs_pause(struct iopf_dev *idev, unsigned int *nr)
+static inline void iopf_pqs_pause(struct iopf_device *fdev, unsigned int *nr)
 {
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (++*nr % IOPF_PQS_PER_HOLD)
 		return;
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	cond_resched();
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 }
 
 /* As long as it has a user, a PASID queue stays. */
 static inline void iopf_pq_use(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (!pq->nr_users++)
 		iopf_pq_wake(pq);
 }
@@ -775,13 +775,13 @@ static inline void iopf_pq_use(struct iopf_pasid_queue *pq)
  * The PASID queue of @key, made if there is none, and used for the caller. NULL without
  * memory or beyond the device's limit.
  */
-static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_dev *idev,
+static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_device *fdev,
 						   const struct iopf_key *key)
 {
-	struct iopf_pasid_queue *pq = iopf_pq_find(idev, key);
+	struct iopf_pasid_queue *pq = iopf_pq_find(fdev, key);
 
 	if (unlikely(!pq))
-		pq = iopf_pq_new(idev, key);
+		pq = iopf_pq_new(fdev, key);
 	if (pq)
 		iopf_pq_use(pq);
 	return pq;
@@ -790,7 +790,7 @@ static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_dev *idev,
 /* The caller's use of the PASID queue ends, and maybe the PASID queue with it. */
 static inline void iopf_pq_unuse(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (!--pq->nr_users)
 		iopf_pq_idle(pq);
 }
@@ -798,12 +798,12 @@ static inline void iopf_pq_unuse(struct iopf_pasid_queue *pq)
 /* The PASID queue wants no worker any more, or none for the time being. */
 static inline void iopf_pq_withdraw(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (list_empty(&pq->ready_node))
 		return;
 	list_del_init(&pq->ready_node);
 	if (!pq->starved)
-		pq->idev->nr_ready--;
+		pq->fdev->nr_ready--;
 	pq->starved = false;
 }
 
@@ -811,12 +811,12 @@ static inline void iopf_pq_withdraw(struct iopf_pasid_queue *pq)
 static inline void iopf_pq_count_queued(struct iopf_prg *prg)
 {
 	struct iopf_pasid_queue *pq = prg->pq;
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	pq->nr_queued++;
 	pq->queued_pages += prg->pub.fault_count;
-	WRITE_ONCE(idev->nr_queued, idev->nr_queued + 1);
+	WRITE_ONCE(fdev->nr_queued, fdev->nr_queued + 1);
 }
 
 /* @prg, in its PASID queue, is not to be handled by the next worker any more. */
@@ -824,10 +824,10 @@ static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 {
 	struct iopf_pasid_queue *pq = prg->pq;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	list_del_init(&prg->pub.node);
 	pq->queued_pages -= prg->pub.fault_count;
-	WRITE_ONCE(pq->idev->nr_queued, pq->idev->nr_queued - 1);
+	WRITE_ONCE(pq->fdev->nr_queued, pq->fdev->nr_queued - 1);
 	if (!--pq->nr_queued)
 		iopf_pq_withdraw(pq);
 }
@@ -842,11 +842,11 @@ static inline unsigned int iopf_pq_nr_awake(const struct iopf_pasid_queue *pq)
 static inline void iopf_take_held(struct iopf_pasid_queue *pq,
 				  struct list_head *claimed)
 {
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	list_splice_tail_init(&pq->claimed, claimed);
-	WRITE_ONCE(idev->nr_deferred, idev->nr_deferred - pq->nr_deferred);
+	WRITE_ONCE(fdev->nr_deferred, fdev->nr_deferred - pq->nr_deferred);
 	pq->nr_deferred = 0;
 }
 
@@ -855,7 +855,7 @@ static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
 {
 	int pages = READ_ONCE(pq->prefault_max);
 
-	return pages < 0 ? READ_ONCE(pq->idev->fq->prefault_max) : pages;
+	return pages < 0 ? READ_ONCE(pq->fdev->fq->prefault_max) : pages;
 }
 
 /* group.c */
@@ -864,18 +864,18 @@ void iopf_table_exit(struct iopf_table *table);
 void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
 void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner);
 void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner);
-struct iopf_prg *iopf_prg_new(struct iopf_dev *idev, const struct iopf_key *key);
-void iopf_prg_drop(struct iopf_dev *idev, struct iopf_prg *prg,
+struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key);
+void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
-struct iopf_prg *iopf_prg_find(struct iopf_dev *idev,
+struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key);
 struct iopf_prg *iopf_prg_next(struct iopf_prg *prg);
-bool iopf_prg_room(struct iopf_dev *idev, bool whole);
-void iopf_prg_remove(struct iopf_dev *idev, struct iopf_prg *prg);
-void iopf_prg_reject(struct iopf_dev *idev, struct iopf_prg *prg);
-void iopf_prg_add_partial(struct iopf_dev *idev, struct iopf_prg *prg,
+bool iopf_prg_room(struct iopf_device *fdev, bool whole);
+void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg);
+void iopf_prg_reject(struct iopf_device *fdev, struct iopf_prg *prg);
+void iopf_prg_add_partial(struct iopf_device *fdev, struct iopf_prg *prg,
 			  const struct iommu_fault *fault);
-void iopf_prg_complete(struct iopf_dev *idev, struct iopf_prg *prg,
+void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault);
 
 /* Is the group its PASID's workers' to handle? Then they own it until it is claimed. */
@@ -892,33 +892,33 @@ static inline bool iopf_prg_is_claimed(const struct iopf_prg *prg)
 }
 
 /* Hand @prg to another owner. A debug kernel checks that it may go there. */
-static inline void iopf_prg_set_owner(struct iopf_dev *idev,
+static inline void iopf_prg_set_owner(struct iopf_device *fdev,
 				      struct iopf_prg *prg,
 				      enum iopf_owner owner)
 {
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
 		iopf_prg_check_owner(prg, owner);
 	if (owner == IOPF_OWNER_HANDLER)
-		idev->nr_handled++;
+		fdev->nr_handled++;
 	else if (unlikely(prg->owner == IOPF_OWNER_HANDLER))
-		idev->nr_handled--;
+		fdev->nr_handled--;
 	/* Pairs with READ_ONCE() in iopf_prg_is_claimed(). */
 	WRITE_ONCE(prg->owner, owner);
 }
 
 /* One request more for @prg, which has a slot for it. */
-static inline void iopf_prg_append(struct iopf_dev *idev, struct iopf_prg *prg,
+static inline void iopf_prg_append(struct iopf_device *fdev, struct iopf_prg *prg,
 				   const struct iommu_fault *fault)
 {
 	struct iopf_fault *request = prg->slot++;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	prg->nr_slots--;
 	request->fault = *fault;
 	list_add_tail(&request->list, &prg->pub.faults);
 	prg->pub.fault_count++;
-	idev->nr_partial++;
+	fdev->nr_partial++;
 }
 
 /* queue.c */
@@ -933,7 +933,7 @@ unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq);
 struct iopf_handler *iopf_handler_alloc(struct device *dev,
 					iommu_dev_fault_handler_t fn,
 					void *data);
-struct iopf_handler *iopf_handler_get(struct iopf_dev *idev);
+struct iopf_handler *iopf_handler_get(struct iopf_device *fdev);
 void iopf_handler_put(struct iopf_handler *handler);
 void iopf_handler_free(struct iopf_handler *handler);
 void iopf_expect_late(struct iopf_prg *prg);
@@ -948,19 +948,19 @@ bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);
 
 extern struct workqueue_struct *iopf_watch_wq;
 
-struct iopf_dev *iopf_dev_alloc(struct iopf_fault_queue *fq, struct device *dev,
-				struct iopf_handler *handler);
-struct iopf_dev *iopf_dev_rcu(struct device *dev);
-struct iopf_dev *iopf_dev_get(struct device *dev);
-void iopf_dev_put_many(struct iopf_dev *idev, int n);
-void iopf_look_start(struct iopf_dev *idev);
-void iopf_look_soon(struct iopf_dev *idev);
-void iopf_schedule_watch(struct iopf_dev *idev);
-void iopf_watch(struct iopf_dev *idev);
+struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device *dev,
+				      struct iopf_handler *handler);
+struct iopf_device *iopf_device_rcu(struct device *dev);
+struct iopf_device *iopf_device_get(struct device *dev);
+void iopf_device_put_many(struct iopf_device *fdev, int n);
+void iopf_look_start(struct iopf_device *fdev);
+void iopf_look_soon(struct iopf_device *fdev);
+void iopf_schedule_watch(struct iopf_device *fdev);
+void iopf_watch(struct iopf_device *fdev);
 
-static inline void iopf_dev_put(struct iopf_dev *idev)
+static inline void iopf_device_put(struct iopf_device *fdev)
 {
-	iopf_dev_put_many(idev, 1);
+	iopf_device_put_many(fdev, 1);
 }
 
 #endif /* __IOPF_OBJECTS_H */

@@ -193,24 +193,24 @@ void iopf_policy_end(struct iopf_mm *imm)
 void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	LIST_HEAD(claimed);
 
 	/* Nobody who asks for the page has to wait for this. */
 	WRITE_ONCE(worker->page, IOPF_NO_PAGE);
 	iopf_mm_unlock(imm);
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	pq->nr_throttled++;
 	iopf_take_held(pq, &claimed);
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	iopf_send(&claimed);
 
 	mem_cgroup_handle_over_high(GFP_KERNEL);
 
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	pq->nr_throttled--;
 	iopf_pq_offer(pq);
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	iopf_worker_leave_page(worker);
 }
 #endif

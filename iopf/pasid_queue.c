@@ -20,11 +20,11 @@ static unsigned long iopf_pq_index(const struct iopf_key *key)
 }
 
 /* Not the recent one, see iopf_pq_find(). */
-struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_dev *idev,
+struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_device *fdev,
 					 const struct iopf_key *key)
 {
-	idev->recent = xa_load(&idev->pqs, iopf_pq_index(key));
-	return idev->recent;
+	fdev->recent = xa_load(&fdev->pqs, iopf_pq_index(key));
+	return fdev->recent;
 }
 
 /* The first user is there. */
@@ -33,33 +33,33 @@ void iopf_pq_wake(struct iopf_pasid_queue *pq)
 	if (list_empty(&pq->idle_node))
 		return;
 	list_del_init(&pq->idle_node);
-	pq->idev->nr_idle--;
+	pq->fdev->nr_idle--;
 }
 
 static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 {
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 	struct iopf_key key = {
 		.flags = pq->pasid_valid ? IOPF_KEY_PASID_VALID : 0,
 		.pasid = pq->pasid,
 	};
 
-	if (idev->recent == pq)
-		idev->recent = NULL;
-	xa_erase(&idev->pqs, iopf_pq_index(&key));
+	if (fdev->recent == pq)
+		fdev->recent = NULL;
+	xa_erase(&fdev->pqs, iopf_pq_index(&key));
 	list_del(&pq->idle_node);
 	list_del(&pq->busy_node);
-	idev->nr_pqs--;
-	idev->nr_idle--;
+	fdev->nr_pqs--;
+	fdev->nr_idle--;
 	kfree(pq);
 }
 
 /* Make room: false if all PASID queues are in use. */
-static bool iopf_pq_erase_idle(struct iopf_dev *idev)
+static bool iopf_pq_erase_idle(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 
-	pq = list_first_entry_or_null(&idev->idle, struct iopf_pasid_queue,
+	pq = list_first_entry_or_null(&fdev->idle, struct iopf_pasid_queue,
 				      idle_node);
 	if (pq)
 		iopf_pq_erase(pq);
@@ -69,11 +69,11 @@ static bool iopf_pq_erase_idle(struct iopf_dev *idev)
 /* The last user has gone. */
 void iopf_pq_idle(struct iopf_pasid_queue *pq)
 {
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 
-	list_add_tail(&pq->idle_node, &idev->idle);
+	list_add_tail(&pq->idle_node, &fdev->idle);
 	pq->idle_since = jiffies;
-	idev->nr_idle++;
+	fdev->nr_idle++;
 }
 
 /*
@@ -82,13 +82,13 @@ void iopf_pq_idle(struct iopf_pasid_queue *pq)
  */
 void iopf_pq_age(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&pq->idev->lock);
-	if (!list_empty(&pq->idle_node) && iopf_has_many_pqs(pq->idev) &&
+	lockdep_assert_held(&pq->fdev->lock);
+	if (!list_empty(&pq->idle_node) && iopf_has_many_pqs(pq->fdev) &&
 	    time_after_eq(jiffies, pq->idle_since + msecs_to_jiffies(IOPF_IDLE_MS)))
 		iopf_pq_erase(pq);
 }
 
-static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_dev *idev,
+static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_device *fdev,
 					      const struct iopf_key *key)
 {
 	struct iopf_pasid_queue *pq;
@@ -96,7 +96,7 @@ static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_dev *idev,
 	pq = kzalloc(sizeof(*pq), GFP_NOWAIT | __GFP_NOWARN);
 	if (!pq)
 		return NULL;
-	pq->idev = idev;
+	pq->fdev = fdev;
 	pq->pasid_valid = iopf_key_has_pasid(key);
 	pq->pasid = key->pasid;
 	INIT_LIST_HEAD(&pq->partial);
@@ -113,29 +113,29 @@ static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_dev *idev,
 }
 
 /* See iopf_pq_get(). */
-struct iopf_pasid_queue *iopf_pq_new(struct iopf_dev *idev,
+struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 				     const struct iopf_key *key)
 {
 	struct iopf_pasid_queue *pq;
 
-	if (idev->nr_pqs >= idev->limits.pasids &&
-	    !iopf_pq_erase_idle(idev)) {
-		idev->stats.limited++;
+	if (fdev->nr_pqs >= fdev->limits.pasids &&
+	    !iopf_pq_erase_idle(fdev)) {
+		fdev->stats.limited++;
 		return NULL;
 	}
 	/* PASIDs that take turns faster than PASID queues age. */
-	if (idev->nr_idle >= IOPF_DEFAULT_LIMIT)
-		iopf_pq_erase_idle(idev);
-	pq = iopf_pq_alloc(idev, key);
+	if (fdev->nr_idle >= IOPF_DEFAULT_LIMIT)
+		iopf_pq_erase_idle(fdev);
+	pq = iopf_pq_alloc(fdev, key);
 	/* Idle PASID queues are the reserve. */
-	if (!pq && iopf_pq_erase_idle(idev))
-		pq = iopf_pq_alloc(idev, key);
-	if (pq && !xa_insert(&idev->pqs, iopf_pq_index(key), pq,
+	if (!pq && iopf_pq_erase_idle(fdev))
+		pq = iopf_pq_alloc(fdev, key);
+	if (pq && !xa_insert(&fdev->pqs, iopf_pq_index(key), pq,
 			     GFP_NOWAIT | __GFP_NOWARN)) {
-		idev->nr_pqs++;
+		fdev->nr_pqs++;
 		return pq;
 	}
-	idev->stats.nomem++;
+	fdev->stats.nomem++;
 	kfree(pq);
 	return NULL;
 }
@@ -146,7 +146,7 @@ void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages)
 	bool had = pq->prefault_max >= 0;
 	bool has = pages >= 0;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (has && !had)
 		iopf_pq_use(pq);
 	WRITE_ONCE(pq->prefault_max, has ? pages : -1);
@@ -155,12 +155,12 @@ void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages)
 }
 
 /* All references to the device are gone, so all PASID queues are idle. */
-void iopf_pqs_destroy(struct iopf_dev *idev)
+void iopf_pqs_destroy(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 
-	xa_for_each(&idev->pqs, index, pq)
+	xa_for_each(&fdev->pqs, index, pq)
 		kfree(pq);
-	xa_destroy(&idev->pqs);
+	xa_destroy(&fdev->pqs);
 }

@@ -24,20 +24,20 @@
 #include "objects.h"
 
 /* respond.c */
-void iopf_send_response(struct iopf_dev *idev, struct device *dev,
+void iopf_send_response(struct iopf_device *fdev, struct device *dev,
 			const struct iopf_response *response);
-void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
+void iopf_send_invalid(struct iopf_device *fdev, struct device *dev,
 		       const struct iopf_request *request);
-void iopf_flush_queued(struct iopf_dev *idev, struct iopf_prg *prg);
-bool iopf_claim(struct iopf_dev *idev, struct iopf_prg *prg, int code,
+void iopf_flush_queued(struct iopf_device *fdev, struct iopf_prg *prg);
+bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		struct list_head *claimed);
 void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_send(struct list_head *claimed);
 void iopf_answer(struct iopf_prg *prg, enum iommu_page_response_code code);
 void iopf_prg_put(struct iopf_prg *prg);
-u64 iopf_wait_faulting(struct iopf_dev *idev);
-void iopf_wait_answering(struct iopf_dev *idev, struct iopf_pasid_queue *pq);
-void iopf_wait_answers(struct iopf_dev *idev);
+u64 iopf_wait_faulting(struct iopf_device *fdev);
+void iopf_wait_answering(struct iopf_device *fdev, struct iopf_pasid_queue *pq);
+void iopf_wait_answers(struct iopf_device *fdev);
 
 /* domain.c */
 void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
@@ -47,19 +47,19 @@ bool iopf_pasid_is_unbound(struct device *dev, u32 pasid);
 int iopf_deliver(struct device *dev, struct iopf_prg *prg);
 
 /* pool.c */
-struct iopf_worker *iopf_pool_get(struct iopf_dev *idev);
+struct iopf_worker *iopf_pool_get(struct iopf_device *fdev);
 bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more);
 bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more);
 void iopf_pool_put(struct iopf_worker *worker);
-void iopf_pool_leave(struct iopf_dev *idev);
-struct iopf_worker *iopf_worker_more(struct iopf_dev *idev);
+void iopf_pool_leave(struct iopf_device *fdev);
+struct iopf_worker *iopf_worker_more(struct iopf_device *fdev);
 void iopf_worker_queue(struct iopf_worker *worker);
 
 /* There is no worker for the PASID queue, and it is not to try again before there is room. */
 static inline void iopf_pq_starve(struct iopf_pasid_queue *pq)
 {
 	iopf_pq_withdraw(pq);
-	list_add_tail(&pq->ready_node, &pq->idev->starved);
+	list_add_tail(&pq->ready_node, &pq->fdev->starved);
 	pq->starved = true;
 }
 
@@ -83,17 +83,17 @@ static inline bool iopf_pq_wants(const struct iopf_pasid_queue *pq)
 /* Let a worker come to the PASID queue, if it wants one. */
 static inline void iopf_pq_offer(struct iopf_pasid_queue *pq)
 {
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (list_empty(&pq->ready_node) && iopf_pq_wants(pq)) {
-		list_add_tail(&pq->ready_node, &pq->idev->ready);
-		pq->idev->nr_ready++;
+		list_add_tail(&pq->ready_node, &pq->fdev->ready);
+		pq->fdev->nr_ready++;
 	}
 }
 
 /* Workers that are on their way or awake. */
-static inline unsigned int iopf_nr_active(const struct iopf_dev *idev)
+static inline unsigned int iopf_nr_active(const struct iopf_device *fdev)
 {
-	return idev->nr_waiting + idev->nr_workers - idev->nr_asleep;
+	return fdev->nr_waiting + fdev->nr_workers - fdev->nr_asleep;
 }
 
 /*
@@ -101,13 +101,13 @@ static inline unsigned int iopf_nr_active(const struct iopf_dev *idev)
  * wants one, nobody is on the way and a CPU is left. Else NULL: those that run look for
  * further groups before they end, and when they do not, the look finds out.
  */
-static inline struct iopf_worker *iopf_worker_wanted(struct iopf_dev *idev)
+static inline struct iopf_worker *iopf_worker_wanted(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
-	if (idev->nr_ready <= idev->nr_waiting ||
-	    iopf_nr_active(idev) >= idev->nr_cpus + idev->nr_eager)
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->nr_ready <= fdev->nr_waiting ||
+	    iopf_nr_active(fdev) >= fdev->nr_cpus + fdev->nr_eager)
 		return NULL;
-	return iopf_worker_more(idev);
+	return iopf_worker_more(fdev);
 }
 
 /* progress.c */
@@ -116,15 +116,15 @@ void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq);
 void iopf_worker_woke(struct iopf_worker *worker);
 void iopf_worker_leave_page(struct iopf_worker *worker);
 bool iopf_prg_follow(struct iopf_prg *prg);
-void iopf_look_init(struct iopf_dev *idev);
-void iopf_look_stop(struct iopf_dev *idev);
+void iopf_look_init(struct iopf_device *fdev);
+void iopf_look_stop(struct iopf_device *fdev);
 
 /* The worker that the next group of @pq waits for is the one that came last. */
 static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
 {
 	struct iopf_worker *worker;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	if (!pq->nr_workers)
 		return;
 	worker = list_first_entry(&pq->workers, struct iopf_worker, pq_node);
@@ -135,16 +135,16 @@ static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
 /* There is something in @pq that may not wait for ever. */
 static inline void iopf_look_at(struct iopf_pasid_queue *pq)
 {
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (list_empty(&pq->busy_node)) {
-		list_add_tail(&pq->busy_node, &idev->busy);
+		list_add_tail(&pq->busy_node, &fdev->busy);
 		pq->looked = pq->taken - 1;
 		pq->nr_slept = 0;
 	}
-	if (!idev->looking)
-		iopf_look_soon(idev);
+	if (!fdev->looking)
+		iopf_look_soon(fdev);
 }
 
 /* There is room: @pq, which was starved, may be offered again. */
@@ -228,9 +228,9 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 
 /* poll.c */
 bool iopf_poll_has_time(u64 begun);
-bool iopf_poll_wanted(struct iopf_dev *idev);
-void iopf_poll_done(struct iopf_dev *idev);
-void iopf_poll(struct iopf_dev *idev);
+bool iopf_poll_wanted(struct iopf_device *fdev);
+void iopf_poll_done(struct iopf_device *fdev);
+void iopf_poll(struct iopf_device *fdev);
 
 /* worker.c */
 struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq,
@@ -260,12 +260,12 @@ static inline bool iopf_taken_is_empty(const struct iopf_taken *taken)
 }
 
 /* assemble.c */
-int iopf_route(struct iopf_dev *idev, struct iopf_prg *prg,
+int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,
 	       struct iopf_handler *handler, struct iopf_taken *taken);
-int iopf_take(struct iopf_dev *idev, struct device *dev,
+int iopf_take(struct iopf_device *fdev, struct device *dev,
 	      const struct iopf_request *request, struct iopf_handler *handler,
 	      struct iopf_taken *taken);
-unsigned int iopf_take_run(struct iopf_dev *idev, struct device *dev,
+unsigned int iopf_take_run(struct iopf_device *fdev, struct device *dev,
 			   const struct iopf_request *requests,
 			   unsigned int count, int *ret,
 			   struct iopf_taken *taken);

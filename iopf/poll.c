@@ -54,29 +54,29 @@ bool iopf_poll_has_time(u64 begun)
 	       max_t(u64, IOPF_POLL_TIME, IOPF_POLL_LOOKS * iopf_poll_ns());
 }
 
-/* Is it worth looking? The caller has nothing else to do for @idev. */
-bool iopf_poll_wanted(struct iopf_dev *idev)
+/* Is it worth looking? The caller has nothing else to do for @fdev. */
+bool iopf_poll_wanted(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (!READ_ONCE(iopf_poll_us))
 		return false;
-	if (!idev->poll_skip)
+	if (!fdev->poll_skip)
 		return true;
-	idev->poll_skip--;
+	fdev->poll_skip--;
 	return false;
 }
 
 /* Remember what a look has brought. */
-void iopf_poll_done(struct iopf_dev *idev)
+void iopf_poll_done(struct iopf_device *fdev)
 {
-	lockdep_assert_held(&idev->lock);
-	if (idev->nr_ready) {
-		idev->stats.polled++;
-		idev->poll_pause /= 2;
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->nr_ready) {
+		fdev->stats.polled++;
+		fdev->poll_pause /= 2;
 	} else {
-		idev->poll_pause = min(2 * idev->poll_pause + 1,
+		fdev->poll_pause = min(2 * fdev->poll_pause + 1,
 				       IOPF_MAX_POLL_PAUSE);
-		idev->poll_skip = idev->poll_pause;
+		fdev->poll_skip = fdev->poll_pause;
 	}
 }
 
@@ -85,11 +85,11 @@ void iopf_poll_done(struct iopf_dev *idev)
  * caller looks again. Not when another thread wants this CPU. That may be the reporter:
  * where the kernel is not preempted, let it have it.
  */
-void iopf_poll(struct iopf_dev *idev)
+void iopf_poll(struct iopf_device *fdev)
 {
 	u64 until = local_clock() + iopf_poll_ns();
 
-	while (list_empty(&idev->ready) && local_clock() < until) {
+	while (list_empty(&fdev->ready) && local_clock() < until) {
 		if (need_resched())
 			cond_resched();
 		else if (!single_task_running())

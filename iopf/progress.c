@@ -49,7 +49,7 @@ static struct hlist_head *iopf_sleepers(struct iopf_pasid_queue *pq,
 {
 	u64 key = (u64)page ^ (unsigned long)pq;
 
-	return &pq->idev->sleepers[hash_64(key, IOPF_SLEEPER_BITS)];
+	return &pq->fdev->sleepers[hash_64(key, IOPF_SLEEPER_BITS)];
 }
 
 /*
@@ -63,10 +63,10 @@ static struct hlist_head *iopf_sleepers(struct iopf_pasid_queue *pq,
 bool iopf_worker_note_asleep(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	unsigned long page;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (worker->asleep || task_is_runnable(worker->task))
 		return false;
 	WRITE_ONCE(worker->asleep, true);
@@ -82,7 +82,7 @@ bool iopf_worker_note_asleep(struct iopf_worker *worker)
 			       iopf_sleepers(pq, page));
 	list_del_init(&worker->node);
 	list_move_tail(&worker->pq_node, &pq->workers);
-	idev->nr_asleep++;
+	fdev->nr_asleep++;
 	pq->nr_asleep++;
 	pq->nr_slept++;
 	return true;
@@ -120,15 +120,15 @@ static void iopf_release_followers(struct iopf_worker *worker)
 void iopf_worker_woke(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	WRITE_ONCE(worker->asleep, false);
 	worker->slept = true;
 	hlist_del_init(&worker->sleeper_node);
-	list_add(&worker->node, &idev->awake);
+	list_add(&worker->node, &fdev->awake);
 	list_move(&worker->pq_node, &pq->workers);
-	idev->nr_asleep--;
+	fdev->nr_asleep--;
 	pq->nr_asleep--;
 	if (!list_empty(&worker->followers))
 		iopf_release_followers(worker);
@@ -143,12 +143,12 @@ void iopf_worker_leave_page(struct iopf_worker *worker)
 {
 	struct iopf_worker *next;
 
-	spin_lock(&worker->idev->lock);
+	spin_lock(&worker->fdev->lock);
 	/* It may have been taken back meanwhile. */
 	if (worker->asleep)
 		iopf_worker_woke(worker);
-	next = iopf_worker_wanted(worker->idev);
-	spin_unlock(&worker->idev->lock);
+	next = iopf_worker_wanted(worker->fdev);
+	spin_unlock(&worker->fdev->lock);
 	if (next)
 		iopf_worker_queue(next);
 }
@@ -177,7 +177,7 @@ bool iopf_prg_follow(struct iopf_prg *prg)
 	struct iopf_worker *worker;
 	struct iopf_fault *request;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	list_for_each_entry(request, &prg->pub.faults, list) {
 		worker = iopf_find_sleeper(prg, request->fault.prm.addr &
 						PAGE_MASK);
@@ -187,7 +187,7 @@ bool iopf_prg_follow(struct iopf_prg *prg)
 		prg->worker = worker;
 		list_add_tail(&prg->pub.node, &worker->followers);
 		pq->nr_following++;
-		pq->idev->stats.followed++;
+		pq->fdev->stats.followed++;
 		return true;
 	}
 	return false;
@@ -208,37 +208,37 @@ static unsigned int iopf_nr_usable_cpus(void)
 }
 
 /*
- * The timer ticks, and does not have the lock: is @idev to be looked at? What waits now
+ * The timer ticks, and does not have the lock: is @fdev to be looked at? What waits now
  * and what has waited in the last tick may be two groups, the more so where groups are
  * begun, but a group that has waited since then is not overlooked. In a burst each tick
  * counts, so that what PASID queues may have for it ends with it. The look also ends the ticks,
  * and is quick where workers have come back.
  */
-static bool iopf_look_tick(struct iopf_dev *idev)
+static bool iopf_look_tick(struct iopf_device *fdev)
 {
-	unsigned long taken = READ_ONCE(idev->taken);
+	unsigned long taken = READ_ONCE(fdev->taken);
 
-	if (READ_ONCE(idev->nr_queued) || READ_ONCE(idev->nr_deferred)) {
-		idev->ticks_quiet = 0;
-		idev->ticks_waiting += taken == idev->tick_taken ? 2 : 1;
+	if (READ_ONCE(fdev->nr_queued) || READ_ONCE(fdev->nr_deferred)) {
+		fdev->ticks_quiet = 0;
+		fdev->ticks_waiting += taken == fdev->tick_taken ? 2 : 1;
 	} else {
-		idev->ticks_waiting = 0;
-		idev->ticks_quiet++;
+		fdev->ticks_waiting = 0;
+		fdev->ticks_quiet++;
 	}
-	idev->tick_taken = taken;
-	return idev->ticks_waiting >= IOPF_WAITING_TICKS ||
-	       idev->ticks_quiet >= IOPF_QUIET_TICKS ||
-	       READ_ONCE(idev->nr_eager) || READ_ONCE(idev->room) ||
-	       READ_ONCE(idev->dead);
+	fdev->tick_taken = taken;
+	return fdev->ticks_waiting >= IOPF_WAITING_TICKS ||
+	       fdev->ticks_quiet >= IOPF_QUIET_TICKS ||
+	       READ_ONCE(fdev->nr_eager) || READ_ONCE(fdev->room) ||
+	       READ_ONCE(fdev->dead);
 }
 
 static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
 {
-	struct iopf_dev *idev = container_of(timer, struct iopf_dev,
-					     look_timer);
+	struct iopf_device *fdev = container_of(timer, struct iopf_device,
+						look_timer);
 
-	if (iopf_look_tick(idev)) {
-		queue_work(iopf_watch_wq, &idev->look);
+	if (iopf_look_tick(fdev)) {
+		queue_work(iopf_watch_wq, &fdev->look);
 		return HRTIMER_NORESTART;
 	}
 	hrtimer_forward_now(timer, ns_to_ktime(IOPF_TICK_NS));
@@ -246,15 +246,15 @@ static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
 }
 
 /* Room has come back: all PASID queues that were refused may try again. */
-static void iopf_feed_starved(struct iopf_dev *idev)
+static void iopf_feed_starved(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 	struct iopf_pasid_queue *next;
 
-	if (!idev->room)
+	if (!fdev->room)
 		return;
-	idev->room = false;
-	list_for_each_entry_safe(pq, next, &idev->starved, ready_node)
+	fdev->room = false;
+	list_for_each_entry_safe(pq, next, &fdev->starved, ready_node)
 		iopf_pq_feed(pq);
 }
 
@@ -263,19 +263,19 @@ static void iopf_feed_starved(struct iopf_dev *idev)
  * twice as many may come at once: else a burst of faults that sleep would take a look
  * each to be begun.
  */
-static void iopf_look_at_sleepers(struct iopf_dev *idev)
+static void iopf_look_at_sleepers(struct iopf_device *fdev)
 {
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 	struct iopf_pasid_queue *pq;
 
-	list_for_each_entry_safe(worker, next, &idev->awake, node)
+	list_for_each_entry_safe(worker, next, &fdev->awake, node)
 		iopf_worker_note_asleep(worker);
-	idev->nr_eager = 0;
-	list_for_each_entry(pq, &idev->busy, busy_node) {
+	fdev->nr_eager = 0;
+	list_for_each_entry(pq, &fdev->busy, busy_node) {
 		pq->nr_eager = 2 * pq->nr_slept;
 		pq->nr_slept = 0;
-		idev->nr_eager += pq->nr_eager;
+		fdev->nr_eager += pq->nr_eager;
 	}
 }
 
@@ -284,12 +284,12 @@ static void iopf_look_at_sleepers(struct iopf_dev *idev)
  * PASID queue whose groups nobody has taken since the last look wants a worker,
  * whatever those do that it has.
  */
-static void iopf_look_at_pqs(struct iopf_dev *idev, struct list_head *deferred)
+static void iopf_look_at_pqs(struct iopf_device *fdev, struct list_head *deferred)
 {
 	struct iopf_pasid_queue *pq;
 	struct iopf_pasid_queue *next;
 
-	list_for_each_entry_safe(pq, next, &idev->busy, busy_node) {
+	list_for_each_entry_safe(pq, next, &fdev->busy, busy_node) {
 		iopf_take_held(pq, deferred);
 		if (!pq->nr_queued || pq->starved) {
 			pq->nr_eager = 0;
@@ -310,49 +310,49 @@ static void iopf_look_at_pqs(struct iopf_dev *idev, struct list_head *deferred)
  * these wait for is not known. Those that come from elsewhere and do not begin either
  * are no more than the CPUs.
  */
-static void iopf_look_for_workers(struct iopf_dev *idev,
+static void iopf_look_for_workers(struct iopf_device *fdev,
 				  struct list_head *workers)
 {
-	bool stalled = idev->taken == idev->looked;
+	bool stalled = fdev->taken == fdev->looked;
 	struct iopf_worker *worker;
 
-	idev->looked = idev->taken;
-	while ((worker = iopf_worker_wanted(idev)))
+	fdev->looked = fdev->taken;
+	while ((worker = iopf_worker_wanted(fdev)))
 		list_add_tail(&worker->node, workers);
-	if (!stalled || !idev->nr_ready || idev->nr_far >= idev->nr_cpus)
+	if (!stalled || !fdev->nr_ready || fdev->nr_far >= fdev->nr_cpus)
 		return;
-	worker = iopf_worker_more(idev);
+	worker = iopf_worker_more(fdev);
 	if (!worker)
 		return;
 	if (!worker->far)
-		idev->nr_far++;
+		fdev->nr_far++;
 	worker->far = true;
 	list_add_tail(&worker->node, workers);
 }
 
 static void iopf_look_fn(struct work_struct *work)
 {
-	struct iopf_dev *idev = container_of(work, struct iopf_dev, look);
+	struct iopf_device *fdev = container_of(work, struct iopf_device, look);
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 	LIST_HEAD(deferred);
 	LIST_HEAD(workers);
 	bool again;
 
-	spin_lock(&idev->lock);
-	idev->nr_cpus = iopf_nr_usable_cpus();
-	iopf_feed_starved(idev);
-	iopf_look_at_sleepers(idev);
-	iopf_look_at_pqs(idev, &deferred);
-	iopf_look_for_workers(idev, &workers);
-	again = !list_empty(&idev->busy);
+	spin_lock(&fdev->lock);
+	fdev->nr_cpus = iopf_nr_usable_cpus();
+	iopf_feed_starved(fdev);
+	iopf_look_at_sleepers(fdev);
+	iopf_look_at_pqs(fdev, &deferred);
+	iopf_look_for_workers(fdev, &workers);
+	again = !list_empty(&fdev->busy);
 	if (again) {
-		iopf_look_start(idev);
+		iopf_look_start(fdev);
 	} else {
-		idev->looking = false;
-		idev->nr_eager = 0;
+		fdev->looking = false;
+		fdev->nr_eager = 0;
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 
 	list_for_each_entry_safe(worker, next, &workers, node) {
 		list_del_init(&worker->node);
@@ -360,21 +360,21 @@ static void iopf_look_fn(struct work_struct *work)
 	}
 	iopf_send(&deferred);
 	if (!again)
-		iopf_dev_put(idev);
+		iopf_device_put(fdev);
 }
 
-void iopf_look_init(struct iopf_dev *idev)
+void iopf_look_init(struct iopf_device *fdev)
 {
-	INIT_WORK(&idev->look, iopf_look_fn);
-	hrtimer_setup(&idev->look_timer, iopf_look_time, CLOCK_MONOTONIC,
+	INIT_WORK(&fdev->look, iopf_look_fn);
+	hrtimer_setup(&fdev->look_timer, iopf_look_time, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_REL_HARD);
-	idev->nr_cpus = iopf_nr_usable_cpus();
+	fdev->nr_cpus = iopf_nr_usable_cpus();
 }
 
 /* The device is dead: its PASID queues are empty, and a look that runs finds that out. */
-void iopf_look_stop(struct iopf_dev *idev)
+void iopf_look_stop(struct iopf_device *fdev)
 {
-	iopf_pool_leave(idev);
-	if (hrtimer_try_to_cancel(&idev->look_timer) > 0)
-		iopf_dev_put(idev);
+	iopf_pool_leave(fdev);
+	if (hrtimer_try_to_cancel(&fdev->look_timer) > 0)
+		iopf_device_put(fdev);
 }

@@ -40,13 +40,13 @@ struct iopf_handler *iopf_handler_alloc(struct device *dev,
 }
 
 /* For a call of it. NULL if there is none, or none any more. */
-struct iopf_handler *iopf_handler_get(struct iopf_dev *idev)
+struct iopf_handler *iopf_handler_get(struct iopf_device *fdev)
 {
 	struct iopf_handler *handler;
 
 	rcu_read_lock();
 	/* Pairs with rcu_assign_pointer() where handlers change. */
-	handler = rcu_dereference(idev->handler);
+	handler = rcu_dereference(fdev->handler);
 	if (handler && !refcount_inc_not_zero(&handler->users))
 		handler = NULL;
 	rcu_read_unlock();
@@ -99,14 +99,14 @@ static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
 /* Somebody else answers @prg, of which the handler knows PASID and index only. */
 void iopf_expect_late(struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = iopf_prg_dev(prg);
-	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(idev->fq);
+	struct iopf_device *fdev = iopf_prg_device(prg);
+	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(fdev->fq);
 	unsigned long until = jiffies + (time ?: IOPF_QUARANTINE_DEFAULT);
 	struct iopf_key key = prg->key;
 	struct iopf_handler *handler;
 
-	handler = rcu_dereference_protected(idev->handler,
-					    lockdep_is_held(&idev->lock));
+	handler = rcu_dereference_protected(fdev->handler,
+					    lockdep_is_held(&fdev->lock));
 	spin_lock(&handler->lock);
 	iopf_drop_expired(handler);
 	if (handler->nr_overdue < IOPF_QUARANTINE) {

@@ -18,14 +18,14 @@
 
 static noinline void iopf_end_report(struct device *dev, u64 begun)
 {
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	rcu_read_lock();
-	idev = iopf_dev_rcu(dev);
-	if (idev) {
-		spin_lock(&idev->lock);
-		iopf_count_time(&idev->stats, IOPF_REPORT, begun);
-		spin_unlock(&idev->lock);
+	fdev = iopf_device_rcu(dev);
+	if (fdev) {
+		spin_lock(&fdev->lock);
+		iopf_count_time(&fdev->stats, IOPF_REPORT, begun);
+		spin_unlock(&fdev->lock);
 	}
 	rcu_read_unlock();
 }
@@ -35,12 +35,12 @@ static noinline void iopf_refuse(struct device *dev,
 				 const struct iopf_request *request)
 {
 	const struct iopf_key key = iopf_key(&request->fault);
-	struct iopf_dev *idev = iopf_dev_get(dev);
+	struct iopf_device *fdev = iopf_device_get(dev);
 
 	iopf_warn_refused(dev, key.pasid, key.grpid);
-	iopf_send_invalid(idev, dev, request);
-	if (idev)
-		iopf_dev_put(idev);
+	iopf_send_invalid(fdev, dev, request);
+	if (fdev)
+		iopf_device_put(fdev);
 }
 
 /* The lock is gone, and @request, the last of those taken in, was taken with @ret. */
@@ -63,16 +63,16 @@ static unsigned int iopf_report_run(struct device *dev,
 				    unsigned int count, int *ret)
 {
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	unsigned int n = 0;
 
 	rcu_read_lock();
-	idev = iopf_dev_rcu(dev);
-	if (idev && !iopf_has_handler(idev)) {
-		spin_lock(&idev->lock);
-		n = iopf_take_run(idev, dev, requests,
+	fdev = iopf_device_rcu(dev);
+	if (fdev && !iopf_has_handler(fdev)) {
+		spin_lock(&fdev->lock);
+		n = iopf_take_run(fdev, dev, requests,
 				  min(count, IOPF_RUN_REQUESTS), ret, &taken);
-		spin_unlock(&idev->lock);
+		spin_unlock(&fdev->lock);
 	}
 	rcu_read_unlock();
 
@@ -90,28 +90,28 @@ static noinline int iopf_report_to_handler(struct device *dev,
 {
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	struct iopf_handler *handler;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	int ret;
 
 	if (request->fault.type != IOMMU_FAULT_PAGE_REQ)
 		return -EINVAL;
 	trace_iopf_report(dev, &request->fault);
-	idev = iopf_dev_get(dev);
-	if (!idev)
+	fdev = iopf_device_get(dev);
+	if (!fdev)
 		return iopf_finish(dev, request, -ENODEV, &taken);
 
-	handler = iopf_handler_get(idev);
-	ret = iopf_admit(idev, handler, request);
+	handler = iopf_handler_get(fdev);
+	ret = iopf_admit(fdev, handler, request);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
-		spin_lock(&idev->lock);
-		ret = iopf_take(idev, dev, request, handler, &taken);
-		spin_unlock(&idev->lock);
+		spin_lock(&fdev->lock);
+		ret = iopf_take(fdev, dev, request, handler, &taken);
+		spin_unlock(&fdev->lock);
 	}
 	ret = iopf_finish(dev, request, ret, &taken);
 	if (taken.asked)
-		ret = iopf_ask(idev, dev, handler, request, taken.prg);
+		ret = iopf_ask(fdev, dev, handler, request, taken.prg);
 	iopf_handler_put(handler);
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	return ret;
 }
 

@@ -17,44 +17,44 @@
 #define IOPF_FLUSH_GRACE_MS	100
 
 /* @prg has become the workers' to handle. */
-void iopf_flush_queued(struct iopf_dev *idev, struct iopf_prg *prg)
+void iopf_flush_queued(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	/* It may be old: a registered handler has let it go on. */
-	list_for_each_entry(flush, &idev->flushes, node)
+	list_for_each_entry(flush, &fdev->flushes, node)
 		flush->nr_faulting += prg->seq <= flush->seq;
 }
 
 /* @prg, which was the workers' to handle, is claimed. */
-static void iopf_flush_claimed(struct iopf_dev *idev, struct iopf_prg *prg)
+static void iopf_flush_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
-	lockdep_assert_held(&idev->lock);
-	list_for_each_entry(flush, &idev->flushes, node)
+	lockdep_assert_held(&fdev->lock);
+	list_for_each_entry(flush, &fdev->flushes, node)
 		if (prg->seq <= flush->seq && !--flush->nr_faulting)
-			wake_up_all(&idev->flushed);
+			wake_up_all(&fdev->flushed);
 }
 
 /* The answer of @prg is out. */
-static void iopf_flush_answered(struct iopf_dev *idev, struct iopf_prg *prg)
+static void iopf_flush_answered(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
-	lockdep_assert_held(&idev->lock);
-	list_for_each_entry(flush, &idev->flushes, node)
+	lockdep_assert_held(&fdev->lock);
+	list_for_each_entry(flush, &fdev->flushes, node)
 		if (prg->claim <= flush->claims &&
 		    (!flush->pq || flush->pq == prg->pq) &&
 		    !--flush->nr_answering)
-			wake_up_all(&idev->flushed);
+			wake_up_all(&fdev->flushed);
 }
 
 /* @prg, which waits for a worker, is claimed. */
 static void iopf_prg_unfollow(struct iopf_prg *prg)
 {
-	lockdep_assert_held(&prg->pq->idev->lock);
+	lockdep_assert_held(&prg->pq->fdev->lock);
 	list_del_init(&prg->pub.node);
 	prg->pq->nr_following--;
 }
@@ -63,21 +63,21 @@ static void iopf_prg_unfollow(struct iopf_prg *prg)
  * Claim @prg for the answer @code, or for none: %IOPF_FORGET. True if nobody else
  * has; then it is on @claimed, for iopf_send().
  */
-bool iopf_claim(struct iopf_dev *idev, struct iopf_prg *prg, int code,
+bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		struct list_head *claimed)
 {
 	struct iopf_pasid_queue *pq = prg->pq;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (prg->owner == IOPF_OWNER_CLAIMED) {
-		idev->stats.late++;
+		fdev->stats.late++;
 		return false;
 	}
-	iopf_prg_remove(idev, prg);
+	iopf_prg_remove(fdev, prg);
 	if (iopf_prg_is_faulting(prg)) {
-		idev->nr_faulting--;
-		if (unlikely(!list_empty(&idev->flushes)))
-			iopf_flush_claimed(idev, prg);
+		fdev->nr_faulting--;
+		if (unlikely(!list_empty(&fdev->flushes)))
+			iopf_flush_claimed(fdev, prg);
 	}
 	if (unlikely(prg->owner == IOPF_OWNER_QUEUED)) {
 		/* The PASID queue's reference goes; the library's is still there. */
@@ -87,12 +87,12 @@ bool iopf_claim(struct iopf_dev *idev, struct iopf_prg *prg, int code,
 			iopf_pq_unqueue(prg);
 		refcount_dec(&prg->users);
 	}
-	iopf_prg_set_owner(idev, prg, IOPF_OWNER_CLAIMED);
+	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_CLAIMED);
 	prg->code = code;
 	prg->times.claimed = iopf_now();
-	prg->claim = ++idev->claims;
+	prg->claim = ++fdev->claims;
 	pq->nr_answering++;
-	idev->nr_answering++;
+	fdev->nr_answering++;
 	list_add_tail(&prg->pub.pending_node, claimed);
 	return true;
 }
@@ -107,7 +107,7 @@ void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
 	struct iopf_prg *next;
 
 	list_for_each_entry_safe(prg, next, &pq->partial, pub.pending_node)
-		iopf_claim(pq->idev, prg, IOPF_FORGET, claimed);
+		iopf_claim(pq->fdev, prg, IOPF_FORGET, claimed);
 }
 
 static struct iommu_page_response iopf_message(const struct iopf_prg *prg)
@@ -137,17 +137,17 @@ static struct iopf_response iopf_response(const struct iopf_prg *prg)
 }
 
 /*
- * What is said by more than PASID, index and code. @idev may be NULL: then @dev is
+ * What is said by more than PASID, index and code. @fdev may be NULL: then @dev is
  * on no queue, and all is left to its IOMMU driver.
  */
-void iopf_send_response(struct iopf_dev *idev, struct device *dev,
+void iopf_send_response(struct iopf_device *fdev, struct device *dev,
 			const struct iopf_response *response)
 {
 	struct iopf_fault evt = { .fault = response->fault };
 	struct iommu_page_response msg = response->msg;
 
-	if (idev && idev->fq->ops && idev->fq->ops->page_responses) {
-		idev->fq->ops->page_responses(dev, response, 1);
+	if (fdev && fdev->fq->ops && fdev->fq->ops->page_responses) {
+		fdev->fq->ops->page_responses(dev, response, 1);
 		return;
 	}
 	if (response->flags & IOPF_REQUEST_PRIVATE_DATA)
@@ -156,8 +156,8 @@ void iopf_send_response(struct iopf_dev *idev, struct device *dev,
 	dev_iommu_ops(dev)->page_response(dev, &evt, &msg);
 }
 
-/* Refuse a request that is in no group. @idev as for iopf_send_response(). */
-void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
+/* Refuse a request that is in no group. @fdev as for iopf_send_response(). */
+void iopf_send_invalid(struct iopf_device *fdev, struct device *dev,
 		       const struct iopf_request *request)
 {
 	const struct iopf_key key = iopf_key(&request->fault);
@@ -173,10 +173,10 @@ void iopf_send_invalid(struct iopf_dev *idev, struct device *dev,
 
 	memcpy(response.private_data, request->private_data,
 	       sizeof(response.private_data));
-	iopf_send_response(idev, dev, &response);
+	iopf_send_response(fdev, dev, &response);
 }
 
-static void iopf_send_each(struct iopf_dev *idev, struct list_head *batch)
+static void iopf_send_each(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_prg *prg;
 
@@ -188,15 +188,15 @@ static void iopf_send_each(struct iopf_dev *idev, struct list_head *batch)
 		if (unlikely(prg->flags)) {
 			struct iopf_response response = iopf_response(prg);
 
-			iopf_send_response(idev, idev->pub.dev, &response);
+			iopf_send_response(fdev, fdev->pub.dev, &response);
 			continue;
 		}
-		idev->ops->page_response(idev->pub.dev, &prg->pub.last_fault,
+		fdev->ops->page_response(fdev->pub.dev, &prg->pub.last_fault,
 					 &msg);
 	}
 }
 
-static void iopf_send_at_once(struct iopf_dev *idev, struct list_head *batch)
+static void iopf_send_at_once(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_response responses[IOPF_MAX_RESPONSES];
 	unsigned int count = 0;
@@ -206,22 +206,22 @@ static void iopf_send_at_once(struct iopf_dev *idev, struct list_head *batch)
 		if (prg->code != IOPF_FORGET)
 			responses[count++] = iopf_response(prg);
 	if (count)
-		idev->fq->ops->page_responses(idev->pub.dev, responses, count);
+		fdev->fq->ops->page_responses(fdev->pub.dev, responses, count);
 }
 
-static void iopf_trace_answer(struct iopf_dev *idev, struct iopf_prg *prg)
+static void iopf_trace_answer(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	if (prg->code == IOPF_FORGET)
-		trace_iopf_discard(idev->pub.dev, prg->key.pasid,
+		trace_iopf_discard(fdev->pub.dev, prg->key.pasid,
 				   prg->key.grpid, prg->pub.fault_count);
 	else
-		trace_iopf_respond(idev->pub.dev, &prg->pub.last_fault.fault,
+		trace_iopf_respond(fdev->pub.dev, &prg->pub.last_fault.fault,
 				   prg->code, iopf_age(&prg->times) ?:
 				   jiffies_to_nsecs(jiffies - prg->since));
 }
 
 /* For those who want to know how long it took, if there are any. */
-static void iopf_note_answers(struct iopf_dev *idev, struct list_head *batch)
+static void iopf_note_answers(struct iopf_device *fdev, struct list_head *batch)
 {
 	u64 now = iopf_now();
 	struct iopf_prg *prg;
@@ -231,90 +231,90 @@ static void iopf_note_answers(struct iopf_dev *idev, struct list_head *batch)
 		return;
 	list_for_each_entry(prg, batch, pub.pending_node) {
 		prg->times.sent = now;
-		iopf_trace_answer(idev, prg);
+		iopf_trace_answer(fdev, prg);
 	}
 }
 
 /* The answer of @prg is out. */
-static void iopf_count_answer(struct iopf_dev *idev, struct iopf_prg *prg)
+static void iopf_count_answer(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	u64 age = iopf_age(&prg->times);
 	unsigned int bucket;
 
-	lockdep_assert_held(&idev->lock);
-	idev->stats.answers[prg->code]++;
+	lockdep_assert_held(&fdev->lock);
+	fdev->stats.answers[prg->code]++;
 	prg->pq->answers[prg->code]++;
 	/* Not if measuring was turned on or off while it lived. */
 	if (!age || !prg->times.claimed)
 		return;
 	bucket = iopf_latency_bucket(age);
-	idev->latency[bucket]++;
+	fdev->latency[bucket]++;
 	prg->pq->latency[bucket]++;
-	iopf_count_phases(&idev->stats, &prg->times);
+	iopf_count_phases(&fdev->stats, &prg->times);
 }
 
 /* The answers are out: those who wait for them may go on. @begun: see iopf_now(). */
-static void iopf_end_answers(struct iopf_dev *idev, struct list_head *batch,
+static void iopf_end_answers(struct iopf_device *fdev, struct list_head *batch,
 			     u64 begun)
 {
 	struct iopf_prg *prg;
 
-	spin_lock(&idev->lock);
-	iopf_count_time(&idev->stats, IOPF_RESPONSE, begun);
+	spin_lock(&fdev->lock);
+	iopf_count_time(&fdev->stats, IOPF_RESPONSE, begun);
 	list_for_each_entry(prg, batch, pub.pending_node) {
 		if (prg->code == IOPF_FORGET)
-			idev->stats.discarded++;
+			fdev->stats.discarded++;
 		else
-			iopf_count_answer(idev, prg);
+			iopf_count_answer(fdev, prg);
 		prg->pq->nr_answering--;
-		idev->nr_answering--;
-		if (unlikely(!list_empty(&idev->flushes)))
-			iopf_flush_answered(idev, prg);
+		fdev->nr_answering--;
+		if (unlikely(!list_empty(&fdev->flushes)))
+			iopf_flush_answered(fdev, prg);
 		iopf_pq_unuse(prg->pq);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 }
 
 /* Move the first groups of @claimed, as many as have one device, to @batch. */
-static struct iopf_dev *iopf_cut_batch(struct list_head *claimed,
-				       struct list_head *batch)
+static struct iopf_device *iopf_cut_batch(struct list_head *claimed,
+					  struct list_head *batch)
 {
 	struct iopf_prg *last = list_first_entry(claimed, struct iopf_prg,
 						 pub.pending_node);
-	struct iopf_dev *idev = iopf_prg_dev(last);
+	struct iopf_device *fdev = iopf_prg_device(last);
 	unsigned int count = 0;
 	struct iopf_prg *prg;
 
 	list_for_each_entry(prg, claimed, pub.pending_node) {
-		if (iopf_prg_dev(prg) != idev || count++ == IOPF_MAX_RESPONSES)
+		if (iopf_prg_device(prg) != fdev || count++ == IOPF_MAX_RESPONSES)
 			break;
 		last = prg;
 	}
 	list_cut_position(batch, claimed, &last->pub.pending_node);
-	return idev;
+	return fdev;
 }
 
-/* Free what is in @freed, and drop the groups' references to @idev. */
-static void iopf_freed_put(struct iopf_dev *idev, struct iopf_freed *freed)
+/* Free what is in @freed, and drop the groups' references to @fdev. */
+static void iopf_freed_put(struct iopf_device *fdev, struct iopf_freed *freed)
 {
 	if (!freed->nr)
 		return;
-	iopf_freed_end(idev, freed);
-	iopf_dev_put_many(idev, freed->nr);
+	iopf_freed_end(fdev, freed);
+	iopf_device_put_many(fdev, freed->nr);
 }
 
-/* Not under iopf_dev.lock. */
+/* Not under iopf_device.lock. */
 void iopf_prg_put(struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = iopf_prg_dev(prg);
+	struct iopf_device *fdev = iopf_prg_device(prg);
 	struct iopf_freed freed = {};
 
-	iopf_prg_drop(idev, prg, &freed);
-	iopf_freed_put(idev, &freed);
+	iopf_prg_drop(fdev, prg, &freed);
+	iopf_freed_put(fdev, &freed);
 }
 
 /* The library's references; the last of them may take the device along. */
-static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
+static void iopf_put_answered(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_freed freed = {};
 	u64 begun = iopf_now();
@@ -322,13 +322,13 @@ static void iopf_put_answered(struct iopf_dev *idev, struct list_head *batch)
 	struct iopf_prg *next;
 
 	list_for_each_entry_safe(prg, next, batch, pub.pending_node)
-		iopf_prg_drop(idev, prg, &freed);
+		iopf_prg_drop(fdev, prg, &freed);
 	if (begun && freed.nr) {
-		spin_lock(&idev->lock);
-		iopf_count_time(&idev->stats, IOPF_FREE, begun);
-		spin_unlock(&idev->lock);
+		spin_lock(&fdev->lock);
+		iopf_count_time(&fdev->stats, IOPF_FREE, begun);
+		spin_unlock(&fdev->lock);
 	}
-	iopf_freed_put(idev, &freed);
+	iopf_freed_put(fdev, &freed);
 }
 
 /* Send the answers of claimed groups and drop the library's references. */
@@ -336,51 +336,51 @@ void iopf_send(struct list_head *claimed)
 {
 	while (!list_empty(claimed)) {
 		LIST_HEAD(batch);
-		struct iopf_dev *idev = iopf_cut_batch(claimed, &batch);
+		struct iopf_device *fdev = iopf_cut_batch(claimed, &batch);
 		u64 begun = iopf_now();
 
-		iopf_note_answers(idev, &batch);
-		if (idev->fq->ops && idev->fq->ops->page_responses)
-			iopf_send_at_once(idev, &batch);
+		iopf_note_answers(fdev, &batch);
+		if (fdev->fq->ops && fdev->fq->ops->page_responses)
+			iopf_send_at_once(fdev, &batch);
 		else
-			iopf_send_each(idev, &batch);
-		iopf_end_answers(idev, &batch, begun);
-		iopf_put_answered(idev, &batch);
+			iopf_send_each(fdev, &batch);
+		iopf_end_answers(fdev, &batch, begun);
+		iopf_put_answered(fdev, &batch);
 	}
 }
 
 /* Answer a group unless somebody else does. The caller has a reference. */
 void iopf_answer(struct iopf_prg *prg, enum iommu_page_response_code code)
 {
-	struct iopf_dev *idev = iopf_prg_dev(prg);
+	struct iopf_device *fdev = iopf_prg_device(prg);
 	LIST_HEAD(claimed);
 
-	spin_lock(&idev->lock);
-	iopf_claim(idev, prg, code, &claimed);
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	iopf_claim(fdev, prg, code, &claimed);
+	spin_unlock(&fdev->lock);
 	iopf_send(&claimed);
 }
 
 /*
- * Wait for the groups of @idev that are the workers' to handle now, but not for long.
+ * Wait for the groups of @fdev that are the workers' to handle now, but not for long.
  * Returns the number of the youngest.
  */
-u64 iopf_wait_faulting(struct iopf_dev *idev)
+u64 iopf_wait_faulting(struct iopf_device *fdev)
 {
 	struct iopf_flush flush = {};
 
-	spin_lock(&idev->lock);
-	flush.seq = idev->seq;
-	flush.nr_faulting = idev->nr_faulting;
-	list_add_tail(&flush.node, &idev->flushes);
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	flush.seq = fdev->seq;
+	flush.nr_faulting = fdev->nr_faulting;
+	list_add_tail(&flush.node, &fdev->flushes);
+	spin_unlock(&fdev->lock);
 
-	wait_event_timeout(idev->flushed, !READ_ONCE(flush.nr_faulting),
+	wait_event_timeout(fdev->flushed, !READ_ONCE(flush.nr_faulting),
 			   msecs_to_jiffies(IOPF_FLUSH_GRACE_MS));
 
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	list_del(&flush.node);
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return flush.seq;
 }
 
@@ -388,27 +388,27 @@ u64 iopf_wait_faulting(struct iopf_dev *idev)
  * Wait until the answers that are on their way are out, of @pq, which the caller
  * uses, or of all PASID queues.
  */
-void iopf_wait_answering(struct iopf_dev *idev, struct iopf_pasid_queue *pq)
+void iopf_wait_answering(struct iopf_device *fdev, struct iopf_pasid_queue *pq)
 {
 	struct iopf_flush flush = { .pq = pq };
 
-	spin_lock(&idev->lock);
-	flush.claims = idev->claims;
-	flush.nr_answering = pq ? pq->nr_answering : idev->nr_answering;
-	list_add_tail(&flush.node, &idev->flushes);
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	flush.claims = fdev->claims;
+	flush.nr_answering = pq ? pq->nr_answering : fdev->nr_answering;
+	list_add_tail(&flush.node, &fdev->flushes);
+	spin_unlock(&fdev->lock);
 
-	wait_event(idev->flushed, !READ_ONCE(flush.nr_answering));
+	wait_event(fdev->flushed, !READ_ONCE(flush.nr_answering));
 
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	list_del(&flush.node);
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 }
 
 /* The answers that are on their way are out. */
-void iopf_wait_answers(struct iopf_dev *idev)
+void iopf_wait_answers(struct iopf_device *fdev)
 {
-	iopf_wait_answering(idev, NULL);
+	iopf_wait_answering(fdev, NULL);
 }
 
 /**

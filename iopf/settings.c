@@ -88,12 +88,12 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 {
 	struct iopf_table table;
 	struct iopf_limits new;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	if (limits->grpid_bits > 32)
 		return -EINVAL;
-	idev = iopf_dev_get(dev);
-	if (!idev)
+	fdev = iopf_device_get(dev);
+	if (!fdev)
 		return -ENODEV;
 
 	iopf_limits_init(&new, dev);
@@ -103,23 +103,23 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 	new.pasids = limits->pasids ?: new.pasids;
 	new.grpid_bits = limits->grpid_bits ?: new.grpid_bits;
 	if (iopf_table_init(&table, &new)) {
-		iopf_dev_put(idev);
+		iopf_device_put(fdev);
 		return -ENOMEM;
 	}
 
-	spin_lock(&idev->lock);
-	idev->limits = new;
+	spin_lock(&fdev->lock);
+	fdev->limits = new;
 	/* The next request is looked at again, as its index may be too wide now. */
-	idev->joined = NULL;
+	fdev->joined = NULL;
 	/* What the driver says counts, whatever PRI grants. */
-	idev->pri_limits = limits->groups || limits->requests ||
+	fdev->pri_limits = limits->groups || limits->requests ||
 			   limits->unfinished;
-	iopf_table_move(&table, &idev->table);
-	swap(table, idev->table);
-	spin_unlock(&idev->lock);
+	iopf_table_move(&table, &fdev->table);
+	swap(table, fdev->table);
+	spin_unlock(&fdev->lock);
 
 	iopf_table_exit(&table);
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(iopf_device_set_limits);
@@ -161,22 +161,22 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 {
 	struct iopf_key key = iopf_pasid_key(pasid, 0);
 	struct iopf_pasid_queue *pq;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	if (pages > (int)IOPF_MAX_PREFAULT)
 		return -EINVAL;
-	idev = iopf_dev_get(dev);
-	if (!idev)
+	fdev = iopf_device_get(dev);
+	if (!fdev)
 		return -ENODEV;
 
-	spin_lock(&idev->lock);
-	pq = idev->dead ? NULL : iopf_pq_get(idev, &key);
+	spin_lock(&fdev->lock);
+	pq = fdev->dead ? NULL : iopf_pq_get(fdev, &key);
 	if (pq) {
 		iopf_pq_set_prefault(pq, pages);
 		iopf_pq_unuse(pq);
 	}
-	spin_unlock(&idev->lock);
-	iopf_dev_put(idev);
+	spin_unlock(&fdev->lock);
+	iopf_device_put(fdev);
 	return pq ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(iopf_pasid_set_prefault);

@@ -38,7 +38,7 @@ enum iopf_phase {
 };
 
 /**
- * struct iopf_stats - what a device counts, guarded by iopf_dev.lock
+ * struct iopf_stats - what a device counts, guarded by iopf_device.lock
  * @requests: page requests reported
  * @groups: groups completed by their last request
  * @answers: answers sent, by response code

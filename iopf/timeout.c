@@ -31,22 +31,22 @@ static bool iopf_is_overdue(struct iopf_prg *prg, unsigned long timeout)
 /* Claim @prg for what its owner is answered for it when its time is over. */
 static void iopf_claim_timed_out(struct iopf_prg *prg, struct list_head *claimed)
 {
-	struct iopf_dev *idev = iopf_prg_dev(prg);
+	struct iopf_device *fdev = iopf_prg_device(prg);
 
 	if (prg->owner == IOPF_OWNER_ASSEMBLING) {
 		iopf_claim_early(prg, IOPF_FORGET, claimed);
 		return;
 	}
 	/* Its worker would hold it on, beside the one that the device asks for again. */
-	if (prg->owner == IOPF_OWNER_WORKER && iopf_is_half_full(idev))
+	if (prg->owner == IOPF_OWNER_WORKER && iopf_is_half_full(fdev))
 		return;
-	idev->stats.overdue++;
-	trace_iopf_timeout(idev->pub.dev, prg->key.pasid, prg->key.grpid,
+	fdev->stats.overdue++;
+	trace_iopf_timeout(fdev->pub.dev, prg->key.pasid, prg->key.grpid,
 			   prg->pub.fault_count);
 	if (iopf_prg_is_faulting(prg)) {
 		/* The worker sleeps on: the device asks again and waits for it. */
-		idev->stats.retried++;
-		iopf_claim(idev, prg, IOMMU_PAGE_RESP_SUCCESS, claimed);
+		fdev->stats.retried++;
+		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, claimed);
 		return;
 	}
 	iopf_claim_early(prg, IOMMU_PAGE_RESP_INVALID, claimed);
@@ -68,17 +68,17 @@ static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
 	}
 }
 
-static void iopf_warn_overdue(struct iopf_dev *idev, struct list_head *claimed)
+static void iopf_warn_overdue(struct iopf_device *fdev, struct list_head *claimed)
 {
 	struct iopf_prg *prg;
 
 	list_for_each_entry(prg, claimed, pub.pending_node) {
 		if (prg->code == IOMMU_PAGE_RESP_SUCCESS)
-			dev_notice_ratelimited(idev->pub.dev,
+			dev_notice_ratelimited(fdev->pub.dev,
 					       "page request group %u of PASID %u still waits for its pages\n",
 					       prg->key.grpid, prg->key.pasid);
 		else if (prg->code != IOPF_FORGET)
-			dev_warn_ratelimited(idev->pub.dev,
+			dev_warn_ratelimited(fdev->pub.dev,
 					     "page request group %u of PASID %u not answered in time\n",
 					     prg->key.grpid, prg->key.pasid);
 	}
@@ -86,9 +86,9 @@ static void iopf_warn_overdue(struct iopf_dev *idev, struct list_head *claimed)
 
 static void iopf_watch_fn(struct work_struct *work)
 {
-	struct iopf_dev *idev = container_of(work, struct iopf_dev, watch.work);
-	unsigned long domain_timeout = iopf_domain_timeout(idev->fq);
-	unsigned long timeout = iopf_timeout(idev->fq);
+	struct iopf_device *fdev = container_of(work, struct iopf_device, watch.work);
+	unsigned long domain_timeout = iopf_domain_timeout(fdev->fq);
+	unsigned long timeout = iopf_timeout(fdev->fq);
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
@@ -96,40 +96,40 @@ static void iopf_watch_fn(struct work_struct *work)
 	LIST_HEAD(held);
 	bool again;
 
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq) {
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
 		iopf_take_held(pq, &held);
 		iopf_pq_stop_orphans(pq, &held);
 		iopf_claim_overdue(&pq->pending, timeout, &claimed);
 		iopf_claim_overdue(&pq->delivered, domain_timeout, &claimed);
 		iopf_claim_overdue(&pq->partial, timeout, &claimed);
 		iopf_pq_age(pq);
-		iopf_pqs_pause(idev, &nr);
+		iopf_pqs_pause(fdev, &nr);
 	}
-	again = !idev->dead &&
-		(idev->table.nr_groups || idev->nr_workers ||
-		 iopf_has_many_pqs(idev));
+	again = !fdev->dead &&
+		(fdev->table.nr_groups || fdev->nr_workers ||
+		 iopf_has_many_pqs(fdev));
 	if (again)
-		iopf_schedule_watch(idev);
+		iopf_schedule_watch(fdev);
 	else
-		idev->watching = false;
-	spin_unlock(&idev->lock);
+		fdev->watching = false;
+	spin_unlock(&fdev->lock);
 
-	iopf_warn_overdue(idev, &claimed);
+	iopf_warn_overdue(fdev, &claimed);
 	iopf_send(&claimed);
 	iopf_send(&held);
 	if (!again)
-		iopf_dev_put(idev);
+		iopf_device_put(fdev);
 }
 
-void iopf_watch_init(struct iopf_dev *idev)
+void iopf_watch_init(struct iopf_device *fdev)
 {
-	INIT_DELAYED_WORK(&idev->watch, iopf_watch_fn);
+	INIT_DELAYED_WORK(&fdev->watch, iopf_watch_fn);
 }
 
 /* The device is dead. A watch that runs already finds that out by itself. */
-void iopf_watch_stop(struct iopf_dev *idev)
+void iopf_watch_stop(struct iopf_device *fdev)
 {
-	if (cancel_delayed_work(&idev->watch))
-		iopf_dev_put(idev);
+	if (cancel_delayed_work(&fdev->watch))
+		iopf_device_put(fdev);
 }

@@ -73,19 +73,19 @@ static unsigned long iopf_worker_until(void)
  */
 struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_prg *prg)
 {
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	list_add_tail(&prg->pub.node, &pq->queue);
-	iopf_prg_set_owner(idev, prg, IOPF_OWNER_QUEUED);
-	idev->nr_faulting++;
-	if (unlikely(!list_empty(&idev->flushes)))
-		iopf_flush_queued(idev, prg);
+	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_QUEUED);
+	fdev->nr_faulting++;
+	if (unlikely(!list_empty(&fdev->flushes)))
+		iopf_flush_queued(fdev, prg);
 	iopf_pq_count_queued(prg);
 	iopf_look_at(pq);
 	iopf_pq_note_asleep(pq);
 	iopf_pq_offer(pq);
-	return iopf_worker_wanted(idev);
+	return iopf_worker_wanted(fdev);
 }
 
 /*
@@ -99,7 +99,7 @@ static void iopf_turn_start_clock(struct iopf_turn *turn,
 	const struct iopf_pasid_queue *pq = worker->pq;
 
 	if (turn->since ||
-	    (!pq->nr_queued && list_empty(&pq->idev->ready) &&
+	    (!pq->nr_queued && list_empty(&pq->fdev->ready) &&
 	     pq->page_ns < IOPF_LONG_PAGE_NS))
 		return;
 	turn->since = local_clock();
@@ -153,15 +153,15 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_prg *prg = worker->prg;
 
-	lockdep_assert_held(&pq->idev->lock);
+	lockdep_assert_held(&pq->fdev->lock);
 	worker->prg = NULL;
-	pq->idev->stats.prefaulted += prg->prefaulted;
+	pq->fdev->stats.prefaulted += prg->prefaulted;
 	if (unlikely(worker->stopped))
 		iopf_worker_unkill();
-	if (!iopf_claim(pq->idev, prg, worker->code, &pq->claimed))
+	if (!iopf_claim(pq->fdev, prg, worker->code, &pq->claimed))
 		return false;
 	pq->nr_deferred++;
-	WRITE_ONCE(pq->idev->nr_deferred, pq->idev->nr_deferred + 1);
+	WRITE_ONCE(pq->fdev->nr_deferred, pq->fdev->nr_deferred + 1);
 	/* The PASID queue's reference; the library's is still there. */
 	refcount_dec(&prg->users);
 	return true;
@@ -171,10 +171,10 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
-	struct iopf_dev *idev = pq->idev;
+	struct iopf_device *fdev = pq->fdev;
 	struct iopf_prg *prg;
 
-	lockdep_assert_held(&idev->lock);
+	lockdep_assert_held(&fdev->lock);
 	if (iopf_pq_nr_awake(pq) > 1)
 		iopf_pq_note_sleepers(pq);
 	do {
@@ -190,15 +190,15 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 	}
 
 	iopf_pq_unqueue(prg);
-	iopf_prg_set_owner(idev, prg, IOPF_OWNER_WORKER);
+	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_WORKER);
 	pq->taken++;
-	WRITE_ONCE(idev->taken, idev->taken + 1);
+	WRITE_ONCE(fdev->taken, fdev->taken + 1);
 	prg->worker = worker;
 	worker->prg = prg;
 	worker->page = IOPF_NO_PAGE;
 	worker->stopped = false;
 	prg->times.taken = iopf_now();
-	trace_iopf_handle(idev->pub.dev, prg->key.pasid, prg->key.grpid,
+	trace_iopf_handle(fdev->pub.dev, prg->key.pasid, prg->key.grpid,
 			  prg->pub.fault_count);
 	return prg;
 }
@@ -207,7 +207,7 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 static bool iopf_turn_is_over(const struct iopf_worker *worker,
 			      const struct iopf_turn *turn)
 {
-	if (list_empty(&worker->idev->ready))
+	if (list_empty(&worker->fdev->ready))
 		return turn->pages >= IOPF_WORKER_BUDGET;
 	return turn->pages >= IOPF_WORKER_SHARE ||
 	       turn->pages * worker->pq->page_ns >= IOPF_WORKER_SHARE_NS;
@@ -216,16 +216,16 @@ static bool iopf_turn_is_over(const struct iopf_worker *worker,
 /* The PASID queue that waits for longest is @worker's now. NULL if none does. */
 static struct iopf_pasid_queue *iopf_worker_enter_pq(struct iopf_worker *worker)
 {
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	struct iopf_pasid_queue *pq;
 
-	pq = list_first_entry_or_null(&idev->ready, struct iopf_pasid_queue,
+	pq = list_first_entry_or_null(&fdev->ready, struct iopf_pasid_queue,
 				      ready_node);
 	if (!pq)
 		return NULL;
 	iopf_pq_withdraw(pq);
 	iopf_pq_use(pq);
-	list_add(&worker->node, &idev->awake);
+	list_add(&worker->node, &fdev->awake);
 	list_add(&worker->pq_node, &pq->workers);
 	pq->nr_workers++;
 	worker->pq = pq;
@@ -282,16 +282,16 @@ static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 /* @worker was queued, or has @polled, and now runs. */
 static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 {
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 
-	lockdep_assert_held(&idev->lock);
-	idev->nr_waiting--;
-	idev->nr_workers++;
+	lockdep_assert_held(&fdev->lock);
+	fdev->nr_waiting--;
+	fdev->nr_workers++;
 	if (worker->far && !polled)
-		idev->nr_far--;
+		fdev->nr_far--;
 	worker->task = current;
 	if (polled)
-		iopf_poll_done(idev);
+		iopf_poll_done(fdev);
 }
 
 /* The group that @worker has handled ends. Returns it if the caller has to drop it. */
@@ -300,7 +300,7 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 {
 	struct iopf_prg *prg = worker->prg;
 
-	lockdep_assert_held(&worker->idev->lock);
+	lockdep_assert_held(&worker->fdev->lock);
 	if (unlikely(worker->asleep))
 		iopf_worker_woke(worker);
 	/* What it has slept does not count. */
@@ -323,9 +323,9 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
 					 struct iopf_prg *old)
-	__releases(&worker->idev->lock)
+	__releases(&worker->fdev->lock)
 {
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	struct iopf_worker *next;
 	struct iopf_prg *prg;
 	LIST_HEAD(claimed);
@@ -339,8 +339,8 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 		    (turn->groups && !(turn->groups % IOPF_WORKER_HOLD)))
 			iopf_take_held(worker->pq, &claimed);
 	}
-	next = iopf_worker_wanted(idev);
-	spin_unlock(&idev->lock);
+	next = iopf_worker_wanted(fdev);
+	spin_unlock(&fdev->lock);
 
 	if (next)
 		iopf_worker_queue(next);
@@ -356,12 +356,12 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 			    bool polled)
 {
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	struct iopf_prg *old = NULL;
 	struct iopf_prg *prg;
 
 	turn->total = 0;
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	iopf_worker_begin(worker, polled);
 	while ((prg = iopf_worker_next(worker, turn, old))) {
 		if (iopf_mm_enter(&turn->imm, prg->mm))
@@ -369,7 +369,7 @@ static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 		else
 			worker->code = IOMMU_PAGE_RESP_INVALID;
 		cond_resched();
-		spin_lock(&idev->lock);
+		spin_lock(&fdev->lock);
 		old = iopf_worker_finish(worker, turn);
 	}
 	iopf_mm_leave(&turn->imm);
@@ -383,19 +383,19 @@ static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 static bool iopf_worker_end(struct iopf_worker *worker,
 			    const struct iopf_turn *turn)
 {
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	struct iopf_worker *next;
 	bool poll;
 
-	spin_lock(&idev->lock);
-	idev->nr_workers--;
-	poll = turn->total == 1 && !idev->nr_ready && !iopf_nr_active(idev) &&
-	       !idev->dead && iopf_poll_has_time(turn->polls) &&
-	       iopf_poll_wanted(idev);
+	spin_lock(&fdev->lock);
+	fdev->nr_workers--;
+	poll = turn->total == 1 && !fdev->nr_ready && !iopf_nr_active(fdev) &&
+	       !fdev->dead && iopf_poll_has_time(turn->polls) &&
+	       iopf_poll_wanted(fdev);
 	if (poll)
-		idev->nr_waiting++;
-	next = iopf_worker_wanted(idev);
-	spin_unlock(&idev->lock);
+		fdev->nr_waiting++;
+	next = iopf_worker_wanted(fdev);
+	spin_unlock(&fdev->lock);
 
 	if (next)
 		iopf_worker_queue(next);
@@ -407,7 +407,7 @@ static void iopf_worker_fn(struct work_struct *work)
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
 	struct iopf_turn turn = { .until = iopf_worker_until() };
-	struct iopf_dev *idev = worker->idev;
+	struct iopf_device *fdev = worker->fdev;
 	bool polled = false;
 
 	for (;;) {
@@ -417,11 +417,11 @@ static void iopf_worker_fn(struct work_struct *work)
 			break;
 		if (!turn.polls)
 			turn.polls = local_clock();
-		iopf_poll(idev);
+		iopf_poll(fdev);
 	}
 	/* From here on another device may use it, and queue it again. */
 	iopf_pool_put(worker);
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 }
 
 /* The workers of @pool are work items of this file. */

@@ -28,7 +28,7 @@ static void handler_answers_twice(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.late);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 }
 
 static void handler_fails(struct kunit *test)
@@ -40,7 +40,7 @@ static void handler_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOSPC, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
 }
 
 /* One request for an address space, and the answer that it gets. */
@@ -147,7 +147,7 @@ static void sva_malformed(struct kunit *test)
 			sva_answer(test, IOMMU_FAULT_PERM_READ, TASK_SIZE));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
 			sva_answer(test, IOMMU_FAULT_PERM_READ, 1ULL << 63));
-	KUNIT_EXPECT_EQ(test, 3, fake_idev(fake)->stats.malformed);
+	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->stats.malformed);
 	/* One bad request spoils the group, not the next one. */
 	KUNIT_EXPECT_EQ(test, 0, fake_report(fake,
 					     IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,

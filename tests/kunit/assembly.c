@@ -91,8 +91,8 @@ static void no_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 0, 1, 0x1000));
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_report(fake, 0, 0, 1, IOMMU_FAULT_PERM_READ, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->nr_partial);
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->table.nr_groups);
 }
 
 static void one_answer_without_handler(struct kunit *test)
@@ -105,7 +105,7 @@ static void one_answer_without_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 3, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.unhandled);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.unhandled);
 }
 
 static void unknown_type(struct kunit *test)
@@ -130,8 +130,8 @@ static void stop_marker(struct kunit *test)
 				    FAKE_PASID, 2, 0, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->nr_partial);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
 /* The index is in use until the answer is out. */
@@ -197,7 +197,7 @@ static void batch_of_two_groups(struct kunit *test)
 	i = 0;
 	list_for_each_entry(request, &fake->taken[1]->faults, list)
 		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
-	KUNIT_EXPECT_EQ(test, count, fake_idev(fake)->stats.requests);
+	KUNIT_EXPECT_EQ(test, count, fake_fdev(fake)->stats.requests);
 	answer(fake->taken[0]);
 	answer(fake->taken[1]);
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
@@ -225,7 +225,7 @@ static void batch_with_mistakes(struct kunit *test)
 	iopf_report_requests(fake_dev(fake), requests, 4);
 	KUNIT_ASSERT_EQ(test, 2, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.malformed);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.malformed);
 }
 
 /* A run ends where the device's limit does. */
@@ -240,7 +240,7 @@ static void batch_beyond_limit(struct kunit *test)
 	for (i = 0; i < 8; i++)
 		requests[i] = batched(FAKE_PASID, 1, i * PAGE_SIZE, i == 7);
 	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests, 7));
-	KUNIT_EXPECT_EQ(test, 4, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 4, fake_fdev(fake)->nr_partial);
 	iopf_report_requests(fake_dev(fake), &requests[7], 1);
 	KUNIT_ASSERT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);

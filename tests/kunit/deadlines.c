@@ -22,7 +22,7 @@ static void overdue_handler(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, start +
 					      msecs_to_jiffies(TIMEOUT_MS)));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.overdue);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.overdue);
 
 	/* The index may be used again, and the late answer is not for that. */
 	fake_last(fake, FAKE_PASID, 1, 0);
@@ -46,9 +46,9 @@ static void domain_has_no_timeout(struct kunit *test)
 	fake_partial(fake, FAKE_PASID, 2, 0);
 	msleep(3 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.overdue);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
 	/* The watch did look. */
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
@@ -91,15 +91,15 @@ static void overdue_worker(struct kunit *test)
 	for (i = 0; i < 100; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 100));
-	KUNIT_EXPECT_EQ(test, 100, fake_idev(fake)->stats.overdue);
-	KUNIT_EXPECT_EQ(test, 100, fake_idev(fake)->stats.retried);
+	KUNIT_EXPECT_EQ(test, 100, fake_fdev(fake)->stats.overdue);
+	KUNIT_EXPECT_EQ(test, 100, fake_fdev(fake)->stats.retried);
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
 				fake->log[i].code);
 	mmap_write_unlock(current->mm);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 100, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
 /* Requests that wait for the last one of their group do not wait for ever. */
@@ -112,8 +112,8 @@ static void overdue_partial(struct kunit *test)
 	for (i = 0; i < 20; i++)
 		fake_partial(fake, FAKE_PASID, i, 0);
 	msleep(2 * TIMEOUT_MS);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
-	KUNIT_EXPECT_EQ(test, 20, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 20, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 }
 
@@ -195,15 +195,15 @@ static void watch_ends(struct kunit *test)
 	iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS);
 	for (i = 0; i < 8; i++) {
 		fake_last(fake, FAKE_PASID, i, 0);
-		KUNIT_EXPECT_TRUE(test, fake_idev(fake)->watching);
+		KUNIT_EXPECT_TRUE(test, fake_fdev(fake)->watching);
 		msleep(TIMEOUT_MS / 2);
 		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(fake->taken[i]);
 	}
 	KUNIT_EXPECT_EQ(test, 8, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.overdue);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
 	msleep(TIMEOUT_MS / 2);
-	KUNIT_EXPECT_FALSE(test, fake_idev(fake)->watching);
+	KUNIT_EXPECT_FALSE(test, fake_fdev(fake)->watching);
 }
 
 static void bad_timeout(struct kunit *test)

@@ -353,15 +353,15 @@ static LIST_HEAD(set_aside);
 bool fake_return_worker(void)
 {
 	struct iopf_worker *worker;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 
 	worker = list_first_entry_or_null(&set_aside, struct iopf_worker, node);
 	if (!worker)
 		return false;
-	idev = worker->idev;
+	fdev = worker->fdev;
 	list_del_init(&worker->node);
 	iopf_pool_put(worker);
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	return true;
 }
 
@@ -377,30 +377,30 @@ static void return_workers(void *unused)
  */
 void fake_leave_workers(struct kunit *test, unsigned int nr)
 {
-	struct iopf_dev *idev = fake_idev(test->priv);
+	struct iopf_device *fdev = fake_fdev(test->priv);
 	struct iopf_worker *worker;
 
 	if (list_empty(&set_aside))
 		KUNIT_ASSERT_EQ(test, 0,
 				kunit_add_action(test, return_workers, NULL));
-	spin_lock(&idev->lock);
-	while (idev->fq->pool.nr_free > nr) {
-		worker = iopf_pool_get(idev);
-		worker->idev = idev;
-		refcount_inc(&idev->pub.users);
+	spin_lock(&fdev->lock);
+	while (fdev->fq->pool.nr_free > nr) {
+		worker = iopf_pool_get(fdev);
+		worker->fdev = fdev;
+		refcount_inc(&fdev->pub.users);
 		list_add(&worker->node, &set_aside);
 	}
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 }
 
-struct iopf_pasid_queue *fake_find_pq(struct iopf_dev *idev, u32 pasid)
+struct iopf_pasid_queue *fake_find_pq(struct iopf_device *fdev, u32 pasid)
 {
 	const struct iopf_key key = { true, pasid };
 	struct iopf_pasid_queue *pq;
 
-	spin_lock(&idev->lock);
-	pq = iopf_pq_find(idev, &key);
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	pq = iopf_pq_find(fdev, &key);
+	spin_unlock(&fdev->lock);
 	return pq;
 }
 

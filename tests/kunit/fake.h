@@ -87,7 +87,7 @@ void fake_add_device(struct kunit *test);
 struct device *fake_add_second(struct kunit *test);
 void fake_leave_workers(struct kunit *test, unsigned int nr);
 bool fake_return_worker(void);
-struct iopf_pasid_queue *fake_find_pq(struct iopf_dev *idev, u32 pasid);
+struct iopf_pasid_queue *fake_find_pq(struct iopf_device *fdev, u32 pasid);
 u64 fake_cost(struct fake *fake, void (*probe)(struct fake *fake, unsigned int i));
 
 static inline struct device *fake_dev(struct fake *fake)
@@ -158,26 +158,26 @@ static inline s64 fake_anon_pages(void)
 }
 
 /* The library's own view of the device, as long as it is on the queue. */
-static inline struct iopf_dev *fake_idev(struct fake *fake)
+static inline struct iopf_device *fake_fdev(struct fake *fake)
 {
 	struct iommu_fault_param *param;
 
 	param = rcu_dereference_raw(fake_dev(fake)->iommu->fault_param);
-	return to_iopf_dev(param);
+	return to_iopf_device(param);
 }
 
 /* For iopf_held_groups() and iopf_held_requests() to be exact. */
-static inline void fake_look_at_limits(struct iopf_dev *idev)
+static inline void fake_look_at_limits(struct iopf_device *fdev)
 {
-	spin_lock(&idev->lock);
-	iopf_limits_look(idev);
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	iopf_limits_look(fdev);
+	spin_unlock(&fdev->lock);
 }
 
 /* Keep the watch, which takes deferred responses along, from looking meanwhile. */
 static inline void fake_put_watch_off(struct fake *fake)
 {
-	mod_delayed_work(iopf_watch_wq, &fake_idev(fake)->watch, 20 * HZ);
+	mod_delayed_work(iopf_watch_wq, &fake_fdev(fake)->watch, 20 * HZ);
 }
 
 #endif /* __IOPF_TESTS_FAKE_H */

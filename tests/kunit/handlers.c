@@ -134,7 +134,7 @@ static void answer_matches(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 1, 0x1000);
 	fake_last(fake, 99, 1, 0x2000);
 	KUNIT_EXPECT_EQ(test, 2, watcher->seen);
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->nr_handled);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->nr_handled);
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, FAKE_PASID, 2, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, 98, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, IOMMU_NO_PASID, 1, 0));
@@ -142,7 +142,7 @@ static void answer_matches(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond_by_cookie(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond_by_cookie(fake, 99, 1, 1234));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->nr_handled);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->nr_handled);
 
 	KUNIT_EXPECT_EQ(test, 0,
 			respond(fake, 99, 1, IOMMU_PAGE_RESP_FAILURE));
@@ -207,7 +207,7 @@ static void whole_groups(struct kunit *test)
 	fake_partial(fake, 97, 1, 0x1000);
 	fake_last(fake, 97, 1, 0x2000);
 	KUNIT_EXPECT_EQ(test, 1, watcher->requests);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 97, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
@@ -261,7 +261,7 @@ static void goes_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			fake_last(fake, FAKE_SVA_PASID, 1, TASK_SIZE));
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.malformed);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.malformed);
 
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
@@ -356,7 +356,7 @@ static void late_by_cookie(struct kunit *test)
 	first = watcher->cookie;
 	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.overdue);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.overdue);
 
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0x2000));
 	KUNIT_EXPECT_NE(test, first, watcher->cookie);
@@ -365,7 +365,7 @@ static void late_by_cookie(struct kunit *test)
 	/* A handler that has the cookie is not meant without it. */
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.late);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 	KUNIT_EXPECT_EQ(test, 0, respond_by_cookie(fake, FAKE_PASID, 1,
 						   watcher->cookie));
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
@@ -387,13 +387,13 @@ static void late_by_pair(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 1, watcher->seen);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.quarantined);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.quarantined);
 	/* Another pair is none of that. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 99, 1, 0));
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.late);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0x2000));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 4, fake->answers);
@@ -553,11 +553,11 @@ static void flush_answers_handled(struct kunit *test)
 }
 
 /* A second device, on no queue of its driver's, with a handler and a group that it has. */
-static struct iopf_dev *register_for_second(struct kunit *test,
-					    struct watcher *watcher)
+static struct iopf_device *register_for_second(struct kunit *test,
+					       struct watcher *watcher)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	struct device *dev;
 
 	fake_map(test, PAGE_SIZE, PROT_READ);
@@ -572,10 +572,10 @@ static struct iopf_dev *register_for_second(struct kunit *test,
 					 IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 					 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
 					 99, 1, IOMMU_FAULT_PERM_READ, 0));
-	idev = iopf_dev_get(dev);
-	KUNIT_ASSERT_NOT_NULL(test, idev);
-	KUNIT_EXPECT_EQ(test, 1, idev->nr_handled);
-	return idev;
+	fdev = iopf_device_get(dev);
+	KUNIT_ASSERT_NOT_NULL(test, fdev);
+	KUNIT_EXPECT_EQ(test, 1, fdev->nr_handled);
+	return fdev;
 }
 
 /* The IOMMU core releases a device that has a handler. */
@@ -597,24 +597,24 @@ static void unregistered_after_release(struct kunit *test)
 						GFP_KERNEL);
 	struct iommu_page_response msg = { 99, 1, IOMMU_PAGE_RESP_SUCCESS };
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev;
+	struct iopf_device *fdev;
 	struct device *dev;
 
 	KUNIT_ASSERT_NOT_NULL(test, watcher);
-	idev = register_for_second(test, watcher);
+	fdev = register_for_second(test, watcher);
 	dev = release_second(fake);
 	KUNIT_ASSERT_NULL(test, dev->iommu);
 	KUNIT_EXPECT_EQ(test, -ENODEV, iommu_page_response(dev, &msg));
 	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
-	KUNIT_EXPECT_TRUE(test, idev->dead);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+	KUNIT_EXPECT_TRUE(test, fdev->dead);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_handled);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_unregister_device_fault_handler(dev));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			iommu_register_device_fault_handler(dev, watch,
 							    watcher));
-	iopf_dev_put(idev);
+	iopf_device_put(fdev);
 	put_device(dev);
 }
 
@@ -670,8 +670,8 @@ static void register_in_a_storm(struct kunit *test)
 	for (i = 0; i < 2000; i++)
 		wrong += fake_answers_for(fake, 99, i) != 1;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_handled);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_handled);
 }
 
 static struct kunit_case cases[] = {

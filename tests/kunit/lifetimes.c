@@ -55,8 +55,8 @@ static void discard_partial(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 3, 0);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_discard_partial(fake->queue));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iopf_queue_discard_partial(NULL));
@@ -74,8 +74,8 @@ static void flush_one_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, 2, fake->log[0].grpid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
 	/* The handler is late. */
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
@@ -113,7 +113,7 @@ static void flush_waits_for_answers(struct kunit *test)
 	wake_up_process(task);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_TRUE(test, list_is_singular(&fake_idev(fake)->flushes));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&fake_fdev(fake)->flushes));
 	fake->block_pasid = 0;
 	complete(&fake->unblock);
 	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
@@ -125,7 +125,7 @@ static void flush_asleep(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	unsigned long start;
 
 	mmap_write_lock(current->mm);
@@ -137,7 +137,7 @@ static void flush_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + HZ));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, idev->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 1, fdev->stats.disowned);
 	/* The device asks again, and again nobody waits. */
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
@@ -159,7 +159,7 @@ static void flush_unbound(struct kunit *test)
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iommu_sva bond;
 
 	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
@@ -173,7 +173,7 @@ static void flush_unbound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	KUNIT_EXPECT_NULL(test, fake_find_pq(idev, UNBOUND_PASID)->mm);
+	KUNIT_EXPECT_NULL(test, fake_find_pq(fdev, UNBOUND_PASID)->mm);
 	/* It has no groups any more, but is still there. */
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
@@ -228,7 +228,7 @@ static void forget_device(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 2, 0);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_forget_dev(fake_dev(fake)));
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_EQ(test, 3, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->stats.discarded);
 	/* Too late. */
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
@@ -258,7 +258,7 @@ static void unbound_and_flushed(struct kunit *test)
 			fake_last(fake, FAKE_SVA_PASID, 2, addr));
 	KUNIT_ASSERT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.unhandled);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.unhandled);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
 							FAKE_SVA_PASID));
 	mmdrop(fake->sva.mm);
@@ -383,9 +383,9 @@ static void storm(struct kunit *test)
 					     i * 1000 + j) != 1)
 				wrong++;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->table.nr_groups);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 2000, fake->answers);
 }
 

@@ -29,36 +29,36 @@ static void set_limits(struct kunit *test, unsigned int unfinished,
 static void partial_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	set_limits(test, 16, 0, 0);
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, 1, idev->nr_unfinished);
+	KUNIT_EXPECT_EQ(test, 16, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fdev->nr_unfinished);
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_unfinished);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_unfinished);
 }
 
 /* Groups without end, and none has a last request. */
 static void partial_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_group *group;
 	int i;
 
 	set_limits(test, 16, 0, 0);
 	for (i = 0; i < 1000; i++)
 		fake_partial(fake, FAKE_PASID, i, 0);
-	KUNIT_EXPECT_EQ(test, 16, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, 16, idev->nr_unfinished);
-	KUNIT_EXPECT_EQ(test, 16, idev->table.nr_groups);
-	KUNIT_EXPECT_EQ(test, 1000 - 16, idev->stats.limited);
+	KUNIT_EXPECT_EQ(test, 16, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 16, fdev->nr_unfinished);
+	KUNIT_EXPECT_EQ(test, 16, fdev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 1000 - 16, fdev->stats.limited);
 	/* What was lost of it the device asks for again. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 20, 0));
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
@@ -71,7 +71,7 @@ static void partial_groups(struct kunit *test)
 static void pending_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	set_limits(test, 0, 16, 0);
@@ -87,14 +87,14 @@ static void pending_groups(struct kunit *test)
 		iopf_free_group(fake->taken[i]);
 	}
 	KUNIT_EXPECT_EQ(test, 18, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
 }
 
 /* A handler that answers groups and does not give them back gets no more of them. */
 static void handler_keeps_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	set_limits(test, 0, 16, 0);
@@ -104,9 +104,9 @@ static void handler_keeps_groups(struct kunit *test)
 					    IOMMU_PAGE_RESP_SUCCESS);
 	KUNIT_EXPECT_EQ(test, 100, fake->answers);
 	KUNIT_EXPECT_EQ(test, 16, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 84, idev->stats.limited);
-	KUNIT_EXPECT_EQ(test, 16, iopf_held_groups(idev));
-	KUNIT_EXPECT_EQ(test, 0, idev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 84, fdev->stats.limited);
+	KUNIT_EXPECT_EQ(test, 16, iopf_held_groups(fdev));
+	KUNIT_EXPECT_EQ(test, 0, fdev->table.nr_groups);
 	for (i = 0; i < 16; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
 				fake->log[i].code);
@@ -127,7 +127,7 @@ static void long_groups(struct kunit *test)
 {
 	struct iopf_limits limits = { .requests = 64, .unfinished = 32 };
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 	int j;
 
@@ -136,19 +136,19 @@ static void long_groups(struct kunit *test)
 		for (j = 0; j < 20; j++)
 			fake_partial(fake, FAKE_PASID, i, 0);
 		fake_last(fake, FAKE_PASID, i, 0);
-		KUNIT_EXPECT_GE(test, 64, iopf_held_requests(idev));
+		KUNIT_EXPECT_GE(test, 64, iopf_held_requests(fdev));
 	}
 	/* Three fit. What the others had was given back when they were refused. */
 	KUNIT_EXPECT_EQ(test, 3, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 7, fake->answers);
-	fake_look_at_limits(idev);
-	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(idev));
+	fake_look_at_limits(fdev);
+	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(fdev));
 	/* A group of one needs none of that. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
 	fake_answer_taken(fake);
-	fake_look_at_limits(idev);
-	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(idev));
-	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(idev));
+	fake_look_at_limits(fdev);
+	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(fdev));
+	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
 }
 
 /*
@@ -159,7 +159,7 @@ static void sleepers_leave_half(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, 6);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	set_limits(test, 0, 8, 0);
@@ -169,7 +169,7 @@ static void sleepers_leave_half(struct kunit *test)
 	for (i = 0; i < 4; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 4));
-	KUNIT_EXPECT_EQ(test, 4, iopf_held_groups(idev));
+	KUNIT_EXPECT_EQ(test, 4, iopf_held_groups(fdev));
 	for (; i < 6; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
 	msleep(500);
@@ -190,13 +190,13 @@ static unsigned int grant_100(struct device *dev)
 static void as_much_as_pri_grants(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	kunit_activate_static_stub(test, iopf_pri_allocation, grant_100);
 	set_limits(test, 8, 16, 16);
-	idev->limits.requests = 16;
-	idev->pri_limits = false;
+	fdev->limits.requests = 16;
+	fdev->pri_limits = false;
 	for (i = 0; i < 99; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
 	fake_last(fake, FAKE_PASID, 1, 0);
@@ -207,7 +207,7 @@ static void as_much_as_pri_grants(struct kunit *test)
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 1000 + i, 1, 0) ==
 					 -ENOMEM);
-	KUNIT_EXPECT_EQ(test, 0, idev->stats.limited);
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.limited);
 	fake_free_taken(fake);
 }
 
@@ -220,24 +220,24 @@ static void as_much_as_pri_grants(struct kunit *test)
 static bool pasid_queues_stay(struct kunit *test, u32 first)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	unsigned long start = jiffies;
 	struct iopf_pasid_queue *pq;
 	u64 groups;
 	u32 i;
 
 	fake_last(fake, first, 1, 0);
-	pq = fake_find_pq(idev, first);
+	pq = fake_find_pq(fdev, first);
 	for (i = 1; i < TURNS; i++)
 		fake_last(fake, first + i, 1, 0);
 	fake_last(fake, first, 2, 0);
-	spin_lock(&idev->lock);
-	groups = list_empty(&idev->idle) ? 0 :
-		 list_last_entry(&idev->idle, struct iopf_pasid_queue, idle_node)->groups;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	groups = list_empty(&fdev->idle) ? 0 :
+		 list_last_entry(&fdev->idle, struct iopf_pasid_queue, idle_node)->groups;
+	spin_unlock(&fdev->lock);
 	if (time_after(jiffies, start + msecs_to_jiffies(IOPF_IDLE_MS / 2)))
 		return false;
-	KUNIT_EXPECT_PTR_EQ(test, pq, fake_find_pq(idev, first));
+	KUNIT_EXPECT_PTR_EQ(test, pq, fake_find_pq(fdev, first));
 	KUNIT_EXPECT_EQ(test, 2, groups);
 	return true;
 }
@@ -246,7 +246,7 @@ static bool pasid_queues_stay(struct kunit *test, u32 first)
 static void idle_pqs(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	iopf_queue_set_timeout(fake->queue, 200);
@@ -254,10 +254,10 @@ static void idle_pqs(struct kunit *test)
 	for (i = 0; i < 10 && !pasid_queues_stay(test, 1000 + i * TURNS); i++)
 		;
 	KUNIT_EXPECT_GT(test, 10, i);
-	for (i = 0; i < 500 && READ_ONCE(idev->nr_idle) > IOPF_IDLE_PQS; i++)
+	for (i = 0; i < 500 && READ_ONCE(fdev->nr_idle) > IOPF_IDLE_PQS; i++)
 		msleep(20);
-	KUNIT_EXPECT_EQ(test, IOPF_IDLE_PQS, idev->nr_idle);
-	KUNIT_EXPECT_EQ(test, IOPF_IDLE_PQS + 1, idev->nr_pqs);
+	KUNIT_EXPECT_EQ(test, IOPF_IDLE_PQS, fdev->nr_idle);
+	KUNIT_EXPECT_EQ(test, IOPF_IDLE_PQS + 1, fdev->nr_pqs);
 	fake_free_taken(fake);
 }
 
@@ -287,7 +287,7 @@ static void index_width(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_PASID, 1 << 16, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->stats.malformed);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.malformed);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iopf_device_set_limits(fake_dev(fake), &limits));
 }
@@ -302,12 +302,12 @@ static void default_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			iopf_device_set_limits(fake_dev(fake), &limits));
 	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT,
-			fake_idev(fake)->limits.unfinished);
-	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.groups);
+			fake_fdev(fake)->limits.unfinished);
+	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_fdev(fake)->limits.groups);
 	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT,
-			fake_idev(fake)->limits.requests);
-	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_idev(fake)->limits.pasids);
-	KUNIT_EXPECT_EQ(test, 32, fake_idev(fake)->limits.grpid_bits);
+			fake_fdev(fake)->limits.requests);
+	KUNIT_EXPECT_EQ(test, IOPF_STALL_LIMIT, fake_fdev(fake)->limits.pasids);
+	KUNIT_EXPECT_EQ(test, 32, fake_fdev(fake)->limits.grpid_bits);
 }
 
 /* PASID queues of PASIDs that are done make room for others. */
@@ -322,10 +322,10 @@ static void pasid_queues_come_and_go(struct kunit *test)
 		/* Nobody has this PASID: it is answered at once. */
 		fake_last(fake, pasid, 1, 0);
 		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, pasid, 1));
-		KUNIT_EXPECT_GE(test, 2, fake_idev(fake)->nr_pqs);
+		KUNIT_EXPECT_GE(test, 2, fake_fdev(fake)->nr_pqs);
 	}
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.limited);
-	KUNIT_EXPECT_EQ(test, 10, fake_idev(fake)->stats.unhandled);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.limited);
+	KUNIT_EXPECT_EQ(test, 10, fake_fdev(fake)->stats.unhandled);
 }
 
 static struct kunit_case cases[] = {

@@ -180,7 +180,7 @@ static void v3_private_last(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
 	expect_answer(test, 0, true, 0xa, 0xb);
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
 /* Refused, its group forgotten, or without anybody there: answered, with data. */
@@ -218,7 +218,7 @@ static void v3_domain(struct kunit *test)
 	report_v3(fake, 0x0000000500000301ULL, 0x2000 | 0x2a, 2, 2);
 	report_v3(fake, 0x0000000500000301ULL, 0x3000 | 0x2e, 3, 3);
 	KUNIT_ASSERT_EQ(test, 3, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 3, fake_idev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->nr_pending);
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, 1, fake->taken[i]->fault_count);
 		KUNIT_EXPECT_TRUE(test,
@@ -230,7 +230,7 @@ static void v3_domain(struct kunit *test)
 		expect_answer(test, 2 - i, i == 2, i + 1, i + 1);
 	}
 	KUNIT_EXPECT_EQ(test, 3, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
 /* Exactly once, also if nobody answers or the PASID goes away. */
@@ -251,7 +251,7 @@ static void v3_ends_early(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 	iopf_free_group(fake->taken[1]);
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 2, fake_idev(fake)->stats.late);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.late);
 }
 
 struct seen {

@@ -16,7 +16,7 @@ static bool report_with_failure(struct fake *fake, u32 pasid, u32 grpid,
 	int i;
 
 	/* What is kept of earlier groups would do without the allocation. */
-	iopf_spare_free(fake_idev(fake));
+	iopf_spare_free(fake_fdev(fake));
 	current->fail_nth = nth;
 	for (i = 1; i < REQUESTS; i++)
 		fake_partial(fake, pasid, grpid, 0);
@@ -48,13 +48,13 @@ static void every_allocation_fails(struct kunit *test)
 static void reserve_is_empty(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
 	/* A PASID queue has no reserve: the PASID has to be known. */
 	fake_last(fake, FAKE_PASID, IOPF_RESERVE_GROUPS + 1, 0);
 	fake_answer_taken(fake);
-	iopf_spare_free(idev);
+	iopf_spare_free(fdev);
 	for (i = 0; i <= IOPF_RESERVE_GROUPS; i++) {
 		current->fail_nth = 1;
 		KUNIT_EXPECT_EQ(test, i < IOPF_RESERVE_GROUPS ? 0 : -ENOMEM,
@@ -62,7 +62,7 @@ static void reserve_is_empty(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, current->fail_nth);
 		current->fail_nth = 0;
 	}
-	KUNIT_EXPECT_EQ(test, 1, idev->stats.nomem);
+	KUNIT_EXPECT_EQ(test, 1, fdev->stats.nomem);
 	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
 	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID,
@@ -110,17 +110,17 @@ static void million_partial(struct kunit *test)
 {
 	int requests = IS_ENABLED(CONFIG_KASAN) ? 100000 : 1000000;
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	u64 before, after;
 	int i;
 
 	before = fake_cost(fake, fake_serve);
 	for (i = 0; i < requests; i++)
 		fake_partial(fake, FAKE_SVA_PASID, i, 0);
-	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_partial);
-	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, idev->nr_unfinished);
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, fdev->nr_unfinished);
 	KUNIT_EXPECT_EQ(test, requests - IOPF_DEFAULT_LIMIT,
-			idev->stats.limited);
+			fdev->stats.limited);
 	after = fake_cost(fake, fake_serve);
 	kunit_info(test, "a group takes its reporter %llu ns before, %llu ns after\n",
 		   before, after);
@@ -133,21 +133,21 @@ static void million_pasids(struct kunit *test)
 {
 	u32 pasids = IS_ENABLED(CONFIG_KASAN) ? 10000 : 1000000;
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	unsigned int most = 0;
 	u32 pasid;
 
 	for (pasid = 100; pasid < 100 + pasids; pasid++) {
 		fake_begin_and_stop(fake, pasid);
-		most = max(most, idev->nr_pqs);
+		most = max(most, fdev->nr_pqs);
 		if (!(pasid % 1024))
 			cond_resched();
 	}
 	KUNIT_EXPECT_GE(test, IOPF_DEFAULT_LIMIT, most);
-	KUNIT_EXPECT_EQ(test, pasids, idev->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, idev->stats.limited);
-	fake_look_at_limits(idev);
-	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(idev));
+	KUNIT_EXPECT_EQ(test, pasids, fdev->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.limited);
+	fake_look_at_limits(fdev);
+	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
 }
 
 /* What Documentation/promises/memory.rst says a device can take. */
@@ -156,7 +156,7 @@ static void sizes(struct kunit *test)
 	kunit_info(test, "bytes: group %zu, %u more requests %zu, PASID queue %zu, device %zu, worker %zu\n",
 		   sizeof(struct iopf_prg), IOPF_CHUNK_REQUESTS,
 		   sizeof(struct iopf_chunk), sizeof(struct iopf_pasid_queue),
-		   sizeof(struct iopf_dev), sizeof(struct iopf_worker));
+		   sizeof(struct iopf_device), sizeof(struct iopf_worker));
 	/* Locks are larger where they are watched. */
 	if (IS_ENABLED(CONFIG_LOCKDEP))
 		return;

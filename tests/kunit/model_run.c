@@ -51,24 +51,24 @@ static void fail_end(void)
  */
 
 /* What the library counts, as the model does. */
-static void see_counts(struct iopf_dev *idev, struct model_counts *counts)
+static void see_counts(struct iopf_device *fdev, struct model_counts *counts)
 {
-	const struct iopf_stats *stats = &idev->stats;
+	const struct iopf_stats *stats = &fdev->stats;
 
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	/* Not by iopf_limits_look(), which the library has to call where it needs it. */
 	*counts = (struct model_counts){
-		.held_groups = idev->nr_unfinished + idev->groups_made -
-			       (unsigned int)atomic_read(&idev->groups_freed),
-		.held_requests = idev->nr_partial + idev->requests_made -
-				 (unsigned int)atomic_read(&idev->requests_freed),
-		.partial = idev->nr_partial,
-		.unfinished = idev->nr_unfinished,
-		.pending = idev->nr_pending,
-		.handled = idev->nr_handled,
-		.faulting = idev->nr_faulting,
-		.groups = idev->table.nr_groups,
-		.pasids = idev->nr_pqs,
+		.held_groups = fdev->nr_unfinished + fdev->groups_made -
+			       (unsigned int)atomic_read(&fdev->groups_freed),
+		.held_requests = fdev->nr_partial + fdev->requests_made -
+				 (unsigned int)atomic_read(&fdev->requests_freed),
+		.partial = fdev->nr_partial,
+		.unfinished = fdev->nr_unfinished,
+		.pending = fdev->nr_pending,
+		.handled = fdev->nr_handled,
+		.faulting = fdev->nr_faulting,
+		.groups = fdev->table.nr_groups,
+		.pasids = fdev->nr_pqs,
 		.requests = stats->requests,
 		.completed = stats->groups,
 		.success = stats->answers[IOMMU_PAGE_RESP_SUCCESS],
@@ -84,7 +84,7 @@ static void see_counts(struct iopf_dev *idev, struct model_counts *counts)
 		.nomem = stats->nomem,
 		.late = stats->late,
 	};
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 }
 
 struct count_name {
@@ -122,13 +122,13 @@ static void allow_late_workers(struct model *model, u64 late)
 	model->counts.late = late;
 }
 
-static void check_counts(struct world *world, struct iopf_dev *idev)
+static void check_counts(struct world *world, struct iopf_device *fdev)
 {
 	struct model *model = &world->model;
 	struct model_counts seen;
 	unsigned int i;
 
-	see_counts(idev, &seen);
+	see_counts(fdev, &seen);
 	model_count(model);
 	allow_late_workers(model, seen.late);
 	for (i = 0; i < ARRAY_SIZE(count_names); i++) {
@@ -190,29 +190,29 @@ static void check_wire(struct world *world)
 }
 
 /* Nothing is under way but faults that are asleep. */
-static bool is_quiet(struct world *world, struct iopf_dev *idev)
+static bool is_quiet(struct world *world, struct iopf_device *fdev)
 {
 	bool quiet;
 
-	spin_lock(&idev->lock);
-	quiet = !idev->nr_answering &&
-		idev->nr_faulting == world->model.counts.faulting;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	quiet = !fdev->nr_answering &&
+		fdev->nr_faulting == world->model.counts.faulting;
+	spin_unlock(&fdev->lock);
 	return quiet;
 }
 
-static bool has_workers(struct iopf_dev *idev)
+static bool has_workers(struct iopf_device *fdev)
 {
 	bool has;
 
-	spin_lock(&idev->lock);
-	has = idev->nr_workers;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	has = fdev->nr_workers;
+	spin_unlock(&fdev->lock);
 	return has;
 }
 
 /* Wait for workers, the cheap way where none of them is asleep. */
-static void wait_for_workers(struct world *world, struct iopf_dev *idev)
+static void wait_for_workers(struct world *world, struct iopf_device *fdev)
 {
 	struct model *model = &world->model;
 
@@ -220,15 +220,15 @@ static void wait_for_workers(struct world *world, struct iopf_dev *idev)
 		usleep_range(50, 100);
 		return;
 	}
-	flush_workqueue(idev->fq->pool.near);
-	if (!is_quiet(world, idev))
-		flush_workqueue(idev->fq->pool.far);
-	if (!is_quiet(world, idev))
+	flush_workqueue(fdev->fq->pool.near);
+	if (!is_quiet(world, fdev))
+		flush_workqueue(fdev->fq->pool.far);
+	if (!is_quiet(world, fdev))
 		usleep_range(50, 100);
 }
 
 /* Also until no worker runs if @workers. */
-static void wait_until_quiet(struct world *world, struct iopf_dev *idev,
+static void wait_until_quiet(struct world *world, struct iopf_device *fdev,
 			     bool workers)
 {
 	unsigned long end = jiffies + PATIENCE;
@@ -239,24 +239,24 @@ static void wait_until_quiet(struct world *world, struct iopf_dev *idev,
 	if (model->counts.faulting > world->nr_asleep)
 		usleep_range(50, 100);
 	world->nr_asleep = model->counts.faulting;
-	while (!is_quiet(world, idev) || (workers && has_workers(idev))) {
+	while (!is_quiet(world, fdev) || (workers && has_workers(fdev))) {
 		if (time_after(jiffies, end)) {
 			model_wrong(model, "not quiet: %u groups instead of %llu, %u responses",
-				    idev->nr_faulting, model->counts.faulting,
-				    idev->nr_answering);
+				    fdev->nr_faulting, model->counts.faulting,
+				    fdev->nr_answering);
 			return;
 		}
-		wait_for_workers(world, idev);
+		wait_for_workers(world, fdev);
 	}
 }
 
-static void check(struct world *world, struct iopf_dev *idev)
+static void check(struct world *world, struct iopf_device *fdev)
 {
 	if (!world->checks)
 		return;
-	if (idev) {
-		wait_until_quiet(world, idev, false);
-		check_counts(world, idev);
+	if (fdev) {
+		wait_until_quiet(world, fdev, false);
+		check_counts(world, fdev);
 	}
 	check_wire(world);
 	if (world->next_call != world->nr_calls)
@@ -277,13 +277,13 @@ static void check_ret(struct world *world, const char *what, int ret, int wants)
  * Reports
  */
 
-static struct model_seen seen_since(struct iopf_dev *idev,
+static struct model_seen seen_since(struct iopf_device *fdev,
 				    const struct model_counts *before, int ret)
 {
 	struct model_counts after = *before;
 
-	if (idev)
-		see_counts(idev, &after);
+	if (fdev)
+		see_counts(fdev, &after);
 	return (struct model_seen){
 		.ret = ret,
 		.limited = after.limited - before->limited,
@@ -306,14 +306,14 @@ static void report_one(struct world *world, const struct iopf_request *request,
 		       bool refuse)
 {
 	struct iopf_request refused = *request;
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model_counts before = {};
 	struct model_seen seen;
 	int wants;
 	int ret;
 
-	if (idev)
-		see_counts(idev, &before);
+	if (fdev)
+		see_counts(fdev, &before);
 	fail_begin(world->fail);
 	if (refuse)
 		ret = iopf_refuse_request(world_dev(world), &request->fault);
@@ -322,7 +322,7 @@ static void report_one(struct world *world, const struct iopf_request *request,
 	fail_end();
 	world->fail = 0;
 
-	seen = seen_since(idev, &before, ret);
+	seen = seen_since(fdev, &before, ret);
 	if (refuse) {
 		refused.flags = IOPF_REQUEST_REFUSED;
 		wants = model_report(&world->model, &refused, &seen) ?: -EINVAL;
@@ -335,7 +335,7 @@ static void report_one(struct world *world, const struct iopf_request *request,
 static void report_several(struct world *world,
 			   const struct iopf_request *requests, unsigned int nr)
 {
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model_counts before = {};
 	const struct model_seen none = {};
 	struct model_seen seen;
@@ -343,10 +343,10 @@ static void report_several(struct world *world,
 	unsigned int i;
 	int ret;
 
-	if (idev)
-		see_counts(idev, &before);
+	if (fdev)
+		see_counts(fdev, &before);
 	ret = report(world, requests, nr);
-	seen = seen_since(idev, &before, ret);
+	seen = seen_since(fdev, &before, ret);
 	if (seen.limited || seen.nomem)
 		model_wrong(&world->model, "a limit was met or memory was missing");
 	for (i = 0; i < nr; i++) {
@@ -374,7 +374,7 @@ static void report_batch(struct world *world)
 	}
 	for (i = 0; i < nr; i++) {
 		report_one(world, &world->batch[i], refuse && i == nr - 1);
-		check(world, world_idev(world));
+		check(world, world_fdev(world));
 	}
 }
 
@@ -447,7 +447,7 @@ static void do_report(struct world *world, const struct op *op)
 	world_make_request(world, &awake, &request);
 	if (is_used_in_batch(world, &request)) {
 		report_batch(world);
-		check(world, world_idev(world));
+		check(world, world_fdev(world));
 	}
 	world->batch[world->nr_batch++] = request;
 	world->refuse = op->flags & OP_REFUSE;
@@ -465,7 +465,7 @@ static void do_flood(struct world *world, const struct op *op)
 		.perm = IOMMU_FAULT_PERM_WRITE,
 		.addr = OP_ADDR_WRITABLE,
 	};
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	unsigned int nr = 1 + op->number % WORLD_FLOOD;
 	struct model_counts before = {};
 	struct model_counts after = {};
@@ -474,15 +474,15 @@ static void do_flood(struct world *world, const struct op *op)
 	int wants;
 	int ret;
 
-	if (world->model.has_handler || !idev ||
+	if (world->model.has_handler || !fdev ||
 	    !has_room(world))
 		return;
 	for (i = 0; i < nr; i++)
 		world_make_request(world, &one, &world->flood[i]);
-	see_counts(idev, &before);
+	see_counts(fdev, &before);
 	ret = report(world, world->flood, nr);
-	see_counts(idev, &after);
-	seen = seen_since(idev, &before, ret);
+	see_counts(fdev, &after);
+	seen = seen_since(fdev, &before, ret);
 	wants = model_flood(&world->model, &world->flood[0], nr, &seen,
 			    after.partial);
 	check_ret(world, "the report", ret, wants);
@@ -588,7 +588,7 @@ static void do_pending(struct world *world, const struct op *op)
 static void do_queue(struct world *world, const struct op *op)
 {
 	struct world_kept *kept = find_kept(world, op);
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model_counts before = {};
 	struct model_seen seen;
 	struct iommu_fault fault;
@@ -602,11 +602,11 @@ static void do_queue(struct world *world, const struct op *op)
 	model_find_queued(&world->model, &kept->request.fault, &nr);
 	if (nr > 1)
 		return;
-	if (idev)
-		see_counts(idev, &before);
+	if (fdev)
+		see_counts(fdev, &before);
 	fault = kept->request.fault;
 	ret = iommu_queue_iopf(&fault, world_dev(world));
-	seen = seen_since(idev, &before, ret);
+	seen = seen_since(fdev, &before, ret);
 	check_ret(world, "iommu_queue_iopf()", ret,
 		  model_queue(&world->model, &kept->request, &seen));
 }
@@ -699,33 +699,33 @@ static void do_forget(struct world *world, const struct op *op)
 }
 
 /* The device has left its queue, which nobody will see any more. */
-static void left_queue(struct world *world, struct iopf_dev *idev)
+static void left_queue(struct world *world, struct iopf_device *fdev)
 {
 	model_leave_queue(&world->model);
-	check(world, idev);
-	if (!world_idev(world))
+	check(world, fdev);
+	if (!world_fdev(world))
 		return;
-	world_look_at_idev(world);
-	model_join_queue(&world->model, world_idev(world)->pub.queue !=
+	world_look_at_fdev(world);
+	model_join_queue(&world->model, world_fdev(world)->pub.queue !=
 					world->fake->queue);
 }
 
-/* Each time needs a place in world->idevs; the end needs some, too. */
+/* Each time needs a place in world->fdevs; the end needs some, too. */
 static bool may_come_and_go(struct world *world)
 {
-	return world->ending || world->nr_idevs < WORLD_IDEVS - 4;
+	return world->ending || world->nr_fdevs < WORLD_IDEVS - 4;
 }
 
 static void do_remove(struct world *world, const struct op *op)
 {
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
 
 	if (!model->on_queue || model->at_home ||
 	    !may_come_and_go(world))
 		return;
 	fake_remove_device(world->fake);
-	left_queue(world, idev);
+	left_queue(world, fdev);
 	if (model->on_queue != model->has_handler ||
 	    model->on_queue != model->at_home)
 		model_wrong(model, "the device is on a wrong queue");
@@ -733,7 +733,7 @@ static void do_remove(struct world *world, const struct op *op)
 
 static void do_add(struct world *world, const struct op *op)
 {
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
 	bool is_there = model->on_queue && !model->at_home;
 	int ret;
@@ -746,9 +746,9 @@ static void do_add(struct world *world, const struct op *op)
 	if (is_there)
 		return;
 	if (model->at_home) {
-		left_queue(world, idev);
+		left_queue(world, fdev);
 	} else {
-		world_look_at_idev(world);
+		world_look_at_fdev(world);
 		model_join_queue(model, false);
 	}
 	if (model->at_home || !model->on_queue)
@@ -772,14 +772,14 @@ static void do_register(struct world *world, const struct op *op)
 	model->nr_late = 0;
 	model->late_full = false;
 	if (!model->on_queue) {
-		world_look_at_idev(world);
+		world_look_at_fdev(world);
 		model_join_queue(model, true);
 	}
 }
 
 static void do_unregister(struct world *world, const struct op *op)
 {
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
 	int wants = 0;
 
@@ -797,7 +797,7 @@ static void do_unregister(struct world *world, const struct op *op)
 	model->nr_late = 0;
 	model->late_full = false;
 	if (model->at_home)
-		left_queue(world, idev);
+		left_queue(world, fdev);
 }
 
 /*
@@ -833,7 +833,7 @@ static void do_timeout(struct world *world, const struct op *op)
 static void do_expire(struct world *world, const struct op *op)
 {
 	struct iopf_queue *queue = world->fake->queue;
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
 	unsigned int nr_late = model->nr_late;
 	bool time = op->number & 1;
@@ -849,7 +849,7 @@ static void do_expire(struct world *world, const struct op *op)
 	iopf_queue_set_timeout(queue, time);
 	iopf_queue_set_domain_timeout(queue, domain_time);
 	schedule_timeout_uninterruptible(TIMEOUT_TICKS);
-	flush_delayed_work(&idev->watch);
+	flush_delayed_work(&fdev->watch);
 	model_expire(model, time, domain_time);
 	if (model->nr_late != nr_late)
 		schedule_timeout_uninterruptible(LATE_TICKS);
@@ -872,7 +872,7 @@ static void do_hold(struct world *world, const struct op *op)
 
 static void do_release(struct world *world, const struct op *op)
 {
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
 	struct model_counts seen;
 
@@ -880,10 +880,10 @@ static void do_release(struct world *world, const struct op *op)
 	if (!model->held)
 		return;
 	model_release(model);
-	if (!idev || !world->checks)
+	if (!fdev || !world->checks)
 		return;
-	wait_until_quiet(world, idev, true);
-	see_counts(idev, &seen);
+	wait_until_quiet(world, fdev, true);
+	see_counts(fdev, &seen);
 	allow_late_workers(model, seen.late);
 	/* All have come. */
 	model->slept = 0;
@@ -976,10 +976,10 @@ static void do_op(struct world *world, const struct op *op)
 {
 	if (op->kind != OP_REPORT && world->nr_batch) {
 		report_batch(world);
-		check(world, world_idev(world));
+		check(world, world_fdev(world));
 	}
 	actions[op->kind % OP_NR_KINDS](world, op);
-	check(world, world_idev(world));
+	check(world, world_fdev(world));
 }
 
 /* All ends: groups, the registration, what the domain's handler has. */

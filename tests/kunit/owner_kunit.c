@@ -109,7 +109,7 @@ static void check_fires_for_unready_group(struct kunit *test)
 static void setter_checks(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_prg *prg;
 
 	if (!IS_ENABLED(CONFIG_IOPF_QUEUE_DEBUG))
@@ -120,10 +120,10 @@ static void setter_checks(struct kunit *test)
 
 	kunit_activate_static_stub(test, iopf_prg_bad_owner, count_bad_owner);
 	nr_bad = 0;
-	spin_lock(&idev->lock);
-	iopf_prg_set_owner(idev, prg, IOPF_OWNER_WORKER);
+	spin_lock(&fdev->lock);
+	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_WORKER);
 	prg->owner = IOPF_OWNER_DOMAIN;
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	KUNIT_EXPECT_EQ(test, 1, nr_bad);
 	fake_free_taken(fake);
 }
@@ -177,7 +177,7 @@ static int see_owner(struct iommu_fault *fault, void *data)
 static void handler_owns(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct owners owners = { .fake = fake };
 	struct iommu_page_response msg = {
 		.pasid = FAKE_PASID,
@@ -191,15 +191,15 @@ static void handler_owns(struct kunit *test)
 							    &owners));
 	fake_last(fake, FAKE_PASID, 1, 0x1000);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_HANDLER, owners.owner);
-	KUNIT_EXPECT_EQ(test, 1, idev->nr_handled);
+	KUNIT_EXPECT_EQ(test, 1, fdev->nr_handled);
 	KUNIT_EXPECT_EQ(test, 0, iommu_page_response(fake_dev(fake), &msg));
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_handled);
 
 	owners.queue = true;
 	fake_last(fake, FAKE_PASID, 2, 0x1000);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_HANDLER, owners.owner);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, owners.after);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_handled);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_handled);
 	fake_free_taken(fake);
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
@@ -221,7 +221,7 @@ static void handler_queues_and_refuses(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 
 	KUNIT_ASSERT_EQ(test, 0,
 			iommu_register_device_fault_handler(fake_dev(fake),
@@ -240,8 +240,8 @@ static void handler_queues_and_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 2, addr));
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_pending);
-	KUNIT_EXPECT_EQ(test, 0, idev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, fdev->table.nr_groups);
 }
 
 static struct kunit_case iopf_owner_cases[] = {

@@ -85,7 +85,7 @@ static void check_refused(struct kunit *test, u64 extra0, u64 addr, u64 access)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 2, model->prq.nr_bad);
 }
 
@@ -106,8 +106,8 @@ static void stop_marker(struct kunit *test)
 	model_put(model, MODEL_RID, 0, FAKE_PASID, 2, 0, LAST);
 	iopf_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
 /* Hardware has answered the last requests that it dropped: what waits is forgotten. */
@@ -124,8 +124,8 @@ static void overflow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->status);
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	KUNIT_EXPECT_EQ(test, 10, fake_idev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 10, fake_fdev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 }
 
 /* A request that has left the ring and is not reported yet is waited for. */
@@ -179,7 +179,7 @@ static void overflow_in_between(struct kunit *test)
 	/* Both pages of the first group, and the other group is forgotten. */
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 2, fake->taken[0]->fault_count);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 }
 
@@ -201,7 +201,7 @@ static void overflow_with_full_ring(struct kunit *test)
 	iopf_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 	KUNIT_EXPECT_EQ(test, 2, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 }
 
@@ -425,7 +425,7 @@ static void check_odd_marker(struct kunit *test, u16 rid, u64 extra0, u64 addr)
 	iopf_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_sent);
-	KUNIT_EXPECT_EQ(test, 0, fake_idev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	if (rid == MODEL_RID)
 		KUNIT_EXPECT_EQ(test, 0, model->prq.nr_bad);
 }

@@ -66,7 +66,7 @@ static void response_during_flush(struct kunit *test)
 	get_task_struct(task);
 	wake_up_process(task);
 	msleep(200);
-	KUNIT_EXPECT_FALSE(test, list_empty(&fake_idev(fake)->flushes));
+	KUNIT_EXPECT_FALSE(test, list_empty(&fake_fdev(fake)->flushes));
 
 	during = fake_cost(fake, fake_serve);
 	kunit_info(test, "a group takes %llu ns, beside a flush that waits %llu, %u PASIDs",

@@ -13,7 +13,7 @@
 
 static struct iopf_pasid_queue *find_pq(struct fake *fake)
 {
-	return fake_find_pq(fake_idev(fake), FAKE_SVA_PASID);
+	return fake_find_pq(fake_fdev(fake), FAKE_SVA_PASID);
 }
 
 /* Until @nr groups of @pq wait for a worker, or for five seconds. */
@@ -57,7 +57,7 @@ static void bounded_sleepers(struct kunit *test)
 	unsigned long addr = fake_map(test, 100 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
 
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -78,7 +78,7 @@ static void bounded_sleepers(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 101));
-	KUNIT_EXPECT_EQ(test, 0, idev->stats.followed);
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.followed);
 }
 
 /* A burst of faults that sleep is begun in a few looks, not in one look each. */
@@ -109,7 +109,7 @@ static void burst_of_sleepers(struct kunit *test)
 static void deferred_response_leaves(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	unsigned long addr = slow_map(test, 2);
 	unsigned long start = jiffies;
 	struct iopf_pasid_queue *pq;
@@ -117,13 +117,13 @@ static void deferred_response_leaves(struct kunit *test)
 	slow_hold(1);
 
 	/* One worker takes both: no other one is there, and none comes meanwhile. */
-	spin_lock(&idev->lock);
-	idev->nr_workers += 2 * nr_cpu_ids;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	fdev->nr_workers += 2 * nr_cpu_ids;
+	spin_unlock(&fdev->lock);
 	report_pages(fake, FAKE_SVA_PASID, addr, 2);
-	spin_lock(&idev->lock);
-	idev->nr_workers -= 2 * nr_cpu_ids;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	fdev->nr_workers -= 2 * nr_cpu_ids;
+	spin_unlock(&fdev->lock);
 	fake_put_watch_off(fake);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
@@ -138,7 +138,7 @@ static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned lo
 						 unsigned int nr)
 {
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
 	unsigned int i;
 
@@ -146,7 +146,7 @@ static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned lo
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
 	pq = find_pq(fake);
 	wait_queued(pq, 0);
-	KUNIT_EXPECT_EQ(test, nr, READ_ONCE(idev->stats.followed));
+	KUNIT_EXPECT_EQ(test, nr, READ_ONCE(fdev->stats.followed));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_asleep));
 	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(pq->nr_queued));
 	return pq;
@@ -164,7 +164,7 @@ static void followers(struct kunit *test)
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 51));
 	KUNIT_EXPECT_EQ(test, 51,
-			fake_idev(fake)->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+			fake_fdev(fake)->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
 }
 
 static void followers_flushed(struct kunit *test)
@@ -176,7 +176,7 @@ static void followers_flushed(struct kunit *test)
 	sleep_and_follow(test, addr, 5);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	KUNIT_EXPECT_EQ(test, 6, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_idev(fake)->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.disowned);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
 }
@@ -189,23 +189,23 @@ static void followers_timed_out(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
 
 	iopf_queue_set_timeout(fake->queue, 200);
 	mmap_write_lock(current->mm);
 	pq = sleep_and_follow(test, addr, 5);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
-	KUNIT_EXPECT_EQ(test, 6, idev->stats.retried);
-	KUNIT_EXPECT_EQ(test, 0, idev->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 6, fdev->stats.retried);
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.disowned);
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_SVA_PASID, 7, addr);
 	wait_queued(pq, 0);
-	KUNIT_EXPECT_EQ(test, 6, READ_ONCE(idev->stats.followed));
+	KUNIT_EXPECT_EQ(test, 6, READ_ONCE(fdev->stats.followed));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_workers));
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	KUNIT_EXPECT_EQ(test, 7, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, idev->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 1, fdev->stats.disowned);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 7));
 }
@@ -248,16 +248,16 @@ static struct mm_struct *gone_mm(struct kunit *test)
 /* PASID queues that have one worker. */
 static unsigned int nr_pasid_queues_with_one(struct fake *fake)
 {
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
 
-	spin_lock(&idev->lock);
-	xa_for_each(&idev->pqs, index, pq)
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq)
 		if (pq->nr_workers == 1)
 			nr++;
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	return nr;
 }
 
@@ -265,13 +265,13 @@ static unsigned int nr_pasid_queues_with_one(struct fake *fake)
  * Until all but @nr workers of the pool have a group, or for ten seconds. Not until they
  * are seen asleep: nobody looks at them where nothing waits for one.
  */
-static void wait_free(struct iopf_dev *idev, unsigned int nr)
+static void wait_free(struct iopf_device *fdev, unsigned int nr)
 {
 	int i;
 
 	for (i = 0; i < 500; i++) {
-		if (READ_ONCE(idev->fq->pool.nr_free) == nr &&
-		    !READ_ONCE(idev->nr_waiting))
+		if (READ_ONCE(fdev->fq->pool.nr_free) == nr &&
+		    !READ_ONCE(fdev->nr_waiting))
 			return;
 		msleep(20);
 	}
@@ -288,7 +288,7 @@ static void crowd_of_sleepers(struct kunit *test)
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iommu_sva *bonds;
 	struct iommu_sva bond;
 	struct iommu_domain *gone;
@@ -308,14 +308,14 @@ static void crowd_of_sleepers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i < CROWD; i++)
 		fake_last(fake, FIRST_PASID + i, 0, addr);
-	wait_free(idev, 2);
+	wait_free(fdev, 2);
 	for (i = 0; i < CROWD; i++)
 		fake_last(fake, FIRST_PASID + i, 1, addr + PAGE_SIZE);
 	/* One of the two that are left is for a PASID without a sleeper. */
-	wait_free(idev, 1);
+	wait_free(fdev, 1);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_pasid_queues_with_one(fake));
-	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(idev->fq->pool.nr_free));
+	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(fdev->fq->pool.nr_free));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
@@ -326,7 +326,7 @@ static void crowd_of_sleepers(struct kunit *test)
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	KUNIT_EXPECT_FALSE(test, list_empty(&idev->starved));
+	KUNIT_EXPECT_FALSE(test, list_empty(&fdev->starved));
 	KUNIT_EXPECT_TRUE(test, fake_return_worker());
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
 	mmap_write_unlock(current->mm);
@@ -347,7 +347,7 @@ static void keep_answer_back(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, KEPT + 1);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
 	struct iopf_prg *prg;
 	unsigned int i;
@@ -363,11 +363,11 @@ static void keep_answer_back(struct kunit *test)
 	msleep(50);
 	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
 	fake_put_watch_off(fake);
-	spin_lock(&idev->lock);
+	spin_lock(&fdev->lock);
 	prg = list_first_entry_or_null(&pq->queue, struct iopf_prg, pub.node);
 	if (prg)
-		iopf_claim(idev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
-	spin_unlock(&idev->lock);
+		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
+	spin_unlock(&fdev->lock);
 	KUNIT_EXPECT_NOT_NULL(test, prg);
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 }
@@ -427,7 +427,7 @@ static void kept_back_and_overdue(struct kunit *test)
 
 	iopf_queue_set_timeout(fake->queue, 2000);
 	keep_answer_back(test);
-	mod_delayed_work(iopf_watch_wq, &fake_idev(fake)->watch, 0);
+	mod_delayed_work(iopf_watch_wq, &fake_fdev(fake)->watch, 0);
 	/* It leaves with the watch's next look, long before the others' time is over. */
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
 	fake_wait_answers(fake, KEPT + 1);
@@ -442,7 +442,7 @@ static void kept_back_and_forgotten(struct kunit *test)
 	iopf_queue_forget_dev(fake_dev(fake));
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 0));
-	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_idev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_fdev(fake)->stats.discarded);
 }
 
 #ifdef CONFIG_MEMCG
@@ -455,7 +455,7 @@ static void orphan(struct kunit *test)
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct mm_struct *mm = current->mm;
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct task_struct *owner;
 	int i;
 
@@ -474,7 +474,7 @@ static void orphan(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 8));
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[i].code);
-	for (i = 0; i < 500 && READ_ONCE(idev->nr_workers); i++)
+	for (i = 0; i < 500 && READ_ONCE(fdev->nr_workers); i++)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
 	rcu_assign_pointer(mm->owner, owner);

@@ -361,8 +361,8 @@ static void end_crowd(struct kunit *test, struct crowd *crowd)
 	}
 	while (crowd->nr_taken)
 		iopf_free_group(crowd->taken[--crowd->nr_taken]);
-	while (world->nr_idevs)
-		iopf_dev_put(world->idevs[--world->nr_idevs]);
+	while (world->nr_fdevs)
+		iopf_device_put(world->fdevs[--world->nr_fdevs]);
 	/* Each time that the device was on the queue has a reference to it. */
 	while (refcount_read(&fq->users) > 1 && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);

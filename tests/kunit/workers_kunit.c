@@ -42,10 +42,10 @@ static unsigned int nr_asleep(struct iopf_pasid_queue *pq)
 {
 	unsigned int nr;
 
-	spin_lock(&pq->idev->lock);
+	spin_lock(&pq->fdev->lock);
 	iopf_pq_note_sleepers(pq);
 	nr = pq->nr_asleep;
-	spin_unlock(&pq->idev->lock);
+	spin_unlock(&pq->fdev->lock);
 	return nr;
 }
 
@@ -56,17 +56,17 @@ static void report_page(struct fake *fake, unsigned int grpid,
 	fake_last(fake, FAKE_SVA_PASID, grpid, addr + page * PAGE_SIZE);
 }
 
-/* No group is left in @idev, and no worker with it. */
-static void expect_idle(struct kunit *test, struct iopf_dev *idev)
+/* No group is left in @fdev, and no worker with it. */
+static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
-	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(idev->nr_workers) &&
-					 !READ_ONCE(idev->looking)));
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_waiting);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_ready);
-	KUNIT_EXPECT_TRUE(test, list_empty(&idev->awake));
-	KUNIT_EXPECT_TRUE(test, list_empty(&idev->starved));
-	KUNIT_EXPECT_EQ(test, idev->nr_pqs, idev->nr_idle);
+	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(fdev->nr_workers) &&
+					 !READ_ONCE(fdev->looking)));
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_ready);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fdev->awake));
+	KUNIT_EXPECT_TRUE(test, list_empty(&fdev->starved));
+	KUNIT_EXPECT_EQ(test, fdev->nr_pqs, fdev->nr_idle);
 }
 
 /*
@@ -77,16 +77,16 @@ static void worker_back_for_second_device(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, 3);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct device *dev = fake_add_second(test);
-	struct iopf_dev *second = to_iopf_dev(rcu_dereference_raw(dev->iommu->fault_param));
+	struct iopf_device *second = to_iopf_device(rcu_dereference_raw(dev->iommu->fault_param));
 	struct iopf_pasid_queue *pq;
 
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_leave_workers(test, 1);
 	slow_hold(0);
 	report_page(fake, 0, addr, 0);
-	pq = fake_find_pq(idev, FAKE_SVA_PASID);
+	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	report_page(fake, 1, addr, 1);
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved)));
@@ -103,7 +103,7 @@ static void worker_back_for_second_device(struct kunit *test)
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
 	expect_idle(test, second);
-	expect_idle(test, idev);
+	expect_idle(test, fdev);
 }
 
 /*
@@ -114,7 +114,7 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 {
 	unsigned long addr = slow_map(test, last + 1);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
 	unsigned int i;
 
@@ -124,13 +124,13 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 	report_page(fake, 0, addr, 0);
 	/* Nor is what is deferred to leave with the watch. */
 	fake_put_watch_off(fake);
-	pq = fake_find_pq(idev, FAKE_SVA_PASID);
+	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	for (i = 1; i <= last; i++)
 		report_page(fake, i, addr, i);
 	/* The look takes the PASID queue off its list, and ends. */
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved) &&
-					 !READ_ONCE(idev->looking)));
+					 !READ_ONCE(fdev->looking)));
 	KUNIT_EXPECT_EQ(test, 0, fake->answers);
 	return addr;
 }
@@ -148,7 +148,7 @@ static void starved_pasid_queue_responds(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
-	expect_idle(test, fake_idev(fake));
+	expect_idle(test, fake_fdev(fake));
 }
 
 /*
@@ -164,19 +164,19 @@ static void last_of_starved_pasid_queue(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
 	slow_release(1);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
-	expect_idle(test, fake_idev(fake));
+	expect_idle(test, fake_fdev(fake));
 }
 
 /* Beyond the CPUs, and what PASID queues may have beyond those. */
 #define MANY_CPUS	10000
 
 /* As if so many workers more were awake: no further worker comes to a PASID queue. */
-static void occupy_cpus(struct iopf_dev *idev, int nr)
+static void occupy_cpus(struct iopf_device *fdev, int nr)
 {
-	spin_lock(&idev->lock);
-	idev->nr_workers += nr;
-	idev->nr_far += nr;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	fdev->nr_workers += nr;
+	fdev->nr_far += nr;
+	spin_unlock(&fdev->lock);
 }
 
 /* Pages of a turn where others wait. */
@@ -198,7 +198,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 {
 	unsigned int last = page + SLEEPERS - 1;
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	unsigned int nr = fake->answers;
 	struct iopf_pasid_queue *other;
 	struct iopf_pasid_queue *pq;
@@ -212,7 +212,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 			fake_partial(fake, FAKE_SVA_PASID, page,
 				     addr + page * PAGE_SIZE);
 		report_page(fake, page, addr, page);
-		pq = fake_find_pq(idev, FAKE_SVA_PASID);
+		pq = fake_find_pq(fdev, FAKE_SVA_PASID);
 		KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) ==
 						 asleep));
 		page++;
@@ -220,19 +220,19 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	report_page(fake, page, addr, page);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(pq->starved));
 	KUNIT_EXPECT_EQ(test, WORKERS - SLEEPERS,
-			READ_ONCE(idev->fq->pool.nr_free));
+			READ_ONCE(fdev->fq->pool.nr_free));
 
 	/* The other PASID queue gets the PASID queue's worker, and none of the free ones. */
-	occupy_cpus(idev, MANY_CPUS);
+	occupy_cpus(fdev, MANY_CPUS);
 	slow_hold(page + 1);
 	fake_last(fake, OTHER_PASID, page + 1, addr + (page + 1) * PAGE_SIZE);
 	slow_release(last);
 	KUNIT_EXPECT_TRUE(test, wait_for(READ_ONCE(pq->nr_workers) ==
 					 SLEEPERS - 1));
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 1));
-	other = fake_find_pq(idev, OTHER_PASID);
+	other = fake_find_pq(fdev, OTHER_PASID);
 	left = READ_ONCE(other->nr_workers);
-	occupy_cpus(idev, -MANY_CPUS);
+	occupy_cpus(fdev, -MANY_CPUS);
 	if (left) {
 		KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 2));
 		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID,
@@ -240,7 +240,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	}
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + LEAVE_PAGES));
-	expect_idle(test, idev);
+	expect_idle(test, fdev);
 	return left;
 }
 
@@ -270,7 +270,7 @@ static void bound_again_while_asleep(struct kunit *test)
 {
 	struct iommu_sva bond;
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iommu_domain *before;
 	struct iommu_domain *after;
 	struct mm_struct *mm[2];
@@ -288,7 +288,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	fake_bind(test, before, mm[0], OTHER_PASID, &bond);
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
-	pq = fake_find_pq(idev, OTHER_PASID);
+	pq = fake_find_pq(fdev, OTHER_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->answers);
@@ -298,12 +298,12 @@ static void bound_again_while_asleep(struct kunit *test)
 	fake_last(fake, OTHER_PASID, 1, addr);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
-	KUNIT_EXPECT_EQ(test, 0, idev->stats.followed);
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.followed);
 	KUNIT_EXPECT_EQ(test, 1, nr_asleep(pq));
 
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
-	expect_idle(test, idev);
+	expect_idle(test, fdev);
 	iommu_detach_device_pasid(after, fake_dev(fake), OTHER_PASID);
 	mmput(mm[0]);
 	mmput(mm[1]);
@@ -319,35 +319,35 @@ static void note_taken_back(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, 1);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_worker *worker;
 	struct iopf_pasid_queue *pq;
 
 	/* Makes the PASID queue. */
 	report_page(fake, 0, addr, 0);
 	KUNIT_ASSERT_TRUE(test, has_responses(fake, 1));
-	pq = fake_find_pq(idev, FAKE_SVA_PASID);
-	expect_idle(test, idev);
+	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
+	expect_idle(test, fdev);
 
-	spin_lock(&idev->lock);
-	worker = iopf_pool_get(idev);
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	worker = iopf_pool_get(fdev);
+	spin_unlock(&fdev->lock);
 	KUNIT_ASSERT_NOT_NULL(test, worker);
-	worker->idev = idev;
+	worker->fdev = fdev;
 	worker->pq = pq;
 	iopf_worker_leave_page(worker);
-	spin_lock(&idev->lock);
-	KUNIT_EXPECT_EQ(test, 0, idev->nr_asleep);
+	spin_lock(&fdev->lock);
+	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, pq->nr_asleep);
 	KUNIT_EXPECT_TRUE(test, list_empty(&worker->node));
 	KUNIT_EXPECT_TRUE(test, list_empty(&worker->pq_node));
 	/* What is wrong is not to hurt others. */
 	list_del_init(&worker->node);
 	list_del_init(&worker->pq_node);
-	idev->nr_asleep = 0;
+	fdev->nr_asleep = 0;
 	pq->nr_asleep = 0;
 	worker->pq = NULL;
-	spin_unlock(&idev->lock);
+	spin_unlock(&fdev->lock);
 	iopf_pool_put(worker);
 }
 
@@ -362,8 +362,8 @@ static void worker_ends_after_its_time(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, SPINNING);
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
-	unsigned int others = idev->nr_cpus - 1;
+	struct iopf_device *fdev = fake_fdev(fake);
+	unsigned int others = fdev->nr_cpus - 1;
 	unsigned int i;
 
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -371,21 +371,21 @@ static void worker_ends_after_its_time(struct kunit *test)
 	slow.work = NULL;
 	slow.nr_works = 0;
 	/* One worker at a time, and none from elsewhere. */
-	spin_lock(&idev->lock);
-	idev->nr_workers += others;
-	idev->nr_far += idev->nr_cpus;
-	spin_unlock(&idev->lock);
+	spin_lock(&fdev->lock);
+	fdev->nr_workers += others;
+	fdev->nr_far += fdev->nr_cpus;
+	spin_unlock(&fdev->lock);
 	for (i = 0; i < SPINNING; i++)
 		report_page(fake, i, addr, i);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, SPINNING));
 	KUNIT_EXPECT_EQ(test, SPINNING,
-			idev->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+			fdev->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
 	KUNIT_EXPECT_LT(test, 1, slow.nr_works);
-	spin_lock(&idev->lock);
-	idev->nr_workers -= others;
-	idev->nr_far -= idev->nr_cpus;
-	spin_unlock(&idev->lock);
-	expect_idle(test, idev);
+	spin_lock(&fdev->lock);
+	fdev->nr_workers -= others;
+	fdev->nr_far -= fdev->nr_cpus;
+	spin_unlock(&fdev->lock);
+	expect_idle(test, fdev);
 }
 
 /*
@@ -396,7 +396,7 @@ static void last_user_of_mm(struct kunit *test)
 {
 	struct iommu_sva bond;
 	struct fake *fake = test->priv;
-	struct iopf_dev *idev = fake_idev(fake);
+	struct iopf_device *fdev = fake_fdev(fake);
 	struct iommu_domain *domain;
 	struct iopf_pasid_queue *pq;
 	unsigned long addr = 0;
@@ -409,7 +409,7 @@ static void last_user_of_mm(struct kunit *test)
 	fake_bind(test, domain, mm, OTHER_PASID, &bond);
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
-	pq = fake_find_pq(idev, OTHER_PASID);
+	pq = fake_find_pq(fdev, OTHER_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->nr_workers) == 1));
 
 	/* The worker has its use of the address space before it sleeps. */
@@ -424,7 +424,7 @@ static void last_user_of_mm(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, &mm->async_put_work, slow.closer);
 	KUNIT_EXPECT_TRUE_MSG(test, strstarts(slow.closer_comm, "kworker/u"),
 			      "torn down by %s", slow.closer_comm);
-	expect_idle(test, idev);
+	expect_idle(test, fdev);
 	/* A process that is gone has no page. */
 	fake_last(fake, OTHER_PASID, 1, addr);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));

@@ -393,22 +393,22 @@ void world_release(struct world *world)
  */
 
 /* The library's view of the device, NULL if it is on no queue. */
-struct iopf_dev *world_idev(struct world *world)
+struct iopf_device *world_fdev(struct world *world)
 {
 	return rcu_access_pointer(world_dev(world)->iommu->fault_param) ?
-	       fake_idev(world->fake) : NULL;
+	       fake_fdev(world->fake) : NULL;
 }
 
 /* Keep the library's view of the device if it is a new one. */
-void world_look_at_idev(struct world *world)
+void world_look_at_fdev(struct world *world)
 {
-	struct iopf_dev *idev = world_idev(world);
+	struct iopf_device *fdev = world_fdev(world);
 
-	if (!idev || (world->nr_idevs &&
-		      world->idevs[world->nr_idevs - 1] == idev))
+	if (!fdev || (world->nr_fdevs &&
+		      world->fdevs[world->nr_fdevs - 1] == fdev))
 		return;
-	refcount_inc(&idev->pub.users);
-	world->idevs[world->nr_idevs++] = idev;
+	refcount_inc(&fdev->pub.users);
+	world->fdevs[world->nr_fdevs++] = fdev;
 }
 
 static void world_init_model(struct world *world)
@@ -458,19 +458,19 @@ struct world *world_begin(struct kunit *test, bool at_once)
 		     &world->bond);
 	world->mm_count = atomic_read(&world->mm->mm_count);
 	world_init_model(world);
-	world_look_at_idev(world);
+	world_look_at_fdev(world);
 	return world;
 }
 
-static bool world_wait_for_ref(struct world *world, struct iopf_dev *idev)
+static bool world_wait_for_ref(struct world *world, struct iopf_device *fdev)
 {
 	unsigned long end = jiffies + WORLD_PATIENCE;
 
-	while (refcount_read(&idev->pub.users) > 1) {
+	while (refcount_read(&fdev->pub.users) > 1) {
 		if (time_after(jiffies, end)) {
 			model_wrong(&world->model,
 				    "%u references to the device are left",
-				    refcount_read(&idev->pub.users) - 1);
+				    refcount_read(&fdev->pub.users) - 1);
 			return false;
 		}
 		schedule_timeout_uninterruptible(1);
@@ -479,16 +479,16 @@ static bool world_wait_for_ref(struct world *world, struct iopf_dev *idev)
 }
 
 /* No group, no user of a PASID queue, no worker: only what is kept for later. */
-static void world_check_idev(struct world *world, struct iopf_dev *idev)
+static void world_check_fdev(struct world *world, struct iopf_device *fdev)
 {
-	if (idev->table.nr_groups || idev->nr_partial || idev->nr_unfinished ||
-	    idev->nr_pending || idev->nr_handled || idev->nr_faulting ||
-	    idev->nr_answering || idev->nr_queued || idev->nr_deferred)
+	if (fdev->table.nr_groups || fdev->nr_partial || fdev->nr_unfinished ||
+	    fdev->nr_pending || fdev->nr_handled || fdev->nr_faulting ||
+	    fdev->nr_answering || fdev->nr_queued || fdev->nr_deferred)
 		model_wrong(&world->model, "groups are left");
-	if (idev->nr_pqs != idev->nr_idle)
+	if (fdev->nr_pqs != fdev->nr_idle)
 		model_wrong(&world->model, "PASIDs are left in use: %u of %u",
-			    idev->nr_pqs - idev->nr_idle, idev->nr_pqs);
-	if (idev->nr_workers || idev->nr_waiting)
+			    fdev->nr_pqs - fdev->nr_idle, fdev->nr_pqs);
+	if (fdev->nr_workers || fdev->nr_waiting)
 		model_wrong(&world->model, "workers are left");
 }
 
@@ -522,11 +522,11 @@ bool world_end(struct world *world)
 	bool whole = true;
 	unsigned int i;
 
-	for (i = 0; i < world->nr_idevs; i++) {
-		whole &= world_wait_for_ref(world, world->idevs[i]);
+	for (i = 0; i < world->nr_fdevs; i++) {
+		whole &= world_wait_for_ref(world, world->fdevs[i]);
 		if (whole)
-			world_check_idev(world, world->idevs[i]);
-		iopf_dev_put(world->idevs[i]);
+			world_check_fdev(world, world->fdevs[i]);
+		iopf_device_put(world->fdevs[i]);
 	}
 	world_check_mm(world);
 	if (world->bond.handle.domain)

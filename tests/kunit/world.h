@@ -59,8 +59,8 @@ struct world_kept {
  * @nr_kept: how much it has kept until now
  * @taken: groups that the domain's handler has
  * @nr_taken: how many
- * @idevs: the library's views of the device, referenced, the last one the current one
- * @nr_idevs: how many
+ * @fdevs: the library's views of the device, referenced, the last one the current one
+ * @nr_fdevs: how many
  * @batch: requests that are reported together with the next one
  * @nr_batch: how many
  * @flood: many requests that are reported together
@@ -98,8 +98,8 @@ struct world {
 	unsigned int nr_kept;
 	struct iopf_group *taken[WORLD_TAKEN];
 	unsigned int nr_taken;
-	struct iopf_dev *idevs[WORLD_IDEVS];
-	unsigned int nr_idevs;
+	struct iopf_device *fdevs[WORLD_IDEVS];
+	unsigned int nr_fdevs;
 	struct iopf_request batch[WORLD_BATCH];
 	unsigned int nr_batch;
 	struct iopf_request flood[WORLD_FLOOD];
@@ -115,8 +115,8 @@ struct world {
 
 struct world *world_begin(struct kunit *test, bool at_once);
 bool world_end(struct world *world);
-void world_look_at_idev(struct world *world);
-struct iopf_dev *world_idev(struct world *world);
+void world_look_at_fdev(struct world *world);
+struct iopf_device *world_fdev(struct world *world);
 int world_handler(struct iommu_fault *fault, void *data);
 bool world_hold(struct world *world);
 void world_release(struct world *world);

@@ -3,7 +3,7 @@
  * The life of a page request group, as a model for spin
  *
  * One device with one PASID and its PASID queue, two group indices, and workers of the pool,
- * of which two are threads here. What iopf/ does in one hold of iopf_dev.lock is one
+ * of which two are threads here. What iopf/ does in one hold of iopf_device.lock is one
  * atomic step here, and between two steps any other process may come. Each part names
  * the functions that it stands for in lines "Stands for:", and model.sh sees to it that
  * iopf/ still has them.
@@ -127,7 +127,7 @@ bool pq_starved;
 bool pq_busy;
 byte pq_answering;
 
-/* struct iopf_dev. Its first reference is the queue's. */
+/* struct iopf_device. Its first reference is the queue's. */
 byte dev_users = 1;
 bool dev_dead;
 bool table_live = true;
@@ -143,7 +143,7 @@ bool removed;
 bool flushing[2];
 byte flush_answering[2];
 
-/* iopf_dev.looking, or the look was cancelled with the device's removal. */
+/* iopf_device.looking, or the look was cancelled with the device's removal. */
 byte looking;
 #define CANCELLED	2
 bool room;
@@ -195,7 +195,7 @@ inline drop_pq(nr)
 	fi
 }
 
-/* Stands for: iopf_dev_put iopf_pqs_destroy */
+/* Stands for: iopf_device_put iopf_pqs_destroy */
 inline put_dev()
 {
 	assert(dev_users);
@@ -629,7 +629,7 @@ inline stop_pq()
  * The hardware, and the driver's interrupt thread. A device sends requests for an
  * index that waits for no answer.
  *
- * Stands for: iommu_report_device_fault iopf_report_run iopf_dev_rcu iopf_take
+ * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu iopf_take
  *	iopf_begin_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_watch
  *	iopf_prg_complete iopf_route iopf_pq_push iopf_deliver iopf_refuse
  */
@@ -1248,7 +1248,7 @@ inline send_mine()
  * The driver takes the PASID away from process 1, which exits. Process 2 gets it as
  * soon as it is free. UNBIND: a driver that forgets to flush.
  *
- * Stands for: iopf_queue_flush_pasid iopf_dev_get iopf_claim_all
+ * Stands for: iopf_queue_flush_pasid iopf_device_get iopf_claim_all
  *	iopf_claim_pq iopf_forget_partial iopf_claim_list
  */
 proctype unbinder()
@@ -1368,7 +1368,7 @@ none:	skip
 }
 
 /*
- * Stands for: iopf_queue_remove_device iopf_dev_unlink iopf_watch_stop
+ * Stands for: iopf_queue_remove_device iopf_device_unlink iopf_watch_stop
  *	iopf_wait_answers
  */
 proctype remover()
