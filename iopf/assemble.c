@@ -80,7 +80,7 @@ static unsigned int iopf_join_alike(struct iopf_device *fdev,
 	if (trace_iopf_report_enabled())
 		return 0;
 	count = min3(count, prg->nr_slots, iopf_request_room(fdev));
-	last = &list_last_entry(&prg->pub.faults, struct iopf_fault,
+	last = &list_last_entry(&prg->base.faults, struct iopf_fault,
 				list)->fault;
 	if (prg->mm)
 		end = prg->mm->task_size;
@@ -102,7 +102,7 @@ static void iopf_keep_flags(struct iopf_prg *prg,
 {
 	prg->flags = request->flags & IOPF_REQUEST_SINGLE;
 	if (request->flags & IOPF_REQUEST_PRIVATE_DATA)
-		memcpy(prg->pub.last_fault.fault.prm.private_data,
+		memcpy(prg->base.last_fault.fault.prm.private_data,
 		       request->private_data, sizeof(request->private_data));
 }
 
@@ -133,10 +133,10 @@ static __always_inline int __iopf_route(struct iopf_device *fdev,
 		taken->worker = iopf_pq_push(prg->pq, prg);
 	} else {
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_DOMAIN);
-		list_move_tail(&prg->pub.pending_node, &prg->pq->delivered);
+		list_move_tail(&prg->base.pending_node, &prg->pq->delivered);
 		prg->since = jiffies;
 		/* To a domain's handler all groups are whole. */
-		prg->pub.last_fault.fault.prm.flags |=
+		prg->base.last_fault.fault.prm.flags |=
 			IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 		taken->prg = prg;
 	}
@@ -269,7 +269,7 @@ int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken)
 	if (unlikely(!list_empty(&taken->claimed))) {
 		struct iopf_prg *prg = list_first_entry(&taken->claimed,
 							struct iopf_prg,
-							pub.pending_node);
+							base.pending_node);
 
 		if (ret)
 			iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);

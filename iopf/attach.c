@@ -38,7 +38,7 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 		return NULL;
 	iopf_workers_init(&fq->pool);
 	iopf_debugfs_add_queue(fq, name);
-	return &fq->pub;
+	return &fq->base;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_alloc);
 
@@ -160,10 +160,10 @@ static int iopf_device_install(struct iopf_queue *queue, struct device *dev,
 	}
 	iopf_look_init(fdev);
 	iopf_watch_init(fdev);
-	list_add_tail(&fdev->pub.queue_list, &queue->devices);
+	list_add_tail(&fdev->base.queue_list, &queue->devices);
 	iopf_debugfs_add_device(fdev);
 	/* Pairs with rcu_dereference() in iopf_device_rcu(). */
-	rcu_assign_pointer(iommu->fault_param, &fdev->pub);
+	rcu_assign_pointer(iommu->fault_param, &fdev->base);
 unlock:
 	mutex_unlock(&iommu->lock);
 	mutex_unlock(&queue->lock);

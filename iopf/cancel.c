@@ -59,7 +59,7 @@ static void iopf_claim_list(struct list_head *groups, int code,
 	struct iopf_prg *prg;
 	struct iopf_prg *next;
 
-	list_for_each_entry_safe(prg, next, groups, pub.pending_node)
+	list_for_each_entry_safe(prg, next, groups, base.pending_node)
 		iopf_claim_early(prg, code, claimed);
 }
 
@@ -70,7 +70,7 @@ static void iopf_claim_faulting(struct iopf_pasid_queue *pq, u64 seq, int code,
 	struct iopf_prg *prg;
 	struct iopf_prg *next;
 
-	list_for_each_entry_safe(prg, next, &pq->pending, pub.pending_node) {
+	list_for_each_entry_safe(prg, next, &pq->pending, base.pending_node) {
 		if (prg->seq > seq)
 			break;
 		if (iopf_prg_is_faulting(prg))
@@ -125,7 +125,7 @@ void iopf_forget_claimed(struct list_head *claimed)
 {
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, claimed, pub.pending_node)
+	list_for_each_entry(prg, claimed, base.pending_node)
 		prg->code = IOPF_FORGET;
 }
 

@@ -136,10 +136,10 @@ static int iopf_queue_stats_show(struct seq_file *file, void *unused)
 	struct iommu_fault_param *param;
 	struct iopf_sums sums = {};
 
-	mutex_lock(&fq->pub.lock);
-	list_for_each_entry(param, &fq->pub.devices, queue_list)
+	mutex_lock(&fq->base.lock);
+	list_for_each_entry(param, &fq->base.devices, queue_list)
 		iopf_add_sums(&sums, to_iopf_device(param));
-	mutex_unlock(&fq->pub.lock);
+	mutex_unlock(&fq->base.lock);
 	iopf_show_sums(file, &sums);
 	return 0;
 }
@@ -221,11 +221,11 @@ static void iopf_show_groups(struct seq_file *file, struct list_head *groups)
 {
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, groups, pub.pending_node) {
+	list_for_each_entry(prg, groups, base.pending_node) {
 		iopf_show_pasid(file, iopf_key_has_pasid(&prg->key),
 				prg->key.pasid);
 		seq_printf(file, " %u %zu %s %u\n", prg->key.grpid,
-			   prg->pub.fault_count, iopf_owners[prg->owner],
+			   prg->base.fault_count, iopf_owners[prg->owner],
 			   jiffies_to_msecs(jiffies - prg->since));
 	}
 }
@@ -266,7 +266,7 @@ void iopf_debugfs_remove_queue(struct iopf_fault_queue *fq)
 
 void iopf_debugfs_add_device(struct iopf_device *fdev)
 {
-	fdev->debugfs = debugfs_create_dir(dev_name(fdev->pub.dev),
+	fdev->debugfs = debugfs_create_dir(dev_name(fdev->base.dev),
 					   fdev->fq->debugfs);
 	debugfs_create_file("stats", 0400, fdev->debugfs, fdev,
 			    &iopf_stats_fops);

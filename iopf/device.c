@@ -56,7 +56,7 @@ struct iopf_device *iopf_device_get(struct device *dev)
 
 	rcu_read_lock();
 	fdev = dev->iommu ? iopf_device_rcu(dev) : NULL;
-	if (fdev && !refcount_inc_not_zero(&fdev->pub.users))
+	if (fdev && !refcount_inc_not_zero(&fdev->base.users))
 		fdev = NULL;
 	rcu_read_unlock();
 	return fdev;
@@ -65,14 +65,14 @@ struct iopf_device *iopf_device_get(struct device *dev)
 /* Drop @n references, not under iopf_device.lock. */
 void iopf_device_put_many(struct iopf_device *fdev, int n)
 {
-	if (!refcount_sub_and_test(n, &fdev->pub.users))
+	if (!refcount_sub_and_test(n, &fdev->base.users))
 		return;
 	iopf_pqs_destroy(fdev);
 	iopf_spare_free(fdev);
 	iopf_table_exit(&fdev->table);
 	iopf_fault_queue_put(fdev->fq);
 	/* Reporters may still find it, and find it dead. */
-	kfree_rcu(fdev, pub.rcu);
+	kfree_rcu(fdev, base.rcu);
 }
 
 /*
@@ -101,12 +101,12 @@ struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device
 		return NULL;
 	}
 
-	mutex_init(&fdev->pub.lock);
-	refcount_set(&fdev->pub.users, 1);
-	INIT_LIST_HEAD(&fdev->pub.partial);
-	INIT_LIST_HEAD(&fdev->pub.faults);
-	fdev->pub.dev = dev;
-	fdev->pub.queue = &fq->pub;
+	mutex_init(&fdev->base.lock);
+	refcount_set(&fdev->base.users, 1);
+	INIT_LIST_HEAD(&fdev->base.partial);
+	INIT_LIST_HEAD(&fdev->base.faults);
+	fdev->base.dev = dev;
+	fdev->base.queue = &fq->base;
 
 	refcount_inc(&fq->users);
 	fdev->fq = fq;
@@ -148,7 +148,7 @@ void iopf_look_soon(struct iopf_device *fdev)
 	fdev->looking = true;
 	/* What was begun before the first look does not count as stalled. */
 	fdev->looked = fdev->taken - 1;
-	refcount_inc(&fdev->pub.users);
+	refcount_inc(&fdev->base.users);
 	iopf_look_start(fdev);
 }
 
@@ -171,6 +171,6 @@ void iopf_watch(struct iopf_device *fdev)
 	if (fdev->watching)
 		return;
 	fdev->watching = true;
-	refcount_inc(&fdev->pub.users);
+	refcount_inc(&fdev->base.users);
 	iopf_schedule_watch(fdev);
 }

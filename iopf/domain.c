@@ -112,14 +112,14 @@ int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 	struct iommu_attach_handle *handle;
 	int ret = -EINVAL;
 
-	handle = iopf_find_foreign_handle(dev, &prg->pub.last_fault.fault);
+	handle = iopf_find_foreign_handle(dev, &prg->base.last_fault.fault);
 	if (handle) {
-		prg->pub.attach_handle = handle;
+		prg->base.attach_handle = handle;
 		/*
 		 * On success the group is the handler's, who may have answered
 		 * and freed it already.
 		 */
-		ret = handle->domain->iopf_handler(&prg->pub);
+		ret = handle->domain->iopf_handler(&prg->base);
 		if (!ret)
 			return 0;
 	} else {

@@ -250,7 +250,7 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 	/* It may have slept while it sent responses. */
 	if (unlikely(READ_ONCE(worker->asleep)))
 		iopf_worker_leave_page(worker);
-	list_for_each_entry(request, &prg->pub.faults, list) {
+	list_for_each_entry(request, &prg->base.faults, list) {
 		if (iopf_prg_is_claimed(prg))
 			return code;
 		code = iopf_fault_page(imm, worker, &request->fault);
@@ -261,7 +261,7 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 	}
 	if (unlikely(iopf_prefault_max(prg->pq))) {
 		struct iopf_access access =
-			iopf_access(&prg->pub.last_fault.fault);
+			iopf_access(&prg->base.last_fault.fault);
 
 		/* Nobody who asks for a page of the group has to wait for others. */
 		WRITE_ONCE(worker->page, IOPF_NO_PAGE);

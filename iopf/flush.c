@@ -32,7 +32,7 @@ static bool iopf_flush_unbound(struct iopf_device *fdev)
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
 		if (pq->pasid_valid &&
-		    iopf_pasid_is_unbound(fdev->pub.dev, pq->pasid)) {
+		    iopf_pasid_is_unbound(fdev->base.dev, pq->pasid)) {
 			found = true;
 			iopf_pq_use(pq);
 			iopf_pq_end_faulting(pq, U64_MAX, &claimed);

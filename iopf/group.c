@@ -112,7 +112,7 @@ void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner)
 /* Under iopf_device.lock, see iopf_prg_set_owner(). */
 void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
-	bool queued = !list_empty(&prg->pub.node);
+	bool queued = !list_empty(&prg->base.node);
 
 	if (!(iopf_next_owners[prg->owner] & BIT(owner)) ||
 	    (owner != IOPF_OWNER_ASSEMBLING && owner != IOPF_OWNER_CLAIMED &&
@@ -127,11 +127,11 @@ void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 /* It may have been another group before. What its holder sets is left alone. */
 static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 {
-	INIT_LIST_HEAD(&prg->pub.faults);
-	INIT_LIST_HEAD(&prg->pub.node);
-	prg->pub.fault_count = 0;
-	prg->pub.attach_handle = NULL;
-	prg->pub.fault_param = &fdev->pub;
+	INIT_LIST_HEAD(&prg->base.faults);
+	INIT_LIST_HEAD(&prg->base.node);
+	prg->base.fault_count = 0;
+	prg->base.attach_handle = NULL;
+	prg->base.fault_param = &fdev->base;
 	refcount_set(&prg->users, 1);
 	prg->mm = NULL;
 	prg->owner = IOPF_OWNER_ASSEMBLING;
@@ -168,12 +168,12 @@ struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *k
 	}
 
 	/* The queue has a reference as long as the device is not dead. */
-	refcount_inc(&fdev->pub.users);
+	refcount_inc(&fdev->base.users);
 	iopf_prg_init(fdev, prg);
 	prg->key = *key;
 	prg->pq = pq;
 	iopf_table_insert(&fdev->table, key, &prg->table_node);
-	list_add_tail(&prg->pub.pending_node, &pq->partial);
+	list_add_tail(&prg->base.pending_node, &pq->partial);
 	fdev->nr_unfinished++;
 	prg->since = jiffies;
 	return prg;
@@ -248,14 +248,14 @@ void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 	lockdep_assert_held(&fdev->lock);
 	iopf_table_remove(&fdev->table, &prg->table_node);
 	iopf_prg_close(fdev, prg);
-	list_del_init(&prg->pub.pending_node);
+	list_del_init(&prg->base.pending_node);
 	if (prg->mm && !--prg->pq->nr_mm)
 		prg->pq->mm = NULL;
 	if (prg->seq) {
 		fdev->nr_pending--;
 	} else {
 		fdev->nr_unfinished--;
-		fdev->nr_partial -= prg->pub.fault_count;
+		fdev->nr_partial -= prg->base.fault_count;
 	}
 }
 
@@ -298,21 +298,21 @@ void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 {
 	lockdep_assert_held(&fdev->lock);
 	iopf_prg_close(fdev, prg);
-	prg->pub.last_fault.fault = *fault;
-	list_add_tail(&prg->pub.last_fault.list, &prg->pub.faults);
+	prg->base.last_fault.fault = *fault;
+	list_add_tail(&prg->base.last_fault.list, &prg->base.faults);
 	fdev->nr_unfinished--;
-	fdev->nr_partial -= prg->pub.fault_count;
+	fdev->nr_partial -= prg->base.fault_count;
 	fdev->groups_made++;
-	fdev->requests_made += prg->pub.fault_count;
-	prg->pub.fault_count++;
+	fdev->requests_made += prg->base.fault_count;
+	prg->base.fault_count++;
 	fdev->nr_pending++;
 	fdev->stats.groups++;
 	prg->pq->groups++;
-	prg->pq->requests += prg->pub.fault_count;
+	prg->pq->requests += prg->base.fault_count;
 	prg->seq = ++fdev->seq;
-	list_move_tail(&prg->pub.pending_node, &prg->pq->pending);
+	list_move_tail(&prg->base.pending_node, &prg->pq->pending);
 	prg->since = jiffies;
 	prg->times.complete = iopf_now();
-	trace_iopf_complete(fdev->pub.dev, prg->key.pasid, prg->key.grpid,
-			    prg->pub.fault_count);
+	trace_iopf_complete(fdev->base.dev, prg->key.pasid, prg->key.grpid,
+			    prg->base.fault_count);
 }

@@ -84,7 +84,7 @@ int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 static int iopf_continue(struct iopf_device *fdev, struct device *dev,
 			 struct iopf_prg *prg)
 {
-	const struct iommu_fault *fault = &prg->pub.last_fault.fault;
+	const struct iommu_fault *fault = &prg->base.last_fault.fault;
 	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
 	int ret = -EINVAL;
 
@@ -135,7 +135,7 @@ static struct iopf_prg *iopf_find_asked(struct iopf_device *fdev,
 	spin_lock(&fdev->lock);
 	for (prg = iopf_prg_find(fdev, &key); prg; prg = iopf_prg_next(prg))
 		if (prg->owner == IOPF_OWNER_HANDLER &&
-		    prg->pub.last_fault.fault.prm.addr == fault->prm.addr)
+		    prg->base.last_fault.fault.prm.addr == fault->prm.addr)
 			break;
 	if (prg)
 		refcount_inc(&prg->users);

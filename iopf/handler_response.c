@@ -235,7 +235,7 @@ const struct iopf_group *iopf_fault_whole_group(struct iommu_fault *fault)
 {
 	struct iopf_prg *prg = iopf_event(fault)->prg;
 
-	return prg ? &prg->pub : NULL;
+	return prg ? &prg->base : NULL;
 }
 EXPORT_SYMBOL_GPL(iopf_fault_whole_group);
 

@@ -108,7 +108,7 @@ void iopf_prg_free(struct iopf_device *fdev, struct iopf_prg *prg,
 	}
 	if (prg->seq) {
 		freed->groups++;
-		freed->requests += prg->pub.fault_count - 1;
+		freed->requests += prg->base.fault_count - 1;
 	}
 	if (!freed->nr++)
 		freed->last = &prg->spare_node;
@@ -207,7 +207,7 @@ unsigned int iopf_pri_allocation(struct device *dev)
 /* PRI may be enabled after the device was put on its queue; it does not change then. */
 static void iopf_limits_grant(struct iopf_device *fdev)
 {
-	unsigned int granted = min(iopf_pri_allocation(fdev->pub.dev),
+	unsigned int granted = min(iopf_pri_allocation(fdev->base.dev),
 				   UINT_MAX / 2);
 	struct iopf_limits *limits = &fdev->limits;
 

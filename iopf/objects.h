@@ -109,7 +109,7 @@ struct iopf_pool {
 
 /**
  * struct iopf_fault_queue - a fault queue
- * @pub: what <linux/iommu.h> shows of it; @pub.lock guards @pub.devices
+ * @base: what <linux/iommu.h> shows of it; @base.lock guards @base.devices
  * @users: see References above
  * @groups: reserve of &struct iopf_prg
  * @chunks: reserve of &struct iopf_chunk
@@ -124,7 +124,7 @@ struct iopf_pool {
  *	reference
  */
 struct iopf_fault_queue {
-	struct iopf_queue pub;
+	struct iopf_queue base;
 	refcount_t users;
 	mempool_t groups;
 	mempool_t chunks;
@@ -175,7 +175,7 @@ struct iopf_flush {
 
 /**
  * struct iopf_device - a device on a fault queue
- * @pub: what <linux/iommu.h> shows of it; @pub.users counts references
+ * @base: what <linux/iommu.h> shows of it; @base.users counts references
  * @fq: the queue, referenced
  * @ops: the device's iommu_ops
  * @debugfs: its folder
@@ -250,7 +250,7 @@ struct iopf_flush {
  * @latency: answers by their latency, see iopf_count_answer()
  */
 struct iopf_device {
-	struct iommu_fault_param pub;
+	struct iommu_fault_param base;
 	struct iopf_fault_queue *fq;
 	const struct iommu_ops *ops;
 	struct dentry *debugfs;
@@ -463,8 +463,8 @@ struct iopf_chunk {
 
 /**
  * struct iopf_prg - a page request group
- * @pub: what <linux/iommu.h> shows of it. @pub.pending_node is on the PASID queue's partial,
- *	pending, delivered or claimed list, @pub.node on its queue or, for other handlers,
+ * @base: what <linux/iommu.h> shows of it. @base.pending_node is on the PASID queue's partial,
+ *	pending, delivered or claimed list, @base.node on its queue or, for other handlers,
  *	on a list of theirs
  * @users: see References above
  * @key: its identity, constant
@@ -489,11 +489,11 @@ struct iopf_chunk {
  * @chunks: where @requests is not enough
  * @spare_node: in iopf_device.spare, when it is no group any more
  * @flags: of the request that is answered, those that go back with the answer;
- *	private data is in @pub.last_fault
+ *	private data is in @base.last_fault
  * @requests: room for the first requests
  */
 struct iopf_prg {
-	struct iopf_group pub;
+	struct iopf_group base;
 	refcount_t users;
 	struct iopf_key key;
 	struct hlist_node table_node;
@@ -626,23 +626,23 @@ struct iopf_handler {
 
 static inline struct iopf_fault_queue *to_iopf_fault_queue(struct iopf_queue *queue)
 {
-	return container_of(queue, struct iopf_fault_queue, pub);
+	return container_of(queue, struct iopf_fault_queue, base);
 }
 
 static inline struct iopf_device *to_iopf_device(struct iommu_fault_param *param)
 {
-	return container_of(param, struct iopf_device, pub);
+	return container_of(param, struct iopf_device, base);
 }
 
 static inline struct iopf_prg *to_iopf_prg(struct iopf_group *group)
 {
-	return container_of(group, struct iopf_prg, pub);
+	return container_of(group, struct iopf_prg, base);
 }
 
 /* The group's device: valid as long as the group. */
 static inline struct iopf_device *iopf_prg_device(struct iopf_prg *prg)
 {
-	return to_iopf_device(prg->pub.fault_param);
+	return to_iopf_device(prg->base.fault_param);
 }
 
 /* memory.c */
@@ -815,7 +815,7 @@ static inline void iopf_pq_count_queued(struct iopf_prg *prg)
 
 	lockdep_assert_held(&fdev->lock);
 	pq->nr_queued++;
-	pq->queued_pages += prg->pub.fault_count;
+	pq->queued_pages += prg->base.fault_count;
 	WRITE_ONCE(fdev->nr_queued, fdev->nr_queued + 1);
 }
 
@@ -825,8 +825,8 @@ static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 	struct iopf_pasid_queue *pq = prg->pq;
 
 	lockdep_assert_held(&pq->fdev->lock);
-	list_del_init(&prg->pub.node);
-	pq->queued_pages -= prg->pub.fault_count;
+	list_del_init(&prg->base.node);
+	pq->queued_pages -= prg->base.fault_count;
 	WRITE_ONCE(pq->fdev->nr_queued, pq->fdev->nr_queued - 1);
 	if (!--pq->nr_queued)
 		iopf_pq_withdraw(pq);
@@ -916,8 +916,8 @@ static inline void iopf_prg_append(struct iopf_device *fdev, struct iopf_prg *pr
 	lockdep_assert_held(&fdev->lock);
 	prg->nr_slots--;
 	request->fault = *fault;
-	list_add_tail(&request->list, &prg->pub.faults);
-	prg->pub.fault_count++;
+	list_add_tail(&request->list, &prg->base.faults);
+	prg->base.fault_count++;
 	fdev->nr_partial++;
 }
 

@@ -14,7 +14,7 @@ static void iopf_pool_starve(struct iopf_device *fdev)
 	lockdep_assert_held(&pool->lock);
 	if (!list_empty(&fdev->starved_node))
 		return;
-	refcount_inc(&fdev->pub.users);
+	refcount_inc(&fdev->base.users);
 	list_add_tail(&fdev->starved_node, &pool->starved);
 }
 
@@ -135,7 +135,7 @@ struct iopf_worker *iopf_worker_more(struct iopf_device *fdev)
 		}
 		worker = iopf_pool_get(fdev);
 		if (likely(worker)) {
-			refcount_inc(&fdev->pub.users);
+			refcount_inc(&fdev->base.users);
 			worker->fdev = fdev;
 			fdev->nr_waiting++;
 			if (worker->far)

@@ -79,10 +79,10 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 	vm_fault_t ret;
 	u64 addr;
 
-	request = list_first_entry(&prg->pub.faults, struct iopf_fault, list);
+	request = list_first_entry(&prg->base.faults, struct iopf_fault, list);
 	window = iopf_prefault_window(pq, request->fault.prm.addr & PAGE_MASK,
 				      iopf_prefault_max(pq));
-	addr = (prg->pub.last_fault.fault.prm.addr & PAGE_MASK) + PAGE_SIZE;
+	addr = (prg->base.last_fault.fault.prm.addr & PAGE_MASK) + PAGE_SIZE;
 	if (!iopf_may_prefault(imm, window))
 		window = 0;
 	for (done = 0; done < window && addr < imm->vma->vm_end; done++) {

@@ -107,7 +107,7 @@ static void iopf_release_followers(struct iopf_worker *worker)
 	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, &worker->followers, pub.node) {
+	list_for_each_entry(prg, &worker->followers, base.node) {
 		prg->worker = NULL;
 		pq->nr_following--;
 		iopf_pq_count_queued(prg);
@@ -178,14 +178,14 @@ bool iopf_prg_follow(struct iopf_prg *prg)
 	struct iopf_fault *request;
 
 	lockdep_assert_held(&pq->fdev->lock);
-	list_for_each_entry(request, &prg->pub.faults, list) {
+	list_for_each_entry(request, &prg->base.faults, list) {
 		worker = iopf_find_sleeper(prg, request->fault.prm.addr &
 						PAGE_MASK);
 		if (!worker)
 			continue;
 		iopf_pq_unqueue(prg);
 		prg->worker = worker;
-		list_add_tail(&prg->pub.node, &worker->followers);
+		list_add_tail(&prg->base.node, &worker->followers);
 		pq->nr_following++;
 		pq->fdev->stats.followed++;
 		return true;

@@ -193,14 +193,14 @@ struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name)
 		goto err_free;
 	if (iopf_pool_init(&fq->pool, name))
 		goto err_reserve;
-	fq->pub.wq = fq->pool.near;
+	fq->base.wq = fq->pool.near;
 
 	refcount_set(&fq->users, 1);
 	fq->timeout_ms = -1;
 	fq->domain_timeout_ms = -1;
 	INIT_WORK(&fq->release, iopf_fault_queue_release);
-	INIT_LIST_HEAD(&fq->pub.devices);
-	mutex_init(&fq->pub.lock);
+	INIT_LIST_HEAD(&fq->base.devices);
+	mutex_init(&fq->base.lock);
 	return fq;
 
 err_reserve:

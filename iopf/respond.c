@@ -55,7 +55,7 @@ static void iopf_flush_answered(struct iopf_device *fdev, struct iopf_prg *prg)
 static void iopf_prg_unfollow(struct iopf_prg *prg)
 {
 	lockdep_assert_held(&prg->pq->fdev->lock);
-	list_del_init(&prg->pub.node);
+	list_del_init(&prg->base.node);
 	prg->pq->nr_following--;
 }
 
@@ -93,7 +93,7 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 	prg->claim = ++fdev->claims;
 	pq->nr_answering++;
 	fdev->nr_answering++;
-	list_add_tail(&prg->pub.pending_node, claimed);
+	list_add_tail(&prg->base.pending_node, claimed);
 	return true;
 }
 
@@ -106,7 +106,7 @@ void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
 	struct iopf_prg *prg;
 	struct iopf_prg *next;
 
-	list_for_each_entry_safe(prg, next, &pq->partial, pub.pending_node)
+	list_for_each_entry_safe(prg, next, &pq->partial, base.pending_node)
 		iopf_claim(pq->fdev, prg, IOPF_FORGET, claimed);
 }
 
@@ -123,7 +123,7 @@ static struct iommu_page_response iopf_message(const struct iopf_prg *prg)
 static struct iopf_response iopf_response(const struct iopf_prg *prg)
 {
 	struct iopf_response response = {
-		.fault = prg->pub.last_fault.fault,
+		.fault = prg->base.last_fault.fault,
 		.msg = iopf_message(prg),
 		.flags = prg->flags,
 	};
@@ -180,7 +180,7 @@ static void iopf_send_each(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, batch, pub.pending_node) {
+	list_for_each_entry(prg, batch, base.pending_node) {
 		struct iommu_page_response msg = iopf_message(prg);
 
 		if (prg->code == IOPF_FORGET)
@@ -188,10 +188,10 @@ static void iopf_send_each(struct iopf_device *fdev, struct list_head *batch)
 		if (unlikely(prg->flags)) {
 			struct iopf_response response = iopf_response(prg);
 
-			iopf_send_response(fdev, fdev->pub.dev, &response);
+			iopf_send_response(fdev, fdev->base.dev, &response);
 			continue;
 		}
-		fdev->ops->page_response(fdev->pub.dev, &prg->pub.last_fault,
+		fdev->ops->page_response(fdev->base.dev, &prg->base.last_fault,
 					 &msg);
 	}
 }
@@ -202,20 +202,20 @@ static void iopf_send_at_once(struct iopf_device *fdev, struct list_head *batch)
 	unsigned int count = 0;
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, batch, pub.pending_node)
+	list_for_each_entry(prg, batch, base.pending_node)
 		if (prg->code != IOPF_FORGET)
 			responses[count++] = iopf_response(prg);
 	if (count)
-		fdev->fq->ops->page_responses(fdev->pub.dev, responses, count);
+		fdev->fq->ops->page_responses(fdev->base.dev, responses, count);
 }
 
 static void iopf_trace_answer(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	if (prg->code == IOPF_FORGET)
-		trace_iopf_discard(fdev->pub.dev, prg->key.pasid,
-				   prg->key.grpid, prg->pub.fault_count);
+		trace_iopf_discard(fdev->base.dev, prg->key.pasid,
+				   prg->key.grpid, prg->base.fault_count);
 	else
-		trace_iopf_respond(fdev->pub.dev, &prg->pub.last_fault.fault,
+		trace_iopf_respond(fdev->base.dev, &prg->base.last_fault.fault,
 				   prg->code, iopf_age(&prg->times) ?:
 				   jiffies_to_nsecs(jiffies - prg->since));
 }
@@ -229,7 +229,7 @@ static void iopf_note_answers(struct iopf_device *fdev, struct list_head *batch)
 	if (!now && !trace_iopf_respond_enabled() &&
 	    !trace_iopf_discard_enabled())
 		return;
-	list_for_each_entry(prg, batch, pub.pending_node) {
+	list_for_each_entry(prg, batch, base.pending_node) {
 		prg->times.sent = now;
 		iopf_trace_answer(fdev, prg);
 	}
@@ -261,7 +261,7 @@ static void iopf_end_answers(struct iopf_device *fdev, struct list_head *batch,
 
 	spin_lock(&fdev->lock);
 	iopf_count_time(&fdev->stats, IOPF_RESPONSE, begun);
-	list_for_each_entry(prg, batch, pub.pending_node) {
+	list_for_each_entry(prg, batch, base.pending_node) {
 		if (prg->code == IOPF_FORGET)
 			fdev->stats.discarded++;
 		else
@@ -280,17 +280,17 @@ static struct iopf_device *iopf_cut_batch(struct list_head *claimed,
 					  struct list_head *batch)
 {
 	struct iopf_prg *last = list_first_entry(claimed, struct iopf_prg,
-						 pub.pending_node);
+						 base.pending_node);
 	struct iopf_device *fdev = iopf_prg_device(last);
 	unsigned int count = 0;
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, claimed, pub.pending_node) {
+	list_for_each_entry(prg, claimed, base.pending_node) {
 		if (iopf_prg_device(prg) != fdev || count++ == IOPF_MAX_RESPONSES)
 			break;
 		last = prg;
 	}
-	list_cut_position(batch, claimed, &last->pub.pending_node);
+	list_cut_position(batch, claimed, &last->base.pending_node);
 	return fdev;
 }
 
@@ -321,7 +321,7 @@ static void iopf_put_answered(struct iopf_device *fdev, struct list_head *batch)
 	struct iopf_prg *prg;
 	struct iopf_prg *next;
 
-	list_for_each_entry_safe(prg, next, batch, pub.pending_node)
+	list_for_each_entry_safe(prg, next, batch, base.pending_node)
 		iopf_prg_drop(fdev, prg, &freed);
 	if (begun && freed.nr) {
 		spin_lock(&fdev->lock);

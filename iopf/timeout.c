@@ -41,8 +41,8 @@ static void iopf_claim_timed_out(struct iopf_prg *prg, struct list_head *claimed
 	if (prg->owner == IOPF_OWNER_WORKER && iopf_is_half_full(fdev))
 		return;
 	fdev->stats.overdue++;
-	trace_iopf_timeout(fdev->pub.dev, prg->key.pasid, prg->key.grpid,
-			   prg->pub.fault_count);
+	trace_iopf_timeout(fdev->base.dev, prg->key.pasid, prg->key.grpid,
+			   prg->base.fault_count);
 	if (iopf_prg_is_faulting(prg)) {
 		/* The worker sleeps on: the device asks again and waits for it. */
 		fdev->stats.retried++;
@@ -61,7 +61,7 @@ static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
 
 	if (!timeout)
 		return;
-	list_for_each_entry_safe(prg, next, groups, pub.pending_node) {
+	list_for_each_entry_safe(prg, next, groups, base.pending_node) {
 		if (!iopf_is_overdue(prg, timeout))
 			break;
 		iopf_claim_timed_out(prg, claimed);
@@ -72,13 +72,13 @@ static void iopf_warn_overdue(struct iopf_device *fdev, struct list_head *claime
 {
 	struct iopf_prg *prg;
 
-	list_for_each_entry(prg, claimed, pub.pending_node) {
+	list_for_each_entry(prg, claimed, base.pending_node) {
 		if (prg->code == IOMMU_PAGE_RESP_SUCCESS)
-			dev_notice_ratelimited(fdev->pub.dev,
+			dev_notice_ratelimited(fdev->base.dev,
 					       "page request group %u of PASID %u still waits for its pages\n",
 					       prg->key.grpid, prg->key.pasid);
 		else if (prg->code != IOPF_FORGET)
-			dev_warn_ratelimited(fdev->pub.dev,
+			dev_warn_ratelimited(fdev->base.dev,
 					     "page request group %u of PASID %u not answered in time\n",
 					     prg->key.grpid, prg->key.pasid);
 	}

@@ -76,7 +76,7 @@ struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_prg *p
 	struct iopf_device *fdev = pq->fdev;
 
 	lockdep_assert_held(&fdev->lock);
-	list_add_tail(&prg->pub.node, &pq->queue);
+	list_add_tail(&prg->base.node, &pq->queue);
 	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_QUEUED);
 	fdev->nr_faulting++;
 	if (unlikely(!list_empty(&fdev->flushes)))
@@ -179,7 +179,7 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 		iopf_pq_note_sleepers(pq);
 	do {
 		prg = list_first_entry_or_null(&pq->queue, struct iopf_prg,
-					       pub.node);
+					       base.node);
 		if (!prg)
 			return NULL;
 	} while (unlikely(pq->nr_asleep) && iopf_prg_follow(prg));
@@ -198,8 +198,8 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 	worker->page = IOPF_NO_PAGE;
 	worker->stopped = false;
 	prg->times.taken = iopf_now();
-	trace_iopf_handle(fdev->pub.dev, prg->key.pasid, prg->key.grpid,
-			  prg->pub.fault_count);
+	trace_iopf_handle(fdev->base.dev, prg->key.pasid, prg->key.grpid,
+			  prg->base.fault_count);
 	return prg;
 }
 
@@ -309,10 +309,10 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 	worker->slept = false;
 	turn->groups++;
 	turn->total++;
-	turn->uncounted += prg->pub.fault_count;
+	turn->uncounted += prg->base.fault_count;
 	if (turn->since && is_power_of_2(turn->groups))
 		iopf_worker_count_cost(worker, turn);
-	turn->pages += prg->pub.fault_count + prg->prefaulted;
+	turn->pages += prg->base.fault_count + prg->prefaulted;
 	return iopf_worker_claim(worker) ? NULL : prg;
 }
 

@@ -387,7 +387,7 @@ void fake_leave_workers(struct kunit *test, unsigned int nr)
 	while (fdev->fq->pool.nr_free > nr) {
 		worker = iopf_pool_get(fdev);
 		worker->fdev = fdev;
-		refcount_inc(&fdev->pub.users);
+		refcount_inc(&fdev->base.users);
 		list_add(&worker->node, &set_aside);
 	}
 	spin_unlock(&fdev->lock);

@@ -706,7 +706,7 @@ static void left_queue(struct world *world, struct iopf_device *fdev)
 	if (!world_fdev(world))
 		return;
 	world_look_at_fdev(world);
-	model_join_queue(&world->model, world_fdev(world)->pub.queue !=
+	model_join_queue(&world->model, world_fdev(world)->base.queue !=
 					world->fake->queue);
 }
 

@@ -50,9 +50,9 @@ static void check_pair(struct kunit *test, enum iopf_owner from,
 	LIST_HEAD(queue);
 
 	KUNIT_ASSERT_NOT_NULL(test, prg);
-	INIT_LIST_HEAD(&prg->pub.node);
+	INIT_LIST_HEAD(&prg->base.node);
 	if (to == IOPF_OWNER_QUEUED)
-		list_add(&prg->pub.node, &queue);
+		list_add(&prg->base.node, &queue);
 	prg->seq = 1;
 	prg->mm = current->active_mm;
 	prg->owner = from;
@@ -82,7 +82,7 @@ static void check_fires_for_unready_group(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, prg);
 	kunit_activate_static_stub(test, iopf_prg_bad_owner, count_bad_owner);
-	INIT_LIST_HEAD(&prg->pub.node);
+	INIT_LIST_HEAD(&prg->base.node);
 	prg->mm = current->active_mm;
 	prg->owner = IOPF_OWNER_ASSEMBLING;
 	nr_bad = 0;
@@ -94,12 +94,12 @@ static void check_fires_for_unready_group(struct kunit *test)
 	iopf_prg_check_owner(prg, IOPF_OWNER_QUEUED);
 	KUNIT_EXPECT_EQ(test, 2, nr_bad);
 	/* Still on a queue */
-	list_add(&prg->pub.node, &queue);
+	list_add(&prg->base.node, &queue);
 	prg->owner = IOPF_OWNER_QUEUED;
 	iopf_prg_check_owner(prg, IOPF_OWNER_WORKER);
 	KUNIT_EXPECT_EQ(test, 3, nr_bad);
 	/* Without an address space */
-	list_del_init(&prg->pub.node);
+	list_del_init(&prg->base.node);
 	prg->mm = NULL;
 	iopf_prg_check_owner(prg, IOPF_OWNER_WORKER);
 	KUNIT_EXPECT_EQ(test, 4, nr_bad);
@@ -138,7 +138,7 @@ static void domain_owns(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	prg = to_iopf_prg(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, prg->owner);
-	iopf_group_response(&prg->pub, IOMMU_PAGE_RESP_SUCCESS);
+	iopf_group_response(&prg->base, IOMMU_PAGE_RESP_SUCCESS);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_CLAIMED, prg->owner);
 	fake_free_taken(fake);
 }
@@ -165,7 +165,7 @@ static int see_owner(struct iommu_fault *fault, void *data)
 
 	if (!group)
 		return IOMMU_FAULT_STATUS_CONTINUE;
-	prg = container_of(group, struct iopf_prg, pub);
+	prg = container_of(group, struct iopf_prg, base);
 	owners->owner = prg->owner;
 	if (!owners->queue)
 		return IOMMU_FAULT_STATUS_HANDLED;

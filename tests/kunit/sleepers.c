@@ -364,7 +364,7 @@ static void keep_answer_back(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
 	fake_put_watch_off(fake);
 	spin_lock(&fdev->lock);
-	prg = list_first_entry_or_null(&pq->queue, struct iopf_prg, pub.node);
+	prg = list_first_entry_or_null(&pq->queue, struct iopf_prg, base.node);
 	if (prg)
 		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
 	spin_unlock(&fdev->lock);

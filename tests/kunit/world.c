@@ -407,7 +407,7 @@ void world_look_at_fdev(struct world *world)
 	if (!fdev || (world->nr_fdevs &&
 		      world->fdevs[world->nr_fdevs - 1] == fdev))
 		return;
-	refcount_inc(&fdev->pub.users);
+	refcount_inc(&fdev->base.users);
 	world->fdevs[world->nr_fdevs++] = fdev;
 }
 
@@ -466,11 +466,11 @@ static bool world_wait_for_ref(struct world *world, struct iopf_device *fdev)
 {
 	unsigned long end = jiffies + WORLD_PATIENCE;
 
-	while (refcount_read(&fdev->pub.users) > 1) {
+	while (refcount_read(&fdev->base.users) > 1) {
 		if (time_after(jiffies, end)) {
 			model_wrong(&world->model,
 				    "%u references to the device are left",
-				    refcount_read(&fdev->pub.users) - 1);
+				    refcount_read(&fdev->base.users) - 1);
 			return false;
 		}
 		schedule_timeout_uninterruptible(1);
