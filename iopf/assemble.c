@@ -163,8 +163,8 @@ static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key
  * Take a request in. @handler is asked about the group that it completes. What is
  * left to be done without the lock is added to @taken.
  *
- * -EEXIST: the index is still in use, an answer is on its way and this request is
- * owed none. Other errors: an answer is owed if iopf_is_owed(), and the group in
+ * -EEXIST: the index is still in use, a response is on its way and this request is
+ * owed none. Other errors: a response is owed if iopf_is_owed(), and the group in
  * taken->claimed gives it if there is one.
  */
 static __always_inline int __iopf_take(struct iopf_device *fdev,

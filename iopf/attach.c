@@ -116,7 +116,7 @@ static void iopf_device_kill(struct iopf_device *fdev)
 	spin_unlock(&fdev->lock);
 }
 
-/* Answer what was claimed, without locks, as always when answers are sent. */
+/* Answer what was claimed, without locks, as always when responses are sent. */
 static void iopf_device_end(struct iopf_device *fdev)
 {
 	if (!fdev)
@@ -125,7 +125,7 @@ static void iopf_device_end(struct iopf_device *fdev)
 	iopf_send(&fdev->ending);
 	iopf_look_stop(fdev);
 	iopf_watch_stop(fdev);
-	iopf_wait_answers(fdev);
+	iopf_wait_responses(fdev);
 	iopf_device_put(fdev);
 }
 
@@ -289,7 +289,7 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
  * Answers all complete groups of the device that were not answered with Invalid
  * Request: those being handled, and those that a domain's handler or a registered one
  * has taken over. Unfinished groups are forgotten: they are owed no response. On return
- * all answers have been sent and page_response is not called for what was reported
+ * all responses have been sent and page_response is not called for what was reported
  * before. What workers still do and handlers still hold is their own; their later
  * answers do nothing. Nobody waits for the mm here. A handler that is registered for
  * @dev stays, and sees what is reported afterwards.
@@ -362,7 +362,7 @@ static int iopf_register(struct iopf_handler *handler)
  * What it says decides:
  *
  * * %IOMMU_FAULT_STATUS_HANDLED: the request is the handler's. If it is the last of
- *   its group, or has a flag of &struct iopf_request, an answer is owed:
+ *   its group, or has a flag of &struct iopf_request, a response is owed:
  *   iommu_page_response() or iommu_page_response_by_cookie() gives it, from any
  *   context that may sleep as the driver's page_response may. It answers the whole
  *   group, earlier requests that were let go on included.
@@ -371,7 +371,7 @@ static int iopf_register(struct iopf_handler *handler)
  *   and iopf_fault_whole_group() shows them with the last one.
  * * a negative errno: the request is refused.
  *
- * The library watches over the answer. When the queue's timeout (iopf.prq_timeout) is
+ * The library watches over the response. When the queue's timeout (iopf.prq_timeout) is
  * over, and when the PASID is flushed or the device removed from its queue, the group
  * is answered with Invalid Request, and the handler is too late.
  *

@@ -5,7 +5,7 @@
  *	/sys/kernel/debug/iopf/QUEUE/stats		counters of all its devices
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/stats	counters
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/pasids	counters of its PASID queues
- *	/sys/kernel/debug/iopf/QUEUE/DEVICE/groups	groups without an answer
+ *	/sys/kernel/debug/iopf/QUEUE/DEVICE/groups	groups without a response
  *
  * For root only: they tell which process uses which device, when, and how fast its
  * faults are served. Nothing here is written to.
@@ -87,11 +87,11 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "requests %llu\n", stats->requests);
 	seq_printf(file, "groups %llu\n", stats->groups);
 	seq_printf(file, "success %llu\n",
-		   stats->answers[IOMMU_PAGE_RESP_SUCCESS]);
+		   stats->responses[IOMMU_PAGE_RESP_SUCCESS]);
 	seq_printf(file, "invalid %llu\n",
-		   stats->answers[IOMMU_PAGE_RESP_INVALID]);
+		   stats->responses[IOMMU_PAGE_RESP_INVALID]);
 	seq_printf(file, "failure %llu\n",
-		   stats->answers[IOMMU_PAGE_RESP_FAILURE]);
+		   stats->responses[IOMMU_PAGE_RESP_FAILURE]);
 	seq_printf(file, "late %llu\n", stats->late);
 	seq_printf(file, "malformed %llu\n", stats->malformed);
 	seq_printf(file, "unhandled %llu\n", stats->unhandled);
@@ -172,9 +172,9 @@ static void iopf_show_pq(struct seq_file *file, const struct iopf_pasid_queue *p
 	iopf_show_pasid(file, pq->pasid_valid, pq->pasid);
 	seq_printf(file, " %llu %llu %llu %llu %llu %u %u %u %u",
 		   pq->requests, pq->groups,
-		   pq->answers[IOMMU_PAGE_RESP_SUCCESS],
-		   pq->answers[IOMMU_PAGE_RESP_INVALID],
-		   pq->answers[IOMMU_PAGE_RESP_FAILURE],
+		   pq->responses[IOMMU_PAGE_RESP_SUCCESS],
+		   pq->responses[IOMMU_PAGE_RESP_INVALID],
+		   pq->responses[IOMMU_PAGE_RESP_FAILURE],
 		   partial, pending,
 		   pq->nr_queued + pq->nr_following, pq->nr_workers);
 	for (i = 0; i < IOPF_LATENCY_BUCKETS; i++)

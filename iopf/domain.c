@@ -45,7 +45,7 @@ void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid)
 
 /*
  * The address space that @fault is about, NULL if its PASID's domain is none. What
- * comes while earlier groups of the PASID have no answer is for the same one: they
+ * comes while earlier groups of the PASID have no response is for the same one: they
  * hold the mm, so the PASID cannot have been given away. The domain is asked again
  * when they are answered, after a flush, and now and then, as not every driver
  * flushes, and not every device stops when it should.
@@ -129,7 +129,7 @@ int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 	}
 
 	iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);
-	iopf_answer(prg, IOMMU_PAGE_RESP_INVALID);
+	iopf_respond(prg, IOMMU_PAGE_RESP_INVALID);
 	iopf_prg_put(prg);
 	return ret;
 }

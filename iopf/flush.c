@@ -3,7 +3,7 @@
  * I/O page fault queue: flushing, resetting, discarding
  *
  * What a driver calls when a PASID, a device or lost requests are to be done with. Waits
- * for answers that are on their way, and never for the mm.
+ * for responses that are on their way, and never for the mm.
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
@@ -38,7 +38,7 @@ static bool iopf_flush_unbound(struct iopf_device *fdev)
 			iopf_pq_end_faulting(pq, U64_MAX, &claimed);
 			spin_unlock(&fdev->lock);
 			iopf_send(&claimed);
-			iopf_wait_answering(fdev, pq);
+			iopf_wait_responding(fdev, pq);
 			spin_lock(&fdev->lock);
 			iopf_pq_unuse(pq);
 		}
@@ -81,7 +81,7 @@ static void iopf_flush_all(struct iopf_device *fdev)
 	spin_unlock(&fdev->lock);
 
 	iopf_send(&claimed);
-	iopf_wait_answers(fdev);
+	iopf_wait_responses(fdev);
 }
 
 /**
@@ -98,7 +98,7 @@ static void iopf_flush_all(struct iopf_device *fdev)
  * wait for disk, for a lock or for user space, are answered with Success, which makes a
  * device that still wants the page ask again, and are not touched any more.
  *
- * On return all answers of these groups have been sent. Groups that a domain's handler
+ * On return all responses of these groups have been sent. Groups that a domain's handler
  * has taken over stay with the handler. Drivers that can name the PASID should call
  * iopf_queue_flush_pasid().
  *
@@ -126,7 +126,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
  * @pasid: the PASID that goes away, %IOMMU_NO_PASID for requests without one
  *
  * Answers all complete groups of @pasid with Invalid Request at once, those of a
- * domain's handler, too, and waits until these answers have been sent. Unfinished
+ * domain's handler, too, and waits until these responses have been sent. Unfinished
  * groups are forgotten: they are owed no response. Does not wait for faults in progress,
  * which hold nothing of the caller: the address space stays valid for them, and their
  * late result is dropped. Other PASIDs are not affected and do not make it slower.
@@ -159,7 +159,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 
 	if (pq) {
 		iopf_send(&claimed);
-		iopf_wait_answering(fdev, pq);
+		iopf_wait_responding(fdev, pq);
 		spin_lock(&fdev->lock);
 		iopf_pq_unuse(pq);
 		spin_unlock(&fdev->lock);
@@ -174,9 +174,9 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
  * @dev: the device
  *
  * For a driver whose device has lost its state, by a function level reset or because
- * its PRI was reset: it waits for no answer any more, and would take one for an answer
+ * its PRI was reset: it waits for no response any more, and would take one for a response
  * to what it asks next. All groups of @dev end, those of handlers, too, and none is
- * answered; later answers do nothing. Answers that were already on their way have been
+ * answered; later answers do nothing. Responses that were already on their way have been
  * sent on return. Nobody waits for the mm here.
  *
  * Context: Process context, may sleep. No requests of @dev are reported at the same
@@ -203,7 +203,7 @@ int iopf_queue_forget_dev(struct device *dev)
 	spin_unlock(&fdev->lock);
 
 	iopf_send(&claimed);
-	iopf_wait_answers(fdev);
+	iopf_wait_responses(fdev);
 	iopf_device_put(fdev);
 	return 0;
 }

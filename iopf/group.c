@@ -241,7 +241,7 @@ static void iopf_prg_close(struct iopf_device *fdev, struct iopf_prg *prg)
 
 /*
  * Nobody finds the group by its key or its PASID queue any more. Its index may be used
- * again as soon as the answer is out, so this comes before the answer.
+ * again as soon as the response is out, so this comes before the response.
  */
 void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 {

@@ -2,8 +2,8 @@
 /*
  * I/O page fault queue: asking a registered handler
  *
- * A request that no answer is owed for is shown to the handler before it is taken in.
- * One that is owed an answer becomes a complete group first, so that timeout, flush and
+ * A request that no response is owed for is shown to the handler before it is taken in.
+ * One that is owed a response becomes a complete group first, so that timeout, flush and
  * removal see it like any other. While the handler owns the group no worker does. Then
  * the handler answers it, or it continues to where it would have gone.
  *
@@ -116,7 +116,7 @@ int iopf_ask(struct iopf_device *fdev, struct device *dev,
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
 		ret = iopf_continue(fdev, dev, prg);
 	} else if (ret != IOMMU_FAULT_STATUS_HANDLED) {
-		iopf_answer(prg, IOMMU_PAGE_RESP_INVALID);
+		iopf_respond(prg, IOMMU_PAGE_RESP_INVALID);
 		ret = ret < 0 ? ret : -EINVAL;
 	}
 	iopf_prg_put(prg);
@@ -156,7 +156,7 @@ static struct iopf_prg *iopf_find_asked(struct iopf_device *fdev,
  *
  * Context: As the handler.
  * Return:
- * * %0 - the queue sees to the answer
+ * * %0 - the queue sees to the response
  * * %-EINVAL - no page request, or it was answered before, or now, as nobody
  *   handles faults of its PASID
  * * %-ENODEV - the device is on no fault queue

@@ -3,21 +3,21 @@
  * I/O page fault queue: what registered handlers ask and answer
  *
  * They know their faults by PASID and index or by a cookie, and hold no reference
- * of a group: an answer has to find its group, in O(1), and if it finds none it was
+ * of a group: a response has to find its group, in O(1), and if it finds none it was
  * late or made up, and changes nothing.
  */
 #include <linux/export.h>
 
 #include "handlers.h"
 
-/* Is it @prg that an answer means? Without a cookie the pair has to do. */
+/* Is it @prg that a response means? Without a cookie the pair has to do. */
 static bool iopf_is_meant(struct iopf_prg *prg, u64 cookie)
 {
 	return prg->owner == IOPF_OWNER_HANDLER &&
 	       (cookie ? prg->seq == cookie : prg->by_pair);
 }
 
-/* The oldest group of @key that an answer may mean. */
+/* The oldest group of @key that a response may mean. */
 static struct iopf_prg *iopf_find_meant(struct iopf_device *fdev,
 					struct iopf_key key, u64 cookie)
 {
@@ -52,7 +52,7 @@ static struct iopf_prg *iopf_match(struct iopf_device *fdev, struct iopf_key *ke
 	return prg;
 }
 
-/* Nothing matches: an answer that somebody else has given before? */
+/* Nothing matches: a response that somebody else has given before? */
 static bool iopf_is_late(struct iopf_device *fdev, const struct iopf_key *key,
 			 u64 cookie)
 {
@@ -66,8 +66,8 @@ static bool iopf_is_late(struct iopf_device *fdev, const struct iopf_key *key,
 	if (!handler)
 		return false;
 	/* As where a group is looked for: PASID 0 may be one. */
-	return iopf_late_answer(handler, key) ||
-	       (!iopf_key_has_pasid(key) && iopf_late_answer(handler, &zero));
+	return iopf_late_response(handler, key) ||
+	       (!iopf_key_has_pasid(key) && iopf_late_response(handler, &zero));
 }
 
 static int iopf_respond_to(struct device *dev,
@@ -104,14 +104,14 @@ static int iopf_respond_to(struct device *dev,
  * @msg: PASID and Page Request Group Index of the fault, and the response code
  *
  * Answers the oldest fault with this PASID and index that the handler has, unless it
- * has taken the fault's cookie. An answer that matches nothing changes nothing.
+ * has taken the fault's cookie. A response that matches nothing changes nothing.
  *
  * PASID and index do not tell one use of an index from the next. If the handler is
  * late and somebody else has answered, the pair is therefore set apart: until the
- * late answer has come, which then is the one that matches nothing, or for ten times
+ * late response has come, which then is the one that matches nothing, or for ten times
  * the time that groups have (100 s if that is unlimited), new faults with that pair
  * are refused. Up to 256 pairs are; beyond that all faults of the device are, for that
- * time. Handlers that answer by cookie do not know this limit.
+ * time. Handlers that response by cookie do not know this limit.
  *
  * Context: Process context, any lock that page_response does not take. Sleeps
  * only if the driver's page_response does.
@@ -130,7 +130,7 @@ EXPORT_SYMBOL_GPL(iommu_page_response);
  * @msg: PASID and Page Request Group Index of the fault, and the response code
  * @cookie: what iopf_fault_cookie() said of the fault
  *
- * As iommu_page_response(), but a late answer is known to be one, whatever the device
+ * As iommu_page_response(), but a late response is known to be one, whatever the device
  * has used the index for meanwhile.
  *
  * Context: As iommu_page_response().
@@ -187,7 +187,7 @@ static struct iopf_event *iopf_event(struct iommu_fault *fault)
  * A handler that takes the cookie answers with it.
  *
  * Context: The handler, while it runs.
- * Return: the cookie, or 0 if the fault is owed no answer.
+ * Return: the cookie, or 0 if the fault is owed no response.
  */
 u64 iopf_fault_cookie(struct iommu_fault *fault)
 {
@@ -229,7 +229,7 @@ EXPORT_SYMBOL_GPL(iopf_fault_request);
  *
  * Context: The handler, while it runs and has not answered the fault.
  * Return: the group, with those of its requests that the handler has let go on
- * before, in the order of their arrival; NULL if the fault is owed no answer.
+ * before, in the order of their arrival; NULL if the fault is owed no response.
  */
 const struct iopf_group *iopf_fault_whole_group(struct iommu_fault *fault)
 {

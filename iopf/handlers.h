@@ -3,7 +3,7 @@
  * I/O page fault queue: registered handlers
  *
  *	handler.c           asks them, and lets what they do not want go on
- *	handler_response.c  their answers
+ *	handler_response.c  their responses
  *
  * attach.c knows who has registered, and quarantine.c which answers may be late.
  */
@@ -17,7 +17,7 @@
 /**
  * struct iopf_event - a fault as a registered handler gets it: @request.fault
  * @request: the fault, and what travels beside it
- * @prg: the group that is owed an answer, NULL if none is owed
+ * @prg: the group that is owed a response, NULL if none is owed
  * @unrecoverable: what it is if it is no page request
  */
 struct iopf_event {

@@ -21,7 +21,7 @@
  * mempool, workqueue, timers, wait queue and scheduler nest inside it. No lock of the
  * library is held when it calls iommu_ops.page_response, an iopf_handler or the mm. A
  * worker may take iopf_device.lock with a VMA read-locked, but lets go of the VMA before
- * it sends an answer. Workers never take
+ * it sends a response. Workers never take
  * iommu_sva_lock, which unbinding holds while it waits for flush.c.
  *
  * References
@@ -37,7 +37,7 @@
  *	iopf_fault_queue      one from the driver, one per device
  *	iopf_handler  one from its registration, one per call under way
  *	iopf_pasid_queue   none: lives as long as its iopf_device unless it is idle, that
- *	            is, has no group, no worker, no answer on the way and
+ *	            is, has no group, no worker, no response on the way and
  *	            no prefault setting of its own
  */
 #ifndef __IOPF_OBJECTS_H
@@ -158,7 +158,7 @@ struct iopf_table {
  * @seq: groups up to this number
  * @nr_faulting: those of them that are the workers' to handle
  * @claims: groups up to this claim
- * @nr_answering: those of them whose answers are on their way
+ * @nr_responding: those of them whose responses are on their way
  *
  * On the stack of who waits. iopf_device.lock guards it; the two counts are read without the
  * lock to see whether they are zero. What came later is not counted, so it cannot make the
@@ -170,7 +170,7 @@ struct iopf_flush {
 	u64 seq;
 	unsigned int nr_faulting;
 	u64 claims;
-	unsigned int nr_answering;
+	unsigned int nr_responding;
 };
 
 /**
@@ -198,7 +198,7 @@ struct iopf_flush {
  * @busy: PASID queues that the look has to see
  * @awake: workers that handle a group and were not seen asleep
  * @sleepers: workers that were seen asleep, by PASID queue and page
- * @ending: groups claimed by the device's removal, which sends their answers
+ * @ending: groups claimed by the device's removal, which sends their responses
  * @nr_pqs: PASID queues in @PASID queues
  * @nr_idle: PASID queues in @idle
  * @nr_unfinished: groups that wait for their last request
@@ -243,11 +243,11 @@ struct iopf_flush {
  * @nr_faulting: groups that are the workers' to handle, @IOPF_OWNER_QUEUED or
  *	@IOPF_OWNER_WORKER
  * @claims: number of the last claim
- * @nr_answering: claimed groups whose answers are on their way
+ * @nr_responding: claimed groups whose responses are on their way
  * @flushes: those who wait for groups to end
  * @flushed: woken when a count of one of @flushes gets to zero
  * @stats: counters
- * @latency: answers by their latency, see iopf_count_answer()
+ * @latency: answers by their latency, see iopf_count_response()
  */
 struct iopf_device {
 	struct iommu_fault_param base;
@@ -312,7 +312,7 @@ struct iopf_device {
 	bool watching;
 	unsigned int nr_faulting;
 	u64 claims;
-	unsigned int nr_answering;
+	unsigned int nr_responding;
 	struct list_head flushes;
 	wait_queue_head_t flushed;
 	struct iopf_stats stats;
@@ -337,7 +337,7 @@ struct iopf_device {
  * @pasid_valid: the PASID queue of a PASID
  * @pasid: the PASID
  * @partial: groups that wait for their last request, in order of arrival
- * @pending: groups that are owed an answer, in order of completion, but for those in
+ * @pending: groups that are owed a response, in order of completion, but for those in
  *	@delivered
  * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
  * @queue: pending groups of an SVA domain that no worker has taken yet
@@ -347,11 +347,11 @@ struct iopf_device {
  * @busy_node: in iopf_device.busy: the look has to see it
  * @idle_node: in iopf_device.idle while the PASID queue has no user
  * @idle_since: jiffies when it lost its last user
- * @mm: the address space of the PASID, as its groups without an answer have it; NULL
+ * @mm: the address space of the PASID, as its groups without a response have it; NULL
  *	if there is none, or the next group has to ask the domain again
  * @mm_uses: groups that may yet be begun without asking
- * @nr_mm: groups without an answer that hold it, or did before a flush
- * @nr_users: groups, workers and answers on their way
+ * @nr_mm: groups without a response that hold it, or did before a flush
+ * @nr_users: groups, workers and responses on their way
  * @nr_queued: length of @queue
  * @queued_pages: requests of the groups in @queue
  * @nr_deferred: length of @claimed
@@ -372,11 +372,11 @@ struct iopf_device {
  * @prefault_window: how many it would be next. Like @prefault_next a guess, without
  *	the lock
  * @prefault_next: where the device comes back if the guess was right
- * @nr_answering: claimed groups whose answers are on their way
+ * @nr_responding: claimed groups whose responses are on their way
  * @requests: page requests of its groups
  * @groups: groups completed by their last request
- * @answers: answers sent, by response code
- * @latency: answers by their latency, see iopf_count_answer()
+ * @responses: answers sent, by response code
+ * @latency: answers by their latency, see iopf_count_response()
  */
 struct iopf_pasid_queue {
 	struct iopf_device *fdev;
@@ -412,14 +412,14 @@ struct iopf_pasid_queue {
 	int prefault_max;
 	unsigned int prefault_window;
 	u64 prefault_next;
-	unsigned int nr_answering;
+	unsigned int nr_responding;
 	u64 requests;
 	u64 groups;
-	u64 answers[3];
+	u64 responses[3];
 	u32 latency[IOPF_LATENCY_BUCKETS];
 };
 
-/* In place of a response code: the device does not wait for an answer. */
+/* In place of a response code: the device does not wait for a response. */
 #define IOPF_FORGET		(-1)
 /* Requests that a group holds without a further allocation. */
 #define IOPF_INLINE_REQUESTS	8
@@ -434,12 +434,12 @@ struct iopf_pasid_queue {
  * @IOPF_OWNER_DOMAIN: the iopf_handler of its domain, or the reporter that delivers
  *	it there
  * @IOPF_OWNER_HANDLER: the registered handler, or the reporter that asks it
- * @IOPF_OWNER_CLAIMED: the claimer, which sends the one answer. No way back
+ * @IOPF_OWNER_CLAIMED: the claimer, which sends the one response. No way back
  * @IOPF_NR_OWNERS: how many there are
  *
  * iopf_prg_set_owner() alone changes the owner, under iopf_device.lock. The PASID queue, the
  * worker and the domain's handler have a reference to the group of their own; the
- * claimer uses the library's, and drops it when the answer is sent.
+ * claimer uses the library's, and drops it when the response is sent.
  */
 enum iopf_owner {
 	IOPF_OWNER_ASSEMBLING,
@@ -476,7 +476,7 @@ struct iopf_chunk {
  * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
  *	guarded by iopf_device.lock
  * @rejected: refuse it when its last request comes; guarded by iopf_device.lock
- * @code: the answer, %IOPF_FORGET for none; set when it is claimed
+ * @code: the response, %IOPF_FORGET for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
  * @claim: place in the order of claims; set when it is claimed
  * @by_pair: the registered handler that owns it answers by PASID and index, as it
@@ -488,7 +488,7 @@ struct iopf_chunk {
  * @nr_slots: how many there are from there on
  * @chunks: where @requests is not enough
  * @spare_node: in iopf_device.spare, when it is no group any more
- * @flags: of the request that is answered, those that go back with the answer;
+ * @flags: of the request that is answered, those that go back with the response;
  *	private data is in @base.last_fault
  * @requests: room for the first requests
  */
@@ -579,11 +579,11 @@ struct iopf_worker {
 	u64 runtime;
 };
 
-/* Answers that a handler may be late with, see quarantine.c. */
+/* Responses that a handler may be late with, see quarantine.c. */
 #define IOPF_QUARANTINE		256
 
 /**
- * struct iopf_overdue - an answer that may still come, to a group that has one
+ * struct iopf_overdue - a response that may still come, to a group that has one
  * @key: the group
  * @until: jiffies until when it is expected
  */
@@ -603,7 +603,7 @@ struct iopf_overdue {
  * @rcu: frees it
  * @lock: guards all that follows
  * @nr_overdue: entries in @overdue
- * @full: an answer is expected that found no room: until @full_until none by
+ * @full: a response is expected that found no room: until @full_until none by
  *	PASID and index can be trusted
  * @full_until: see there, in jiffies
  * @overdue: in no order
@@ -940,7 +940,7 @@ void iopf_expect_late(struct iopf_prg *prg);
 void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key);
 bool iopf_is_quarantined(struct iopf_handler *handler,
 			 const struct iopf_key *key);
-bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key);
+bool iopf_late_response(struct iopf_handler *handler, const struct iopf_key *key);
 
 /* device.c */
 /* From tick to tick of the timer of the look. */

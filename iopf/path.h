@@ -7,7 +7,7 @@
  *	worker.c    takes complete groups of an SVA domain from their PASID queue
  *	fault.c     asks the mm for the pages, with the limits and the policy of their
  *	            owner (owner.c), prefault.c for those that may follow
- *	respond.c   sends the one answer of the group
+ *	respond.c   sends the one response of the group
  *
  * Who owns a group meanwhile is &enum iopf_owner. pool.c has the workers, progress.c sees
  * to it that others come when they sleep, and poll.c lets one wait for the next group.
@@ -33,11 +33,11 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		struct list_head *claimed);
 void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_send(struct list_head *claimed);
-void iopf_answer(struct iopf_prg *prg, enum iommu_page_response_code code);
+void iopf_respond(struct iopf_prg *prg, enum iommu_page_response_code code);
 void iopf_prg_put(struct iopf_prg *prg);
 u64 iopf_wait_faulting(struct iopf_device *fdev);
-void iopf_wait_answering(struct iopf_device *fdev, struct iopf_pasid_queue *pq);
-void iopf_wait_answers(struct iopf_device *fdev);
+void iopf_wait_responding(struct iopf_device *fdev, struct iopf_pasid_queue *pq);
+void iopf_wait_responses(struct iopf_device *fdev);
 
 /* domain.c */
 void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);

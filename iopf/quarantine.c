@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: registered handlers, and answers that may come late
+ * I/O page fault queue: registered handlers, and responses that may come late
  *
  * iommu_page_response() carries a PASID and an index, and nothing that tells one
  * use of an index from the next. If somebody else has answered such a group, its
  * deadline or a flush, the device may use the index again, and the handler's late
- * answer would be taken for an answer to the new group. So the pair is set apart:
- * until the late answer has come, or ten times the time that a group has, new
- * groups of that pair are refused. Handlers that answer by cookie need none of this.
+ * answer would be taken for a response to the new group. So the pair is set apart:
+ * until the late response has come, or ten times the time that a group has, new
+ * groups of that pair are refused. Handlers that response by cookie need none of this.
  *
  * The list is bounded. When it is full, all groups of the handler are refused for
  * that time, as nobody can tell any more which ones are safe.
@@ -122,8 +122,8 @@ void iopf_expect_late(struct iopf_prg *prg)
 	spin_unlock(&handler->lock);
 }
 
-/* An answer that matches nothing: is it one that was expected? */
-bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key)
+/* A response that matches nothing: is it one that was expected? */
+bool iopf_late_response(struct iopf_handler *handler, const struct iopf_key *key)
 {
 	struct iopf_overdue *overdue;
 
@@ -137,7 +137,7 @@ bool iopf_late_answer(struct iopf_handler *handler, const struct iopf_key *key)
 
 /*
  * A group of @key was answered by somebody else while its handler was still being
- * asked, and he does not want it, or answers by cookie: no late answer will come.
+ * asked, and he does not want it, or answers by cookie: no late response will come.
  */
 void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key)
 {
@@ -145,7 +145,7 @@ void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key)
 
 	plain.flags &= ~IOPF_KEY_SINGLE;
 	if (handler)
-		iopf_late_answer(handler, &plain);
+		iopf_late_response(handler, &plain);
 }
 
 bool iopf_is_quarantined(struct iopf_handler *handler,

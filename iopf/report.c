@@ -171,7 +171,7 @@ static int iopf_report(struct device *dev, const struct iopf_request *requests,
  * * %-ENOMEM - no memory, not even the queue's reserve, or a limit of the device
  *   is reached
  * * %-EEXIST - the group is being handled already; this request is dropped
- * * %-EBUSY - a handler that answers by PASID and index may still be late with an
+ * * %-EBUSY - a handler that responses by PASID and index may still be late with an
  *   answer to an earlier group of this pair
  * * other - what the domain's handler, or the registered one, returned
  */

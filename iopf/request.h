@@ -95,7 +95,7 @@ static inline bool iopf_is_single(const struct iopf_request *request)
 	       !iopf_is_last(&request->fault);
 }
 
-/* Does the device wait for an answer to this very request? */
+/* Does the device wait for a response to this very request? */
 static inline bool iopf_is_owed(const struct iopf_request *request)
 {
 	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: the one answer of a group
+ * I/O page fault queue: the one response of a group
  *
  * Whoever moves a group to IOPF_OWNER_CLAIMED, under the device's lock, has claimed
- * it and sends its answer, without the lock. All others come too late, which is
+ * it and sends its response, without the lock. All others come too late, which is
  * counted and does nothing. Claimed groups are collected and sent together. Those that
  * wait until groups have ended are told here.
  */
@@ -39,7 +39,7 @@ static void iopf_flush_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /* The answer of @prg is out. */
-static void iopf_flush_answered(struct iopf_device *fdev, struct iopf_prg *prg)
+static void iopf_flush_responded(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
@@ -47,7 +47,7 @@ static void iopf_flush_answered(struct iopf_device *fdev, struct iopf_prg *prg)
 	list_for_each_entry(flush, &fdev->flushes, node)
 		if (prg->claim <= flush->claims &&
 		    (!flush->pq || flush->pq == prg->pq) &&
-		    !--flush->nr_answering)
+		    !--flush->nr_responding)
 			wake_up_all(&fdev->flushed);
 }
 
@@ -60,7 +60,7 @@ static void iopf_prg_unfollow(struct iopf_prg *prg)
 }
 
 /*
- * Claim @prg for the answer @code, or for none: %IOPF_FORGET. True if nobody else
+ * Claim @prg for the response @code, or for none: %IOPF_FORGET. True if nobody else
  * has; then it is on @claimed, for iopf_send().
  */
 bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
@@ -91,8 +91,8 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 	prg->code = code;
 	prg->times.claimed = iopf_now();
 	prg->claim = ++fdev->claims;
-	pq->nr_answering++;
-	fdev->nr_answering++;
+	pq->nr_responding++;
+	fdev->nr_responding++;
 	list_add_tail(&prg->base.pending_node, claimed);
 	return true;
 }
@@ -209,7 +209,7 @@ static void iopf_send_at_once(struct iopf_device *fdev, struct list_head *batch)
 		fdev->fq->ops->page_responses(fdev->base.dev, responses, count);
 }
 
-static void iopf_trace_answer(struct iopf_device *fdev, struct iopf_prg *prg)
+static void iopf_trace_response(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	if (prg->code == IOPF_FORGET)
 		trace_iopf_discard(fdev->base.dev, prg->key.pasid,
@@ -221,7 +221,7 @@ static void iopf_trace_answer(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /* For those who want to know how long it took, if there are any. */
-static void iopf_note_answers(struct iopf_device *fdev, struct list_head *batch)
+static void iopf_note_responses(struct iopf_device *fdev, struct list_head *batch)
 {
 	u64 now = iopf_now();
 	struct iopf_prg *prg;
@@ -231,19 +231,19 @@ static void iopf_note_answers(struct iopf_device *fdev, struct list_head *batch)
 		return;
 	list_for_each_entry(prg, batch, base.pending_node) {
 		prg->times.sent = now;
-		iopf_trace_answer(fdev, prg);
+		iopf_trace_response(fdev, prg);
 	}
 }
 
 /* The answer of @prg is out. */
-static void iopf_count_answer(struct iopf_device *fdev, struct iopf_prg *prg)
+static void iopf_count_response(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	u64 age = iopf_age(&prg->times);
 	unsigned int bucket;
 
 	lockdep_assert_held(&fdev->lock);
-	fdev->stats.answers[prg->code]++;
-	prg->pq->answers[prg->code]++;
+	fdev->stats.responses[prg->code]++;
+	prg->pq->responses[prg->code]++;
 	/* Not if measuring was turned on or off while it lived. */
 	if (!age || !prg->times.claimed)
 		return;
@@ -253,9 +253,9 @@ static void iopf_count_answer(struct iopf_device *fdev, struct iopf_prg *prg)
 	iopf_count_phases(&fdev->stats, &prg->times);
 }
 
-/* The answers are out: those who wait for them may go on. @begun: see iopf_now(). */
-static void iopf_end_answers(struct iopf_device *fdev, struct list_head *batch,
-			     u64 begun)
+/* The responses are out: those who wait for them may go on. @begun: see iopf_now(). */
+static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch,
+			       u64 begun)
 {
 	struct iopf_prg *prg;
 
@@ -265,11 +265,11 @@ static void iopf_end_answers(struct iopf_device *fdev, struct list_head *batch,
 		if (prg->code == IOPF_FORGET)
 			fdev->stats.discarded++;
 		else
-			iopf_count_answer(fdev, prg);
-		prg->pq->nr_answering--;
-		fdev->nr_answering--;
+			iopf_count_response(fdev, prg);
+		prg->pq->nr_responding--;
+		fdev->nr_responding--;
 		if (unlikely(!list_empty(&fdev->flushes)))
-			iopf_flush_answered(fdev, prg);
+			iopf_flush_responded(fdev, prg);
 		iopf_pq_unuse(prg->pq);
 	}
 	spin_unlock(&fdev->lock);
@@ -314,7 +314,7 @@ void iopf_prg_put(struct iopf_prg *prg)
 }
 
 /* The library's references; the last of them may take the device along. */
-static void iopf_put_answered(struct iopf_device *fdev, struct list_head *batch)
+static void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_freed freed = {};
 	u64 begun = iopf_now();
@@ -331,7 +331,7 @@ static void iopf_put_answered(struct iopf_device *fdev, struct list_head *batch)
 	iopf_freed_put(fdev, &freed);
 }
 
-/* Send the answers of claimed groups and drop the library's references. */
+/* Send the responses of claimed groups and drop the library's references. */
 void iopf_send(struct list_head *claimed)
 {
 	while (!list_empty(claimed)) {
@@ -339,18 +339,18 @@ void iopf_send(struct list_head *claimed)
 		struct iopf_device *fdev = iopf_cut_batch(claimed, &batch);
 		u64 begun = iopf_now();
 
-		iopf_note_answers(fdev, &batch);
+		iopf_note_responses(fdev, &batch);
 		if (fdev->fq->ops && fdev->fq->ops->page_responses)
 			iopf_send_at_once(fdev, &batch);
 		else
 			iopf_send_each(fdev, &batch);
-		iopf_end_answers(fdev, &batch, begun);
-		iopf_put_answered(fdev, &batch);
+		iopf_end_responses(fdev, &batch, begun);
+		iopf_put_responded(fdev, &batch);
 	}
 }
 
 /* Answer a group unless somebody else does. The caller has a reference. */
-void iopf_answer(struct iopf_prg *prg, enum iommu_page_response_code code)
+void iopf_respond(struct iopf_prg *prg, enum iommu_page_response_code code)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
 	LIST_HEAD(claimed);
@@ -385,30 +385,30 @@ u64 iopf_wait_faulting(struct iopf_device *fdev)
 }
 
 /*
- * Wait until the answers that are on their way are out, of @pq, which the caller
+ * Wait until the responses that are on their way are out, of @pq, which the caller
  * uses, or of all PASID queues.
  */
-void iopf_wait_answering(struct iopf_device *fdev, struct iopf_pasid_queue *pq)
+void iopf_wait_responding(struct iopf_device *fdev, struct iopf_pasid_queue *pq)
 {
 	struct iopf_flush flush = { .pq = pq };
 
 	spin_lock(&fdev->lock);
 	flush.claims = fdev->claims;
-	flush.nr_answering = pq ? pq->nr_answering : fdev->nr_answering;
+	flush.nr_responding = pq ? pq->nr_responding : fdev->nr_responding;
 	list_add_tail(&flush.node, &fdev->flushes);
 	spin_unlock(&fdev->lock);
 
-	wait_event(fdev->flushed, !READ_ONCE(flush.nr_answering));
+	wait_event(fdev->flushed, !READ_ONCE(flush.nr_responding));
 
 	spin_lock(&fdev->lock);
 	list_del(&flush.node);
 	spin_unlock(&fdev->lock);
 }
 
-/* The answers that are on their way are out. */
-void iopf_wait_answers(struct iopf_device *fdev)
+/* The responses that are on their way are out. */
+void iopf_wait_responses(struct iopf_device *fdev)
 {
-	iopf_wait_answering(fdev, NULL);
+	iopf_wait_responding(fdev, NULL);
 }
 
 /**
@@ -429,7 +429,7 @@ void iopf_group_response(struct iopf_group *group,
 {
 	if (WARN_ON_ONCE(status > IOMMU_PAGE_RESP_FAILURE))
 		status = IOMMU_PAGE_RESP_INVALID;
-	iopf_answer(to_iopf_prg(group), status);
+	iopf_respond(to_iopf_prg(group), status);
 }
 EXPORT_SYMBOL_GPL(iopf_group_response);
 
@@ -439,7 +439,7 @@ EXPORT_SYMBOL_GPL(iopf_group_response);
  *
  * Handlers may say so before they publish the group to those who answer it.
  * Here it changes nothing: a handler holds a reference of its own from the
- * moment that it is called, and the library goes on watching over the answer.
+ * moment that it is called, and the library goes on watching over the response.
  *
  * Context: Any.
  */
@@ -452,7 +452,7 @@ EXPORT_SYMBOL_GPL(iopf_group_dequeue);
  * iopf_free_group() - Give up a group that a handler has taken over
  * @group: the group; not to be used afterwards
  *
- * Does not answer it. A group that is given up without an answer stays with the
+ * Does not answer it. A group that is given up without a response stays with the
  * library until its device is removed or its PASID flushed.
  *
  * Context: Process context.

@@ -35,7 +35,7 @@ static int iopf_set_timeout(int *to, int ms)
  * @ms: time in milliseconds, 0 for no timeout, negative for what iopf.prq_timeout says,
  *	which is the default
  *
- * A complete group that has no answer by then, give or take an eighth, is answered:
+ * A complete group that has no response by then, give or take an eighth, is answered:
  * with Invalid Request if a registered handler owns it, which is too late from then
  * on; with Success if its own fault takes that long, so that the device asks again
  * and waits on. A group that has not got its last request by then is dropped. Groups

@@ -54,7 +54,7 @@ unsigned int iopf_latency_bucket(u64 ns)
 		     IOPF_LATENCY_BUCKETS - 1);
 }
 
-/* Where the time of a group whose answer is out has gone. */
+/* Where the time of a group whose response is out has gone. */
 void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times)
 {
 	stats->ns[IOPF_ASSEMBLY] += times->complete - times->begun;

@@ -18,10 +18,10 @@
  * @IOPF_ASSEMBLY: from a group's first request to its last
  * @IOPF_WAIT: from there until a worker takes it
  * @IOPF_MM: until the worker is through with its pages
- * @IOPF_HANDLER: from the last request until the answer of somebody else: a handler, or
+ * @IOPF_HANDLER: from the last request until the response of somebody else: a handler, or
  *	who ends it before its time
- * @IOPF_HOLD: until its answer leaves, with others
- * @IOPF_RESPONSE: sending answers, of a batch once; the sender's time
+ * @IOPF_HOLD: until its response leaves, with others
+ * @IOPF_RESPONSE: sending responses, of a batch once; the sender's time
  * @IOPF_FREE: giving up what groups have; the sender's time
  * @IOPF_NR_PHASES: how many there are
  */
@@ -41,8 +41,8 @@ enum iopf_phase {
  * struct iopf_stats - what a device counts, guarded by iopf_device.lock
  * @requests: page requests reported
  * @groups: groups completed by their last request
- * @answers: answers sent, by response code
- * @late: answers of groups that had been answered before
+ * @responses: answers sent, by response code
+ * @late: responses of groups that had been answered before
  * @malformed: requests that no device should send
  * @unhandled: groups of a PASID that nobody handles
  * @limited: requests beyond a limit of the device
@@ -54,13 +54,13 @@ enum iopf_phase {
  * @followed: times that a group waited for a worker asleep for one of its pages
  * @prefaulted: pages that nobody had asked for
  * @polled: groups that a worker has waited for without sleeping
- * @quarantined: groups refused because a late answer could be taken for theirs
+ * @quarantined: groups refused because a late response could be taken for theirs
  * @ns: time by &enum iopf_phase
  */
 struct iopf_stats {
 	u64 requests;
 	u64 groups;
-	u64 answers[3];
+	u64 responses[3];
 	u64 late;
 	u64 malformed;
 	u64 unhandled;
@@ -82,8 +82,8 @@ struct iopf_stats {
  * @begun: had its first request; 0 if nobody wanted to know then
  * @complete: had its last one
  * @taken: was taken by a worker, or 0
- * @claimed: somebody had its answer
- * @sent: the answer left
+ * @claimed: somebody had its response
+ * @sent: the response left
  */
 struct iopf_times {
 	u64 begun;
@@ -106,7 +106,7 @@ static inline u64 iopf_now(void)
 	return iopf_latency_enabled() ? ktime_get_ns() : 0;
 }
 
-/* The time in ns from the last request of a group to its answer, 0 if not measured. */
+/* The time in ns from the last request of a group to its response, 0 if not measured. */
 static inline u64 iopf_age(const struct iopf_times *times)
 {
 	return times->begun && times->complete && times->sent ?

@@ -11,7 +11,7 @@
  *			the device and its driver
  *	domain		nothing, unless a timeout of its own says so, then Invalid Request:
  *			a user of iommufd that is paused must not lose faults
- *	assembling	no answer: the last request was lost
+ *	assembling	no response: the last request was lost
  *
  * A watch per device looks at the oldest groups of each PASID queue, eight times in the
  * shortest timeout and four times a second at least, as long as there are groups or

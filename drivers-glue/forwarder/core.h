@@ -9,7 +9,7 @@
  *
  *	forward.binding (mutex)		binding and unbinding of one file
  *	  fwd_lock (mutex)		the list of files with a device
- *	  forward.answering (rwsem)	read: responses on their way to the device
+ *	  forward.responding (rwsem)	read: responses on their way to the device
  *	    forward.lock (spinlock)	groups and counters
  *
  * in this order; the fault queue's locks nest in all of them but fwd_lock. An unbind
@@ -72,7 +72,7 @@ struct fwd_group {
  *	@bind; fwd_state() acquires it
  * @wait: readers
  * @reap: drops groups that have had a response without this file
- * @answering: held for reading by those who send responses; unbinding waits for them
+ * @responding: held for reading by those who send responses; unbinding waits for them
  * @lock: guards all that follows
  * @closed: no group is taken any more
  * @queue: groups to be read
@@ -96,7 +96,7 @@ struct forward {
 	bool bound;
 	wait_queue_head_t wait;
 	struct work_struct reap;
-	struct rw_semaphore answering;
+	struct rw_semaphore responding;
 
 	spinlock_t lock; /* all that follows */
 	bool closed;
@@ -116,6 +116,6 @@ int fwd_handler(struct iommu_fault *fault, void *data);
 ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len);
 ssize_t fwd_write(struct forward *fwd, const char __user *buf, size_t len);
 void fwd_again(struct forward *fwd);
-void fwd_answer_all(struct forward *fwd);
+void fwd_respond_all(struct forward *fwd);
 
 #endif /* __IOPF_FORWARD_CORE_H */

@@ -19,7 +19,7 @@
  *
  * write() takes answers, struct iommu_hwpt_page_response. It stops at the first that
  * is wrong and tells what was taken, or, if that is nothing, what is wrong. EINVAL: an
- * unknown cookie or code. An answer that comes too late, because the device could not
+ * unknown cookie or code. A response that comes too late, because the device could not
  * wait any longer, is taken and counted.
  *
  * poll() says EPOLLIN when there is a group, and EPOLLHUP when the device is gone, as
@@ -45,7 +45,7 @@
  * @dev_id: comes back in the records
  * @pasid: with %IOPF_FORWARD_PASID: only faults of this PASID, others go where they
  *	would go anyway
- * @groups: most groups without an answer, read or not; 0 for the default of 1024
+ * @groups: most groups without a response, read or not; 0 for the default of 1024
  * @requests: most requests in these groups; 0 for the default of 16384
  * @stall_ms: how long groups without room may have to be asked for again, in
  *	milliseconds, up to %IOPF_FORWARD_MAX_STALL_MS; 0 for the default of 10000
@@ -84,8 +84,8 @@ struct iopf_forward_bind {
  * @groups: groups that were taken
  * @requests: requests in them
  * @delivered: groups that were read
- * @answered: answers, by response code
- * @late: answers that came too late
+ * @responded: answers, by response code
+ * @late: responses that came too late
  * @overdue: groups that were dropped, because somebody else had answered them
  * @full: groups that had no room
  * @nomem: groups that there was no memory for
@@ -98,7 +98,7 @@ struct iopf_forward_stats {
 	__u64 groups;
 	__u64 requests;
 	__u64 delivered;
-	__u64 answered[2];
+	__u64 responded[2];
 	__u64 late;
 	__u64 overdue;
 	__u64 full;

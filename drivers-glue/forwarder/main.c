@@ -145,15 +145,15 @@ static void fwd_unbind(struct forward *fwd, struct device *dev)
 		goto unlock;
 	do {
 		/* The handler may just be queueing another one. */
-		fwd_answer_all(fwd);
+		fwd_respond_all(fwd);
 		if (iommu_unregister_device_fault_handler(fwd->dev) != -EBUSY)
 			break;
 		usleep_range(100, 1000);
 	} while (true);
 	cancel_work_sync(&fwd->reap);
 	/* Late responses are on their way, too, and the device may go after this. */
-	down_write(&fwd->answering);
-	up_write(&fwd->answering);
+	down_write(&fwd->responding);
+	up_write(&fwd->responding);
 	fwd_leave(fwd);
 	wake_up_interruptible(&fwd->wait);
 unlock:

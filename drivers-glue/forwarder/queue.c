@@ -317,7 +317,7 @@ ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len)
 }
 
 /* Send the response of a group that the caller has taken, with its reference. */
-static void fwd_answer(struct forward *fwd, struct fwd_group *group, u32 code)
+static void fwd_respond(struct forward *fwd, struct fwd_group *group, u32 code)
 {
 	int ret;
 
@@ -328,13 +328,13 @@ static void fwd_answer(struct forward *fwd, struct fwd_group *group, u32 code)
 	if (ret)
 		fwd->stats.late++;
 	else
-		fwd->stats.answered[code]++;
+		fwd->stats.responded[code]++;
 	spin_unlock(&fwd->lock);
 	fwd_put_group(fwd, group);
 }
 
-static int fwd_take_answer(struct forward *fwd,
-			   const struct iommu_hwpt_page_response *response)
+static int fwd_take_response(struct forward *fwd,
+			     const struct iommu_hwpt_page_response *response)
 {
 	struct fwd_group *group;
 
@@ -348,28 +348,28 @@ static int fwd_take_answer(struct forward *fwd,
 	spin_unlock(&fwd->lock);
 	if (!group)
 		return -EINVAL;
-	fwd_answer(fwd, group, response->code);
+	fwd_respond(fwd, group, response->code);
 	return 0;
 }
 
 /* Take responses up to the first that is wrong: their number, and in *@ret what is. */
 static unsigned int
-fwd_take_answers(struct forward *fwd,
-		 const struct iommu_hwpt_page_response *responses,
-		 unsigned int count, int *ret)
+fwd_take_responses(struct forward *fwd,
+		   const struct iommu_hwpt_page_response *responses,
+		   unsigned int count, int *ret)
 {
 	unsigned int done;
 
-	down_read(&fwd->answering);
+	down_read(&fwd->responding);
 	for (done = 0; done < count; done++) {
-		int err = fwd_take_answer(fwd, &responses[done]);
+		int err = fwd_take_response(fwd, &responses[done]);
 
 		if (err) {
 			*ret = err;
 			break;
 		}
 	}
-	up_read(&fwd->answering);
+	up_read(&fwd->responding);
 	return done;
 }
 
@@ -389,8 +389,8 @@ ssize_t fwd_write(struct forward *fwd, const char __user *buf, size_t len)
 		/* What can be read counts, as if responses came one by one. */
 		if (left)
 			ret = -EFAULT;
-		done += size * fwd_take_answers(fwd, responses,
-						(want - left) / size, &ret);
+		done += size * fwd_take_responses(fwd, responses,
+						  (want - left) / size, &ret);
 		cond_resched();
 	}
 	return done ?: ret;
@@ -416,7 +416,7 @@ void fwd_again(struct forward *fwd)
 }
 
 /* Close the queue, and answer what is in it or was read from it. */
-void fwd_answer_all(struct forward *fwd)
+void fwd_respond_all(struct forward *fwd)
 {
 	struct fwd_group *group;
 	struct fwd_group *next;
@@ -433,7 +433,7 @@ void fwd_answer_all(struct forward *fwd)
 	}
 	spin_unlock(&fwd->lock);
 	list_for_each_entry_safe(group, next, &all, node)
-		fwd_answer(fwd, group, IOMMU_PAGE_RESP_INVALID);
+		fwd_respond(fwd, group, IOMMU_PAGE_RESP_INVALID);
 }
 
 static bool fwd_is_overdue(struct forward *fwd, struct fwd_group *group)
@@ -477,5 +477,5 @@ void fwd_init_queue(struct forward *fwd)
 	INIT_LIST_HEAD(&fwd->queue);
 	xa_init_flags(&fwd->delivered, XA_FLAGS_ALLOC);
 	INIT_WORK(&fwd->reap, fwd_reap);
-	init_rwsem(&fwd->answering);
+	init_rwsem(&fwd->responding);
 }

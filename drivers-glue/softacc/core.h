@@ -15,7 +15,7 @@
  *
  * iommu.c and ring.c make, with platform.c, one of two ports. The other one:
  *
- *	vtd.c       page requests in the ring of an emulated VT-d, and its answers
+ *	vtd.c       page requests in the ring of an emulated VT-d, and its responses
  *	pci.c       the PCI function that sends them
  *	ecam.c      and what its root port lacks in some kernels
  *
@@ -65,10 +65,10 @@ struct softacc_prq {
 };
 
 /**
- * struct softacc_group - a group that waits for its answer
+ * struct softacc_group - a group that waits for its response
  * @thread: whose it is, NULL once nobody waits for it any more
  * @chunk: what waits for it
- * @pasid: PASID; with the answer it stays, to know a second one
+ * @pasid: PASID; with the response it stays, to know a second one
  * @posted: when it was sent, softacc_clock()
  */
 struct softacc_group {
@@ -86,8 +86,8 @@ struct softacc_group {
  * @queues: files that use them
  * @nr: number of indices
  * @next: where to look for a free one: an index rests as long as possible before
- *	it is used again, so that a second answer is seen to be one
- * @busy: indices of groups without an answer
+ *	it is used again, so that a second response is seen to be one
+ * @busy: indices of groups without a response
  * @groups: the groups, by index
  *
  * All guarded by softacc_dev.lock.
@@ -133,7 +133,7 @@ enum softacc_sent {
  *	nothing more to send; it may collect some groups before. Does not sleep.
  * @capacity: most requests that post can have room for
  *
- * In the other direction a port calls softacc_answer() for what comes back, and
+ * In the other direction a port calls softacc_respond() for what comes back, and
  * softacc_stop_pasid() and softacc_forget_pasid() if it knows of detached PASIDs.
  */
 struct softacc_port {
@@ -218,8 +218,8 @@ enum softacc_chunk_state {
  * @group: while waiting, the group
  * @first: the first page that was asked for
  * @after: the one after the last
- * @refused: the answer was no: the first of them that is missing ends the job
- * @answered: the response has come; written after @code
+ * @refused: the response was no: the first of them that is missing ends the job
+ * @responded: the response has come; written after @code
  * @code: the response
  */
 struct softacc_chunk {
@@ -237,7 +237,7 @@ struct softacc_chunk {
 	u64 first;
 	u64 after;
 	bool refused;
-	bool answered;
+	bool responded;
 	u32 code;
 };
 
@@ -280,7 +280,7 @@ struct softacc_thread {
  *	softacc_dev.lock
  * @injected: groups that it has injected, answered or not. Guarded by
  *	softacc_dev.lock, as are the next three
- * @responses: those of them that have an answer to be read
+ * @responses: those of them that have a response to be read
  * @nr_injected: in both
  * @stats: counters
  * @lock: guards all that follows
@@ -365,7 +365,7 @@ extern bool softacc_fifo;
 extern bool softacc_no_drain;
 extern bool softacc_no_flush;
 extern bool softacc_overflow;
-extern unsigned int softacc_slow_answers;
+extern unsigned int softacc_slow_responses;
 
 int softacc_iommu_init(void);
 void softacc_iommu_exit(void);
@@ -390,12 +390,12 @@ int softacc_get_indices(struct softacc_queue *queue);
 void softacc_put_indices(struct softacc_queue *queue);
 void softacc_free_indices(struct softacc_dev *sdev);
 bool softacc_is_owed(const struct softacc_prq *prq);
-void softacc_answer_dropped(const struct softacc_prq *prq);
+void softacc_respond_to_dropped(const struct softacc_prq *prq);
 int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss);
 void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk);
-void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
-		    u32 grpid, bool last, u32 code);
+void softacc_respond(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
+		     u32 grpid, bool last, u32 code);
 void softacc_stop_pasid(struct softacc_dev *sdev, u32 pasid);
 void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid);
 void softacc_read_stats(struct softacc_dev *sdev,
@@ -407,8 +407,8 @@ int softacc_inject(struct softacc_queue *queue,
 		   const struct softacc_inject *request);
 int softacc_reap_response(struct softacc_queue *queue,
 			  struct softacc_response *response);
-bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
-			     u32 pasid, u32 grpid, u32 code);
+bool softacc_respond_to_injected(struct softacc_dev *sdev, bool pasid_valid,
+				 u32 pasid, u32 grpid, u32 code);
 void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid);
 void softacc_disown_injected(struct softacc_queue *queue);
 void softacc_free_all_injected(struct softacc_dev *sdev);

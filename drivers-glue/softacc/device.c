@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: a device's groups, from the request to its answer
+ * softacc: a device's groups, from the request to its response
  *
  * As with a PCI function the index of a group is in use, whatever becomes of the
- * job, until the answer comes or the PASID has been drained.
+ * job, until the response comes or the PASID has been drained.
  */
 #include <linux/mm.h>
 #include <linux/sched/clock.h>
@@ -154,7 +154,7 @@ int softacc_get_indices(struct softacc_queue *queue)
 	return 0;
 }
 
-/* They stay: groups may have no answer yet. */
+/* They stay: groups may have no response yet. */
 void softacc_put_indices(struct softacc_queue *queue)
 {
 	lockdep_assert_held(&queue->dev->lock);
@@ -249,13 +249,13 @@ bool softacc_is_owed(const struct softacc_prq *prq)
 }
 
 /* Hardware answers a last request that it had to drop (VT-d 5.1, Table 31). */
-void softacc_answer_dropped(const struct softacc_prq *prq)
+void softacc_respond_to_dropped(const struct softacc_prq *prq)
 {
 	if (softacc_is_owed(prq))
-		softacc_answer(prq->dev,
-			       prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
-			       prq->pasid, prq->grpid, true,
-			       IOMMU_PAGE_RESP_SUCCESS);
+		softacc_respond(prq->dev,
+				prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
+				prq->pasid, prq->grpid, true,
+				IOMMU_PAGE_RESP_SUCCESS);
 }
 
 /*
@@ -283,7 +283,7 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	chunk->first = miss->addr;
 	chunk->after = miss->addr + ((u64)count << PAGE_SHIFT);
 	chunk->refused = false;
-	chunk->answered = false;
+	chunk->responded = false;
 	ret = softacc_begin_group(thread, chunk, count);
 	if (ret)
 		return ret;
@@ -293,7 +293,7 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	case SOFTACC_SENT:
 		return 0;
 	case SOFTACC_DROPPED:
-		softacc_answer_dropped(&prq);
+		softacc_respond_to_dropped(&prq);
 		return -EAGAIN;
 	case SOFTACC_NO_ROOM:
 		break;
@@ -304,20 +304,20 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	softacc_count(sdev, queue, SOFTACC_STAT(requests), -(s64)count);
 	softacc_count(sdev, queue, SOFTACC_STAT(ring_full), 1);
 	softacc_end_group(sdev, queue->indices, chunk->group);
-	/* Nobody has seen it, so there is no second answer to it. */
+	/* Nobody has seen it, so there is no second response to it. */
 	chunk->group->posted = 0;
 	spin_unlock_irq(&sdev->lock);
 	return -EBUSY;
 }
 
-/* @chunk does not wait for its answer any more. The device still does. */
+/* @chunk does not wait for its response any more. The device still does. */
 void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk)
 {
 	struct softacc_queue *queue = thread->queue;
 	struct softacc_dev *sdev = queue->dev;
 
 	spin_lock_irq(&sdev->lock);
-	if (!chunk->answered) {
+	if (!chunk->responded) {
 		softacc_count(sdev, queue, SOFTACC_STAT(abandoned), 1);
 		queue->stats.outstanding--;
 		chunk->group->thread = NULL;
@@ -333,12 +333,12 @@ static void softacc_tell(struct softacc_group *group, u32 code)
 		return;
 	chunk->code = code;
 	/* Pairs with smp_load_acquire() in softacc_step_waiting(). */
-	smp_store_release(&chunk->answered, true);
+	smp_store_release(&chunk->responded, true);
 	softacc_todo(group->thread, chunk);
 }
 
-static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
-				  u32 grpid, u32 code)
+static bool softacc_respond_to_engine(struct softacc_dev *sdev, u32 pasid,
+				      u32 grpid, u32 code)
 {
 	struct softacc_indices *indices = softacc_find_indices(sdev, pasid);
 	struct softacc_group *group;
@@ -367,11 +367,11 @@ static bool softacc_answer_engine(struct softacc_dev *sdev, u32 pasid,
 }
 
 /*
- * An answer comes in, in any context. @last: the group's last request was received. An
+ * A response comes in, in any context. @last: the group's last request was received. An
  * injected group may not have one; the engine sends its groups whole.
  */
-void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
-		    u32 grpid, bool last, u32 code)
+void softacc_respond(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
+		     u32 grpid, bool last, u32 code)
 {
 	unsigned long flags;
 
@@ -379,8 +379,8 @@ void softacc_answer(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 	if (!last)
 		sdev->stats.early++;
 	if (!last ||
-	    !((pasid_valid && softacc_answer_engine(sdev, pasid, grpid, code)) ||
-	      softacc_answer_injected(sdev, pasid_valid, pasid, grpid, code)))
+	    !((pasid_valid && softacc_respond_to_engine(sdev, pasid, grpid, code)) ||
+	      softacc_respond_to_injected(sdev, pasid_valid, pasid, grpid, code)))
 		sdev->stats.spurious++;
 	spin_unlock_irqrestore(&sdev->lock, flags);
 }

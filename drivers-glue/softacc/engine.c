@@ -3,7 +3,7 @@
  * softacc: the engine
  *
  * A job is cut into chunks of as many pages as a group may have. A thread keeps
- * several of them under way: while one waits for its answer the next is tried.
+ * several of them under way: while one waits for its response the next is tried.
  */
 #include <linux/kthread.h>
 #include <linux/mmu_context.h>
@@ -185,7 +185,7 @@ static enum softacc_step softacc_step_waiting(struct softacc_thread *thread,
 					      struct softacc_chunk *chunk)
 {
 	/* Pairs with smp_store_release() in softacc_tell(). */
-	if (!smp_load_acquire(&chunk->answered))
+	if (!smp_load_acquire(&chunk->responded))
 		return SOFTACC_IDLE;
 	if (READ_ONCE(thread->queue->stopped))
 		return softacc_end_chunk(thread->queue, chunk, -ECANCELED, 0);
@@ -238,7 +238,7 @@ static enum softacc_step softacc_look(struct softacc_thread *thread,
 {
 	enum softacc_step step;
 
-	/* Before the look, so that an answer after it counts. */
+	/* Before the look, so that a response after it counts. */
 	clear_bit(i, thread->todo);
 	smp_mb__after_atomic(); /* pairs with softacc_todo() */
 	step = softacc_step(thread, &thread->chunks[i]);
@@ -356,7 +356,7 @@ void softacc_engine_stop(struct softacc_queue *queue)
 	for (i = 0; i < queue->nr_threads; i++)
 		kthread_stop(queue->threads[i]->task);
 	/*
-	 * An answer that a thread has seen may still be about to wake it:
+	 * A response that a thread has seen may still be about to wake it:
 	 * softacc_tell() does both under this lock.
 	 */
 	spin_lock_irq(&queue->dev->lock);

@@ -34,8 +34,8 @@ struct softacc_handler {
  * struct softacc_held - a group that was taken over
  * @group: the group
  * @users: threads that still have to do with it
- * @code: the answer
- * @answer: answer it; not to be answered, otherwise
+ * @code: the response
+ * @response: answer it; not to be answered, otherwise
  * @first: answers it
  * @second: answers it, too
  */
@@ -43,7 +43,7 @@ struct softacc_held {
 	struct iopf_group *group;
 	struct kref users;
 	enum iommu_page_response_code code;
-	bool answer;
+	bool response;
 	struct delayed_work first;
 	struct delayed_work second;
 };
@@ -63,7 +63,7 @@ static void softacc_release_held(struct kref *users)
 
 static void softacc_end_held(struct softacc_held *held)
 {
-	if (held->answer)
+	if (held->response)
 		iopf_group_response(held->group, held->code);
 	kref_put(&held->users, softacc_release_held);
 	if (atomic_dec_and_test(&softacc_nr_held))
@@ -88,7 +88,7 @@ static void softacc_schedule_held(struct softacc_held *held,
 	queue_delayed_work_on(cpu, system_wq, work, delay);
 }
 
-/* The first and the second answer come from two CPUs, if there are two. */
+/* The first and the second response come from two CPUs, if there are two. */
 static int softacc_hold(struct iopf_group *group, u32 what,
 			enum iommu_page_response_code code, unsigned int ms)
 {
@@ -101,7 +101,7 @@ static int softacc_hold(struct iopf_group *group, u32 what,
 		return -ENOMEM;
 	held->group = group;
 	held->code = code;
-	held->answer = what != SOFTACC_HANDLE_NEVER;
+	held->response = what != SOFTACC_HANDLE_NEVER;
 	kref_init(&held->users);
 	INIT_DELAYED_WORK(&held->first, softacc_first_fn);
 	INIT_DELAYED_WORK(&held->second, softacc_second_fn);

@@ -3,7 +3,7 @@
  * softacc: requests that user space makes up
  *
  * They go into the ring as they are, whether they make sense or not, and their
- * answers are kept for the one who sent them. For tests of what no real engine
+ * responses are kept for the one who sent them. For tests of what no real engine
  * would send.
  */
 #include <linux/capability.h>
@@ -20,7 +20,7 @@
  * @queue: who sent it, NULL if he is gone
  * @pasid_valid: sent with a PASID
  * @posted: when it was sent, ktime in ns
- * @answer: the key, and the answer; no answer yet if its count is 0
+ * @response: the key, and the response; no response yet if its count is 0
  */
 struct softacc_injected {
 	struct hlist_node hash;
@@ -28,7 +28,7 @@ struct softacc_injected {
 	struct softacc_queue *queue;
 	bool pasid_valid;
 	u64 posted;
-	struct softacc_response answer;
+	struct softacc_response response;
 };
 
 static u64 softacc_key(u32 pasid, u32 grpid)
@@ -38,7 +38,7 @@ static u64 softacc_key(u32 pasid, u32 grpid)
 
 static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 					     bool pasid_valid, u32 pasid,
-					     u32 grpid, bool answered)
+					     u32 grpid, bool responded)
 {
 	struct softacc_injected *injected;
 
@@ -46,9 +46,9 @@ static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 	hash_for_each_possible(sdev->injected, injected, hash,
 			       softacc_key(pasid, grpid))
 		if (injected->pasid_valid == pasid_valid &&
-		    injected->answer.pasid == pasid &&
-		    injected->answer.grpid == grpid &&
-		    !!injected->answer.count == answered)
+		    injected->response.pasid == pasid &&
+		    injected->response.grpid == grpid &&
+		    !!injected->response.count == responded)
 			return injected;
 	return NULL;
 }
@@ -56,7 +56,7 @@ static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
 static void softacc_free_injected(struct softacc_dev *sdev,
 				  struct softacc_injected *injected)
 {
-	if (!injected->answer.count)
+	if (!injected->response.count)
 		sdev->stats.outstanding--;
 	hash_del(&injected->hash);
 	if (injected->queue) {
@@ -66,9 +66,9 @@ static void softacc_free_injected(struct softacc_dev *sdev,
 	kfree(injected);
 }
 
-/* A second answer goes on the account of the first one. */
-bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
-			     u32 pasid, u32 grpid, u32 code)
+/* A second response goes on the account of the first one. */
+bool softacc_respond_to_injected(struct softacc_dev *sdev, bool pasid_valid,
+				 u32 pasid, u32 grpid, u32 code)
 {
 	struct softacc_injected *injected;
 
@@ -77,14 +77,14 @@ bool softacc_answer_injected(struct softacc_dev *sdev, bool pasid_valid,
 		injected = softacc_find(sdev, pasid_valid, pasid, grpid, true);
 		if (!injected)
 			return false;
-		injected->answer.count++;
+		injected->response.count++;
 		sdev->stats.spurious++;
 		sdev->stats.duplicate++;
 		return true;
 	}
-	injected->answer.code = code;
-	injected->answer.count = 1;
-	injected->answer.ns = ktime_get_ns() - injected->posted;
+	injected->response.code = code;
+	injected->response.count = 1;
+	injected->response.ns = ktime_get_ns() - injected->posted;
 	sdev->stats.groups++;
 	sdev->stats.outstanding--;
 	sdev->stats.responses[min(code, 2U)]++;
@@ -105,14 +105,14 @@ void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid)
 
 	lockdep_assert_held(&sdev->lock);
 	hash_for_each_safe(sdev->injected, bucket, next, injected, hash)
-		if (injected->pasid_valid && injected->answer.pasid == pasid &&
-		    !injected->answer.count) {
+		if (injected->pasid_valid && injected->response.pasid == pasid &&
+		    !injected->response.count) {
 			sdev->stats.forgotten++;
 			softacc_free_injected(sdev, injected);
 		}
 }
 
-/* The sender goes away: unanswered groups stay until they are answered. */
+/* The sender goes away: without a response groups stay until they are answered. */
 void softacc_disown_injected(struct softacc_queue *queue)
 {
 	struct softacc_dev *sdev = queue->dev;
@@ -140,8 +140,8 @@ void softacc_free_all_injected(struct softacc_dev *sdev)
 }
 
 /*
- * The last request of a group: from now on the device waits for an answer. If the
- * index is in use already, a mistake on purpose, one answer is due for both.
+ * The last request of a group: from now on the device waits for a response. If the
+ * index is in use already, a mistake on purpose, one response is due for both.
  */
 static int softacc_expect(struct softacc_queue *queue,
 			  const struct softacc_prq *prq)
@@ -157,8 +157,8 @@ static int softacc_expect(struct softacc_queue *queue,
 	injected->queue = queue;
 	injected->pasid_valid = pasid_valid;
 	injected->posted = ktime_get_ns();
-	injected->answer.pasid = prq->pasid;
-	injected->answer.grpid = prq->grpid;
+	injected->response.pasid = prq->pasid;
+	injected->response.grpid = prq->grpid;
 
 	spin_lock_irq(&sdev->lock);
 	if (queue->nr_injected >= SOFTACC_MAX_INJECTED)
@@ -179,7 +179,7 @@ static int softacc_expect(struct softacc_queue *queue,
 }
 
 /*
- * It has not been sent, so there is no answer either; unless its PASID has just
+ * It has not been sent, so there is no response either; unless its PASID has just
  * been detached, which ends it, or somebody answers what was never asked.
  */
 static void softacc_unexpect(struct softacc_queue *queue,
@@ -242,7 +242,7 @@ int softacc_inject(struct softacc_queue *queue,
 	case SOFTACC_SENT:
 		break;
 	case SOFTACC_DROPPED:
-		softacc_answer_dropped(&prq);
+		softacc_respond_to_dropped(&prq);
 		break;
 	case SOFTACC_NO_ROOM:
 		if (expected)
@@ -269,7 +269,7 @@ int softacc_reap_response(struct softacc_queue *queue,
 	injected = list_first_entry_or_null(&queue->responses,
 					    struct softacc_injected, node);
 	if (injected) {
-		*response = injected->answer;
+		*response = injected->response;
 		softacc_free_injected(sdev, injected);
 	}
 	spin_unlock_irq(&sdev->lock);

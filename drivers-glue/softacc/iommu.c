@@ -4,7 +4,7 @@
  *
  * It translates nothing: the engine uses the process's own page tables through
  * the CPU. What it does have is PASIDs that are attached and detached, page
- * requests, and their answers.
+ * requests, and their responses.
  */
 #include <linux/delay.h>
 #include <linux/property.h>
@@ -31,7 +31,7 @@ void softacc_iommu_end(struct device *dev)
 /*
  * No more requests of this PASID: the engine stops, what is in the ring is
  * reported, what has been reported is answered. After that the device forgets
- * groups that have got no answer.
+ * groups that have got no response.
  */
 static void softacc_detach_pasid(struct device *dev, ioasid_t pasid)
 {
@@ -132,16 +132,16 @@ static int softacc_def_domain_type(struct device *dev)
 static void softacc_page_response(struct device *dev, struct iopf_fault *evt,
 				  struct iommu_page_response *resp)
 {
-	unsigned int us = READ_ONCE(softacc_slow_answers);
+	unsigned int us = READ_ONCE(softacc_slow_responses);
 	u32 flags = evt->fault.prm.flags;
 
 	/* Some take a while to go out, as they do in a full hardware queue. */
 	if (us && !(resp->grpid & 7))
 		usleep_range(us, 2 * us);
-	softacc_answer(dev_get_drvdata(dev),
-		       flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
-		       resp->pasid, resp->grpid,
-		       flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, resp->code);
+	softacc_respond(dev_get_drvdata(dev),
+			flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
+			resp->pasid, resp->grpid,
+			flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, resp->code);
 }
 
 static const struct iommu_ops softacc_iommu_ops = {

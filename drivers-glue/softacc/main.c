@@ -4,7 +4,7 @@
  *
  * For trying out and testing shared virtual addressing without hardware. What it
  * asks of the kernel is what a real accelerator asks: a PASID for a process,
- * page requests, and their answers.
+ * page requests, and their responses.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -53,9 +53,9 @@ module_param_named(no_flush, softacc_no_flush, bool, 0644);
 MODULE_PARM_DESC(no_flush,
 		 "Misbehave: detach PASIDs when all has been reported, but without flushing the fault queue");
 
-unsigned int softacc_slow_answers;
-module_param_named(slow_answers, softacc_slow_answers, uint, 0644);
-MODULE_PARM_DESC(slow_answers,
+unsigned int softacc_slow_responses;
+module_param_named(slow_responses, softacc_slow_responses, uint, 0644);
+MODULE_PARM_DESC(slow_responses,
 		 "Microseconds that it takes to send one answer in eight (default 0)");
 
 bool softacc_overflow;
@@ -123,9 +123,9 @@ err_free:
  * @devices: how many these are
  * @requests: page requests that they have sent
  * @groups: groups that they have sent
- * @missing: groups that never got an answer
- * @duplicate: answers that were second ones
- * @unexpected: answers that nobody had asked for
+ * @missing: groups that never got a response
+ * @duplicate: responses that were second ones
+ * @unexpected: responses that nobody had asked for
  *
  * Guarded by softacc_table_lock.
  */
@@ -138,7 +138,7 @@ static struct softacc_record {
 	u64 unexpected;
 } softacc_record;
 
-/* The device is off its fault queue: all its groups have had their answer. */
+/* The device is off its fault queue: all its groups have had their response. */
 static void softacc_add_record(struct softacc_dev *sdev)
 {
 	struct softacc_stats *stats = &sdev->stats;

@@ -205,7 +205,7 @@ static long softacc_ioc_reap(struct softacc_queue *queue, void __user *arg)
 	return 0;
 }
 
-/* Ends all jobs that are not done, without waiting for their answers. */
+/* Ends all jobs that are not done, without waiting for their responses. */
 static long softacc_ioc_cancel(struct softacc_queue *queue)
 {
 	struct softacc_work *work;

@@ -45,7 +45,7 @@ struct softacc_info {
  * @pages_per_group: most pages that it asks for at once
  * @outstanding: most groups that it has under way
  * @threads: its threads
- * @retry_limit: answers of "success" for the same page, still missing, after
+ * @retry_limit: responses of "success" for the same page, still missing, after
  *	which a job fails; 0 for the default of 1000
  * @flags: SOFTACC_CONFIG_* values
  * @reserved: zero
@@ -142,15 +142,15 @@ struct softacc_completion {
 /**
  * struct softacc_stats - counters
  * @requests: page requests sent; those of the device include injected ones
- * @groups: groups sent; injected ones count, for the device, with their answer
+ * @groups: groups sent; injected ones count, for the device, with their response
  * @responses: answers received, by response code
  * @spurious: answers for a group that was not outstanding
- * @duplicate: those of them that were a second answer
- * @forgotten: groups that had no answer when their PASID was drained
- * @abandoned: groups whose job did not wait for the answer
+ * @duplicate: those of them that were a second response
+ * @forgotten: groups that had no response when their PASID was drained
+ * @abandoned: groups whose job did not wait for the response
  * @early: answers for a group whose last request was not sent yet, which is owed none;
  *	spurious, too
- * @outstanding: groups without an answer now; those of the device include injected
+ * @outstanding: groups without a response now; those of the device include injected
  *	ones
  * @ring_full: times that the engine waited for room in the ring
  * @bytes: bytes done by jobs
@@ -189,9 +189,9 @@ struct softacc_stats {
  * @addr: address
  * @reserved: zero
  *
- * The last request makes a group that waits for an answer, which is read by
+ * The last request makes a group that waits for a response, which is read by
  * %SOFTACC_IOC_RESPONSE; poll() tells when there is one. EAGAIN: no room in the
- * ring, or %SOFTACC_MAX_INJECTED groups without an answer that has been read. Use
+ * ring, or %SOFTACC_MAX_INJECTED groups without a response that has been read. Use
  * a @grpid of %SOFTACC_INJECT_GRPID or more to keep clear of the engine's. A device
  * on VT-d has 256 of these and no others.
  */
@@ -215,12 +215,12 @@ struct softacc_inject {
 #define SOFTACC_MAX_INJECTED		65536
 
 /**
- * struct softacc_response - the answer of an injected group
+ * struct softacc_response - the response of an injected group
  * @pasid: PASID
  * @grpid: page request group index
  * @code: response code
- * @count: answers that this group got: more than one is a bug
- * @ns: from the request to the first answer
+ * @count: responses that this group got: more than one is a bug
+ * @ns: from the request to the first response
  */
 struct softacc_response {
 	__u32 pasid;
@@ -246,7 +246,7 @@ enum softacc_handling {
 	SOFTACC_HANDLE_NOW,	/* before the report returns */
 	SOFTACC_HANDLE_LATER,
 	SOFTACC_HANDLE_TWICE,	/* by two threads at once */
-	SOFTACC_HANDLE_NEVER,	/* given up without an answer */
+	SOFTACC_HANDLE_NEVER,	/* given up without a response */
 	SOFTACC_HANDLE_REFUSE,	/* not taken over; all other values, too */
 };
 

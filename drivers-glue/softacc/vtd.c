@@ -16,24 +16,24 @@
 #include "iommu.h"
 
 #define SOFTACC_VTD_INJECTED	256	/* indices from 256 on */
-#define SOFTACC_VTD_ANSWERS	1024
+#define SOFTACC_VTD_RESPONSES	1024
 #define SOFTACC_MSI_BASE	0xfee00000
 #define SOFTACC_MSI_SIZE	0x100000
 
 /**
- * struct softacc_vtd_answer - a page group response descriptor, seen
+ * struct softacc_vtd_response - a page group response descriptor, seen
  * @qw0: its first quadword
  * @qw1: its second
  */
-struct softacc_vtd_answer {
+struct softacc_vtd_response {
 	u64 qw0;
 	u64 qw1;
 };
 
 /*
  * There is one VT-d unit. @devices_lock guards @devices. @ring_lock guards the ring
- * and its tail. @answers_lock, which is taken under the lock of the invalidation
- * queue, guards @answers, of which @seen have come and @taken have been looked at.
+ * and its tail. @responses_lock, which is taken under the lock of the invalidation
+ * queue, guards @responses, of which @seen have come and @taken have been looked at.
  */
 static struct {
 	struct intel_iommu *iommu;
@@ -45,8 +45,8 @@ static struct {
 	struct softacc_dev *devices[SOFTACC_MAX_DEVICES];
 	struct tracepoint *tracepoint;
 	struct irq_work work;
-	raw_spinlock_t answers_lock; /* answers, seen, taken */
-	struct softacc_vtd_answer answers[SOFTACC_VTD_ANSWERS];
+	raw_spinlock_t responses_lock; /* answers, seen, taken */
+	struct softacc_vtd_response responses[SOFTACC_VTD_RESPONSES];
 	unsigned int seen;
 	unsigned int taken;
 } vtd;
@@ -174,9 +174,9 @@ static enum iommu_page_response_code softacc_from_pri(u64 code)
 }
 
 /* VT-d 4.1, 7.7.1: Page Group Response Descriptor. It tells of whole groups. */
-static void softacc_vtd_answer(const struct softacc_vtd_answer *answer)
+static void softacc_vtd_response(const struct softacc_vtd_response *response)
 {
-	u16 rid = answer->qw0 >> 16;
+	u16 rid = response->qw0 >> 16;
 	int i;
 
 	for (i = 0; i < SOFTACC_MAX_DEVICES; i++) {
@@ -184,28 +184,28 @@ static void softacc_vtd_answer(const struct softacc_vtd_answer *answer)
 
 		if (!sdev || softacc_rid(sdev) != rid)
 			continue;
-		softacc_answer(sdev, answer->qw0 & BIT_ULL(4),
-			       answer->qw0 >> 32 & 0xfffff,
-			       softacc_from_wire(answer->qw1 >> 3 & 0x1ff), true,
-			       softacc_from_pri(answer->qw0 >> 12 & 0xf));
+		softacc_respond(sdev, response->qw0 & BIT_ULL(4),
+				response->qw0 >> 32 & 0xfffff,
+				softacc_from_wire(response->qw1 >> 3 & 0x1ff), true,
+				softacc_from_pri(response->qw0 >> 12 & 0xf));
 	}
 }
 
 static void softacc_vtd_work(struct irq_work *work)
 {
-	struct softacc_vtd_answer answer;
+	struct softacc_vtd_response response;
 	unsigned long flags;
 	bool more;
 
 	spin_lock_irqsave(&vtd.devices_lock, flags);
 	do {
-		raw_spin_lock(&vtd.answers_lock);
+		raw_spin_lock(&vtd.responses_lock);
 		more = vtd.taken != vtd.seen;
 		if (more)
-			answer = vtd.answers[vtd.taken++ % SOFTACC_VTD_ANSWERS];
-		raw_spin_unlock(&vtd.answers_lock);
+			response = vtd.responses[vtd.taken++ % SOFTACC_VTD_RESPONSES];
+		raw_spin_unlock(&vtd.responses_lock);
 		if (more)
-			softacc_vtd_answer(&answer);
+			softacc_vtd_response(&response);
 	} while (more);
 	spin_unlock_irqrestore(&vtd.devices_lock, flags);
 }
@@ -216,12 +216,12 @@ static void softacc_qi_submit(void *data, struct intel_iommu *iommu, u64 qw0,
 {
 	if ((qw0 & 0xf) != QI_PGRP_RESP_TYPE)
 		return;
-	raw_spin_lock(&vtd.answers_lock);
+	raw_spin_lock(&vtd.responses_lock);
 	/* The function has no more indices than there is room. */
-	if (!WARN_ON_ONCE(vtd.seen - vtd.taken == SOFTACC_VTD_ANSWERS))
-		vtd.answers[vtd.seen++ % SOFTACC_VTD_ANSWERS] =
-			(struct softacc_vtd_answer){ qw0, qw1 };
-	raw_spin_unlock(&vtd.answers_lock);
+	if (!WARN_ON_ONCE(vtd.seen - vtd.taken == SOFTACC_VTD_RESPONSES))
+		vtd.responses[vtd.seen++ % SOFTACC_VTD_RESPONSES] =
+			(struct softacc_vtd_response){ qw0, qw1 };
+	raw_spin_unlock(&vtd.responses_lock);
 	irq_work_queue(&vtd.work);
 }
 
@@ -300,7 +300,7 @@ static bool softacc_is_idle(struct softacc_dev *sdev)
 
 /*
  * All PASIDs are unbound. An intel-iommu that does not drain them may still have
- * requests in the ring, whose answers come in a moment.
+ * requests in the ring, whose responses come in a moment.
  */
 static void softacc_vtd_remove(struct softacc_dev *sdev)
 {
@@ -326,7 +326,7 @@ static int softacc_vtd_init(void)
 
 	spin_lock_init(&vtd.ring_lock);
 	spin_lock_init(&vtd.devices_lock);
-	raw_spin_lock_init(&vtd.answers_lock);
+	raw_spin_lock_init(&vtd.responses_lock);
 	init_irq_work(&vtd.work, softacc_vtd_work);
 	for_each_kernel_tracepoint(softacc_match_tracepoint, NULL);
 	if (!vtd.tracepoint) {

@@ -66,7 +66,7 @@ struct iopf_limits {
  * struct iopf_request - a page request, with what travels beside it
  * @fault: the page request
  * @flags: IOPF_REQUEST_* values
- * @private_data: what the device wants back with the answer, if @flags says that
+ * @private_data: what the device wants back with the response, if @flags says that
  *	there is something
  *
  * &struct iommu_fault is shown to user space by iommufd as it is, so it has no room
@@ -76,12 +76,12 @@ struct iopf_limits {
  * is answered all the same, by itself and exactly once, with its own code; it is no
  * part of the group that has its index. This is what VT-d 3.x asks for with private
  * data (7.6) and VT-d 2.x with streaming requests. On a last request these flags change
- * nothing but what comes back with the answer.
+ * nothing but what comes back with the response.
  */
 struct iopf_request {
 	struct iommu_fault fault;
 	u32 flags;
-/* private_data goes back with the answer */
+/* private_data goes back with the response */
 #define IOPF_REQUEST_PRIVATE_DATA	BIT(0)
 /* the device waits for this one, not for its group */
 #define IOPF_REQUEST_STREAMING		BIT(1)
@@ -91,9 +91,9 @@ struct iopf_request {
 };
 
 /**
- * struct iopf_response - one answer of several
+ * struct iopf_response - one response of several
  * @fault: the request that is answered: the last one of its group, as a rule
- * @msg: the answer
+ * @msg: the response
  * @flags: the request's
  * @private_data: the request's
  */
@@ -107,7 +107,7 @@ struct iopf_response {
 /* Pages that a device can be ahead of, at most. */
 #define IOPF_MAX_PREFAULT	512U
 
-/* Answers that page_responses gets at once, at most. */
+/* Responses that page_responses gets at once, at most. */
 #define IOPF_MAX_RESPONSES	16
 
 /**
@@ -172,10 +172,10 @@ struct iommu_fault_unrecoverable {
 /**
  * enum iommu_fault_status - what a fault handler says of a fault
  * @IOMMU_FAULT_STATUS_HANDLED: it is the handler's, who answers later, or has
- *	answered already, if an answer is owed
+ *	answered already, if a response is owed
  * @IOMMU_FAULT_STATUS_CONTINUE: let it go on to the domain of its PASID
  *
- * An error says that the fault is refused: if an answer is owed, it is Invalid
+ * An error says that the fault is refused: if a response is owed, it is Invalid
  * Request.
  */
 enum iommu_fault_status {

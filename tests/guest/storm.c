@@ -143,7 +143,7 @@ static bool read_stats(int fd, struct softacc_stats *stats)
 }
 
 /* All groups answered once: within two seconds nothing is left. */
-static bool all_answered(int fd, struct softacc_stats *stats)
+static bool all_responded(int fd, struct softacc_stats *stats)
 {
 	double start = pace_seconds();
 
@@ -212,7 +212,7 @@ static void storm(int fd, unsigned int processes, uint64_t requests)
 	for (i = 0; i < processes; i++)
 		good &= reap(pids[i], i, false);
 	time = seconds() - time;
-	good &= all_answered(fd, &after);
+	good &= all_responded(fd, &after);
 	printf("# %llu requests in %llu groups in %.1f s: %.0f requests/s, no room %llu times\n",
 	       (unsigned long long)(after.requests - before.requests),
 	       (unsigned long long)(after.groups - before.groups), time,
@@ -261,7 +261,7 @@ static void storm_with_ends(int fd, unsigned int processes, unsigned int rounds)
 		enum end end = CLOSE + i % (NR_ENDS - CLOSE);
 		bool good = storm_round(processes, i, end);
 
-		good &= all_answered(fd, &stats);
+		good &= all_responded(fd, &stats);
 		number[end]++;
 		bad[end] += !good;
 	}

@@ -46,7 +46,7 @@ static int inject(int fd, uint32_t grpid, const void *addr, uint32_t flags)
 }
 
 /* The next answer within @ms of the machine's time, or -1. */
-static int answer(int fd, struct softacc_response *response, int ms)
+static int next_response(int fd, struct softacc_response *response, int ms)
 {
 	return pace_wait(ms, !ioctl(fd, SOFTACC_IOC_RESPONSE, response)) ? 0 : -1;
 }
@@ -93,27 +93,27 @@ FIXTURE_SETUP(groups)
 FIXTURE_TEARDOWN(groups)
 {
 	EXPECT_EQ(self->spurious, spurious(self->fd));
-	EXPECT_EQ(-1, answer(self->fd, &self->response, 20))
+	EXPECT_EQ(-1, next_response(self->fd, &self->response, 20))
 		TH_LOG("one more answer: index %x", self->response.grpid);
 	close(self->fd);
 }
 
-#define expect_answer(index, expected) do {				\
-	ASSERT_EQ(0, answer(self->fd, &self->response, 5000))		\
+#define expect_response(index, expected) do {				\
+	ASSERT_EQ(0, next_response(self->fd, &self->response, 5000))		\
 		TH_LOG("no answer for index %x", index);		\
 	EXPECT_EQ(index, self->response.grpid);				\
 	EXPECT_EQ(expected, self->response.code);			\
 	EXPECT_EQ(1, self->response.count);				\
 } while (0)
 
-TEST_F(groups, one_answer_for_all)
+TEST_F(groups, one_response_for_all)
 {
 	int i;
 
 	for (i = 0; i < 8; i++)
 		ASSERT_EQ(0, inject(self->fd, GRPID, self->area + i * PAGE,
 				    i == 7 ? SOFTACC_INJECT_LAST : 0));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	for (i = 0; i < 8; i++)
 		EXPECT_TRUE(is_present(self->area + i * PAGE));
 	EXPECT_FALSE(is_present(self->area + 8 * PAGE));
@@ -126,14 +126,14 @@ TEST_F(groups, interleaved)
 	ASSERT_EQ(0, inject(self->fd, GRPID + 1, self->area + PAGE, 0));
 	ASSERT_EQ(0, inject(self->fd, GRPID + 1, self->area + 2 * PAGE,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID + 1, RESP_SUCCESS);
+	expect_response(GRPID + 1, RESP_SUCCESS);
 	EXPECT_FALSE(is_present(self->area));
 	EXPECT_TRUE(is_present(self->area + PAGE));
 	EXPECT_TRUE(is_present(self->area + 2 * PAGE));
 
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + 3 * PAGE,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	EXPECT_TRUE(is_present(self->area));
 	EXPECT_TRUE(is_present(self->area + 3 * PAGE));
 }
@@ -163,7 +163,7 @@ TEST_F(groups, two_pasids_one_index)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (fd < 0 || inject(fd, GRPID, page, SOFTACC_INJECT_LAST))
 			_exit(2);
-		if (answer(fd, &response, 5000))
+		if (next_response(fd, &response, 5000))
 			_exit(3);
 		if (response.code != RESP_SUCCESS || response.count != 1)
 			_exit(4);
@@ -176,12 +176,12 @@ TEST_F(groups, two_pasids_one_index)
 	EXPECT_FALSE(is_present(self->area));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	EXPECT_TRUE(is_present(self->area));
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
 
-/* Refused as a whole, by one answer. The kernel's own queue sends eight. */
+/* Refused as a whole, by one response. The kernel's own queue sends eight. */
 TEST_F(groups, pasid_not_bound)
 {
 	struct softacc_inject request = {
@@ -200,7 +200,7 @@ TEST_F(groups, pasid_not_bound)
 	}
 	/* Time for more of them. */
 	pace_wait(50, false);
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 	EXPECT_EQ(0xffffe, self->response.pasid);
 }
 
@@ -208,10 +208,10 @@ TEST_F(groups, without_pasid)
 {
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area,
 			    SOFTACC_INJECT_LAST | SOFTACC_INJECT_NO_PASID));
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 }
 
-/* One bad page, one answer for the group. */
+/* One bad page, one response for the group. */
 TEST_F(groups, unmapped_page)
 {
 	int i;
@@ -220,7 +220,7 @@ TEST_F(groups, unmapped_page)
 	for (i = 0; i < 8; i++)
 		ASSERT_EQ(0, inject(self->fd, GRPID, self->area + i * PAGE,
 				    i == 7 ? SOFTACC_INJECT_LAST : 0));
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 }
 
 TEST_F(groups, malformed)
@@ -229,38 +229,38 @@ TEST_F(groups, malformed)
 	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area,
 				 SOFTACC_INJECT_LAST,
 				 PERM_READ | PERM_EXEC | PERM_WRITE));
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 	/* Not canonical. */
 	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0x8000000000000000UL,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 	/* The kernel's half. */
 	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0xffff888000000000UL,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 	/* A bad one spoils its group, and the index is good again after it. */
 	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area, 0, 0));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_INVALID);
+	expect_response(GRPID, RESP_INVALID);
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	/* Raw addresses are not refused for their alignment. */
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE + 1234,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
 
-/* It ends the unfinished groups of its PASID and gets no answer. */
+/* It ends the unfinished groups of its PASID and gets no response. */
 TEST_F(groups, stop_marker)
 {
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, 0));
 	ASSERT_EQ(0, inject_perm(self->fd, GRPID + 1, NULL,
 				 SOFTACC_INJECT_LAST, 0));
-	EXPECT_EQ(-1, answer(self->fd, &self->response, 50));
+	EXPECT_EQ(-1, next_response(self->fd, &self->response, 50));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE,
 			    SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	EXPECT_FALSE(is_present(self->area));
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
@@ -273,9 +273,9 @@ TEST_F(groups, userfaultfd)
 
 	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
-	EXPECT_EQ(-1, answer(self->fd, &self->response, 100));
+	EXPECT_EQ(-1, next_response(self->fd, &self->response, 100));
 	ASSERT_EQ(0, uffd_provide(uffd, self->area));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	EXPECT_TRUE(is_present(self->area));
 	close(uffd);
 }
@@ -302,7 +302,7 @@ TEST_F(groups, deadline)
 	clock = pace_clock(CLOCK_MONOTONIC) / 1e9;
 	start = pace_seconds();
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	EXPECT_FALSE(is_present(self->area));
 	EXPECT_LE(0.9, pace_clock(CLOCK_MONOTONIC) / 1e9 - clock);
 	EXPECT_GT(2.5, pace_seconds() - start);
@@ -311,7 +311,7 @@ TEST_F(groups, deadline)
 	/* The same group again finds the page when it is there. */
 	ASSERT_EQ(0, uffd_provide(uffd, self->area));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	close(uffd);
 }
 
@@ -348,7 +348,7 @@ TEST_F(groups, deadline_beside_hog)
 	pid_t reporter = acc_find_reporter();
 	cpu_set_t cpus;
 	double clock;
-	int answered;
+	int responded;
 	pid_t hog;
 
 	if (access("/sys/module/iopf/parameters/prq_timeout", F_OK))
@@ -377,7 +377,7 @@ TEST_F(groups, deadline_beside_hog)
 	usleep(100000);
 	clock = pace_clock(CLOCK_MONOTONIC) / 1e9;
 	EXPECT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
-	answered = answer(self->fd, &self->response, 4000);
+	responded = next_response(self->fd, &self->response, 4000);
 	clock = pace_clock(CLOCK_MONOTONIC) / 1e9 - clock;
 
 	write_to(FAIR_SERVER, "50000000");
@@ -386,17 +386,17 @@ TEST_F(groups, deadline_beside_hog)
 	kill(hog, SIGKILL);
 	waitpid(hog, NULL, 0);
 	sched_setaffinity(reporter, sizeof(cpus), &cpus);
-	EXPECT_EQ(0, answered)
+	EXPECT_EQ(0, responded)
 		TH_LOG("no answer after %.1f s", clock);
 	EXPECT_EQ(RESP_SUCCESS, self->response.code);
 	EXPECT_LE(0.9, clock);
 	/* A slow start would be answered now, as any other. */
-	if (answered)
-		answer(self->fd, &self->response, 20000);
+	if (responded)
+		next_response(self->fd, &self->response, 20000);
 	close(uffd);
 }
 
-/* The index is in use: the second group is a mistake and gets no answer. */
+/* The index is in use: the second group is a mistake and gets no response. */
 TEST_F(groups, index_used_twice)
 {
 	int uffd = uffd_watch(self->area, PAGE,
@@ -407,9 +407,9 @@ TEST_F(groups, index_used_twice)
 	ASSERT_TRUE(uffd_asleep(uffd));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area + PAGE,
 			    SOFTACC_INJECT_LAST));
-	EXPECT_EQ(-1, answer(self->fd, &self->response, 50));
+	EXPECT_EQ(-1, next_response(self->fd, &self->response, 50));
 	ASSERT_EQ(0, uffd_provide(uffd, self->area));
-	expect_answer(GRPID, RESP_SUCCESS);
+	expect_response(GRPID, RESP_SUCCESS);
 	close(uffd);
 }
 
@@ -445,7 +445,7 @@ TEST_F(groups, asleep)
 	for (i = 0; i < 16; i++)
 		uffd_provide(uffd, self->area + i * PAGE);
 	for (i = 0; i < number; i++) {
-		ASSERT_EQ(0, answer(self->fd, &self->response, 5000));
+		ASSERT_EQ(0, next_response(self->fd, &self->response, 5000));
 		ASSERT_EQ(RESP_SUCCESS, self->response.code);
 		ASSERT_EQ(1, self->response.count);
 	}

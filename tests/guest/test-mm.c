@@ -2,7 +2,7 @@
 /*
  * Faults that take their time, and faults with rules of their own: userfaultfd, swap,
  * slow disks, NUMA hinting, limits. The device waits where the CPU would, nobody else
- * waits with it, and whoever cannot be served gets an answer.
+ * waits with it, and whoever cannot be served gets a response.
  *
  * guest-setup.sh makes the slow disks.
  */
@@ -117,7 +117,7 @@ FIXTURE_TEARDOWN(mm)
  * @uffd: the userfaultfd
  * @mode: UFFDIO_REGISTER_MODE_*
  * @page: what missing pages are to be
- * @delay: before each answer, in microseconds
+ * @delay: before each response, in microseconds
  * @served: events
  */
 struct server {
@@ -552,7 +552,7 @@ static pid_t overeat(const char *score)
 
 /*
  * Without memory left in the cgroup a process is killed or, if it must not be, the
- * device gets an answer. Nobody hangs, and other cgroups have what is theirs.
+ * device gets a response. Nobody hangs, and other cgroups have what is theirs.
  */
 TEST_F(mm, memory_cgroup)
 {

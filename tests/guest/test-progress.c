@@ -6,12 +6,12 @@
  * other programs own CPUs. What is found is printed, one line for each scenario, and not
  * judged: tests/progress.sh compares two fault queues.
  *
- *	progress NAME groups N unanswered N p50_us X p99_us X max_us X lost N pace N
+ *	progress NAME groups N without a response N p50_us X p99_us X max_us X lost N pace N
  *
- * A group is unanswered if it had no response after twice the limit of -l (1000 ms), with
+ * A group is without a response if it had no response after twice the limit of -l (1000 ms), with
  * the hogs still there, and lost if it had none either when they were gone. p50 goes by
  * the clock. p99, the maximum and the limits are in the machine's time, see pace.h; pace
- * is its speed in percent of the clock. The wait of an unanswered group is the time until
+ * is its speed in percent of the clock. The wait of an without a response group is the time until
  * it was given up.
  *
  * CPU 0 is for the test: its processes, the metronome and, where a scenario does not say
@@ -118,7 +118,7 @@ struct group {
  * struct process - what a process with a device finds out
  * @ready: its device is open
  * @sent: groups sent
- * @answered: groups with a response while the hogs were there
+ * @responded: groups with a response while the hogs were there
  * @late: groups with a response after that
  * @wrong: responses that are not "success", or come twice
  * @given_up: there will be no more in time
@@ -127,7 +127,7 @@ struct group {
 struct process {
 	atomic_bool ready;
 	unsigned int sent;
-	unsigned int answered;
+	unsigned int responded;
 	unsigned int late;
 	unsigned int wrong;
 	atomic_bool given_up;
@@ -397,7 +397,7 @@ static void read_responses(int fd, struct process *process)
 			process->late++;
 			continue;
 		}
-		process->answered++;
+		process->responded++;
 		end_wait(&process->groups[response.grpid - SOFTACC_INJECT_GRPID],
 			 response.ns);
 	}
@@ -411,7 +411,7 @@ static bool await_responses(int fd, struct process *process, int ms)
 
 	for (;;) {
 		read_responses(fd, process);
-		if (process->answered + process->late == process->sent)
+		if (process->responded + process->late == process->sent)
 			return true;
 		if (pace_over(start, ms))
 			return false;
@@ -506,7 +506,7 @@ static bool print_result(const char *name, long pace)
 {
 	static double machine_waits[PROCESSES * MAX_GROUPS];
 	static double waits[PROCESSES * MAX_GROUPS];
-	unsigned int answered = 0;
+	unsigned int responded = 0;
 	unsigned int wrong = 0;
 	unsigned int late = 0;
 	unsigned int nr = 0;
@@ -520,7 +520,7 @@ static bool print_result(const char *name, long pace)
 			waits[nr] = process->groups[j].wait / 1e3;
 			machine_waits[nr++] = process->groups[j].machine_wait / 1e3;
 		}
-		answered += process->answered;
+		responded += process->responded;
 		wrong += process->wrong;
 		late += process->late;
 	}
@@ -528,10 +528,10 @@ static bool print_result(const char *name, long pace)
 	qsort(machine_waits, nr, sizeof(*machine_waits), compare);
 	if (wrong)
 		printf("# %s: %u wrong responses\n", name, wrong);
-	printf("progress %s groups %u unanswered %u ", name, nr, nr - answered);
+	printf("progress %s groups %u unanswered %u ", name, nr, nr - responded);
 	printf("p50_us %.0f p99_us %.0f max_us %.0f ", waits[nr / 2],
 	       machine_waits[nr * 99 / 100], machine_waits[nr - 1]);
-	printf("lost %u pace %ld\n", nr - answered - late, pace);
+	printf("lost %u pace %ld\n", nr - responded - late, pace);
 	return !wrong;
 }
 

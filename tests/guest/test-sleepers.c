@@ -202,14 +202,14 @@ static unsigned long anonymous_memory(void)
  * @fd: the file
  * @memory: anonymous memory that was never touched
  * @probed: pages of it that were asked for
- * @answered: groups of sleepers with an answer
- * @failed: those of them whose answer was not Success
+ * @responded: groups of sleepers with a response
+ * @failed: those of them whose response was not Success
  */
 struct device {
 	int fd;
 	char *memory;
 	unsigned int probed;
-	unsigned int answered;
+	unsigned int responded;
 	unsigned int failed;
 };
 
@@ -242,27 +242,27 @@ static int ask(struct device *dev, uint32_t grpid, const void *page,
 	return ret;
 }
 
-/* Take the answers that are there. True if that of @grpid was among them. */
-static bool take_answers(struct device *dev, uint32_t grpid,
-			 struct softacc_response *response)
+/* Take the responses that are there. True if that of @grpid was among them. */
+static bool take_responses(struct device *dev, uint32_t grpid,
+			   struct softacc_response *response)
 {
 	while (!ioctl(dev->fd, SOFTACC_IOC_RESPONSE, response)) {
 		if (response->grpid == grpid)
 			return true;
 		if (response->grpid >= GRPID_PROBE)
 			continue;
-		dev->answered++;
+		dev->responded++;
 		dev->failed += response->code != RESP_SUCCESS;
 	}
 	return false;
 }
 
-static bool all_answered(struct device *dev, unsigned int count)
+static bool all_responded(struct device *dev, unsigned int count)
 {
 	struct softacc_response response;
 
-	take_answers(dev, 0, &response);
-	return dev->answered >= count;
+	take_responses(dev, 0, &response);
+	return dev->responded >= count;
 }
 
 /* The milliseconds that the next probe's fault takes, of the machine's time. */
@@ -271,7 +271,7 @@ static double await_probe(struct device *dev)
 	uint32_t grpid = GRPID_PROBE + dev->probed++;
 	struct softacc_response response;
 
-	if (!pace_wait(3000, take_answers(dev, grpid, &response)) ||
+	if (!pace_wait(3000, take_responses(dev, grpid, &response)) ||
 	    response.code != RESP_SUCCESS)
 		return NEVER;
 	return response.ns / 1e6 * atomic_load(&pace->percent) / 100;
@@ -317,28 +317,28 @@ static void beside_main(int ask, int told)
 	char *page = map(PAGE, MAP_PRIVATE, -1);
 	int uffd = uffd_watch(page, PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
 	struct device dev;
-	double answer;
+	double response;
 	char what;
 
 	if (uffd < 0 || device_open(&dev))
 		_exit(1);
 	/* The first fault of a process is not like the others. */
-	answer = probe(&dev);
-	while (write(told, &answer, sizeof(answer)) == sizeof(answer) &&
+	response = probe(&dev);
+	while (write(told, &response, sizeof(response)) == sizeof(response) &&
 	       read(ask, &what, 1) == 1)
-		answer = what == BESIDE_SLEEP ? try_to_sleep(&dev, page, uffd) :
+		response = what == BESIDE_SLEEP ? try_to_sleep(&dev, page, uffd) :
 						probe(&dev);
 	_exit(0);
 }
 
 static double ask_beside(struct beside *beside, char what)
 {
-	double answer;
+	double response;
 
 	if ((what && write(beside->ask, &what, 1) != 1) ||
-	    read(beside->told, &answer, sizeof(answer)) != sizeof(answer))
+	    read(beside->told, &response, sizeof(response)) != sizeof(response))
 		return NEVER;
-	return answer;
+	return response;
 }
 
 static int start_beside(struct beside *beside)
@@ -575,7 +575,7 @@ static int source_ask(struct source *source, struct device *dev,
  * @device: this process's
  * @beside: another process
  * @source: faults that sleep
- * @spurious: answers of the device that were for no group, before the test
+ * @spurious: responses of the device that were for no group, before the test
  * @forgotten: groups of the device that never had one, before the test
  */
 struct env {
@@ -604,7 +604,7 @@ static void env_begin(struct __test_metadata *_metadata, struct env *env,
 	EXPECT_GT(NEVER, probe(&env->device));
 }
 
-/* No thread sleeps on, no answer was lost, and none came twice. */
+/* No thread sleeps on, no response was lost, and none came twice. */
 static void env_end(struct __test_metadata *_metadata, struct env *env)
 {
 	struct softacc_stats stats;
@@ -644,7 +644,7 @@ static void expect_served(struct __test_metadata *_metadata, struct env *env)
 	double latency = 0;
 	int n;
 
-	for (n = 0; n < PROBES && latency < NEVER && !env->device.answered; n++) {
+	for (n = 0; n < PROBES && latency < NEVER && !env->device.responded; n++) {
 		same[n] = probe(&env->device);
 		other[n] = ask_beside(&env->beside, BESIDE_PROBE);
 		latency = same[n] > other[n] ? same[n] : other[n];
@@ -671,8 +671,8 @@ static void expect_served(struct __test_metadata *_metadata, struct env *env)
 /* All faults of the source end, with Success. */
 static void expect_all_end(struct __test_metadata *_metadata, struct env *env)
 {
-	EXPECT_TRUE(pace_wait(20000, all_answered(&env->device, env->source.asked)))
-		TH_LOG("%u of %u faults were answered", env->device.answered,
+	EXPECT_TRUE(pace_wait(20000, all_responded(&env->device, env->source.asked)))
+		TH_LOG("%u of %u faults were answered", env->device.responded,
 		       env->source.asked);
 	EXPECT_EQ(0, env->device.failed);
 }
@@ -684,7 +684,7 @@ static void expect_asleep(struct __test_metadata *_metadata, struct env *env,
 	ASSERT_EQ(0, source_ask(&env->source, &env->device, count, false));
 	EXPECT_TRUE(pace_wait(count < 256 ? 4000 : 60000,
 			      asleep() >= count - env->source.ended ||
-			      (is_debug() && all_answered(&env->device, 1))))
+			      (is_debug() && all_responded(&env->device, 1))))
 		TH_LOG("%d of %u faults sleep", asleep(), count);
 }
 
@@ -1039,12 +1039,12 @@ static void ask_for_page(struct __test_metadata *_metadata, struct env *env)
 	}
 	expect_few(_metadata, "groups");
 	EXPECT_GT(limit_ms(), probe(&env->device));
-	EXPECT_EQ(0, env->device.answered);
+	EXPECT_EQ(0, env->device.responded);
 }
 
-/* Each follower gets its answer: readers @reads, writers @writes. */
-static void expect_answers(struct __test_metadata *_metadata, struct env *env,
-			   uint32_t reads, uint32_t writes)
+/* Each follower gets its response: readers @reads, writers @writes. */
+static void expect_responses(struct __test_metadata *_metadata, struct env *env,
+			     uint32_t reads, uint32_t writes)
 {
 	enum kind kind = env->source.kind;
 	struct softacc_response response;
@@ -1115,7 +1115,7 @@ TEST_F(followers, of_groups)
 {
 	ask_for_page(_metadata, &self->env);
 	EXPECT_EQ(0, source_end(&self->env.source));
-	expect_answers(_metadata, &self->env, RESP_SUCCESS, RESP_SUCCESS);
+	expect_responses(_metadata, &self->env, RESP_SUCCESS, RESP_SUCCESS);
 }
 
 /* Unbound at once, with its followers; the process lives on. */
@@ -1182,7 +1182,7 @@ TEST_F(interruptible, protected)
 	ask_for_page(_metadata, &self->env);
 	ASSERT_EQ(0, mprotect(self->env.source.area, PAGE, PROT_READ));
 	EXPECT_EQ(0, uffd_provide(self->env.source.fd, self->env.source.area));
-	expect_answers(_metadata, &self->env, RESP_SUCCESS, RESP_INVALID);
+	expect_responses(_metadata, &self->env, RESP_SUCCESS, RESP_INVALID);
 }
 
 /* The one that slept fails, and so do the others, each for itself. */
@@ -1193,7 +1193,7 @@ TEST_F(interruptible, unmapped)
 	ask_for_page(_metadata, &self->env);
 	ASSERT_EQ(0, munmap(self->env.source.area, PAGE));
 	EXPECT_EQ(0, ioctl(self->env.source.fd, UFFDIO_WAKE, &range));
-	expect_answers(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
+	expect_responses(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
 }
 
 TEST_F(interruptible, poisoned)
@@ -1204,7 +1204,7 @@ TEST_F(interruptible, poisoned)
 
 	ask_for_page(_metadata, &self->env);
 	EXPECT_EQ(0, ioctl(self->env.source.fd, UFFDIO_POISON, &poison));
-	expect_answers(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
+	expect_responses(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
 }
 
 /* The group is over, but its fault still sleeps, or may: closing ends it. */
@@ -1215,7 +1215,7 @@ TEST_F(interruptible, closed_after_timeout)
 
 	ask_for_page(_metadata, env);
 	write_file(TIMEOUT, "1");
-	EXPECT_TRUE(pace_wait(5000, all_answered(&env->device, FOLLOWERS)));
+	EXPECT_TRUE(pace_wait(5000, all_responded(&env->device, FOLLOWERS)));
 	EXPECT_EQ(0, env->device.failed);
 	write_file(TIMEOUT, "0");
 	ksft_print_msg("%d asleep after the timeout\n", asleep_for_long());
@@ -1250,7 +1250,7 @@ static void victim_main(unsigned int pages, bool timed_out, int told)
 	usleep(100000);
 	if (timed_out) {
 		write_file(TIMEOUT, "1");
-		if (!pace_wait(5000, all_answered(&dev, FOLLOWERS)))
+		if (!pace_wait(5000, all_responded(&dev, FOLLOWERS)))
 			_exit(4);
 		write_file(TIMEOUT, "0");
 	}
@@ -1361,7 +1361,7 @@ static int cpus_for(struct __test_metadata *_metadata, size_t stride,
 	for (i = 0; i < TRACED; i++)
 		ASSERT_EQ(0, ask(&dev, GRPID + i, first + i * stride, PERM_WRITE,
 				 i + 1 < TRACED));
-	EXPECT_TRUE(pace_wait(20000, all_answered(&dev, TRACED)));
+	EXPECT_TRUE(pace_wait(20000, all_responded(&dev, TRACED)));
 	EXPECT_EQ(0, dev.failed);
 	write_file(event, "0");
 	count = __builtin_popcountl(cpus_of_trace());

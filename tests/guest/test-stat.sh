@@ -172,7 +172,7 @@ events()
 {
 	echo >"$TRACING/trace"
 	echo 1 >"$TRACING/events/iopf/enable"
-	test-groups -r groups.one_answer_for_all >/dev/null
+	test-groups -r groups.one_response_for_all >/dev/null
 	test-groups -r groups.deadline >/dev/null
 	test-groups -r groups.stop_marker >/dev/null
 	echo 0 >"$TRACING/events/iopf/enable"

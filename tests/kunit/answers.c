@@ -18,7 +18,7 @@ static void wire_codes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x1, iopf_pri_response_code(42));
 }
 
-static void handler_answers_twice(struct kunit *test)
+static void handler_responds_twice(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -26,7 +26,7 @@ static void handler_answers_twice(struct kunit *test)
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_INVALID);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 }
@@ -38,21 +38,21 @@ static void handler_fails(struct kunit *test)
 	fake->handler_error = -ENOSPC;
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, -ENOSPC, fake_last(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
 }
 
-/* One request for an address space, and the answer that it gets. */
-static u32 sva_answer(struct kunit *test, u32 perm, u64 addr)
+/* One request for an address space, and the response that it gets. */
+static u32 sva_response(struct kunit *test, u32 perm, u64 addr)
 {
 	struct fake *fake = test->priv;
-	unsigned int before = fake->answers;
+	unsigned int before = fake->responses;
 
 	fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 		    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, FAKE_SVA_PASID, 1,
 		    perm, addr);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, before + 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, before + 1));
 	return fake->log[before].code;
 }
 
@@ -67,12 +67,12 @@ static void sva_populates(struct kunit *test)
 	for (i = 0; i < 11; i++)
 		fake_partial(fake, FAKE_SVA_PASID, 2, addr + i * PAGE_SIZE);
 	fake_last(fake, FAKE_SVA_PASID, 2, addr + i * PAGE_SIZE);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, before + 12, fake_anon_pages());
 	/* Addresses need not be aligned, and a page may be asked for again. */
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr + 123));
+			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr + 123));
 }
 
 static void sva_permissions(struct kunit *test)
@@ -80,14 +80,14 @@ static void sva_permissions(struct kunit *test)
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ);
 
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+			sva_response(test, IOMMU_FAULT_PERM_READ, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_READ |
-				   IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_READ |
+				     IOMMU_FAULT_PERM_WRITE, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_EXEC, addr));
+			sva_response(test, IOMMU_FAULT_PERM_EXEC, addr));
 }
 
 /* Page tables have no pages that may be written and not read. */
@@ -96,14 +96,14 @@ static void sva_write_only(struct kunit *test)
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE, PROT_WRITE);
 
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+			sva_response(test, IOMMU_FAULT_PERM_READ, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_READ |
-				   IOMMU_FAULT_PERM_WRITE, addr + PAGE_SIZE));
+			sva_response(test, IOMMU_FAULT_PERM_READ |
+				     IOMMU_FAULT_PERM_WRITE, addr + PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_EXEC, addr));
+			sva_response(test, IOMMU_FAULT_PERM_EXEC, addr));
 }
 
 /* Devices have no instructions that write to a shadow stack. */
@@ -121,9 +121,9 @@ static void sva_shadow_stack(struct kunit *test)
 		vm_flags_set(vma, VM_SHADOW_STACK);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+			sva_response(test, IOMMU_FAULT_PERM_READ, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr));
 }
 
 static void sva_unmapped(struct kunit *test)
@@ -132,7 +132,7 @@ static void sva_unmapped(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr, PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_READ, addr));
+			sva_response(test, IOMMU_FAULT_PERM_READ, addr));
 }
 
 static void sva_malformed(struct kunit *test)
@@ -141,26 +141,26 @@ static void sva_malformed(struct kunit *test)
 	struct fake *fake = test->priv;
 
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_EXEC |
-				   IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_EXEC |
+				     IOMMU_FAULT_PERM_WRITE, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_READ, TASK_SIZE));
+			sva_response(test, IOMMU_FAULT_PERM_READ, TASK_SIZE));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_READ, 1ULL << 63));
+			sva_response(test, IOMMU_FAULT_PERM_READ, 1ULL << 63));
 	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->stats.malformed);
 	/* One bad request spoils the group, not the next one. */
 	KUNIT_EXPECT_EQ(test, 0, fake_report(fake,
 					     IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
 					     FAKE_SVA_PASID, 1, 0, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
-			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
-			sva_answer(test, IOMMU_FAULT_PERM_WRITE, addr));
+			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr));
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(wire_codes),
-	KUNIT_CASE(handler_answers_twice),
+	KUNIT_CASE(handler_responds_twice),
 	KUNIT_CASE(handler_fails),
 	KUNIT_CASE(sva_populates),
 	KUNIT_CASE(sva_permissions),

@@ -19,7 +19,7 @@ static struct iopf_group *expect_taken(struct kunit *test, size_t fault_count)
 	return group;
 }
 
-static void answer(struct iopf_group *group)
+static void response(struct iopf_group *group)
 {
 	iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(group);
@@ -43,9 +43,9 @@ static void check_group(struct kunit *test, unsigned int count)
 	list_for_each_entry(request, &group->faults, list)
 		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
 	KUNIT_EXPECT_PTR_EQ(test, &fake->handle, group->attach_handle);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
-	answer(group);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
+	response(group);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 }
 
@@ -77,10 +77,10 @@ static void two_pasids_one_index(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x1000,
 			list_first_entry(&group->faults, struct iopf_fault,
 					 list)->fault.prm.addr);
-	answer(group);
+	response(group);
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 1, 0xa000));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, 99, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, 99, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
 }
 
 /* PASID 0 and no PASID are two things. */
@@ -95,7 +95,7 @@ static void no_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->table.nr_groups);
 }
 
-static void one_answer_without_handler(struct kunit *test)
+static void one_response_without_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -103,7 +103,7 @@ static void one_answer_without_handler(struct kunit *test)
 	for (i = 0; i < 7; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 3, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 3, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.unhandled);
 }
@@ -115,7 +115,7 @@ static void unknown_type(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iommu_report_device_fault(fake_dev(fake), &evt));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
 static void stop_marker(struct kunit *test)
@@ -128,13 +128,13 @@ static void stop_marker(struct kunit *test)
 			fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 				    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
 				    FAKE_PASID, 2, 0, 0));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
-/* The index is in use until the answer is out. */
+/* The index is in use until the response is out. */
 static void index_in_use(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -143,13 +143,13 @@ static void index_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EEXIST, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EEXIST, fake_partial(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	group = expect_taken(test, 1);
-	answer(group);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	response(group);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
-	answer(expect_taken(test, 1));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	response(expect_taken(test, 1));
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 }
 
 static struct iopf_request batched(u32 pasid, u32 grpid, u64 addr, bool last)
@@ -198,9 +198,9 @@ static void batch_of_two_groups(struct kunit *test)
 	list_for_each_entry(request, &fake->taken[1]->faults, list)
 		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
 	KUNIT_EXPECT_EQ(test, count, fake_fdev(fake)->stats.requests);
-	answer(fake->taken[0]);
-	answer(fake->taken[1]);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	response(fake->taken[0]);
+	response(fake->taken[1]);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 }
 
 /* What is wrong in the middle of a run is noticed there as it is elsewhere. */
@@ -217,13 +217,13 @@ static void batch_with_mistakes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iopf_report_requests(fake_dev(fake), requests, 4));
 	/* It is none, the others are a group. */
-	answer(expect_taken(test, 3));
+	response(expect_taken(test, 3));
 
 	for (i = 0; i < 4; i++)
 		requests[i] = batched(FAKE_SVA_PASID, 1, addr, i == 3);
 	requests[2].fault.prm.perm = 0;
 	iopf_report_requests(fake_dev(fake), requests, 4);
-	KUNIT_ASSERT_EQ(test, 2, fake->answers);
+	KUNIT_ASSERT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.malformed);
 }
@@ -242,7 +242,7 @@ static void batch_beyond_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests, 7));
 	KUNIT_EXPECT_EQ(test, 4, fake_fdev(fake)->nr_partial);
 	iopf_report_requests(fake_dev(fake), &requests[7], 1);
-	KUNIT_ASSERT_EQ(test, 1, fake->answers);
+	KUNIT_ASSERT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
 }
@@ -256,7 +256,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(many_requests),
 	KUNIT_CASE(two_pasids_one_index),
 	KUNIT_CASE(no_pasid),
-	KUNIT_CASE(one_answer_without_handler),
+	KUNIT_CASE(one_response_without_handler),
 	KUNIT_CASE(unknown_type),
 	KUNIT_CASE(stop_marker),
 	KUNIT_CASE(index_in_use),

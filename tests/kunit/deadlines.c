@@ -18,21 +18,21 @@ static void overdue_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS));
 	fake_last(fake, FAKE_PASID, 1, 0);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, start +
 					      msecs_to_jiffies(TIMEOUT_MS)));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.overdue);
 
-	/* The index may be used again, and the late answer is not for that. */
+	/* The index may be used again, and the late response is not for that. */
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_ASSERT_EQ(test, 2, fake->nr_taken);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	iopf_group_response(fake->taken[1], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[1]);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 }
 
@@ -45,13 +45,13 @@ static void domain_has_no_timeout(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 1, 0);
 	fake_partial(fake, FAKE_PASID, 2, 0);
 	msleep(3 * TIMEOUT_MS);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
 	/* The watch did look. */
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 /* And the other way round: its timeout is not that of a fault of the library's own. */
@@ -65,13 +65,13 @@ static void domain_timeout_is_its_own(struct kunit *test)
 	mmap_write_lock(current->mm);
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	fake_last(fake, FAKE_PASID, 1, 0);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	msleep(3 * TIMEOUT_MS);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, FAKE_PASID, fake->log[0].pasid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 	iopf_free_group(fake->taken[0]);
 }
@@ -90,7 +90,7 @@ static void overdue_worker(struct kunit *test)
 	mmap_write_lock(current->mm);
 	for (i = 0; i < 100; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 100));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 100));
 	KUNIT_EXPECT_EQ(test, 100, fake_fdev(fake)->stats.overdue);
 	KUNIT_EXPECT_EQ(test, 100, fake_fdev(fake)->stats.retried);
 	for (i = 0; i < 100; i++)
@@ -98,7 +98,7 @@ static void overdue_worker(struct kunit *test)
 				fake->log[i].code);
 	mmap_write_unlock(current->mm);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	KUNIT_EXPECT_EQ(test, 100, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
@@ -114,7 +114,7 @@ static void overdue_partial(struct kunit *test)
 	msleep(2 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 20, fake_fdev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
 static void no_deadline(struct kunit *test)
@@ -125,10 +125,10 @@ static void no_deadline(struct kunit *test)
 	iopf_queue_set_domain_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_PASID, 1, 0);
 	msleep(3 * TIMEOUT_MS);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 /* Nobody waits for a deadline then: what ends groups early ends them all. */
@@ -143,14 +143,14 @@ static void no_deadline_needed(struct kunit *test)
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 1));
 
 	fake_last(fake, FAKE_PASID, 2, 0);
 	fake_last(fake, FAKE_SVA_PASID, 2, addr);
 	fake_remove_device(fake);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 2));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 2));
 	mmap_write_unlock(current->mm);
 
 	iopf_free_group(fake->taken[0]);
@@ -168,18 +168,18 @@ static void timeout_changed(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 1, 0);
 	fake_remove_device(fake);
 	fake_add_device(test);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 
 	iopf_queue_set_domain_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_PASID, 2, 0);
 	iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 3 * HZ));
 
 	fake_last(fake, FAKE_PASID, 3, 0);
 	iopf_queue_set_domain_timeout(fake->queue, 100000);
 	msleep(3 * TIMEOUT_MS);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	iopf_group_response(fake->taken[2], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
 	iopf_free_group(fake->taken[1]);
@@ -200,7 +200,7 @@ static void watch_ends(struct kunit *test)
 		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(fake->taken[i]);
 	}
-	KUNIT_EXPECT_EQ(test, 8, fake->answers);
+	KUNIT_EXPECT_EQ(test, 8, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
 	msleep(TIMEOUT_MS / 2);
 	KUNIT_EXPECT_FALSE(test, fake_fdev(fake)->watching);
@@ -236,9 +236,9 @@ static void removed_while_watched(struct kunit *test)
 		fake_remove_device(fake);
 		fake_add_device(test);
 	}
-	KUNIT_EXPECT_GE(test, 50, fake->answers);
+	KUNIT_EXPECT_GE(test, 50, fake->responses);
 	fake_last(fake, FAKE_PASID, 100, 0);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, fake->answers + 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, fake->responses + 1));
 	iopf_free_group(fake->taken[0]);
 }
 

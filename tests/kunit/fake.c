@@ -41,11 +41,11 @@ static void fake_page_response(struct device *dev, struct iopf_fault *evt,
 		return;
 	}
 	spin_lock(&fake->lock);
-	if (fake->answers < FAKE_LOG) {
-		fake->log[fake->answers] = *resp;
-		fake->faults[fake->answers] = evt->fault;
+	if (fake->responses < FAKE_LOG) {
+		fake->log[fake->responses] = *resp;
+		fake->faults[fake->responses] = evt->fault;
 	}
-	fake->answers++;
+	fake->responses++;
 	spin_unlock(&fake->lock);
 }
 
@@ -300,46 +300,46 @@ int fake_report_request(struct fake *fake, const struct iopf_request *request)
 	return iopf_report_requests(fake_dev(fake), request, 1);
 }
 
-static unsigned int fake_answers(struct fake *fake)
+static unsigned int fake_responses(struct fake *fake)
 {
-	unsigned int answers;
+	unsigned int responses;
 
 	spin_lock(&fake->lock);
-	answers = fake->answers;
+	responses = fake->responses;
 	spin_unlock(&fake->lock);
-	return answers;
+	return responses;
 }
 
 /*
  * True when there are exactly @count answers, soon, and still a moment later. Many
  * answers may take a slow machine long, so wait as long as others come.
  */
-bool fake_wait_answers(struct fake *fake, unsigned int count)
+bool fake_wait_responses(struct fake *fake, unsigned int count)
 {
 	unsigned int before = 0;
-	unsigned int answers;
+	unsigned int responses;
 	int i;
 
 	for (i = 0; i < 5000; i++) {
-		answers = fake_answers(fake);
-		if (answers >= count)
+		responses = fake_responses(fake);
+		if (responses >= count)
 			break;
-		if (answers != before)
+		if (responses != before)
 			i = 0;
-		before = answers;
+		before = responses;
 		usleep_range(1000, 2000);
 	}
 	usleep_range(2000, 3000);
-	return fake_answers(fake) == count;
+	return fake_responses(fake) == count;
 }
 
-unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid)
+unsigned int fake_responses_for(struct fake *fake, u32 pasid, u32 grpid)
 {
 	unsigned int count = 0;
 	unsigned int i;
 
 	spin_lock(&fake->lock);
-	for (i = 0; i < min(fake->answers, FAKE_LOG); i++)
+	for (i = 0; i < min(fake->responses, FAKE_LOG); i++)
 		count += fake->log[i].pasid == pasid &&
 			 fake->log[i].grpid == grpid;
 	spin_unlock(&fake->lock);

@@ -27,10 +27,10 @@
  * @iommu: the IOMMU
  * @pdev: the device
  * @queue: its fault queue
- * @lock: guards @log, @faults, @answers and @taken
- * @log: the answers that page_response was called with
- * @faults: the requests that these answers came with
- * @answers: length of @log
+ * @lock: guards @log, @faults, @responses and @taken
+ * @log: the responses that page_response was called with
+ * @faults: the requests that these responses came with
+ * @responses: length of @log
  * @block_pasid: page_response for it waits for @unblock
  * @unblock: see there
  * @blocked: completed when a page_response begins to wait
@@ -52,7 +52,7 @@ struct fake {
 	spinlock_t lock; /* log, answers, taken */
 	struct iommu_page_response log[FAKE_LOG];
 	struct iommu_fault faults[FAKE_LOG];
-	unsigned int answers;
+	unsigned int responses;
 	u32 block_pasid;
 	struct completion unblock;
 	struct completion blocked;
@@ -80,8 +80,8 @@ void fake_bind_to(struct kunit *test, struct iommu_domain *domain,
 int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
 		     u32 perm, u64 addr);
 int fake_report_request(struct fake *fake, const struct iopf_request *request);
-bool fake_wait_answers(struct fake *fake, unsigned int count);
-unsigned int fake_answers_for(struct fake *fake, u32 pasid, u32 grpid);
+bool fake_wait_responses(struct fake *fake, unsigned int count);
+unsigned int fake_responses_for(struct fake *fake, u32 pasid, u32 grpid);
 void fake_remove_device(struct fake *fake);
 void fake_add_device(struct kunit *test);
 struct device *fake_add_second(struct kunit *test);
@@ -127,7 +127,7 @@ static inline void fake_begin_and_stop(struct fake *fake, u32 pasid)
 }
 
 /* Answer all groups that the handler keeps, and give them up. */
-static inline void fake_answer_taken(struct fake *fake)
+static inline void fake_respond_to_taken(struct fake *fake)
 {
 	while (fake->nr_taken) {
 		struct iopf_group *group = fake->taken[--fake->nr_taken];
@@ -141,7 +141,7 @@ static inline void fake_answer_taken(struct fake *fake)
 static inline void fake_serve(struct fake *fake, unsigned int i)
 {
 	fake_last(fake, FAKE_PASID, i, 0);
-	fake_answer_taken(fake);
+	fake_respond_to_taken(fake);
 }
 
 /* Give up all groups that the handler keeps. */

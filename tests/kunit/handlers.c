@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handlers that have registered for a device's faults, and their answers
+ * Handlers that have registered for a device's faults, and their responses
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -15,9 +15,9 @@
  * struct watcher - a registered handler that does what a test says
  * @fake: the device
  * @says: what it returns
- * @says_of_partial: the same for requests that are owed no answer
+ * @says_of_partial: the same for requests that are owed no response
  * @take_cookie: ask for the cookie
- * @answer: answer at once, before returning
+ * @response: answer at once, before returning
  * @seen: requests that it was called with
  * @events: unrecoverable faults that it was called with
  * @requests: requests of the last complete group
@@ -30,7 +30,7 @@ struct watcher {
 	int says;
 	int says_of_partial;
 	bool take_cookie;
-	bool answer;
+	bool response;
 	unsigned int seen;
 	unsigned int events;
 	unsigned int requests;
@@ -73,7 +73,7 @@ static int watch(struct iommu_fault *fault, void *data)
 	watcher->requests = group->fault_count;
 	if (watcher->take_cookie)
 		watcher->cookie = iopf_fault_cookie(fault);
-	if (watcher->answer)
+	if (watcher->response)
 		respond(watcher->fake, fault->prm.pasid, fault->prm.grpid,
 			IOMMU_PAGE_RESP_SUCCESS);
 	return watcher->says;
@@ -125,8 +125,8 @@ static void registration(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 }
 
-/* Only an answer that matches takes a fault from the list. */
-static void answer_matches(struct kunit *test)
+/* Only a response that matches takes a fault from the list. */
+static void response_matches(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -141,21 +141,21 @@ static void answer_matches(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, 99, 1, 3));
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond_by_cookie(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond_by_cookie(fake, 99, 1, 1234));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->nr_handled);
 
 	KUNIT_EXPECT_EQ(test, 0,
 			respond(fake, 99, 1, IOMMU_PAGE_RESP_FAILURE));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 99, fake->log[0].pasid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_FAILURE, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void answer_without_pasid(struct kunit *test)
+static void response_without_pasid(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -166,24 +166,24 @@ static void answer_without_pasid(struct kunit *test)
 	/* PASID 0, and there is one. */
 	fake_last(fake, 0, 1, 0);
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, IOMMU_NO_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void answer_at_once(struct kunit *test)
+static void respond_at_once(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
 
-	watcher->answer = true;
+	watcher->response = true;
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	/* One that answers and says something else has answered. */
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
+	/* One that responses and says something else has answered. */
 	watcher->says = IOMMU_FAULT_STATUS_CONTINUE;
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_PASID, 1, 0));
 	watcher->says = -EIO;
 	KUNIT_EXPECT_EQ(test, -EIO, fake_last(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 3, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
@@ -201,7 +201,7 @@ static void whole_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4, watcher->seen);
 	KUNIT_EXPECT_EQ(test, 3, watcher->requests);
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 99, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	/* Or it keeps them, and the library does not. */
 	watcher->says_of_partial = IOMMU_FAULT_STATUS_HANDLED;
 	fake_partial(fake, 97, 1, 0x1000);
@@ -237,7 +237,7 @@ static void batch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, watcher->seen);
 	KUNIT_EXPECT_EQ(test, 3, watcher->requests);
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 99, 0, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
@@ -254,13 +254,13 @@ static void goes_on(struct kunit *test)
 	fake_partial(fake, FAKE_SVA_PASID, 1, addr);
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_last(fake, FAKE_SVA_PASID, 1, addr + PAGE_SIZE));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 	/* A malformed one is found to be so. */
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			fake_last(fake, FAKE_SVA_PASID, 1, TASK_SIZE));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.malformed);
 
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
@@ -269,12 +269,12 @@ static void goes_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, FAKE_PASID, 1, 0));
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 3, fake->responses);
 
-	/* Nobody there: one answer for the group. */
+	/* Nobody there: one response for the group. */
 	fake_partial(fake, 99, 1, 0);
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 1, 0));
-	KUNIT_EXPECT_EQ(test, 4, fake->answers);
+	KUNIT_EXPECT_EQ(test, 4, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[3].code);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
@@ -286,11 +286,11 @@ static void refuses(struct kunit *test)
 
 	watcher->says = -EPERM;
 	KUNIT_EXPECT_EQ(test, -EPERM, fake_last(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	watcher->says_of_partial = -EPERM;
 	KUNIT_EXPECT_EQ(test, -EPERM, fake_partial(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
@@ -309,11 +309,11 @@ static void queue_as_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_SVA_PASID, 1, addr));
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_last(fake, FAKE_SVA_PASID, 1, addr + PAGE_SIZE));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 1, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
@@ -329,21 +329,21 @@ static void queued_later(struct kunit *test)
 	fake_partial(fake, FAKE_SVA_PASID, 1, addr);
 	fake_last(fake, FAKE_SVA_PASID, 1, addr + PAGE_SIZE);
 	msleep(20);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, before, fake_anon_pages());
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_queue_iopf(&watcher->fault, fake_dev(fake)));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 	/* Once. */
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iommu_queue_iopf(&watcher->fault, fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, FAKE_SVA_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-/* The time is over; the index is used again; then the late answer comes. */
+/* The time is over; the index is used again; then the late response comes. */
 static void late_by_cookie(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -354,7 +354,7 @@ static void late_by_cookie(struct kunit *test)
 	watcher->take_cookie = true;
 	fake_last(fake, FAKE_PASID, 1, 0x1000);
 	first = watcher->cookie;
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.overdue);
 
@@ -364,16 +364,16 @@ static void late_by_cookie(struct kunit *test)
 			respond_by_cookie(fake, FAKE_PASID, 1, first));
 	/* A handler that has the cookie is not meant without it. */
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 	KUNIT_EXPECT_EQ(test, 0, respond_by_cookie(fake, FAKE_PASID, 1,
 						   watcher->cookie));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-/* Without a cookie the pair is set apart until the late answer has come. */
+/* Without a cookie the pair is set apart until the late response has come. */
 static void late_by_pair(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -381,10 +381,10 @@ static void late_by_pair(struct kunit *test)
 
 	iopf_queue_set_timeout(fake->queue, TIMEOUT_MS);
 	fake_last(fake, FAKE_PASID, 1, 0x1000);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 
 	KUNIT_EXPECT_EQ(test, -EBUSY, fake_last(fake, FAKE_PASID, 1, 0x2000));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 1, watcher->seen);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.quarantined);
@@ -396,11 +396,11 @@ static void late_by_pair(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0x2000));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 4, fake->answers);
+	KUNIT_EXPECT_EQ(test, 4, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-/* A late answer that never comes does not cost the index for ever. */
+/* A late response that never comes does not cost the index for ever. */
 static void quarantine_ends(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -408,7 +408,7 @@ static void quarantine_ends(struct kunit *test)
 	register_watcher(test);
 	iopf_queue_set_timeout(fake->queue, 20);
 	fake_last(fake, FAKE_PASID, 1, 0);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, -EBUSY, fake_last(fake, FAKE_PASID, 1, 0));
 	msleep(300);
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
@@ -426,7 +426,7 @@ static void quarantine_full(struct kunit *test)
 	for (i = 0; i <= IOPF_QUARANTINE; i++)
 		fake_last(fake, FAKE_PASID, i, 0);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
-	KUNIT_EXPECT_EQ(test, IOPF_QUARANTINE + 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, IOPF_QUARANTINE + 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, -EBUSY, fake_last(fake, 99, 12345, 0));
 	KUNIT_EXPECT_EQ(test, IOPF_QUARANTINE + 1, watcher->seen);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
@@ -447,36 +447,36 @@ static void without_queue(struct kunit *test)
 	fake_remove_device(fake);
 	KUNIT_EXPECT_EQ(test, -ENODEV, fake_last(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, -ENODEV, respond(fake, 99, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	watcher = register_watcher(test);
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, 2, watcher->requests);
 	KUNIT_EXPECT_EQ(test, -EBUSY, unregister(fake));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 99, 1, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	/* What goes on is served all the same. */
 	watcher->says = IOMMU_FAULT_STATUS_CONTINUE;
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 1, addr));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 3));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 3));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[2].code);
 
 	/* A queue: what is pending is answered, the handler stays. */
 	watcher->says = IOMMU_FAULT_STATUS_HANDLED;
 	fake_last(fake, 99, 2, 0);
 	fake_add_device(test);
-	KUNIT_EXPECT_EQ(test, 4, fake->answers);
+	KUNIT_EXPECT_EQ(test, 4, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[3].code);
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			iopf_queue_add_device(fake->queue, fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 99, 3, 0));
 	/* And none again. */
 	fake_remove_device(fake);
-	KUNIT_EXPECT_EQ(test, 5, fake->answers);
+	KUNIT_EXPECT_EQ(test, 5, fake->responses);
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond(fake, 99, 3, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 99, 4, 0));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 99, 4, 0));
-	KUNIT_EXPECT_EQ(test, 6, fake->answers);
+	KUNIT_EXPECT_EQ(test, 6, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 	KUNIT_EXPECT_EQ(test, -ENODEV, fake_last(fake, 99, 4, 0));
 	fake_add_device(test);
@@ -498,7 +498,7 @@ static void cookies_do_not_return(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, respond_by_cookie(fake, 99, 1, first));
 	KUNIT_EXPECT_EQ(test, 0,
 			respond_by_cookie(fake, 99, 1, watcher->cookie));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
@@ -531,11 +531,11 @@ static void unrecoverable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iommu_report_unrecoverable_fault(dev, &event));
 	fake_add_device(test);
 	KUNIT_EXPECT_EQ(test, 0, watcher->seen);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void flush_answers_handled(struct kunit *test)
+static void flush_responds_to_handled(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -544,9 +544,9 @@ static void flush_answers_handled(struct kunit *test)
 	fake_last(fake, 99, 1, 0);
 	/* As groups of a domain's handler, they stay where they are. */
 	iopf_queue_flush_dev(fake_dev(fake));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, FAKE_PASID, fake->log[0].pasid);
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
@@ -609,7 +609,7 @@ static void unregistered_after_release(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fdev->dead);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_handled);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_unregister_device_fault_handler(dev));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			iommu_register_device_fault_handler(dev, watch,
@@ -641,7 +641,7 @@ static int report_many(void *data)
 	return 0;
 }
 
-/* Coming and going while faults are reported: each has its one answer. */
+/* Coming and going while faults are reported: each has its one response. */
 static void register_in_a_storm(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -650,7 +650,7 @@ static void register_in_a_storm(struct kunit *test)
 	unsigned int wrong = 0;
 	int i;
 
-	watcher->answer = true;
+	watcher->response = true;
 	task = kthread_create(report_many, fake, "iopf-kunit");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	get_task_struct(task);
@@ -668,7 +668,7 @@ static void register_in_a_storm(struct kunit *test)
 	kthread_stop_put(task);
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 	for (i = 0; i < 2000; i++)
-		wrong += fake_answers_for(fake, 99, i) != 1;
+		wrong += fake_responses_for(fake, 99, i) != 1;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_handled);
@@ -676,9 +676,9 @@ static void register_in_a_storm(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(registration),
-	KUNIT_CASE(answer_matches),
-	KUNIT_CASE(answer_without_pasid),
-	KUNIT_CASE(answer_at_once),
+	KUNIT_CASE(response_matches),
+	KUNIT_CASE(response_without_pasid),
+	KUNIT_CASE(respond_at_once),
 	KUNIT_CASE(whole_groups),
 	KUNIT_CASE(batch),
 	KUNIT_CASE(goes_on),
@@ -692,7 +692,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(without_queue),
 	KUNIT_CASE(cookies_do_not_return),
 	KUNIT_CASE(unrecoverable),
-	KUNIT_CASE(flush_answers_handled),
+	KUNIT_CASE(flush_responds_to_handled),
 	KUNIT_CASE(unregistered_after_release),
 	KUNIT_CASE(registration_holds_device),
 	KUNIT_CASE(register_in_a_storm),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Flush, removal and exit at bad moments: one answer, no wait, nothing kept
+ * Flush, removal and exit at bad moments: one response, no wait, nothing kept
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -16,10 +16,10 @@ static void remove_with_handler(struct kunit *test)
 
 	fake_last(fake, FAKE_PASID, 1, 0);
 	fake_remove_device(fake);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	iopf_free_group(fake->taken[0]);
 	fake_add_device(test);
 	fake->nr_taken = 0;
@@ -27,7 +27,7 @@ static void remove_with_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 }
 
 /* Nothing is owed before the last request has come, and then one response. */
@@ -39,9 +39,9 @@ static void remove_forgets_partial(struct kunit *test)
 	fake_partial(fake, FAKE_PASID, 1, 0);
 	fake_partial(fake, 99, 1, 0);
 	fake_remove_device(fake);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, -ENODEV, fake_last(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	fake_add_device(test);
 }
 
@@ -54,7 +54,7 @@ static void discard_partial(struct kunit *test)
 	fake_partial(fake, FAKE_PASID, 2, 0);
 	fake_last(fake, FAKE_PASID, 3, 0);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_discard_partial(fake->queue));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
@@ -71,7 +71,7 @@ static void flush_one_pasid(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 2, 0);
 	KUNIT_EXPECT_EQ(test, 0,
 			iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake->log[0].grpid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
@@ -79,7 +79,7 @@ static void flush_one_pasid(struct kunit *test)
 	/* The handler is late. */
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 static int flush_sva_pasid(void *data)
@@ -90,10 +90,10 @@ static int flush_sva_pasid(void *data)
 }
 
 /*
- * A flush waits for the answers of its PASID that are on their way, and not for
+ * A flush waits for the responses of its PASID that are on their way, and not for
  * those of another.
  */
-static void flush_waits_for_answers(struct kunit *test)
+static void flush_waits_for_responses(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -105,19 +105,19 @@ static void flush_waits_for_answers(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0,
 			iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 
 	task = kthread_create(flush_sva_pasid, fake, "iopf-kunit");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	get_task_struct(task);
 	wake_up_process(task);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&fake_fdev(fake)->flushes));
 	fake->block_pasid = 0;
 	complete(&fake->unblock);
 	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 /* A fault that waits for mmap_lock: nobody waits for the fault. */
@@ -131,21 +131,21 @@ static void flush_asleep(struct kunit *test)
 	mmap_write_lock(current->mm);
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	msleep(20);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	start = jiffies;
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + HZ));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fdev->stats.disowned);
 	/* The device asks again, and again nobody waits. */
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
 							FAKE_SVA_PASID));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 }
 
 #define UNBOUND_PASID	99
@@ -169,31 +169,31 @@ static void flush_unbound(struct kunit *test)
 	fake_last(fake, UNBOUND_PASID, 2, addr + PAGE_SIZE);
 	refcount_set(&bond.users, 0);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, UNBOUND_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, UNBOUND_PASID, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_NULL(test, fake_find_pq(fdev, UNBOUND_PASID)->mm);
 	/* It has no groups any more, but is still there. */
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 
 	/* Nobody is unbound: all groups end. */
 	refcount_set(&bond.users, 1);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 3, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 3, fake->responses);
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 1));
 
-	/* Bound again, the PASID has an answer for what it asks now, and no other. */
+	/* Bound again, the PASID has a response for what it asks now, and no other. */
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
 	fake_last(fake, UNBOUND_PASID, 1, addr);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 4));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 4));
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, 4, fake->answers);
-	KUNIT_EXPECT_EQ(test, 2, fake_answers_for(fake, UNBOUND_PASID, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, UNBOUND_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 4, fake->responses);
+	KUNIT_EXPECT_EQ(test, 2, fake_responses_for(fake, UNBOUND_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, UNBOUND_PASID, 2));
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
 
@@ -209,9 +209,9 @@ static void flush_unbound_idle(struct kunit *test)
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	refcount_set(&bond.users, 0);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
@@ -233,12 +233,12 @@ static void forget_device(struct kunit *test)
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
 	fake->nr_taken = 0;
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	/* What it asks next is answered. */
 	fake_last(fake, FAKE_PASID, 2, 0);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 /*
@@ -256,7 +256,7 @@ static void unbound_and_flushed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			fake_last(fake, FAKE_SVA_PASID, 2, addr));
-	KUNIT_ASSERT_EQ(test, 1, fake->answers);
+	KUNIT_ASSERT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.unhandled);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
@@ -277,7 +277,7 @@ static void flush_lets_finish(struct kunit *test)
 	for (i = 0; i < 64; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 64, fake->answers);
+	KUNIT_EXPECT_EQ(test, 64, fake->responses);
 	KUNIT_EXPECT_EQ(test, before + 64, fake_anon_pages());
 }
 
@@ -299,7 +299,7 @@ static void flush_ends_with_groups(struct kunit *test)
 		start = jiffies;
 		KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 		least = min(least, jiffies - start);
-		KUNIT_EXPECT_EQ(test, i + 1, fake->answers);
+		KUNIT_EXPECT_EQ(test, i + 1, fake->responses);
 	}
 	KUNIT_EXPECT_GT(test, msecs_to_jiffies(50), least);
 }
@@ -316,12 +316,12 @@ static void remove_asleep(struct kunit *test)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
 	msleep(20);
 	fake_remove_device(fake);
-	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	KUNIT_EXPECT_EQ(test, 100, fake->responses);
 	iopf_queue_free(fake->queue);
 	fake->queue = NULL;
 	mmap_write_unlock(current->mm);
 	msleep(20);
-	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	KUNIT_EXPECT_EQ(test, 100, fake->responses);
 }
 
 struct reporter {
@@ -348,7 +348,7 @@ static int report_storm(void *data)
 	return 0;
 }
 
-/* Four reporters, flushes beside them: every group has one answer. */
+/* Four reporters, flushes beside them: every group has one response. */
 static void storm(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
@@ -379,14 +379,14 @@ static void storm(struct kunit *test)
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	for (i = 0; i < 4; i++)
 		for (j = 0; j < 500; j++)
-			if (fake_answers_for(fake, FAKE_SVA_PASID,
-					     i * 1000 + j) != 1)
+			if (fake_responses_for(fake, FAKE_SVA_PASID,
+					       i * 1000 + j) != 1)
 				wrong++;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
-	KUNIT_EXPECT_EQ(test, 2000, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2000, fake->responses);
 }
 
 static struct kunit_case cases[] = {
@@ -394,7 +394,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(remove_forgets_partial),
 	KUNIT_CASE(discard_partial),
 	KUNIT_CASE(flush_one_pasid),
-	KUNIT_CASE(flush_waits_for_answers),
+	KUNIT_CASE(flush_waits_for_responses),
 	KUNIT_CASE(flush_asleep),
 	KUNIT_CASE(flush_lets_finish),
 	KUNIT_CASE(flush_ends_with_groups),

@@ -38,7 +38,7 @@ static void partial_requests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 16, fdev->nr_partial);
 	KUNIT_EXPECT_EQ(test, 1, fdev->nr_unfinished);
 	fake_last(fake, FAKE_PASID, 1, 0);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_partial);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_unfinished);
@@ -78,19 +78,19 @@ static void pending_groups(struct kunit *test)
 	for (i = 0; i < 16; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, i, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, i, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_partial(fake, FAKE_PASID, 100, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, 100, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	for (i = 0; i < 16; i++) {
 		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(fake->taken[i]);
 	}
-	KUNIT_EXPECT_EQ(test, 18, fake->answers);
+	KUNIT_EXPECT_EQ(test, 18, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
 }
 
-/* A handler that answers groups and does not give them back gets no more of them. */
+/* A handler that responses groups and does not give them back gets no more of them. */
 static void handler_keeps_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -102,7 +102,7 @@ static void handler_keeps_groups(struct kunit *test)
 		if (!fake_last(fake, FAKE_PASID, i, 0))
 			iopf_group_response(fake->taken[i],
 					    IOMMU_PAGE_RESP_SUCCESS);
-	KUNIT_EXPECT_EQ(test, 100, fake->answers);
+	KUNIT_EXPECT_EQ(test, 100, fake->responses);
 	KUNIT_EXPECT_EQ(test, 16, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 84, fdev->stats.limited);
 	KUNIT_EXPECT_EQ(test, 16, iopf_held_groups(fdev));
@@ -140,12 +140,12 @@ static void long_groups(struct kunit *test)
 	}
 	/* Three fit. What the others had was given back when they were refused. */
 	KUNIT_EXPECT_EQ(test, 3, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 7, fake->answers);
+	KUNIT_EXPECT_EQ(test, 7, fake->responses);
 	fake_look_at_limits(fdev);
 	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(fdev));
 	/* A group of one needs none of that. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
-	fake_answer_taken(fake);
+	fake_respond_to_taken(fake);
 	fake_look_at_limits(fdev);
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(fdev));
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
@@ -168,14 +168,14 @@ static void sleepers_leave_half(struct kunit *test)
 		slow_hold(i);
 	for (i = 0; i < 4; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 4));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 4));
 	KUNIT_EXPECT_EQ(test, 4, iopf_held_groups(fdev));
 	for (; i < 6; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr + i * PAGE_SIZE);
 	msleep(500);
-	KUNIT_EXPECT_EQ(test, 4, fake->answers);
+	KUNIT_EXPECT_EQ(test, 4, fake->responses);
 	slow_release_all();
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 6));
 	for (i = 0; i < 6; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
 				fake->log[i].code);
@@ -270,9 +270,9 @@ static void pasid_queues_in_use(struct kunit *test)
 	for (i = 0; i < 16; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 1000 + i, 1, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_partial(fake, 1000 + i, 1, 0));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, 1000 + i, 1, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 /* An index that the device does not have, and limits that make no sense. */
@@ -284,9 +284,9 @@ static void index_width(struct kunit *test)
 	set_limits(test, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			fake_partial(fake, FAKE_PASID, 1 << 16, 0));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_PASID, 1 << 16, 0));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.malformed);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iopf_device_set_limits(fake_dev(fake), &limits));
@@ -321,7 +321,7 @@ static void pasid_queues_come_and_go(struct kunit *test)
 	for (pasid = 200; pasid < 210; pasid++) {
 		/* Nobody has this PASID: it is answered at once. */
 		fake_last(fake, pasid, 1, 0);
-		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, pasid, 1));
+		KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, pasid, 1));
 		KUNIT_EXPECT_GE(test, 2, fake_fdev(fake)->nr_pqs);
 	}
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.limited);

@@ -127,8 +127,8 @@ static bool last(const struct iommu_fault *fault)
 }
 
 /* What answer number @nr brought back. */
-static void expect_answer(struct kunit *test, int nr, bool is_last, u64 word0,
-			  u64 word1)
+static void expect_response(struct kunit *test, int nr, bool is_last, u64 word0,
+			    u64 word1)
 {
 	struct fake *fake = test->priv;
 	struct iommu_fault *fault = &fake->faults[nr];
@@ -149,20 +149,20 @@ static void v3_private_data(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			report_v3(fake, 0x0000000700000301ULL, addr | 0x2a,
 				  0x1122334455667788ULL, 0x99aabbccddeeff00ULL));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, FAKE_SVA_PASID, fake->log[0].pasid);
 	KUNIT_EXPECT_EQ(test, 5, fake->log[0].grpid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	expect_answer(test, 0, false, 0x1122334455667788ULL,
-		      0x99aabbccddeeff00ULL);
+	expect_response(test, 0, false, 0x1122334455667788ULL,
+			0x99aabbccddeeff00ULL);
 	KUNIT_EXPECT_EQ(test, before + 1, fake_anon_pages());
 
-	/* The last one, without data: the group's own answer. */
+	/* The last one, without data: the group's own response. */
 	KUNIT_EXPECT_EQ(test, 0,
 			report_v3(fake, 0x0000000700000101ULL,
 				  (addr + PAGE_SIZE) | 0x2e, 1, 2));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
-	expect_answer(test, 1, true, 0, 0);
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 2));
+	expect_response(test, 1, true, 0, 0);
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 }
 
@@ -177,8 +177,8 @@ static void v3_private_last(struct kunit *test)
 	report_v3(fake, 0x0000000700000101ULL, addr | 0x2a, 0, 0);
 	report_v3(fake, 0x0000000700000301ULL, (addr + PAGE_SIZE) | 0x2e,
 		  0xa, 0xb);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
-	expect_answer(test, 0, true, 0xa, 0xb);
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
+	expect_response(test, 0, true, 0xa, 0xb);
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
@@ -193,17 +193,17 @@ static void v3_owed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			report_v3(fake, 0x0000006300000301ULL, 0x2000 | 0x2a,
 				  3, 4));
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	expect_answer(test, 0, false, 3, 4);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
+	expect_response(test, 0, false, 3, 4);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	/* On no queue. */
 	fake_remove_device(fake);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			report_v3(fake, 0x0000006300000301ULL, 0x3000 | 0x2a,
 				  5, 6));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	expect_answer(test, 1, false, 5, 6);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
+	expect_response(test, 1, false, 5, 6);
 	fake_add_device(test);
 }
 
@@ -227,9 +227,9 @@ static void v3_domain(struct kunit *test)
 	for (i = 2; i >= 0; i--) {
 		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(fake->taken[i]);
-		expect_answer(test, 2 - i, i == 2, i + 1, i + 1);
+		expect_response(test, 2 - i, i == 2, i + 1, i + 1);
 	}
-	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 3, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
@@ -240,17 +240,17 @@ static void v3_ends_early(struct kunit *test)
 
 	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 1, 1);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
-	expect_answer(test, 0, false, 1, 1);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
+	expect_response(test, 0, false, 1, 1);
 	iopf_queue_set_domain_timeout(fake->queue, 50);
 	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 2, 2);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
-	expect_answer(test, 1, false, 2, 2);
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 2));
+	expect_response(test, 1, false, 2, 2);
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_group_response(fake->taken[1], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
 	iopf_free_group(fake->taken[1]);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.late);
 }
 
@@ -295,9 +295,9 @@ static void v3_handler(struct kunit *test)
 				iommu_page_response_by_cookie(fake_dev(fake),
 							      &msg,
 							      seen.cookie[i]));
-		expect_answer(test, 2 - i, false, 0, i);
+		expect_response(test, 2 - i, false, 0, i);
 	}
-	KUNIT_EXPECT_EQ(test, 3, fake->answers);
+	KUNIT_EXPECT_EQ(test, 3, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
 }
@@ -325,9 +325,9 @@ static void v3_handler_in_order(struct kunit *test)
 				iommu_page_response(fake_dev(fake), &msg));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iommu_page_response(fake_dev(fake), &msg));
-	expect_answer(test, 0, false, 0, 1);
-	expect_answer(test, 1, true, 0, 0);
-	expect_answer(test, 2, false, 0, 3);
+	expect_response(test, 0, false, 0, 1);
+	expect_response(test, 1, true, 0, 0);
+	expect_response(test, 2, false, 0, 3);
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
 }
@@ -342,22 +342,22 @@ static void v2_streaming(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000100000075ULL,
 					   addr | 0x2));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000200000075ULL,
 					   (addr + PAGE_SIZE) | 0x2));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000300000074ULL,
 					   (addr + 2 * PAGE_SIZE) | 0x2));
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, 0, report_v2(fake, 0x0180000400000078ULL | 0x4,
 					   (addr + 3 * PAGE_SIZE) | 0x2));
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 3));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 3));
 	KUNIT_EXPECT_EQ(test, before + 4, fake_anon_pages());
 
-	expect_answer(test, 0, false, 1, 0);
-	expect_answer(test, 1, false, 2, 0);
-	expect_answer(test, 2, true, 4, 0);
+	expect_response(test, 0, false, 1, 0);
+	expect_response(test, 1, false, 2, 0);
+	expect_response(test, 2, true, 4, 0);
 	/* A Page Stream Response carries the address. */
 	KUNIT_EXPECT_EQ(test, addr + PAGE_SIZE, fake->faults[1].prm.addr);
 	KUNIT_EXPECT_EQ(test, 3, fake->log[1].grpid);
@@ -370,11 +370,11 @@ static void v2_streaming_codes(struct kunit *test)
 	struct fake *fake = test->priv;
 
 	report_v2(fake, 0x0180000100000075ULL, addr | 0x2);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	report_v2(fake, 0x0180000200000075ULL, addr | 0x1);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 2));
 	report_v2(fake, 0x018000030000007cULL, (addr + PAGE_SIZE) | 0x1);
-	KUNIT_ASSERT_TRUE(test, fake_wait_answers(fake, 3));
+	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 3));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[2].code);

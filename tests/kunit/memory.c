@@ -33,13 +33,13 @@ static void every_allocation_fails(struct kunit *test)
 	unsigned int n = 1;
 
 	while (report_with_failure(fake, FAKE_PASID, n, n)) {
-		fake_answer_taken(fake);
+		fake_respond_to_taken(fake);
 		KUNIT_EXPECT_EQ(test, 1,
-				fake_answers_for(fake, FAKE_PASID, n));
+				fake_responses_for(fake, FAKE_PASID, n));
 		n++;
 		KUNIT_ASSERT_GT(test, 100, n);
 	}
-	fake_answer_taken(fake);
+	fake_respond_to_taken(fake);
 	/* The PASID queue, the group itself, what it has no room for. */
 	KUNIT_EXPECT_LE(test, 4, n);
 }
@@ -53,7 +53,7 @@ static void reserve_is_empty(struct kunit *test)
 
 	/* A PASID queue has no reserve: the PASID has to be known. */
 	fake_last(fake, FAKE_PASID, IOPF_RESERVE_GROUPS + 1, 0);
-	fake_answer_taken(fake);
+	fake_respond_to_taken(fake);
 	iopf_spare_free(fdev);
 	for (i = 0; i <= IOPF_RESERVE_GROUPS; i++) {
 		current->fail_nth = 1;
@@ -64,11 +64,11 @@ static void reserve_is_empty(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, 1, fdev->stats.nomem);
 	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID,
-						  IOPF_RESERVE_GROUPS));
-	fake_answer_taken(fake);
-	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS + 2, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID,
+						    IOPF_RESERVE_GROUPS));
+	fake_respond_to_taken(fake);
+	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS + 2, fake->responses);
 }
 
 /* Each allocation of the first group of a PASID, which needs a PASID queue. */
@@ -78,7 +78,7 @@ static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
 	unsigned int n = 1;
 
 	while (report_with_failure(fake, 1000 + n, 1, n)) {
-		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, 1000 + n, 1));
+		KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, 1000 + n, 1));
 		n++;
 		KUNIT_ASSERT_GT(test, 100, n);
 	}
@@ -125,7 +125,7 @@ static void million_partial(struct kunit *test)
 	kunit_info(test, "a group takes its reporter %llu ns before, %llu ns after\n",
 		   before, after);
 	KUNIT_EXPECT_LE(test, after, 3 * before + 2000);
-	KUNIT_EXPECT_EQ(test, 2 * FAKE_PROBES, fake->answers);
+	KUNIT_EXPECT_EQ(test, 2 * FAKE_PROBES, fake->responses);
 }
 
 /* A million PASIDs, each for one group: few of them are remembered. */

@@ -96,7 +96,7 @@ static bool is_bound(struct model *model, const struct iopf_request *request)
  * Groups
  */
 
-/* The unfinished or unanswered group that @request is part of, or NULL. */
+/* The unfinished or without a response group that @request is part of, or NULL. */
 static struct model_group *find_group(struct model *model,
 				      const struct iopf_request *request)
 {

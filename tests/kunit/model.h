@@ -52,7 +52,7 @@ enum model_page {
 	MODEL_PAGE_SLOW,
 };
 
-/* What answers of a registered handler and of domains' handlers are made of. */
+/* What responses of a registered handler and of domains' handlers are made of. */
 enum model_mood {
 	MODEL_KEEP,		/* and respond later */
 	MODEL_KEEP_COOKIE,	/* the same, by cookie; domain: as MODEL_KEEP */

@@ -71,9 +71,9 @@ static void see_counts(struct iopf_device *fdev, struct model_counts *counts)
 		.pasids = fdev->nr_pqs,
 		.requests = stats->requests,
 		.completed = stats->groups,
-		.success = stats->answers[IOMMU_PAGE_RESP_SUCCESS],
-		.invalid = stats->answers[IOMMU_PAGE_RESP_INVALID],
-		.failure = stats->answers[IOMMU_PAGE_RESP_FAILURE],
+		.success = stats->responses[IOMMU_PAGE_RESP_SUCCESS],
+		.invalid = stats->responses[IOMMU_PAGE_RESP_INVALID],
+		.failure = stats->responses[IOMMU_PAGE_RESP_FAILURE],
 		.malformed = stats->malformed,
 		.unhandled = stats->unhandled,
 		.discarded = stats->discarded,
@@ -195,7 +195,7 @@ static bool is_quiet(struct world *world, struct iopf_device *fdev)
 	bool quiet;
 
 	spin_lock(&fdev->lock);
-	quiet = !fdev->nr_answering &&
+	quiet = !fdev->nr_responding &&
 		fdev->nr_faulting == world->model.counts.faulting;
 	spin_unlock(&fdev->lock);
 	return quiet;
@@ -243,7 +243,7 @@ static void wait_until_quiet(struct world *world, struct iopf_device *fdev,
 		if (time_after(jiffies, end)) {
 			model_wrong(model, "not quiet: %u groups instead of %llu, %u responses",
 				    fdev->nr_faulting, model->counts.faulting,
-				    fdev->nr_answering);
+				    fdev->nr_responding);
 			return;
 		}
 		wait_for_workers(world, fdev);

@@ -215,7 +215,7 @@ static int queue_and_refuse(struct iommu_fault *fault, void *data)
 
 /*
  * A handler gives a fault back to the queue and refuses it as well: the group leaves
- * the PASID queue when it is claimed, and has one answer.
+ * the PASID queue when it is claimed, and has one response.
  */
 static void handler_queues_and_refuses(struct kunit *test)
 {
@@ -230,7 +230,7 @@ static void handler_queues_and_refuses(struct kunit *test)
 	/* The worker waits for the lock if it is faster than the handler. */
 	mmap_write_lock(current->mm);
 	KUNIT_EXPECT_EQ(test, -EPERM, fake_last(fake, FAKE_SVA_PASID, 1, addr));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	mmap_write_unlock(current->mm);
 
@@ -238,8 +238,8 @@ static void handler_queues_and_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			iommu_unregister_device_fault_handler(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 2, addr));
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
 	KUNIT_EXPECT_EQ(test, 0, fdev->table.nr_groups);
 }

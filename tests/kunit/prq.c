@@ -47,7 +47,7 @@ static void several_requesters(struct kunit *test)
 	}
 }
 
-/* Only what PRI owes an answer to gets one. */
+/* Only what PRI owes a response to gets one. */
 static void unknown_requester(struct kunit *test)
 {
 	struct model *model = make_model(test, 0);
@@ -66,22 +66,22 @@ static void unknown_requester(struct kunit *test)
 	model_check_desc(test, &model->sent[2], 0x103001019ULL, 4 << 3 | LAST, 0, 0);
 }
 
-/* One bad request, last or not, and its whole group gets one answer, a bad one. */
+/* One bad request, last or not, and its whole group gets one response, a bad one. */
 static void check_refused(struct kunit *test, u64 extra0, u64 addr, u64 access)
 {
 	struct fake *fake = test->priv;
 	struct model *model = make_model(test, 0);
 
-	fake->answers = 0;
+	fake->responses = 0;
 	model_put(model, MODEL_RID, 0, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	model_put(model, MODEL_RID, extra0, FAKE_PASID, 1, addr, access);
 	model_put(model, MODEL_RID, 0, FAKE_PASID, 1, 0x2000, WRITE_ACCESS | LAST);
 	model_put(model, MODEL_RID, 0, FAKE_PASID, 2, 0x3000, WRITE_ACCESS);
 	model_put(model, MODEL_RID, extra0, FAKE_PASID, 2, addr, access | LAST);
 	iopf_prq_run(&model->prq);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
@@ -105,7 +105,7 @@ static void stop_marker(struct kunit *test)
 	model_put(model, MODEL_RID, 0, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	model_put(model, MODEL_RID, 0, FAKE_PASID, 2, 0, LAST);
 	iopf_prq_run(&model->prq);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
@@ -123,7 +123,7 @@ static void overflow(struct kunit *test)
 	iopf_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->status);
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 10, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 }
@@ -180,7 +180,7 @@ static void overflow_in_between(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 2, fake->taken[0]->fault_count);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
 /* What is in the ring with the bit set is reported before the bit is cleared. */
@@ -202,7 +202,7 @@ static void overflow_with_full_ring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 	KUNIT_EXPECT_EQ(test, 2, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
 static void post_last(struct model *model)
@@ -367,7 +367,7 @@ static void reset_forgets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, model->forgotten);
 	KUNIT_EXPECT_EQ(test, 3, model->reported);
 	KUNIT_EXPECT_EQ(test, 1, model->head);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_ASSERT_EQ(test, 2, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 1, fake->taken[1]->fault_count);
 	iopf_prq_run(&model->prq);
@@ -423,7 +423,7 @@ static void check_odd_marker(struct kunit *test, u16 rid, u64 extra0, u64 addr)
 	model_put(model, rid, 0, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	model_put(model, rid, extra0, FAKE_PASID, 2, addr, LAST);
 	iopf_prq_run(&model->prq);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_sent);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	if (rid == MODEL_RID)

@@ -31,9 +31,9 @@ static void drain_ends_requests(struct kunit *test)
 	model_on(model, MODEL_DRAIN, request_while_draining);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, 1, model->nr_drains);
-	KUNIT_EXPECT_EQ(test, 2, fake->answers);
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 2));
 	model_end(model);
 }
 
@@ -192,7 +192,7 @@ static void drain_gives_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBUSY, drain(model));
 	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	model_end(model);
 }
 
@@ -223,7 +223,7 @@ static void drain_fails(struct kunit *test)
 	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
 	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, drain(model));
 	KUNIT_EXPECT_EQ(test, 1, model->nr_drains);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	model_end(model);
 }
 

@@ -61,7 +61,7 @@ static struct iommu_fault make_fault(u32 type, u32 flags, u32 grpid, u32 perm)
  * @grpid: the index
  * @perm: the access
  * @ret: what is returned, but for those that are refused
- * @answers: Invalid Requests for it, by way
+ * @responses: Invalid Requests for it, by way
  */
 struct entry {
 	const char *what;
@@ -70,7 +70,7 @@ struct entry {
 	u32 grpid;
 	u32 perm;
 	int ret;
-	u8 answers[NR_WAYS];
+	u8 responses[NR_WAYS];
 };
 
 static const struct entry entries[] = {
@@ -92,16 +92,16 @@ static void check_entry(struct kunit *test, const struct entry *entry,
 	struct iommu_fault fault = make_fault(entry->type, entry->flags,
 					      entry->grpid, entry->perm);
 	struct fake *fake = test->priv;
-	unsigned int before = fake->answers;
+	unsigned int before = fake->responses;
 	int ret = entry->ret;
 
 	if (way == REFUSED)
 		ret = ret ?: -EINVAL;
 	KUNIT_EXPECT_EQ_MSG(test, ret, report_way(fake, way, &fault), "%s, %s",
 			    entry->what, ways[way]);
-	KUNIT_EXPECT_EQ_MSG(test, entry->answers[way], fake->answers - before,
+	KUNIT_EXPECT_EQ_MSG(test, entry->responses[way], fake->responses - before,
 			    "%s, %s", entry->what, ways[way]);
-	if (fake->answers > before)
+	if (fake->responses > before)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
 				fake->log[before].code);
 }
@@ -170,7 +170,7 @@ static void stop_marker_ends_groups(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, 0, fake_fdev(fake)->nr_partial, "%s",
 				    ways[way]);
 	}
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
 /* One refused request in a batch spoils its group and no other. */
@@ -189,7 +189,7 @@ static void refused_in_batch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iopf_report_requests(fake_dev(fake), requests,
 					     ARRAY_SIZE(requests)));
-	KUNIT_ASSERT_EQ(test, 1, fake->answers);
+	KUNIT_ASSERT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake->log[0].grpid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
@@ -208,7 +208,7 @@ static void refused_with_private_data(struct kunit *test)
 	struct fake *fake = test->priv;
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_report_request(fake, &request));
-	KUNIT_ASSERT_EQ(test, 1, fake->answers);
+	KUNIT_ASSERT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 0x1234, fake->faults[0].prm.private_data[0]);
 	KUNIT_EXPECT_EQ(test, 0x5678, fake->faults[0].prm.private_data[1]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults that sleep: others go on, and answers that wait behind them leave
+ * Faults that sleep: others go on, and responses that wait behind them leave
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -77,7 +77,7 @@ static void bounded_sleepers(struct kunit *test)
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	iopf_free_group(fake->taken[0]);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 101));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 101));
 	KUNIT_EXPECT_EQ(test, 0, fdev->stats.followed);
 }
 
@@ -102,7 +102,7 @@ static void burst_of_sleepers(struct kunit *test)
 	kunit_info(test, "200 faults asleep after %llu us",
 		   (ktime_get_ns() - start) / NSEC_PER_USEC);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 200));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 200));
 }
 
 /* The response to a group is not deferred for as long as the next one's fault sleeps. */
@@ -125,12 +125,12 @@ static void deferred_response_leaves(struct kunit *test)
 	fdev->nr_workers -= 2 * nr_cpu_ids;
 	spin_unlock(&fdev->lock);
 	fake_put_watch_off(fake);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
 	pq = find_pq(fake);
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_workers));
 	slow_release(1);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 }
 
 /* A group asleep for the page at @addr, and @nr others that wait for it. */
@@ -162,9 +162,9 @@ static void followers(struct kunit *test)
 	mmap_write_lock(current->mm);
 	sleep_and_follow(test, addr, 50);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 51));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 51));
 	KUNIT_EXPECT_EQ(test, 51,
-			fake_fdev(fake)->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+			fake_fdev(fake)->stats.responses[IOMMU_PAGE_RESP_SUCCESS]);
 }
 
 static void followers_flushed(struct kunit *test)
@@ -175,10 +175,10 @@ static void followers_flushed(struct kunit *test)
 	mmap_write_lock(current->mm);
 	sleep_and_follow(test, addr, 5);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
-	KUNIT_EXPECT_EQ(test, 6, fake->answers);
+	KUNIT_EXPECT_EQ(test, 6, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.disowned);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 6));
 }
 
 /*
@@ -195,7 +195,7 @@ static void followers_timed_out(struct kunit *test)
 	iopf_queue_set_timeout(fake->queue, 200);
 	mmap_write_lock(current->mm);
 	pq = sleep_and_follow(test, addr, 5);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 6));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 6));
 	KUNIT_EXPECT_EQ(test, 6, fdev->stats.retried);
 	KUNIT_EXPECT_EQ(test, 0, fdev->stats.disowned);
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -204,10 +204,10 @@ static void followers_timed_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 6, READ_ONCE(fdev->stats.followed));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_workers));
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
-	KUNIT_EXPECT_EQ(test, 7, fake->answers);
+	KUNIT_EXPECT_EQ(test, 7, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fdev->stats.disowned);
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 7));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 7));
 }
 
 #define FIRST_PASID	1000
@@ -316,22 +316,22 @@ static void crowd_of_sleepers(struct kunit *test)
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_pasid_queues_with_one(fake));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(fdev->fq->pool.nr_free));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 
 	/* The last ones go; the next fault waits until one of them is back. */
 	fake_leave_workers(test, 0);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_FALSE(test, list_empty(&fdev->starved));
 	KUNIT_EXPECT_TRUE(test, fake_return_worker());
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 	mmap_write_unlock(current->mm);
 
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 2 * CROWD + 2));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2 * CROWD + 2));
 	detach_many(fake, CROWD);
 	iommu_detach_device_pasid(gone, fake_dev(fake), FIRST_PASID + CROWD);
 	mmdrop(gone->mm);
@@ -343,7 +343,7 @@ static void crowd_of_sleepers(struct kunit *test)
  * All workers that a PASID queue may have sleep, and no signal wakes them. One of them has
  * deferred the response to group %KEPT, which the look does not know of.
  */
-static void keep_answer_back(struct kunit *test)
+static void defer_response(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, KEPT + 1);
 	struct fake *fake = test->priv;
@@ -369,32 +369,32 @@ static void keep_answer_back(struct kunit *test)
 		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
 	spin_unlock(&fdev->lock);
 	KUNIT_EXPECT_NOT_NULL(test, prg);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
 /* The answer that was kept back has left, as it was; all others are @code. */
-static void expect_answers(struct kunit *test,
-			   enum iommu_page_response_code code)
+static void expect_responses(struct kunit *test,
+			     enum iommu_page_response_code code)
 {
 	struct fake *fake = test->priv;
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, KEPT + 1, fake->answers);
-	for (i = 0; i < min(fake->answers, KEPT + 1); i++)
+	KUNIT_EXPECT_EQ(test, KEPT + 1, fake->responses);
+	for (i = 0; i < min(fake->responses, KEPT + 1); i++)
 		KUNIT_EXPECT_EQ(test, fake->log[i].code,
 				fake->log[i].grpid == KEPT ?
 				IOMMU_PAGE_RESP_SUCCESS : code);
 	slow_release_all();
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, KEPT + 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, KEPT + 1));
 }
 
 static void kept_back_and_flushed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
-	keep_answer_back(test);
+	defer_response(test);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
-	expect_answers(test, IOMMU_PAGE_RESP_INVALID);
+	expect_responses(test, IOMMU_PAGE_RESP_INVALID);
 }
 
 /* Nor does the flush of all PASIDs wait for the watch to send it. */
@@ -404,20 +404,20 @@ static void kept_back_and_all_flushed(struct kunit *test)
 	unsigned long start;
 
 	iopf_queue_set_timeout(fake->queue, 100 * MSEC_PER_SEC);
-	keep_answer_back(test);
+	defer_response(test);
 	start = jiffies;
 	iopf_queue_flush_dev(fake_dev(fake));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 5 * HZ));
-	expect_answers(test, IOMMU_PAGE_RESP_SUCCESS);
+	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
 static void kept_back_and_removed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
-	keep_answer_back(test);
+	defer_response(test);
 	fake_remove_device(fake);
-	expect_answers(test, IOMMU_PAGE_RESP_INVALID);
+	expect_responses(test, IOMMU_PAGE_RESP_INVALID);
 	fake_add_device(test);
 }
 
@@ -426,22 +426,22 @@ static void kept_back_and_overdue(struct kunit *test)
 	struct fake *fake = test->priv;
 
 	iopf_queue_set_timeout(fake->queue, 2000);
-	keep_answer_back(test);
+	defer_response(test);
 	mod_delayed_work(iopf_watch_wq, &fake_fdev(fake)->watch, 0);
 	/* It leaves with the watch's next look, long before the others' time is over. */
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 1));
-	fake_wait_answers(fake, KEPT + 1);
-	expect_answers(test, IOMMU_PAGE_RESP_SUCCESS);
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
+	fake_wait_responses(fake, KEPT + 1);
+	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
 static void kept_back_and_forgotten(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
-	keep_answer_back(test);
+	defer_response(test);
 	iopf_queue_forget_dev(fake_dev(fake));
 	slow_release_all();
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 0));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 0));
 	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_fdev(fake)->stats.discarded);
 }
 
@@ -467,11 +467,11 @@ static void orphan(struct kunit *test)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&mm->mm_users));
 	msleep(500);
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 
 	owner = rcu_dereference_protected(mm->owner, true);
 	rcu_assign_pointer(mm->owner, NULL);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 8));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 8));
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[i].code);
 	for (i = 0; i < 500 && READ_ONCE(fdev->nr_workers); i++)
@@ -482,7 +482,7 @@ static void orphan(struct kunit *test)
 
 	/* The thread is as good as ever. */
 	fake_last(fake, FAKE_SVA_PASID, 8, addr);
-	KUNIT_EXPECT_TRUE(test, fake_wait_answers(fake, 9));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 9));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[8].code);
 }
 #endif

@@ -28,10 +28,10 @@
 /* Exactly @nr responses, soon, and still a moment later. */
 static bool has_responses(struct fake *fake, unsigned int nr)
 {
-	if (!wait_for(READ_ONCE(fake->answers) >= nr))
+	if (!wait_for(READ_ONCE(fake->responses) >= nr))
 		return false;
 	msleep(20);
-	return READ_ONCE(fake->answers) == nr;
+	return READ_ONCE(fake->responses) == nr;
 }
 
 /*
@@ -95,11 +95,11 @@ static void worker_back_for_second_device(struct kunit *test)
 			 IOMMU_FAULT_PERM_WRITE, addr + 2 * PAGE_SIZE);
 	pq = fake_find_pq(second, FAKE_SVA_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved)));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 
 	KUNIT_EXPECT_TRUE(test, fake_return_worker());
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
-	KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID, 2));
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 2));
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
 	expect_idle(test, second);
@@ -131,7 +131,7 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 	/* The look takes the PASID queue off its list, and ends. */
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved) &&
 					 !READ_ONCE(fdev->looking)));
-	KUNIT_EXPECT_EQ(test, 0, fake->answers);
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	return addr;
 }
 
@@ -199,7 +199,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	unsigned int last = page + SLEEPERS - 1;
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
-	unsigned int nr = fake->answers;
+	unsigned int nr = fake->responses;
 	struct iopf_pasid_queue *other;
 	struct iopf_pasid_queue *pq;
 	unsigned int asleep;
@@ -235,8 +235,8 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	occupy_cpus(fdev, -MANY_CPUS);
 	if (left) {
 		KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 2));
-		KUNIT_EXPECT_EQ(test, 1, fake_answers_for(fake, FAKE_SVA_PASID,
-							  page));
+		KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID,
+							    page));
 	}
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + LEAVE_PAGES));
@@ -291,7 +291,7 @@ static void bound_again_while_asleep(struct kunit *test)
 	pq = fake_find_pq(fdev, OTHER_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
-	KUNIT_EXPECT_EQ(test, 1, fake->answers);
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
 
 	fake_bind(test, after, mm[1], OTHER_PASID, &bond);
@@ -379,7 +379,7 @@ static void worker_ends_after_its_time(struct kunit *test)
 		report_page(fake, i, addr, i);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, SPINNING));
 	KUNIT_EXPECT_EQ(test, SPINNING,
-			fdev->stats.answers[IOMMU_PAGE_RESP_SUCCESS]);
+			fdev->stats.responses[IOMMU_PAGE_RESP_SUCCESS]);
 	KUNIT_EXPECT_LT(test, 1, slow.nr_works);
 	spin_lock(&fdev->lock);
 	fdev->nr_workers -= others;

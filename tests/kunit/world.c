@@ -483,7 +483,7 @@ static void world_check_fdev(struct world *world, struct iopf_device *fdev)
 {
 	if (fdev->table.nr_groups || fdev->nr_partial || fdev->nr_unfinished ||
 	    fdev->nr_pending || fdev->nr_handled || fdev->nr_faulting ||
-	    fdev->nr_answering || fdev->nr_queued || fdev->nr_deferred)
+	    fdev->nr_responding || fdev->nr_queued || fdev->nr_deferred)
 		model_wrong(&world->model, "groups are left");
 	if (fdev->nr_pqs != fdev->nr_idle)
 		model_wrong(&world->model, "PASIDs are left in use: %u of %u",

@@ -71,7 +71,7 @@ mtype = { ASSEMBLING, QUEUED, WORKER, DOMAIN, CLAIMED };
 /*
  * struct iopf_prg; held: on iopf_pasid_queue.claimed; counted: by struct iopf_flush, of the
  * unbinder or flusher and of the remover. The last four are ours: whose memory
- * the device meant; the device waits for the answer; it is on its way; a flush or a
+ * the device meant; the device waits for the response; it is on its way; a flush or a
  * removal has to wait for it.
  */
 typedef Group {
@@ -125,7 +125,7 @@ byte pq_users;
 bool pq_ready;
 bool pq_starved;
 bool pq_busy;
-byte pq_answering;
+byte pq_responding;
 
 /* struct iopf_device. Its first reference is the queue's. */
 byte dev_users = 1;
@@ -133,7 +133,7 @@ bool dev_dead;
 bool table_live = true;
 bool published = true;
 byte readers;
-byte answering;
+byte responding;
 bool woken[2];
 bool watching;
 bool watch_work;
@@ -141,7 +141,7 @@ bool removed;
 
 /* struct iopf_flush, of the unbinder or flusher and of the remover */
 bool flushing[2];
-byte flush_answering[2];
+byte flush_responding[2];
 
 /* iopf_device.looking, or the look was cancelled with the device's removal. */
 byte looking;
@@ -152,7 +152,7 @@ bool room;
 byte others;
 bool dev_starved;
 
-/* The device's side: answers that it waits for, and what it may still send. */
+/* The device's side: responses that it waits for, and what it may still send. */
 byte owed[NR_INDICES];
 byte left = REPORTS;
 bool stopped;
@@ -186,7 +186,7 @@ inline drop_pq(nr)
 	pq_users--;
 	if
 	:: !pq_users ->
-		assert(!pq_answering);
+		assert(!pq_responding);
 		assert(!pq_ready && !pq_starved);
 		pq_live = false;
 		pq_busy = false;
@@ -495,39 +495,39 @@ inline claim(g, won)
 		:: !any_queued -> withdraw()
 		:: else
 		fi;
-		pq_answering++;
-		answering++;
+		pq_responding++;
+		responding++;
 		prg[g].unsent = true;
 		won = true
 	fi
 }
 
-/* Stands for: iopf_flush_answered */
-inline flush_answered(g, me)
+/* Stands for: iopf_flush_responded */
+inline flush_responded(g, me)
 {
 	if
 	:: flushing[me] && prg[g].counted[me] ->
 		prg[g].counted[me] = false;
-		assert(flush_answering[me]);
-		flush_answering[me]--;
+		assert(flush_responding[me]);
+		flush_responding[me]--;
 		if
-		:: !flush_answering[me] -> woken[0] = true; woken[1] = true
+		:: !flush_responding[me] -> woken[0] = true; woken[1] = true
 		:: else
 		fi
 	:: else
 	fi
 }
 
-/* Stands for: iopf_end_answers */
-inline end_answer(g)
+/* Stands for: iopf_end_responses */
+inline end_response(g)
 {
 	use_group(g);
 	use_dev();
-	assert(pq_answering && answering);
-	pq_answering--;
-	answering--;
-	flush_answered(g, 0);
-	flush_answered(g, 1);
+	assert(pq_responding && responding);
+	pq_responding--;
+	responding--;
+	flush_responded(g, 0);
+	flush_responded(g, 1);
 	prg[g].unsent = false;
 	prg[g].must[0] = false;
 	prg[g].must[1] = false;
@@ -557,22 +557,22 @@ inline send(g)
 		page_response(prg[g].index, prg[g].last)
 	};
 	atomic {
-		end_answer(g);
+		end_response(g);
 		put_group(g)
 	}
 }
 
-/* The same without an answer: IOPF_FORGET. */
+/* The same without a response: IOPF_FORGET. */
 inline forget(g)
 {
 	atomic {
-		end_answer(g);
+		end_response(g);
 		put_group(g)
 	}
 }
 
-/* Stands for: iopf_answer iopf_group_response */
-inline answer(g)
+/* Stands for: iopf_respond iopf_group_response */
+inline response(g)
 {
 	atomic { claim(g, won) };
 	if
@@ -627,7 +627,7 @@ inline stop_pq()
 
 /*
  * The hardware, and the driver's interrupt thread. A device sends requests for an
- * index that waits for no answer.
+ * index that waits for no response.
  *
  * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu iopf_take
  *	iopf_begin_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_watch
@@ -752,7 +752,7 @@ end:	do
 		:: atomic { handler_prg == NONE -> use_group(g); handler_prg = g }
 #endif
 		:: true ->
-			answer(g);
+			response(g);
 			atomic { put_group(g) }
 		fi
 	   :: else
@@ -1186,21 +1186,21 @@ inline stop_look()
 /*
  * @nr: a PASID queue, or 0 for all. wait_event() is on the wait queue before it looks.
  *
- * Stands for: iopf_wait_answering
+ * Stands for: iopf_wait_responding
  */
-inline wait_answers(me, nr)
+inline wait_responses(me, nr)
 {
 	atomic {
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
 			:: prg[g].unsent && (!nr || prg[g].pq == nr) ->
 				prg[g].counted[me] = true;
-				flush_answering[me]++
+				flush_responding[me]++
 			:: else
 			fi
 		}
 		g = 0;
-		assert(flush_answering[me] == (nr -> pq_answering : answering));
+		assert(flush_responding[me] == (nr -> pq_responding : responding));
 #ifndef BROKEN_FLUSHING
 		flushing[me] = true
 #endif
@@ -1208,7 +1208,7 @@ inline wait_answers(me, nr)
 	do
 	:: woken[me] = false;
 	   if
-	   :: !flush_answering[me] -> break
+	   :: !flush_responding[me] -> break
 	   :: else -> woken[me]
 	   fi
 	od;
@@ -1286,7 +1286,7 @@ proctype unbinder()
 	:: pq ->
 		send_mine();
 #ifndef BROKEN_FLUSH
-		wait_answers(0, pq);
+		wait_responses(0, pq);
 #endif
 		assert(none_left(0));
 		atomic {
@@ -1361,7 +1361,7 @@ proctype flusher()
 		take_held()
 	};
 	send_mine();
-	wait_answers(0, 0);
+	wait_responses(0, 0);
 	assert(none_left(0));
 	atomic { put_dev() };
 none:	skip
@@ -1369,7 +1369,7 @@ none:	skip
 
 /*
  * Stands for: iopf_queue_remove_device iopf_device_unlink iopf_watch_stop
- *	iopf_wait_answers
+ *	iopf_wait_responses
  */
 proctype remover()
 {
@@ -1395,7 +1395,7 @@ proctype remover()
 		fi
 	};
 #endif
-	wait_answers(1, 0);
+	wait_responses(1, 0);
 	atomic {
 		use_dev();
 		assert(none_left(1));
@@ -1484,7 +1484,7 @@ proctype handler()
 end:	do
 	:: atomic { handler_prg != NONE -> g = handler_prg; handler_prg = NONE };
 	   if
-	   :: answer(g)
+	   :: response(g)
 	   :: true
 	   fi;
 	   atomic {
@@ -1519,14 +1519,14 @@ proctype verdict()
 	byte i;
 
 	timeout;
-	assert(!answering && !any_held);
+	assert(!responding && !any_held);
 	assert(worker[0].state == FREE || sleeps_on(0));
 	assert(worker[1].state == FREE || sleeps_on(1));
 	for (i : 0 .. NR_GROUPS - 1) {
 		assert(!prg[i].live || is_held_up(i))
 	}
 #if defined(DEADLINE) || defined(REMOVAL)
-	/* Then there are only workers that sleep on, whose groups have an answer. */
+	/* Then there are only workers that sleep on, whose groups have a response. */
 	assert(!owed[0] && !owed[1] && !more_owed);
 	for (i : 0 .. NR_GROUPS - 1) {
 		assert(!prg[i].live || prg[i].owner == CLAIMED)

@@ -77,7 +77,7 @@ static unsigned int choose_responses(struct rng *rng, struct queue *queue,
 	return count;
 }
 
-long queue_answer(struct actor *actor, struct file *file)
+long queue_response(struct actor *actor, struct file *file)
 {
 	struct iommu_hwpt_page_response responses[MAX_RESPONSES];
 	struct rng *rng = &actor->rng;
@@ -148,7 +148,7 @@ long queue_read(struct actor *actor, struct file *file)
 	atomic_fetch_sub(&queue->reading, 1);
 	/* There is something to respond to. */
 	while (ret > 0 && rng_percent(rng, 70))
-		queue_answer(actor, file);
+		queue_response(actor, file);
 	return ret;
 }
 

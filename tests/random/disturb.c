@@ -158,7 +158,7 @@ void disturb_begin(struct disturber *disturber)
 
 	if (flags & D_NOMEM)
 		prepare_failures();
-	write_file(PARAMETER("slow_answers"), flags & D_DRIVER ? "1000" : "0");
+	write_file(PARAMETER("slow_responses"), flags & D_DRIVER ? "1000" : "0");
 	/* Handlers of softacc may never respond, and they have no timeout. */
 	write_file("/sys/module/iopf/parameters/domain_timeout",
 		   flags & D_HANDLERS ? "1" : "0");

@@ -85,7 +85,7 @@ static long forward_again(struct actor *actor, struct file *file)
 const struct operation forward_operations[] = {
 	{ "bind", 20, forward_bind },
 	{ "read", 24, queue_read },
-	{ "answer", 30, queue_answer },
+	{ "response", 30, queue_response },
 	{ "stats", 4, forward_stats },
 	{ "again", 4, forward_again },
 	{ }

@@ -266,6 +266,6 @@ const struct operation iommufd_operations[] = {
 
 const struct operation faults_operations[] = {
 	{ "read", 30, queue_read },
-	{ "answer", 40, queue_answer },
+	{ "response", 40, queue_response },
 	{ }
 };

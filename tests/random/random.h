@@ -403,7 +403,7 @@ long iommufd_open(struct actor *actor);
 /* answer.c */
 int queue_new(enum kind kind);
 long queue_read(struct actor *actor, struct file *file);
-long queue_answer(struct actor *actor, struct file *file);
+long queue_response(struct actor *actor, struct file *file);
 void check_queues(void);
 
 /* disturb.c */

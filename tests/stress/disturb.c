@@ -181,8 +181,8 @@ void disturb_begin(struct disturber *disturber)
 
 	write_file(PARAMETER("no_flush"), flags & D_NO_FLUSH ? "Y" : "N");
 	write_file(PARAMETER("overflow"), flags & D_OVERFLOW ? "Y" : "N");
-	/* A flush shall find answers on their way. */
-	write_file(PARAMETER("slow_answers"), flags & D_FLUSH ? "2000" : "0");
+	/* A flush shall find responses on their way. */
+	write_file(PARAMETER("slow_responses"), flags & D_FLUSH ? "2000" : "0");
 }
 
 /* What happens from time to time, not once in a round. */

@@ -3,7 +3,7 @@
  * The torture test: a process whose device sends what it likes
  *
  * Groups of every kind, several at a time with their requests mixed, good ones and
- * such as no device should send. Each has to get one answer, in time, and of those
+ * such as no device should send. Each has to get one response, in time, and of those
  * that are complete nonsense none may be told that all went well.
  */
 #include <stdlib.h>
@@ -39,7 +39,7 @@ enum nonsense {
 };
 
 /**
- * struct group - a group that is being sent or waits for its answer
+ * struct group - a group that is being sent or waits for its response
  * @used: there is one
  * @what: what is wrong with it
  * @request: the next one, except for its address
@@ -61,7 +61,7 @@ struct group {
  * @fd: the device
  * @area: memory; the last page of it is missing
  * @open: groups that are being sent
- * @sent: groups that wait for an answer
+ * @sent: groups that wait for a response
  * @nr_sent: how many
  */
 struct hostile {
@@ -178,14 +178,14 @@ static bool is_right(struct hostile *hostile, struct group *group, uint32_t code
 	return code == RESP_INVALID || flags & D_RETRYING;
 }
 
-static void check_answer(struct hostile *hostile,
-			 const struct softacc_response *response)
+static void check_response(struct hostile *hostile,
+			   const struct softacc_response *response)
 {
 	unsigned int i;
 
-	count(COUNT_ANSWERS, 1);
+	count(COUNT_RESPONSES, 1);
 	if (response->count != 1)
-		fail(CHECK_ANSWERS, "group %x of PASID %u has %u answers",
+		fail(CHECK_RESPONSES, "group %x of PASID %u has %u answers",
 		     response->grpid, response->pasid, response->count);
 	for (i = 0; i < WINDOW; i++) {
 		struct group *group = &hostile->sent[i];
@@ -199,16 +199,16 @@ static void check_answer(struct hostile *hostile,
 		hostile->nr_sent--;
 		return;
 	}
-	fail(CHECK_ANSWERS, "an answer for group %x, which does not wait",
+	fail(CHECK_RESPONSES, "an answer for group %x, which does not wait",
 	     response->grpid);
 }
 
-static void read_answers(struct hostile *hostile)
+static void read_responses(struct hostile *hostile)
 {
 	struct softacc_response response;
 
 	while (!ioctl(hostile->fd, SOFTACC_IOC_RESPONSE, &response))
-		check_answer(hostile, &response);
+		check_response(hostile, &response);
 }
 
 static void look_for_lost(struct hostile *hostile)
@@ -312,7 +312,7 @@ void run_hostile(const struct round *round, struct rng *rng)
 				fail(CHECK_STUCK, "inject: %s", strerror(errno));
 			return;
 		}
-		read_answers(hostile);
+		read_responses(hostile);
 		if (steps % 64 == 0)
 			look_for_lost(hostile);
 		/* Now and then memory that it has to ask for again. */

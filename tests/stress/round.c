@@ -157,13 +157,13 @@ static void check_record(const struct round *round)
 	if (read_number(RECORD, "devices") != round->devices)
 		fail(CHECK_STUCK, "there is no record of all devices");
 	if (missing)
-		fail(CHECK_ANSWERS, "%ld of %ld groups have no answer", missing,
+		fail(CHECK_RESPONSES, "%ld of %ld groups have no answer", missing,
 		     groups);
 	if (duplicate)
-		fail(CHECK_ANSWERS, "%ld of %ld groups have two answers",
+		fail(CHECK_RESPONSES, "%ld of %ld groups have two answers",
 		     duplicate, groups);
 	if (unexpected)
-		fail(CHECK_ANSWERS, "%ld answers for no group", unexpected);
+		fail(CHECK_RESPONSES, "%ld answers for no group", unexpected);
 	printf("# round %u: %ld requests in %ld groups\n", round->number,
 	       read_number(RECORD, "requests"), groups);
 }

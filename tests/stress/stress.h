@@ -63,14 +63,14 @@ enum count {
 	COUNT_BYTES,		/* verified */
 	COUNT_INJECTED,		/* groups */
 	COUNT_PARTIAL,		/* requests of groups without a last one */
-	COUNT_ANSWERS,
+	COUNT_RESPONSES,
 	COUNT_DISTURBANCES,
 	NR_COUNTS,
 };
 
 /* What has to be true; what is not is counted. */
 enum check {
-	CHECK_ANSWERS,		/* one for each group */
+	CHECK_RESPONSES,		/* one for each group */
 	CHECK_DATA,		/* every byte */
 	CHECK_STATUS,		/* nothing is refused without a reason */
 	CHECK_STUCK,		/* all ends in time */

@@ -124,7 +124,7 @@ FIXTURE_SETUP(forwarder)
 
 FIXTURE_TEARDOWN(forwarder)
 {
-	set_softacc("slow_answers", "0");
+	set_softacc("slow_responses", "0");
 	set_softacc("slow_removal", "0");
 	if (self->fd >= 0)
 		close(self->fd);
@@ -226,9 +226,9 @@ static int serve_passed_file(int fd, int from, int to)
 	if (write(to, &byte, 1) != 1 || read(from, &byte, 1) != 1)
 		return 4;
 	for (i = 7; i < 32; i += 8)
-		if (vmm_answer(fd, faults[i].cookie, SUCCESS))
+		if (vmm_respond(fd, faults[i].cookie, SUCCESS))
 			return 5;
-	return fwd_stats(fd).answered[SUCCESS] == 4 ? 0 : 6;
+	return fwd_stats(fd).responded[SUCCESS] == 4 ? 0 : 6;
 }
 
 TEST_F(forwarder, passed_file_needs_none)
@@ -267,7 +267,7 @@ TEST_F(forwarder, device_goes)
 	EXPECT_TRUE(is_gone(self->fd));
 	EXPECT_EQ(-1, read(self->fd, self->faults, sizeof(self->faults)));
 	EXPECT_EQ(ENODEV, errno);
-	EXPECT_EQ(-ENODEV, vmm_answer(self->fd, self->faults[0].cookie, SUCCESS));
+	EXPECT_EQ(-ENODEV, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
 	EXPECT_EQ(-EBUSY, bind_plainly(self->fd, DEVICE));
 	EXPECT_EQ(0, fwd_stats(self->fd).pending + fwd_stats(self->fd).queued);
 	EXPECT_EQ(-1, bound_file());
@@ -455,7 +455,7 @@ TEST_F(forwarder, reader_is_slow)
 		ASSERT_LT(0, get_faults(self->fd, self->faults, 8, SOON_MS));
 		usleep(1200000);
 		fwd_resolve(&self->faults[0]);
-		ASSERT_EQ(0, vmm_answer(self->fd, self->faults[0].cookie, SUCCESS));
+		ASSERT_EQ(0, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
 	}
 	EXPECT_EQ(-ETIMEDOUT, job_status(self, 1));
 	vmm_start(&self->vmm, self->fd, 1);
@@ -503,7 +503,7 @@ TEST_F(forwarder, largest_group)
 		ASSERT_EQ((uintptr_t)self->area + i * PAGE, faults[i].addr);
 		ASSERT_EQ(faults[0].cookie, faults[i].cookie);
 	}
-	EXPECT_EQ(0, vmm_answer(self->fd, faults[0].cookie, INVALID));
+	EXPECT_EQ(0, vmm_respond(self->fd, faults[0].cookie, INVALID));
 	EXPECT_TRUE(pace_wait(SOON_MS, !ioctl(self->acc, SOFTACC_IOC_RESPONSE,
 					      &response)));
 	EXPECT_EQ(INVALID, response.code);
@@ -572,7 +572,7 @@ TEST_F(forwarder, huge_read)
 	/* All the while others read, and answer what the sleeper was given. */
 	EXPECT_LE(1, fwd_stats(self->fd).pending);
 	EXPECT_EQ(24, get_faults(self->fd, self->faults, 128, SOON_MS));
-	EXPECT_EQ(0, vmm_answer(self->fd, self->faults[0].cookie, SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
 	ASSERT_EQ(0, ioctl(self->fd, IOPF_FORWARD_IOC_AGAIN));
 	vmm_start(&self->vmm, self->fd, 1);
 	EXPECT_TRUE(job_is_right(self));
@@ -612,10 +612,10 @@ TEST_F(forwarder, unbind_waits_alone)
 	ASSERT_EQ(0, bind_plainly(self->fd, DEVICE));
 	ASSERT_EQ(0, inject(self, 0, SOFTACC_INJECT_LAST));
 	ASSERT_TRUE(pace_wait(SOON_MS, fwd_stats(self->fd).queued == 1));
-	set_softacc("slow_answers", "5000000");
+	set_softacc("slow_responses", "5000000");
 	self->fd = -1;
 	ASSERT_EQ(0, pthread_create(&closer.thread, NULL, close_file, &closer));
-	/* It has answered, and waits for the answer to be sent. */
+	/* It has answered, and waits for the response to be sent. */
 	while (!closer.closing ||
 	       (!closer.closed &&
 		vmm_kernel_stat("softacc.0", "handled_groups")))
@@ -630,7 +630,7 @@ TEST_F(forwarder, unbind_waits_alone)
 	EXPECT_EQ(0, bind_plainly(fd, "platform/softacc.1"));
 	EXPECT_EQ(0, close(fd));
 	EXPECT_FALSE(closer.closed);
-	set_softacc("slow_answers", "0");
+	set_softacc("slow_responses", "0");
 	pthread_join(closer.thread, NULL);
 }
 

@@ -8,7 +8,7 @@
  *	-l N, -r N          of 1000 groups answered late, refused (50, 5)
  *	-d                  a live view: for the demo
  *
- * Ends with 1 if anything was lost: a fault without an answer, an answer too many,
+ * Ends with 1 if anything was lost: a fault without a response, a response too many,
  * wrong data.
  */
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static unsigned long long get(const atomic_ullong *value)
 static void show(struct vmm *vmm, bool end)
 {
 	double time = vmm_seconds() - began;
-	uint64_t done = vmm->answered[0] + vmm->answered[1];
+	uint64_t done = vmm->responded[0] + vmm->responded[1];
 
 	if (!live && !end)
 		return;
@@ -46,7 +46,7 @@ static void show(struct vmm *vmm, bool end)
 	       live ? "\r" : "", time, get(&vmm->faults), get(&vmm->groups));
 	printf("answered %7llu, late %6llu, refused %5llu, waiting %4lld%s",
 	       (unsigned long long)done, get(&vmm->late),
-	       get(&vmm->answered[1]),
+	       get(&vmm->responded[1]),
 	       (long long)(vmm->groups - done - vmm->never), end ? "\n" : "");
 	fflush(stdout);
 }
@@ -72,18 +72,18 @@ static bool expect(const char *what, uint64_t is, uint64_t should)
 static bool balance(struct vmm *vmm, const char *device, uint64_t groups_before,
 		    uint64_t late_before)
 {
-	uint64_t answers = vmm_kernel_stat(device, "success") +
+	uint64_t responses = vmm_kernel_stat(device, "success") +
 			   vmm_kernel_stat(device, "invalid") +
 			   vmm_kernel_stat(device, "failure");
 	uint64_t groups = vmm_kernel_stat(device, "groups");
 	bool good;
 
 	good = expect("answers of the VMM",
-		      vmm->answered[0] + vmm->answered[1], vmm->groups);
+		      vmm->responded[0] + vmm->responded[1], vmm->groups);
 	good &= expect("answers that were not taken, broken groups", vmm->bad, 0);
 	good &= expect("groups of the kernel", groups - groups_before,
 		       vmm->groups);
-	good &= expect("answers of the kernel", answers, groups);
+	good &= expect("answers of the kernel", responses, groups);
 	good &= expect("late answers", vmm_kernel_stat(device, "late"),
 		       late_before);
 	good &= expect("groups left", vmm_kernel_stat(device, "pending_groups"), 0);
@@ -155,7 +155,7 @@ static void *trigger(void *data)
 	uint32_t grpid = 0;
 
 	while (*trigger->sent < wanted) {
-		if (*trigger->sent - vmm->answered[0] - vmm->answered[1] >
+		if (*trigger->sent - vmm->responded[0] - vmm->responded[1] >
 		    MAX_PENDING) {
 			usleep(100);
 			continue;

@@ -50,7 +50,7 @@ static unsigned int random_below(struct server *server, unsigned int limit)
 }
 
 /* One answer: 0 or a negative errno. */
-int vmm_answer(int fd, uint32_t cookie, uint32_t code)
+int vmm_respond(int fd, uint32_t cookie, uint32_t code)
 {
 	struct iommu_hwpt_page_response response = { cookie, code };
 	ssize_t ret = write(fd, &response, sizeof(response));
@@ -79,7 +79,7 @@ static void send_ready(struct server *server)
 		unsigned int done = ret > 0 ? ret / sizeof(*ready) : 0;
 
 		for (i = 0; i < done; i++)
-			vmm->answered[ready[sent + i].code]++;
+			vmm->responded[ready[sent + i].code]++;
 		sent += done;
 		if (ret < (ssize_t)len) {
 			vmm->bad++;

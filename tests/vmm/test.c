@@ -163,7 +163,7 @@ TEST_F(forward, served)
 	EXPECT_EQ(-ETIMEDOUT, job_status(self, 50));
 	resolve_all(self, count);
 	for (i = 7; i < count; i += 8)
-		EXPECT_EQ(0, vmm_answer(self->fd, self->faults[i].cookie, SUCCESS));
+		EXPECT_EQ(0, vmm_respond(self->fd, self->faults[i].cookie, SUCCESS));
 	vmm_start(&self->vmm, self->fd, 1);
 	EXPECT_EQ(0, job_status(self, 10000));
 	vmm_stop(&self->vmm);
@@ -180,8 +180,8 @@ TEST_F(forward, out_of_order)
 		count = get_faults(self->fd, self->faults, 128, 20);
 		resolve_all(self, count);
 		for (i = count - 1; i >= 0; i -= 8)
-			ASSERT_EQ(0, vmm_answer(self->fd, self->faults[i].cookie,
-						SUCCESS));
+			ASSERT_EQ(0, vmm_respond(self->fd, self->faults[i].cookie,
+						 SUCCESS));
 	}
 	EXPECT_EQ(0, self->end.status);
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
@@ -211,7 +211,7 @@ TEST_F(forward, late)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* Nobody answers: the deadline does, and later answers are for nobody. */
+/* Nobody answers: the deadline does, and later responses are for nobody. */
 TEST_F(forward, never)
 {
 	struct iopf_forward_stats stats;
@@ -230,13 +230,13 @@ TEST_F(forward, never)
 	/* New groups are under way, some with the same indices maybe. */
 	ASSERT_EQ(0, submit(self));
 	ASSERT_EQ(8, get_faults(self->fd, self->faults + 32, 8, 2000));
-	EXPECT_EQ(0, vmm_answer(self->fd, cookie, SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->fd, cookie, SUCCESS));
 	stats = fwd_stats(self->fd);
 	EXPECT_EQ(1, stats.late);
-	EXPECT_EQ(0, stats.answered[0]);
+	EXPECT_EQ(0, stats.responded[0]);
 	vmm_start(&self->vmm, self->fd, 1);
 	resolve_all(self, 40);
-	EXPECT_EQ(0, vmm_answer(self->fd, self->faults[39].cookie, SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->fd, self->faults[39].cookie, SUCCESS));
 	EXPECT_EQ(0, job_status(self, 10000));
 	vmm_stop(&self->vmm);
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
@@ -245,11 +245,11 @@ TEST_F(forward, never)
 /* What a VMM gets wrong hurts nobody, and its right answers count. */
 TEST_F(forward, hostile)
 {
-	struct iommu_hwpt_page_response answers[3];
+	struct iommu_hwpt_page_response responses[3];
 	uint32_t cookie;
 	int i;
 
-	EXPECT_EQ(-EINVAL, vmm_answer(self->fd, 0, SUCCESS));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, 0, SUCCESS));
 	ASSERT_EQ(0, submit(self));
 	/* Too small for the group; no multiple of a record; no address. */
 	EXPECT_EQ(-EINVAL, get_faults(self->fd, self->faults, 7, 2000));
@@ -260,11 +260,11 @@ TEST_F(forward, hostile)
 	ASSERT_EQ(32, four_groups(self));
 	cookie = self->faults[0].cookie;
 
-	EXPECT_EQ(-EINVAL, vmm_answer(self->fd, cookie, 2));
-	EXPECT_EQ(-EINVAL, vmm_answer(self->fd, cookie, ~0U));
-	EXPECT_EQ(-EINVAL, vmm_answer(self->fd, ~0U, SUCCESS));
-	EXPECT_EQ(-EINVAL, vmm_answer(self->fd, cookie + 1000, SUCCESS));
-	EXPECT_EQ(-1, write(self->fd, answers, 7));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, cookie, 2));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, cookie, ~0U));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, ~0U, SUCCESS));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, cookie + 1000, SUCCESS));
+	EXPECT_EQ(-1, write(self->fd, responses, 7));
 	EXPECT_EQ(ESPIPE, errno);
 	EXPECT_EQ(-1, write(self->fd, nowhere(), 8));
 	EXPECT_EQ(EFAULT, errno);
@@ -273,14 +273,14 @@ TEST_F(forward, hostile)
 	/* The first is taken, the second is not, the third is not looked at. */
 	resolve_all(self, 32);
 	for (i = 0; i < 3; i++)
-		answers[i] = (struct iommu_hwpt_page_response){
+		responses[i] = (struct iommu_hwpt_page_response){
 			self->faults[i * 8].cookie, i == 1 ? 77 : SUCCESS,
 		};
-	EXPECT_EQ(8, write(self->fd, answers, sizeof(answers)));
-	EXPECT_EQ(-EINVAL, vmm_answer(self->fd, cookie, SUCCESS));
+	EXPECT_EQ(8, write(self->fd, responses, sizeof(responses)));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, cookie, SUCCESS));
 	for (i = 1; i < 4; i++)
-		EXPECT_EQ(0, vmm_answer(self->fd, self->faults[i * 8].cookie,
-					SUCCESS));
+		EXPECT_EQ(0, vmm_respond(self->fd, self->faults[i * 8].cookie,
+					 SUCCESS));
 	vmm_start(&self->vmm, self->fd, 1);
 	EXPECT_EQ(0, job_status(self, 10000));
 	vmm_stop(&self->vmm);
@@ -301,7 +301,7 @@ TEST_F(forward, full)
 	vmm_stop(&self->vmm);
 	stats = fwd_stats(self->fd);
 	EXPECT_LT(0, stats.full);
-	EXPECT_EQ(stats.groups, stats.answered[0]);
+	EXPECT_EQ(stats.groups, stats.responded[0]);
 	EXPECT_EQ(0, stats.queued + stats.pending);
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
@@ -318,7 +318,7 @@ TEST_F(forward, full_refused)
 	EXPECT_EQ(3, fwd_stats(self->fd).full);
 	EXPECT_EQ(0, get_faults(self->fd, self->faults, 128, 20));
 	resolve_all(self, 8);
-	EXPECT_EQ(0, vmm_answer(self->fd, self->faults[0].cookie, SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
 	EXPECT_EQ(-EFAULT, job_status(self, 10000));
 }
 
@@ -446,9 +446,9 @@ TEST_F(forward, killed)
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	EXPECT_FALSE(pace_over(start, 2000));
-	/* Its PASID was flushed: the answer is late, or in time for nobody. */
+	/* Its PASID was flushed: the response is late, or in time for nobody. */
 	usleep(200000);
-	EXPECT_EQ(0, vmm_answer(self->fd, self->faults[0].cookie, SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
 	EXPECT_EQ(1, fwd_stats(self->fd).late);
 }
 
@@ -473,7 +473,7 @@ TEST_F(forward, storm)
 	stats = fwd_stats(self->fd);
 	EXPECT_EQ(0, self->vmm.bad);
 	EXPECT_EQ(stats.groups, self->vmm.groups);
-	EXPECT_EQ(stats.groups, self->vmm.answered[0] + self->vmm.answered[1]);
+	EXPECT_EQ(stats.groups, self->vmm.responded[0] + self->vmm.responded[1]);
 	EXPECT_EQ(0, stats.late + stats.queued + stats.pending);
 	EXPECT_LE(3 * 4 * 512, self->vmm.faults);
 }
@@ -502,7 +502,7 @@ static uint64_t mock_stat(const char *name)
 	return vmm_kernel_stat("iommufd_mock*", name);
 }
 
-static uint64_t mock_answers(void)
+static uint64_t mock_responses(void)
 {
 	return mock_stat("success") + mock_stat("invalid");
 }
@@ -553,11 +553,11 @@ TEST_F(mock, storm)
 	while (self->vmm.groups < 4000)
 		usleep(1000);
 	vmm_stop(&self->vmm);
-	EXPECT_EQ(4000, self->vmm.answered[0] + self->vmm.answered[1]);
+	EXPECT_EQ(4000, self->vmm.responded[0] + self->vmm.responded[1]);
 	EXPECT_EQ(0, self->vmm.bad);
-	EXPECT_EQ(4000, mock_answers());
+	EXPECT_EQ(4000, mock_responses());
 	EXPECT_EQ(4000, mock_stat("groups"));
-	EXPECT_EQ(self->vmm.answered[1], mock_stat("invalid"));
+	EXPECT_EQ(self->vmm.responded[1], mock_stat("invalid"));
 	EXPECT_EQ(0, mock_stat("late"));
 }
 
@@ -566,14 +566,14 @@ TEST_F(mock, replaced)
 {
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 100));
 	ASSERT_EQ(50, get_faults(self->mock.queue_fd[0], self->faults, 50, 1000));
-	EXPECT_EQ(0, vmm_answer(self->mock.queue_fd[0], self->faults[3].cookie,
-				SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->mock.queue_fd[0], self->faults[3].cookie,
+				 SUCCESS));
 	ASSERT_EQ(0, mock_attach(&self->mock, self->mock.hwpt[1]));
-	EXPECT_EQ(100, mock_answers());
+	EXPECT_EQ(100, mock_responses());
 	EXPECT_EQ(1, mock_stat("success"));
 	EXPECT_EQ(0, get_faults(self->mock.queue_fd[0], self->faults, 50, 20));
-	EXPECT_EQ(-EINVAL, vmm_answer(self->mock.queue_fd[0],
-				      self->faults[0].cookie, SUCCESS));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->mock.queue_fd[0],
+				       self->faults[0].cookie, SUCCESS));
 	/* The same indices again. */
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 100));
 	EXPECT_EQ(0, get_faults(self->mock.queue_fd[0], self->faults, 50, 20));
@@ -581,7 +581,7 @@ TEST_F(mock, replaced)
 	while (self->vmm.groups < 100)
 		usleep(1000);
 	vmm_stop(&self->vmm);
-	EXPECT_EQ(200, mock_answers());
+	EXPECT_EQ(200, mock_responses());
 	EXPECT_EQ(101, mock_stat("success"));
 }
 
@@ -633,7 +633,7 @@ TEST_F(mock, replaced_in_a_storm)
 	vmm_stop(&self->vmm);
 	vmm_stop(&other);
 	EXPECT_EQ(made, mock_stat("groups"));
-	EXPECT_EQ(made, mock_answers());
+	EXPECT_EQ(made, mock_responses());
 	EXPECT_EQ(0, mock_stat("pending_groups"));
 	EXPECT_LT(0, self->vmm.groups);
 	EXPECT_LT(0, other.groups);
@@ -646,9 +646,9 @@ TEST_F(mock, closed)
 	ASSERT_EQ(50, get_faults(self->mock.queue_fd[0], self->faults, 50, 1000));
 	close(self->mock.queue_fd[0]);
 	self->mock.queue_fd[0] = -1;
-	EXPECT_EQ(0, mock_answers());
+	EXPECT_EQ(0, mock_responses());
 	ASSERT_EQ(0, mock_attach(&self->mock, self->mock.hwpt[1]));
-	EXPECT_EQ(100, mock_answers());
+	EXPECT_EQ(100, mock_responses());
 	EXPECT_EQ(100, mock_stat("invalid"));
 	EXPECT_EQ(0, mock_stat("pending_groups"));
 }
@@ -658,17 +658,17 @@ TEST_F(mock, paused)
 {
 	set_timeout("1");
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 20));
-	pace_wait(2500, mock_answers());
+	pace_wait(2500, mock_responses());
 	set_timeout("10");
-	EXPECT_EQ(0, mock_answers());
+	EXPECT_EQ(0, mock_responses());
 	EXPECT_EQ(20, mock_stat("pending_groups"));
 	ASSERT_EQ(20, get_faults(self->mock.queue_fd[0], self->faults, 256, 1000));
-	EXPECT_EQ(0, vmm_answer(self->mock.queue_fd[0], self->faults[0].cookie,
-				SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->mock.queue_fd[0], self->faults[0].cookie,
+				 SUCCESS));
 	EXPECT_EQ(1, mock_stat("success"));
 }
 
-/* Nobody answers in time, or ever; the index is used again meanwhile. */
+/* Nobody responses in time, or ever; the index is used again meanwhile. */
 TEST_F(mock, never)
 {
 	uint64_t overdue;
@@ -683,40 +683,40 @@ TEST_F(mock, never)
 	EXPECT_EQ(20, mock_stat("invalid"));
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 10));
 	/* Late answers do not meet the new groups. */
-	EXPECT_EQ(0, vmm_answer(self->mock.queue_fd[0], self->faults[0].cookie,
-				SUCCESS));
-	EXPECT_EQ(20, mock_answers());
+	EXPECT_EQ(0, vmm_respond(self->mock.queue_fd[0], self->faults[0].cookie,
+				 SUCCESS));
+	EXPECT_EQ(20, mock_responses());
 	EXPECT_EQ(1, mock_stat("late"));
 	/* Ten old ones, and the new ones. */
 	ASSERT_EQ(20, get_faults(self->mock.queue_fd[0], self->faults, 256, 1000));
-	EXPECT_EQ(0, vmm_answer(self->mock.queue_fd[0], self->faults[19].cookie,
-				SUCCESS));
+	EXPECT_EQ(0, vmm_respond(self->mock.queue_fd[0], self->faults[19].cookie,
+				 SUCCESS));
 	EXPECT_EQ(1, mock_stat("success"));
 }
 
 TEST_F(mock, hostile)
 {
-	struct iommu_hwpt_page_response answers[2];
+	struct iommu_hwpt_page_response responses[2];
 	int fd = self->mock.queue_fd[0];
 
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 4));
-	EXPECT_EQ(-EINVAL, vmm_answer(fd, 1, SUCCESS));
+	EXPECT_EQ(-EINVAL, vmm_respond(fd, 1, SUCCESS));
 	EXPECT_EQ(-1, read(fd, self->faults, 39));
 	EXPECT_EQ(ESPIPE, errno);
 	ASSERT_EQ(4, get_faults(fd, self->faults, 4, 1000));
-	EXPECT_EQ(-EINVAL, vmm_answer(fd, self->faults[0].cookie, 2));
-	EXPECT_EQ(-EINVAL, vmm_answer(fd, ~0U, SUCCESS));
-	EXPECT_EQ(-1, write(fd, answers, 15));
+	EXPECT_EQ(-EINVAL, vmm_respond(fd, self->faults[0].cookie, 2));
+	EXPECT_EQ(-EINVAL, vmm_respond(fd, ~0U, SUCCESS));
+	EXPECT_EQ(-1, write(fd, responses, 15));
 	EXPECT_EQ(ESPIPE, errno);
 	EXPECT_EQ(-1, write(fd, nowhere(), 8));
 	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(0, mock_answers());
-	answers[0] = (struct iommu_hwpt_page_response){
+	EXPECT_EQ(0, mock_responses());
+	responses[0] = (struct iommu_hwpt_page_response){
 		self->faults[2].cookie, SUCCESS,
 	};
-	answers[1] = answers[0];
-	EXPECT_EQ(8, write(fd, answers, sizeof(answers)));
-	EXPECT_EQ(1, mock_answers());
+	responses[1] = responses[0];
+	EXPECT_EQ(8, write(fd, responses, sizeof(responses)));
+	EXPECT_EQ(1, mock_responses());
 }
 
 TEST_HARNESS_MAIN

@@ -48,10 +48,10 @@ struct vmm_policy {
  * @nr_threads: that serve
  * @faults: read
  * @groups: read
- * @answered: by response code
+ * @responded: by response code
  * @late: of these, not at once
  * @never: groups that are not answered on purpose
- * @bad: answers that were not taken, groups that were not whole
+ * @bad: responses that were not taken, groups that were not whole
  * @stop: end, when there is nothing to do
  */
 struct vmm {
@@ -61,7 +61,7 @@ struct vmm {
 	unsigned int nr_threads;
 	atomic_ullong faults;
 	atomic_ullong groups;
-	atomic_ullong answered[2];
+	atomic_ullong responded[2];
 	atomic_ullong late;
 	atomic_ullong never;
 	atomic_ullong bad;
@@ -72,7 +72,7 @@ struct vmm {
 /* serve.c */
 void vmm_start(struct vmm *vmm, int fd, unsigned int nr_threads);
 void vmm_stop(struct vmm *vmm);
-int vmm_answer(int fd, uint32_t cookie, uint32_t code);
+int vmm_respond(int fd, uint32_t cookie, uint32_t code);
 double vmm_seconds(void);
 uint64_t vmm_kernel_stat(const char *device, const char *name);
 
