@@ -277,7 +277,7 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
 	fdev = to_iopf_device(param);
 	iopf_device_kill(fdev);
 	if (released)
-		iopf_forget_claimed(&fdev->ending);
+		iopf_drop_responses(&fdev->ending);
 	return fdev;
 }
 

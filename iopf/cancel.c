@@ -121,12 +121,12 @@ void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed)
 }
 
 /* No response to what was claimed: those that were kept back are among it. */
-void iopf_forget_claimed(struct list_head *claimed)
+void iopf_drop_responses(struct list_head *claimed)
 {
 	struct iopf_prg *prg;
 
 	list_for_each_entry(prg, claimed, base.pending_node)
-		prg->code = IOPF_FORGET;
+		prg->code = IOPF_RESP_NONE;
 }
 
 /*

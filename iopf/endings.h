@@ -19,7 +19,7 @@ void iopf_pq_end_faulting(struct iopf_pasid_queue *pq, u64 seq,
 void iopf_claim_pq(struct iopf_pasid_queue *pq, int code,
 		   struct list_head *claimed);
 void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed);
-void iopf_forget_claimed(struct list_head *claimed);
+void iopf_drop_responses(struct list_head *claimed);
 void iopf_pq_stop_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed);
 
 /* timeout.c */

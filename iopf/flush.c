@@ -170,7 +170,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
 
 /**
- * iopf_queue_forget_dev() - Forget the page requests of a device that was reset
+ * iopf_queue_reset_dev() - Forget the page requests of a device that was reset
  * @dev: the device
  *
  * For a driver whose device has lost its state, by a function level reset or because
@@ -183,7 +183,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
  * time. The driver holds no lock that its page_response takes.
  * Return: 0, or %-ENODEV if the device is on no fault queue.
  */
-int iopf_queue_forget_dev(struct device *dev)
+int iopf_queue_reset_dev(struct device *dev)
 {
 	struct iopf_device *fdev = iopf_device_get(dev);
 	struct iopf_pasid_queue *pq;
@@ -196,10 +196,10 @@ int iopf_queue_forget_dev(struct device *dev)
 
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_claim_pq(pq, IOPF_FORGET, &claimed);
+		iopf_claim_pq(pq, IOPF_RESP_NONE, &claimed);
 		iopf_pqs_pause(fdev, &nr);
 	}
-	iopf_forget_claimed(&claimed);
+	iopf_drop_responses(&claimed);
 	spin_unlock(&fdev->lock);
 
 	iopf_send(&claimed);
@@ -207,7 +207,7 @@ int iopf_queue_forget_dev(struct device *dev)
 	iopf_device_put(fdev);
 	return 0;
 }
-EXPORT_SYMBOL_GPL(iopf_queue_forget_dev);
+EXPORT_SYMBOL_GPL(iopf_queue_reset_dev);
 
 /**
  * iopf_queue_discard_partial() - Forget the groups that wait for a request

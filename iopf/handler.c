@@ -49,7 +49,7 @@ static void iopf_refuse_quarantined(struct iopf_device *fdev,
 	if (!iopf_is_single(request))
 		prg = iopf_prg_find(fdev, &key);
 	if (prg && prg->owner == IOPF_OWNER_ASSEMBLING)
-		iopf_claim(fdev, prg, IOPF_FORGET, &claimed);
+		iopf_claim(fdev, prg, IOPF_RESP_NONE, &claimed);
 	spin_unlock(&fdev->lock);
 	iopf_send(&claimed);
 }

@@ -420,7 +420,7 @@ struct iopf_pasid_queue {
 };
 
 /* In place of a response code: the device does not wait for a response. */
-#define IOPF_FORGET		(-1)
+#define IOPF_RESP_NONE		(-1)
 /* Requests that a group holds without a further allocation. */
 #define IOPF_INLINE_REQUESTS	8
 /* Requests that are allocated together, beyond those. */
@@ -476,7 +476,7 @@ struct iopf_chunk {
  * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
  *	guarded by iopf_device.lock
  * @rejected: refuse it when its last request comes; guarded by iopf_device.lock
- * @code: the response, %IOPF_FORGET for none; set when it is claimed
+ * @code: the response, %IOPF_RESP_NONE for none; set when it is claimed
  * @prefaulted: pages beyond its own; set by its worker
  * @claim: place in the order of claims; set when it is claimed
  * @by_pair: the registered handler that owns it answers by PASID and index, as it

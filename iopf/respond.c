@@ -60,7 +60,7 @@ static void iopf_prg_unfollow(struct iopf_prg *prg)
 }
 
 /*
- * Claim @prg for the response @code, or for none: %IOPF_FORGET. True if nobody else
+ * Claim @prg for the response @code, or for none: %IOPF_RESP_NONE. True if nobody else
  * has; then it is on @claimed, for iopf_send().
  */
 bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
@@ -107,7 +107,7 @@ void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
 	struct iopf_prg *next;
 
 	list_for_each_entry_safe(prg, next, &pq->partial, base.pending_node)
-		iopf_claim(pq->fdev, prg, IOPF_FORGET, claimed);
+		iopf_claim(pq->fdev, prg, IOPF_RESP_NONE, claimed);
 }
 
 static struct iommu_page_response iopf_message(const struct iopf_prg *prg)
@@ -183,7 +183,7 @@ static void iopf_send_each(struct iopf_device *fdev, struct list_head *batch)
 	list_for_each_entry(prg, batch, base.pending_node) {
 		struct iommu_page_response msg = iopf_message(prg);
 
-		if (prg->code == IOPF_FORGET)
+		if (prg->code == IOPF_RESP_NONE)
 			continue;
 		if (unlikely(prg->flags)) {
 			struct iopf_response response = iopf_response(prg);
@@ -203,7 +203,7 @@ static void iopf_send_at_once(struct iopf_device *fdev, struct list_head *batch)
 	struct iopf_prg *prg;
 
 	list_for_each_entry(prg, batch, base.pending_node)
-		if (prg->code != IOPF_FORGET)
+		if (prg->code != IOPF_RESP_NONE)
 			responses[count++] = iopf_response(prg);
 	if (count)
 		fdev->fq->ops->page_responses(fdev->base.dev, responses, count);
@@ -211,7 +211,7 @@ static void iopf_send_at_once(struct iopf_device *fdev, struct list_head *batch)
 
 static void iopf_trace_response(struct iopf_device *fdev, struct iopf_prg *prg)
 {
-	if (prg->code == IOPF_FORGET)
+	if (prg->code == IOPF_RESP_NONE)
 		trace_iopf_discard(fdev->base.dev, prg->key.pasid,
 				   prg->key.grpid, prg->base.fault_count);
 	else
@@ -262,7 +262,7 @@ static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch
 	spin_lock(&fdev->lock);
 	iopf_count_time(&fdev->stats, IOPF_RESPONSE, begun);
 	list_for_each_entry(prg, batch, base.pending_node) {
-		if (prg->code == IOPF_FORGET)
+		if (prg->code == IOPF_RESP_NONE)
 			fdev->stats.discarded++;
 		else
 			iopf_count_response(fdev, prg);

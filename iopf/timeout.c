@@ -34,7 +34,7 @@ static void iopf_claim_timed_out(struct iopf_prg *prg, struct list_head *claimed
 	struct iopf_device *fdev = iopf_prg_device(prg);
 
 	if (prg->owner == IOPF_OWNER_ASSEMBLING) {
-		iopf_claim_early(prg, IOPF_FORGET, claimed);
+		iopf_claim_early(prg, IOPF_RESP_NONE, claimed);
 		return;
 	}
 	/* Its worker would hold it on, beside the one that the device asks for again. */
@@ -77,7 +77,7 @@ static void iopf_warn_overdue(struct iopf_device *fdev, struct list_head *claime
 			dev_notice_ratelimited(fdev->base.dev,
 					       "page request group %u of PASID %u still waits for its pages\n",
 					       prg->key.grpid, prg->key.pasid);
-		else if (prg->code != IOPF_FORGET)
+		else if (prg->code != IOPF_RESP_NONE)
 			dev_warn_ratelimited(fdev->base.dev,
 					     "page request group %u of PASID %u not answered in time\n",
 					     prg->key.grpid, prg->key.pasid);

@@ -146,7 +146,7 @@ static void intel_prq_forget_devices(struct iopf_prq *prq)
 
 		info = rb_entry(node, struct device_domain_info, node);
 		/* Those that are on no queue have nothing to be forgotten. */
-		iopf_queue_forget_dev(info->dev);
+		iopf_queue_reset_dev(info->dev);
 	}
 }
 

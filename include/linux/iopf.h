@@ -228,7 +228,7 @@ void iopf_queue_set_ops(struct iopf_queue *queue,
 int iopf_device_set_limits(struct device *dev,
 			   const struct iopf_limits *limits);
 int iopf_queue_flush_pasid(struct device *dev, u32 pasid);
-int iopf_queue_forget_dev(struct device *dev);
+int iopf_queue_reset_dev(struct device *dev);
 int iopf_queue_set_timeout(struct iopf_queue *queue, int ms);
 int iopf_queue_set_domain_timeout(struct iopf_queue *queue, int ms);
 int iopf_queue_set_prefault(struct iopf_queue *queue, unsigned int pages);

@@ -226,7 +226,7 @@ static void forget_device(struct kunit *test)
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	fake_partial(fake, FAKE_PASID, 1, 0);
 	fake_last(fake, FAKE_PASID, 2, 0);
-	KUNIT_EXPECT_EQ(test, 0, iopf_queue_forget_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_reset_dev(fake_dev(fake)));
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->stats.discarded);
 	/* Too late. */

@@ -782,7 +782,7 @@ static void end_all(struct model *model, u32 code)
 }
 
 /* The device was reset. */
-void model_forget(struct model *model)
+void model_reset(struct model *model)
 {
 	end_all(model, NO_RESPONSE);
 }

@@ -319,7 +319,7 @@ void model_flush_pasid(struct model *model, u32 pasid);
 void model_flush_unbound(struct model *model, u32 pasid);
 void model_flush_dev(struct model *model);
 void model_discard_partial(struct model *model);
-void model_forget(struct model *model);
+void model_reset(struct model *model);
 void model_expire(struct model *model, bool time, bool domain_time);
 void model_leave_queue(struct model *model);
 void model_join_queue(struct model *model, bool home);

@@ -50,7 +50,7 @@ static const struct op refused_for_late_response[] = {
 static const struct op late_for_pasid_zero[] = {
 	{ OP_REGISTER },
 	{ OP_REPORT, OP_PASID_ZERO, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
-	{ OP_FORGET },
+	{ OP_RESET },
 	{ OP_RESPOND_PAIR, OP_PASID_ZERO, 0, 0, 0 },
 	{ OP_REPORT, OP_PASID_ZERO, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
 };

@@ -688,14 +688,14 @@ static void do_discard(struct world *world, const struct op *op)
 		model_discard_partial(&world->model);
 }
 
-static void do_forget(struct world *world, const struct op *op)
+static void do_reset(struct world *world, const struct op *op)
 {
 	int wants = world->model.on_queue ? 0 : -ENODEV;
 
 	check_ret(world, "iopf_queue_forget_dev()",
-		  iopf_queue_forget_dev(world_dev(world)), wants);
+		  iopf_queue_reset_dev(world_dev(world)), wants);
 	if (!wants)
-		model_forget(&world->model);
+		model_reset(&world->model);
 }
 
 /* The device has left its queue, which nobody will see any more. */
@@ -955,7 +955,7 @@ static void (*const actions[OP_NR_KINDS])(struct world *world,
 	[OP_FLUSH_PASID] = do_flush_pasid,
 	[OP_FLUSH_DEV] = do_flush_dev,
 	[OP_DISCARD] = do_discard,
-	[OP_FORGET] = do_forget,
+	[OP_RESET] = do_reset,
 	[OP_REMOVE] = do_remove,
 	[OP_ADD] = do_add,
 	[OP_REGISTER] = do_register,

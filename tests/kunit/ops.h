@@ -28,7 +28,7 @@
  * @OP_FLUSH_PASID: flush a PASID
  * @OP_FLUSH_DEV: flush the device
  * @OP_DISCARD: the hardware queue has overflowed
- * @OP_FORGET: the device was reset
+ * @OP_RESET: the device was reset
  * @OP_REMOVE: take the device off its queue
  * @OP_ADD: put it on its queue
  * @OP_REGISTER: register a handler
@@ -59,7 +59,7 @@ enum op_kind {
 	OP_FLUSH_PASID,
 	OP_FLUSH_DEV,
 	OP_DISCARD,
-	OP_FORGET,
+	OP_RESET,
 	OP_REMOVE,
 	OP_ADD,
 	OP_REGISTER,

@@ -439,7 +439,7 @@ static void kept_back_and_forgotten(struct kunit *test)
 	struct fake *fake = test->priv;
 
 	defer_response(test);
-	iopf_queue_forget_dev(fake_dev(fake));
+	iopf_queue_reset_dev(fake_dev(fake));
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 0));
 	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_fdev(fake)->stats.discarded);

@@ -110,14 +110,14 @@ static int model_report(struct iopf_prq *prq, u16 rid,
 	return 0;
 }
 
-static void model_forget_devices(struct iopf_prq *prq)
+static void model_reset_devices(struct iopf_prq *prq)
 {
 	struct model *model = to_model(prq);
 
 	if (!model->locked)
 		return;
 	model->forgotten++;
-	iopf_queue_forget_dev(fake_dev(model->fake));
+	iopf_queue_reset_dev(fake_dev(model->fake));
 }
 
 static int model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
@@ -175,7 +175,7 @@ static const struct iopf_prq_ops model_ops = {
 	.lock_devices = model_lock_devices,
 	.unlock_devices = model_unlock_devices,
 	.report = model_report,
-	.forget_devices = model_forget_devices,
+	.forget_devices = model_reset_devices,
 	.submit = model_submit,
 	.drain = model_drain,
 	.disable = model_disable,

@@ -562,7 +562,7 @@ inline send(g)
 	}
 }
 
-/* The same without a response: IOPF_FORGET. */
+/* The same without a response: IOPF_RESP_NONE. */
 inline forget(g)
 {
 	atomic {
