@@ -99,7 +99,7 @@ void iopf_pq_end_faulting(struct iopf_pasid_queue *pq, u64 seq,
 {
 	iopf_claim_faulting(pq, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
 	iopf_pq_stop(pq, seq);
-	iopf_take_held(pq, claimed);
+	iopf_pq_take_deferred(pq, claimed);
 	/* Its PASID may be another address space's from now on. */
 	pq->mm = NULL;
 }
@@ -112,7 +112,7 @@ void iopf_claim_pq(struct iopf_pasid_queue *pq, int code,
 	iopf_claim_list(&pq->pending, code, claimed);
 	iopf_claim_list(&pq->delivered, code, claimed);
 	iopf_pq_stop(pq, U64_MAX);
-	iopf_take_held(pq, claimed);
+	iopf_pq_take_deferred(pq, claimed);
 }
 
 void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed)
@@ -120,7 +120,7 @@ void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed)
 	iopf_claim_pq(pq, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
-/* No response to what was claimed: those that were kept back are among it. */
+/* No response to what was claimed: those that were deferred are among it. */
 void iopf_drop_responses(struct list_head *claimed)
 {
 	struct iopf_prg *prg;

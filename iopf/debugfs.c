@@ -27,7 +27,7 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
 	[IOPF_WAIT] = "wait",
 	[IOPF_MM] = "mm",
 	[IOPF_HANDLER] = "handler",
-	[IOPF_HOLD] = "hold",
+	[IOPF_DEFERRED] = "hold",
 	[IOPF_RESPONSE] = "response",
 	[IOPF_FREE] = "free",
 };

@@ -839,8 +839,8 @@ static inline unsigned int iopf_pq_nr_awake(const struct iopf_pasid_queue *pq)
 }
 
 /* The responses that workers have deferred are the caller's to send, by iopf_send(). */
-static inline void iopf_take_held(struct iopf_pasid_queue *pq,
-				  struct list_head *claimed)
+static inline void iopf_pq_take_deferred(struct iopf_pasid_queue *pq,
+					 struct list_head *claimed)
 {
 	struct iopf_device *fdev = pq->fdev;
 

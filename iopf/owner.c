@@ -201,7 +201,7 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 	iopf_mm_unlock(imm);
 	spin_lock(&fdev->lock);
 	pq->nr_throttled++;
-	iopf_take_held(pq, &claimed);
+	iopf_pq_take_deferred(pq, &claimed);
 	spin_unlock(&fdev->lock);
 	iopf_send(&claimed);
 

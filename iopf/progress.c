@@ -290,7 +290,7 @@ static void iopf_look_at_pqs(struct iopf_device *fdev, struct list_head *deferre
 	struct iopf_pasid_queue *next;
 
 	list_for_each_entry_safe(pq, next, &fdev->busy, busy_node) {
-		iopf_take_held(pq, deferred);
+		iopf_pq_take_deferred(pq, deferred);
 		if (!pq->nr_queued || pq->starved) {
 			pq->nr_eager = 0;
 			list_del_init(&pq->busy_node);

@@ -58,7 +58,7 @@ unsigned int iopf_latency_bucket(u64 ns)
 void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times)
 {
 	stats->ns[IOPF_ASSEMBLY] += times->complete - times->begun;
-	stats->ns[IOPF_HOLD] += times->sent - times->claimed;
+	stats->ns[IOPF_DEFERRED] += times->sent - times->claimed;
 	if (times->taken && times->taken < times->claimed) {
 		stats->ns[IOPF_WAIT] += times->taken - times->complete;
 		stats->ns[IOPF_MM] += times->claimed - times->taken;

@@ -20,7 +20,7 @@
  * @IOPF_MM: until the worker is through with its pages
  * @IOPF_HANDLER: from the last request until the response of somebody else: a handler, or
  *	who ends it before its time
- * @IOPF_HOLD: until its response leaves, with others
+ * @IOPF_DEFERRED: until its response leaves, with others
  * @IOPF_RESPONSE: sending responses, of a batch once; the sender's time
  * @IOPF_FREE: giving up what groups have; the sender's time
  * @IOPF_NR_PHASES: how many there are
@@ -31,7 +31,7 @@ enum iopf_phase {
 	IOPF_WAIT,
 	IOPF_MM,
 	IOPF_HANDLER,
-	IOPF_HOLD,
+	IOPF_DEFERRED,
 	IOPF_RESPONSE,
 	IOPF_FREE,
 	IOPF_NR_PHASES,

@@ -93,13 +93,13 @@ static void iopf_watch_fn(struct work_struct *work)
 	unsigned long index;
 	unsigned int nr = 0;
 	LIST_HEAD(claimed);
-	LIST_HEAD(held);
+	LIST_HEAD(deferred);
 	bool again;
 
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_take_held(pq, &held);
-		iopf_pq_stop_orphans(pq, &held);
+		iopf_pq_take_deferred(pq, &deferred);
+		iopf_pq_stop_orphans(pq, &deferred);
 		iopf_claim_overdue(&pq->pending, timeout, &claimed);
 		iopf_claim_overdue(&pq->delivered, domain_timeout, &claimed);
 		iopf_claim_overdue(&pq->partial, timeout, &claimed);
@@ -117,7 +117,7 @@ static void iopf_watch_fn(struct work_struct *work)
 
 	iopf_warn_overdue(fdev, &claimed);
 	iopf_send(&claimed);
-	iopf_send(&held);
+	iopf_send(&deferred);
 	if (!again)
 		iopf_device_put(fdev);
 }

@@ -33,7 +33,7 @@
 #define IOPF_WORKER_SHARE	16
 #define IOPF_WORKER_SHARE_NS	NSEC_PER_MSEC
 /* Groups whose responses a worker defers: the device works while it goes on. */
-#define IOPF_WORKER_HOLD	8
+#define IOPF_WORKER_DEFER	8
 /* A work item ends after that time, so that its thread sees new CPUs and limits. */
 #define IOPF_WORKER_MS		100
 /* No page counts for more, in the average of its PASID queue. */
@@ -238,7 +238,7 @@ static void iopf_worker_leave_pq(struct iopf_worker *worker,
 {
 	struct iopf_pasid_queue *pq = worker->pq;
 
-	iopf_take_held(pq, claimed);
+	iopf_pq_take_deferred(pq, claimed);
 	worker->pq = NULL;
 	list_del_init(&worker->node);
 	list_del_init(&worker->pq_node);
@@ -336,8 +336,8 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 		iopf_pq_offer(worker->pq);
 		/* The look has left out a PASID queue that was starved until now. */
 		if (unlikely(list_empty(&worker->pq->busy_node)) ||
-		    (turn->groups && !(turn->groups % IOPF_WORKER_HOLD)))
-			iopf_take_held(worker->pq, &claimed);
+		    (turn->groups && !(turn->groups % IOPF_WORKER_DEFER)))
+			iopf_pq_take_deferred(worker->pq, &claimed);
 	}
 	next = iopf_worker_wanted(fdev);
 	spin_unlock(&fdev->lock);

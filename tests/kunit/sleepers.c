@@ -372,7 +372,7 @@ static void defer_response(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
-/* The answer that was kept back has left, as it was; all others are @code. */
+/* The answer that was deferred has left, as it was; all others are @code. */
 static void expect_responses(struct kunit *test,
 			     enum iommu_page_response_code code)
 {
@@ -388,7 +388,7 @@ static void expect_responses(struct kunit *test,
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, KEPT + 1));
 }
 
-static void kept_back_and_flushed(struct kunit *test)
+static void deferred_and_flushed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -398,7 +398,7 @@ static void kept_back_and_flushed(struct kunit *test)
 }
 
 /* Nor does the flush of all PASIDs wait for the watch to send it. */
-static void kept_back_and_all_flushed(struct kunit *test)
+static void deferred_and_all_flushed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned long start;
@@ -411,7 +411,7 @@ static void kept_back_and_all_flushed(struct kunit *test)
 	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
-static void kept_back_and_removed(struct kunit *test)
+static void deferred_and_removed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -421,7 +421,7 @@ static void kept_back_and_removed(struct kunit *test)
 	fake_add_device(test);
 }
 
-static void kept_back_and_overdue(struct kunit *test)
+static void deferred_and_overdue(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -434,7 +434,7 @@ static void kept_back_and_overdue(struct kunit *test)
 	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
-static void kept_back_and_forgotten(struct kunit *test)
+static void deferred_and_forgotten(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -498,11 +498,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(followers_flushed),
 	KUNIT_CASE(followers_timed_out),
 	KUNIT_CASE(crowd_of_sleepers),
-	KUNIT_CASE(kept_back_and_flushed),
-	KUNIT_CASE(kept_back_and_all_flushed),
-	KUNIT_CASE(kept_back_and_removed),
-	KUNIT_CASE_SLOW(kept_back_and_overdue),
-	KUNIT_CASE(kept_back_and_forgotten),
+	KUNIT_CASE(deferred_and_flushed),
+	KUNIT_CASE(deferred_and_all_flushed),
+	KUNIT_CASE(deferred_and_removed),
+	KUNIT_CASE_SLOW(deferred_and_overdue),
+	KUNIT_CASE(deferred_and_forgotten),
 	{ }
 };
 

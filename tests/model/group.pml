@@ -81,7 +81,7 @@ typedef Group {
 	bool in_table;
 	byte index;
 	byte mm;
-	bool held;
+	bool deferred;
 	byte follows = NONE;
 	byte pq;
 	bool counted[2];
@@ -283,7 +283,7 @@ inline find(idx, found)
 /* In iopf_pasid_queue.queue, or on the list of a worker that it follows. */
 #define is_queued(g)	(prg[g].owner == QUEUED && prg[g].follows == NONE)
 #define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
-#define any_held	(prg[0].held || prg[1].held || prg[2].held)
+#define any_deferred	(prg[0].deferred || prg[1].deferred || prg[2].deferred)
 #define is_followed(w)	\
 	(prg[0].follows == w || prg[1].follows == w || prg[2].follows == w)
 
@@ -769,17 +769,17 @@ refuse:	   atomic {
 	od
 }
 
-/* Deferred responses are the caller's to send. Stands for: iopf_take_held */
-inline take_held()
+/* Deferred responses are the caller's to send. Stands for: iopf_pq_take_deferred */
+inline take_deferred()
 {
 	for (f : 0 .. NR_GROUPS - 1) {
-		mine[f] = mine[f] || prg[f].held;
-		prg[f].held = false
+		mine[f] = mine[f] || prg[f].deferred;
+		prg[f].deferred = false
 	}
 	f = 0
 }
 
-inline send_held()
+inline send_deferred()
 {
 	do
 	:: f < NR_GROUPS && mine[f] -> mine[f] = false; send(f); f++
@@ -845,7 +845,7 @@ inline enter_pq(w)
 /* Stands for: iopf_worker_leave_pq */
 inline leave_pq(w)
 {
-	take_held();
+	take_deferred();
 	old_pq = worker[w].pq;
 	worker[w].pq = 0;
 	offer();
@@ -921,7 +921,7 @@ step:	   atomic {
 			if
 			:: won ->
 				won = false;
-				prg[old].held = true;
+				prg[old].deferred = true;
 				prg[old].users--;
 				assert(prg[old].users);
 				old = NONE
@@ -954,17 +954,17 @@ step:	   atomic {
 			offer();
 #ifdef BROKEN_DEFER
 			if
-			:: pq_starved -> take_held()
+			:: pq_starved -> take_deferred()
 			:: else
 			fi;
 #else
 			if
-			:: any_held && !pq_busy -> take_held()
+			:: any_deferred && !pq_busy -> take_deferred()
 			:: else
 			fi;
 #endif
 			if
-			:: any_held -> take_held()
+			:: any_deferred -> take_deferred()
 			:: true
 			fi
 		:: else
@@ -975,7 +975,7 @@ step:	   atomic {
 	   :: old != NONE -> atomic { put_group(old); old = NONE }
 	   :: else
 	   fi;
-	   send_held();
+	   send_deferred();
 	   if
 	   :: g != NONE ->
 		atomic {
@@ -1090,15 +1090,15 @@ quit:	skip
 #define starts_worker	is_wanted
 #endif
 #ifdef BROKEN_HOLD
-#define sends_held	false
+#define sends_deferred	false
 #else
-#define sends_held	any_held
+#define sends_deferred	any_deferred
 #endif
 
 /* The look would change something: else it is as if it did not come. */
 #define look_matters	\
 	(room || seems_asleep(0) || seems_asleep(1) || !pq_busy ||	\
-	 sends_held || !any_queued || pq_starved ||			\
+	 sends_deferred || !any_queued || pq_starved ||			\
 	 (!pq_ready && !pq_awake) || (starts_worker && more_helps))
 
 /*
@@ -1134,7 +1134,7 @@ end:	do
 		if
 		:: pq_busy ->
 			if
-			:: sends_held -> take_held()
+			:: sends_deferred -> take_deferred()
 			:: else
 			fi;
 			if
@@ -1158,7 +1158,7 @@ end:	do
 #endif
 		looking = again
 	   };
-	   send_held();
+	   send_deferred();
 	   atomic {
 		if
 		:: !again -> put_dev()
@@ -1229,7 +1229,7 @@ inline claim_all(me)
 	}
 	g = 0;
 	stop_pq();
-	take_held()
+	take_deferred()
 }
 
 #define none_left(me)	(!prg[0].must[me] && !prg[1].must[me] && !prg[2].must[me])
@@ -1358,7 +1358,7 @@ proctype flusher()
 		}
 		g = 0;
 		stop_pq();
-		take_held()
+		take_deferred()
 	};
 	send_mine();
 	wait_responses(0, 0);
@@ -1429,7 +1429,7 @@ end:	do
 		watch_work ->
 		watch_work = false;
 		use_dev();
-		take_held();
+		take_deferred();
 		for (g : 0 .. NR_GROUPS - 1) {
 			if
 			:: prg[g].in_table && prg[g].owner != ASSEMBLING &&
@@ -1519,7 +1519,7 @@ proctype verdict()
 	byte i;
 
 	timeout;
-	assert(!responding && !any_held);
+	assert(!responding && !any_deferred);
 	assert(worker[0].state == FREE || sleeps_on(0));
 	assert(worker[1].state == FREE || sleeps_on(1));
 	for (i : 0 .. NR_GROUPS - 1) {
