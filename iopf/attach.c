@@ -5,7 +5,7 @@
  * One who registers sees the faults of a device before the domains of its PASIDs
  * do: a hypervisor, whose guest has the address space, or a driver that wants to
  * know. He belongs to the device, not to its queue. A device that has a handler
- * and no queue of its IOMMU driver is in a queue of the library, at home; when it
+ * and no queue of its IOMMU driver is in a queue of the library, on the default queue; when it
  * gets another queue it leaves, and when that goes it comes back.
  */
 #include <linux/export.h>
@@ -19,7 +19,7 @@ static DEFINE_MUTEX(iopf_handlers_lock);
 
 static LIST_HEAD(iopf_handlers);
 /* Made with the first handler that needs it, and kept. */
-static struct iopf_queue *iopf_home;
+static struct iopf_queue *iopf_default_queue;
 
 /**
  * iopf_queue_alloc() - Make a fault queue
@@ -130,7 +130,7 @@ static void iopf_device_end(struct iopf_device *fdev)
 }
 
 /*
- * Put a device on a queue, with the handler that it has. If it is at home, in the
+ * Put a device on a queue, with the handler that it has. If it is on the default queue, in the
  * library's own queue, it leaves: @left is for the caller to end.
  */
 static int iopf_device_install(struct iopf_queue *queue, struct device *dev,
@@ -149,7 +149,7 @@ static int iopf_device_install(struct iopf_queue *queue, struct device *dev,
 	mutex_lock(&iommu->lock);
 	old = rcu_dereference_protected(iommu->fault_param,
 					lockdep_is_held(&iommu->lock));
-	if (old && (queue == old->queue || old->queue != iopf_home)) {
+	if (old && (queue == old->queue || old->queue != iopf_default_queue)) {
 		ret = -EBUSY;
 		goto unlock;
 	}
@@ -182,16 +182,16 @@ unlock:
  * A device without a queue of its driver, but with a handler: to the library's
  * own queue. Without memory it stays outside, and its faults are refused.
  */
-static int iopf_go_home(struct device *dev)
+static int iopf_add_to_default_queue(struct device *dev)
 {
 	struct iopf_device *left = NULL;
 
 	lockdep_assert_held(&iopf_handlers_lock);
 	if (!iopf_handler_of(dev))
 		return 0;
-	if (!iopf_home)
-		iopf_home = iopf_queue_alloc("handlers");
-	return iopf_home ? iopf_device_install(iopf_home, dev, &left) : -ENOMEM;
+	if (!iopf_default_queue)
+		iopf_default_queue = iopf_queue_alloc("handlers");
+	return iopf_default_queue ? iopf_device_install(iopf_default_queue, dev, &left) : -ENOMEM;
 }
 
 /**
@@ -307,7 +307,7 @@ void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 	mutex_lock(&iopf_handlers_lock);
 	fdev = iopf_device_unlink(queue, dev);
 	if (!WARN_ON(!fdev))
-		iopf_go_home(dev);
+		iopf_add_to_default_queue(dev);
 	mutex_unlock(&iopf_handlers_lock);
 	iopf_device_end(fdev);
 }
@@ -345,7 +345,7 @@ static int iopf_register(struct iopf_handler *handler)
 	if (rcu_access_pointer(dev->iommu->fault_param))
 		ret = iopf_set_handler(dev, handler);
 	else if (dev_iommu_ops(dev)->page_response)
-		ret = iopf_go_home(dev);
+		ret = iopf_add_to_default_queue(dev);
 	if (ret)
 		list_del_rcu(&handler->node);
 	return ret;
@@ -446,8 +446,8 @@ int iommu_unregister_device_fault_handler(struct device *dev)
 		ret = iopf_set_handler(dev, NULL);
 	if (!ret) {
 		list_del_rcu(&handler->node);
-		if (iopf_home)
-			fdev = iopf_device_unlink(iopf_home, dev);
+		if (iopf_default_queue)
+			fdev = iopf_device_unlink(iopf_default_queue, dev);
 	}
 	mutex_unlock(&iopf_handlers_lock);
 	if (ret)

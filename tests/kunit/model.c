@@ -824,14 +824,14 @@ void model_leave_queue(struct model *model)
 {
 	end_all(model, IOMMU_PAGE_RESP_INVALID);
 	model->on_queue = false;
-	model->at_home = false;
+	model->on_default_queue = false;
 }
 
 /* A queue knows nothing of the one before. */
-void model_join_queue(struct model *model, bool home)
+void model_join_queue(struct model *model, bool default_queue)
 {
 	model->on_queue = true;
-	model->at_home = home;
+	model->on_default_queue = default_queue;
 	model->nr_joined++;
 	model_default_limits(&model->limits);
 	model->before = (struct iopf_limits){};

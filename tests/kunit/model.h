@@ -239,7 +239,7 @@ struct model_ops {
  * @nr_orders: complete groups until now
  * @nr_joined: times that the device was put on a queue
  * @on_queue: the device is on a queue
- * @at_home: which is the library's own
+ * @on_default_queue: which is the library's own
  * @has_handler: a handler is registered
  * @mood: of the registered handler, for requests that are owed a response
  * @mood_partial: the same for others: keep, continue, fail or queue
@@ -268,7 +268,7 @@ struct model {
 	u64 nr_orders;
 	unsigned int nr_joined;
 	bool on_queue;
-	bool at_home;
+	bool on_default_queue;
 	bool has_handler;
 	enum model_mood mood;
 	enum model_mood mood_partial;
@@ -322,7 +322,7 @@ void model_discard_partial(struct model *model);
 void model_reset(struct model *model);
 void model_expire(struct model *model, bool time, bool domain_time);
 void model_leave_queue(struct model *model);
-void model_join_queue(struct model *model, bool home);
+void model_join_queue(struct model *model, bool default_queue);
 void model_release(struct model *model);
 
 /* model_limits.c */

@@ -684,7 +684,7 @@ static void do_discard(struct world *world, const struct op *op)
 	check_ret(world, "iopf_queue_discard_partial()",
 		  iopf_queue_discard_partial(world->fake->queue), 0);
 	/* The device may be on the library's own queue. */
-	if (!world->model.at_home)
+	if (!world->model.on_default_queue)
 		model_discard_partial(&world->model);
 }
 
@@ -721,13 +721,13 @@ static void do_remove(struct world *world, const struct op *op)
 	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
 
-	if (!model->on_queue || model->at_home ||
+	if (!model->on_queue || model->on_default_queue ||
 	    !may_come_and_go(world))
 		return;
 	fake_remove_device(world->fake);
 	left_queue(world, fdev);
 	if (model->on_queue != model->has_handler ||
-	    model->on_queue != model->at_home)
+	    model->on_queue != model->on_default_queue)
 		model_wrong(model, "the device is on a wrong queue");
 }
 
@@ -735,7 +735,7 @@ static void do_add(struct world *world, const struct op *op)
 {
 	struct iopf_device *fdev = world_fdev(world);
 	struct model *model = &world->model;
-	bool is_there = model->on_queue && !model->at_home;
+	bool is_there = model->on_queue && !model->on_default_queue;
 	int ret;
 
 	if (!may_come_and_go(world))
@@ -745,13 +745,13 @@ static void do_add(struct world *world, const struct op *op)
 		  is_there ? -EBUSY : 0);
 	if (is_there)
 		return;
-	if (model->at_home) {
+	if (model->on_default_queue) {
 		left_queue(world, fdev);
 	} else {
 		world_look_at_fdev(world);
 		model_join_queue(model, false);
 	}
-	if (model->at_home || !model->on_queue)
+	if (model->on_default_queue || !model->on_queue)
 		model_wrong(model, "the device is on a wrong queue");
 }
 
@@ -796,7 +796,7 @@ static void do_unregister(struct world *world, const struct op *op)
 	model->has_handler = false;
 	model->nr_late = 0;
 	model->late_full = false;
-	if (model->at_home)
+	if (model->on_default_queue)
 		left_queue(world, fdev);
 }
 
@@ -839,7 +839,7 @@ static void do_expire(struct world *world, const struct op *op)
 	bool time = op->number & 1;
 	bool domain_time = op->number & 2;
 
-	if (!model->on_queue || model->at_home || nr_late > MODEL_LATE / 2)
+	if (!model->on_queue || model->on_default_queue || nr_late > MODEL_LATE / 2)
 		return;
 	/* Those asleep may have to wait on, as more than half of a limit is held. */
 	model_count(model);
