@@ -98,7 +98,7 @@ struct iopf_handler *iopf_handler_find(struct device *dev)
  * Nobody finds the device any more: claim what is still owed. Under
  * iopf_handlers_lock, as its handler may leave after that.
  */
-static void iopf_device_kill(struct iopf_device *fdev)
+static void iopf_device_cancel(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
@@ -109,7 +109,7 @@ static void iopf_device_kill(struct iopf_device *fdev)
 	/* Reporters that found the device before look at this under the lock. */
 	fdev->dead = true;
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_claim_all(pq, &fdev->ending);
+		iopf_cancel_all(pq, &fdev->cancelled);
 		iopf_pqs_pause(fdev, &nr);
 	}
 	RCU_INIT_POINTER(fdev->handler, NULL);
@@ -117,12 +117,12 @@ static void iopf_device_kill(struct iopf_device *fdev)
 }
 
 /* Answer what was claimed, without locks, as always when responses are sent. */
-static void iopf_device_end(struct iopf_device *fdev)
+static void iopf_device_finish(struct iopf_device *fdev)
 {
 	if (!fdev)
 		return;
 	iopf_debugfs_remove_device(fdev);
-	iopf_send(&fdev->ending);
+	iopf_send(&fdev->cancelled);
 	iopf_look_stop(fdev);
 	iopf_watch_stop(fdev);
 	iopf_wait_responses(fdev);
@@ -174,7 +174,7 @@ unlock:
 	list_del(&old->queue_list);
 	mutex_unlock(&old->queue->lock);
 	*left = to_iopf_device(old);
-	iopf_device_kill(*left);
+	iopf_device_cancel(*left);
 	return 0;
 }
 
@@ -217,7 +217,7 @@ int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev)
 	mutex_lock(&iopf_handlers_lock);
 	ret = iopf_device_install(queue, dev, &left);
 	mutex_unlock(&iopf_handlers_lock);
-	iopf_device_end(left);
+	iopf_device_finish(left);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iopf_queue_add_device);
@@ -275,9 +275,9 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
 	if (!param)
 		return NULL;
 	fdev = to_iopf_device(param);
-	iopf_device_kill(fdev);
+	iopf_device_cancel(fdev);
 	if (released)
-		iopf_drop_responses(&fdev->ending);
+		iopf_drop_responses(&fdev->cancelled);
 	return fdev;
 }
 
@@ -309,7 +309,7 @@ void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 	if (!WARN_ON(!fdev))
 		iopf_add_to_default_queue(dev);
 	mutex_unlock(&iopf_handlers_lock);
-	iopf_device_end(fdev);
+	iopf_device_finish(fdev);
 }
 EXPORT_SYMBOL_GPL(iopf_queue_remove_device);
 
@@ -452,7 +452,7 @@ int iommu_unregister_device_fault_handler(struct device *dev)
 	mutex_unlock(&iopf_handlers_lock);
 	if (ret)
 		return ret;
-	iopf_device_end(fdev);
+	iopf_device_finish(fdev);
 	iopf_handler_free(handler);
 	static_branch_dec(&iopf_handlers_exist);
 	return 0;

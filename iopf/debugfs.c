@@ -98,7 +98,7 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "limited %llu\n", stats->limited);
 	seq_printf(file, "nomem %llu\n", stats->nomem);
 	seq_printf(file, "discarded %llu\n", stats->discarded);
-	seq_printf(file, "disowned %llu\n", stats->disowned);
+	seq_printf(file, "disowned %llu\n", stats->interrupted);
 	seq_printf(file, "overdue %llu\n", stats->overdue);
 	seq_printf(file, "retried %llu\n", stats->retried);
 	seq_printf(file, "followed %llu\n", stats->followed);

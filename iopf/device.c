@@ -120,7 +120,7 @@ struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device
 	INIT_LIST_HEAD(&fdev->busy);
 	INIT_LIST_HEAD(&fdev->awake);
 	INIT_LIST_HEAD(&fdev->starved_node);
-	INIT_LIST_HEAD(&fdev->ending);
+	INIT_LIST_HEAD(&fdev->cancelled);
 	fdev->seq = iopf_first_seq();
 	RCU_INIT_POINTER(fdev->handler, handler);
 	INIT_LIST_HEAD(&fdev->flushes);

@@ -12,15 +12,15 @@
 #include "path.h"
 
 /* cancel.c */
-void iopf_claim_early(struct iopf_prg *prg, int code,
-		      struct list_head *claimed);
-void iopf_pq_end_faulting(struct iopf_pasid_queue *pq, u64 seq,
-			  struct list_head *claimed);
-void iopf_claim_pq(struct iopf_pasid_queue *pq, int code,
-		   struct list_head *claimed);
-void iopf_claim_all(struct iopf_pasid_queue *pq, struct list_head *claimed);
+void iopf_cancel(struct iopf_prg *prg, int code,
+		 struct list_head *claimed);
+void iopf_cancel_faults(struct iopf_pasid_queue *pq, u64 seq,
+			struct list_head *claimed);
+void iopf_cancel_pq(struct iopf_pasid_queue *pq, int code,
+		    struct list_head *claimed);
+void iopf_cancel_all(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_drop_responses(struct list_head *claimed);
-void iopf_pq_stop_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed);
+void iopf_pq_interrupt_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed);
 
 /* timeout.c */
 void iopf_watch_init(struct iopf_device *fdev);

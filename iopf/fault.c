@@ -5,7 +5,7 @@
  * What a process could touch, its device can: faults are allowed to sleep and to be
  * retried, as the CPU's are, so userfaultfd, swap, file systems and the like work. Like
  * the CPU's they end when nobody waits for them any more, where a sleep can be
- * interrupted or killed: see iopf_worker_stop(). A fault takes the lock of its VMA, which
+ * interrupted or killed: see iopf_worker_interrupt(). A fault takes the lock of its VMA, which
  * is kept for the next pages, and mmap_lock only where that is not enough. New pages and
  * page tables are charged to the process's memory cgroup, and come from the NUMA nodes
  * that it has them from.
@@ -202,7 +202,7 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
 }
 
 /*
- * Stopped means that nobody waits for the page. Pairs with iopf_worker_stop(), which
+ * Stopped means that nobody waits for the page. Pairs with iopf_worker_interrupt(), which
  * wakes: a worker that this reaches in its sleep sees it, for waking orders the two.
  * One that has not slept yet may miss it once, tries again, finds the signal still
  * pending and so comes back here. A group that has timed out is claimed, and its worker
@@ -220,7 +220,7 @@ iopf_fault_page(struct iopf_mm *imm, struct iopf_worker *worker,
 	if (ret & VM_FAULT_RETRY)
 		iopf_mm_unlock(imm);
 	while (ret & VM_FAULT_RETRY) {
-		if (READ_ONCE(worker->stopped))
+		if (READ_ONCE(worker->interrupted))
 			return IOMMU_PAGE_RESP_INVALID;
 		cond_resched();
 		ret = iopf_try_mmap_lock(imm->mm, &access);

@@ -35,7 +35,7 @@ static bool iopf_flush_unbound(struct iopf_device *fdev)
 		    iopf_pasid_is_unbound(fdev->base.dev, pq->pasid)) {
 			found = true;
 			iopf_pq_use(pq);
-			iopf_pq_end_faulting(pq, U64_MAX, &claimed);
+			iopf_cancel_faults(pq, U64_MAX, &claimed);
 			spin_unlock(&fdev->lock);
 			iopf_send(&claimed);
 			iopf_wait_responding(fdev, pq);
@@ -75,7 +75,7 @@ static void iopf_flush_all(struct iopf_device *fdev)
 
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_pq_end_faulting(pq, seq, &claimed);
+		iopf_cancel_faults(pq, seq, &claimed);
 		iopf_pqs_pause(fdev, &nr);
 	}
 	spin_unlock(&fdev->lock);
@@ -152,7 +152,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	pq = iopf_pq_find(fdev, &key);
 	if (pq) {
 		iopf_pq_use(pq);
-		iopf_claim_all(pq, &claimed);
+		iopf_cancel_all(pq, &claimed);
 		iopf_pq_set_prefault(pq, -1);
 	}
 	spin_unlock(&fdev->lock);
@@ -196,7 +196,7 @@ int iopf_queue_reset_dev(struct device *dev)
 
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_claim_pq(pq, IOPF_RESP_NONE, &claimed);
+		iopf_cancel_pq(pq, IOPF_RESP_NONE, &claimed);
 		iopf_pqs_pause(fdev, &nr);
 	}
 	iopf_drop_responses(&claimed);

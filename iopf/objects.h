@@ -198,7 +198,7 @@ struct iopf_flush {
  * @busy: PASID queues that the look has to see
  * @awake: workers that handle a group and were not seen asleep
  * @sleepers: workers that were seen asleep, by PASID queue and page
- * @ending: groups claimed by the device's removal, which sends their responses
+ * @cancelled: groups claimed by the device's removal, which sends their responses
  * @nr_pqs: PASID queues in @PASID queues
  * @nr_idle: PASID queues in @idle
  * @nr_unfinished: groups that wait for their last request
@@ -272,7 +272,7 @@ struct iopf_device {
 	struct list_head busy;
 	struct list_head awake;
 	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];
-	struct list_head ending;
+	struct list_head cancelled;
 	unsigned int nr_pqs;
 	unsigned int nr_idle;
 	unsigned int nr_unfinished;
@@ -551,7 +551,7 @@ struct iopf_freed {
  * @code: what became of @prg, when it is through; the thread's own
  * @page: the page that it asks the mm for, or %IOPF_NO_PAGE; written by the thread
  *	without the lock
- * @stopped: nobody waits for @prg any more, and the thread was woken to see it;
+ * @interrupted: nobody waits for @prg any more, and the thread was woken to see it;
  *	readable without the lock
  * @asleep: it was seen asleep and has not gone on since; readable without the lock, by
  *	the thread itself
@@ -571,7 +571,7 @@ struct iopf_worker {
 	struct iopf_prg *prg;
 	enum iommu_page_response_code code;
 	unsigned long page;
-	bool stopped;
+	bool interrupted;
 	bool asleep;
 	bool slept;
 	struct hlist_node sleeper_node;

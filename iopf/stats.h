@@ -48,7 +48,7 @@ enum iopf_phase {
  * @limited: requests beyond a limit of the device
  * @nomem: requests dropped because even the reserve was empty
  * @discarded: groups that never got their last request
- * @disowned: groups answered while their fault was still being handled
+ * @interrupted: groups answered while their fault was still being handled
  * @overdue: groups answered because their time was over
  * @retried: of these, groups whose fault goes on: the device was told to ask again
  * @followed: times that a group waited for a worker asleep for one of its pages
@@ -67,7 +67,7 @@ struct iopf_stats {
 	u64 limited;
 	u64 nomem;
 	u64 discarded;
-	u64 disowned;
+	u64 interrupted;
 	u64 overdue;
 	u64 retried;
 	u64 followed;

@@ -29,12 +29,12 @@ static bool iopf_is_overdue(struct iopf_prg *prg, unsigned long timeout)
 }
 
 /* Claim @prg for what its owner is answered for it when its time is over. */
-static void iopf_claim_timed_out(struct iopf_prg *prg, struct list_head *claimed)
+static void iopf_time_out(struct iopf_prg *prg, struct list_head *claimed)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
 
 	if (prg->owner == IOPF_OWNER_ASSEMBLING) {
-		iopf_claim_early(prg, IOPF_RESP_NONE, claimed);
+		iopf_cancel(prg, IOPF_RESP_NONE, claimed);
 		return;
 	}
 	/* Its worker would hold it on, beside the one that the device asks for again. */
@@ -49,11 +49,11 @@ static void iopf_claim_timed_out(struct iopf_prg *prg, struct list_head *claimed
 		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, claimed);
 		return;
 	}
-	iopf_claim_early(prg, IOMMU_PAGE_RESP_INVALID, claimed);
+	iopf_cancel(prg, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
 /* The oldest groups come first on each list of a PASID queue. */
-static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
+static void iopf_time_out_list(struct list_head *groups, unsigned long timeout,
 			       struct list_head *claimed)
 {
 	struct iopf_prg *prg;
@@ -64,7 +64,7 @@ static void iopf_claim_overdue(struct list_head *groups, unsigned long timeout,
 	list_for_each_entry_safe(prg, next, groups, base.pending_node) {
 		if (!iopf_is_overdue(prg, timeout))
 			break;
-		iopf_claim_timed_out(prg, claimed);
+		iopf_time_out(prg, claimed);
 	}
 }
 
@@ -99,10 +99,10 @@ static void iopf_watch_fn(struct work_struct *work)
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
 		iopf_pq_take_deferred(pq, &deferred);
-		iopf_pq_stop_orphans(pq, &deferred);
-		iopf_claim_overdue(&pq->pending, timeout, &claimed);
-		iopf_claim_overdue(&pq->delivered, domain_timeout, &claimed);
-		iopf_claim_overdue(&pq->partial, timeout, &claimed);
+		iopf_pq_interrupt_orphans(pq, &deferred);
+		iopf_time_out_list(&pq->pending, timeout, &claimed);
+		iopf_time_out_list(&pq->delivered, domain_timeout, &claimed);
+		iopf_time_out_list(&pq->partial, timeout, &claimed);
 		iopf_pq_age(pq);
 		iopf_pqs_pause(fdev, &nr);
 	}

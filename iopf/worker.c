@@ -132,8 +132,8 @@ static void iopf_worker_count_cost(struct iopf_worker *worker,
 	turn->uncounted = 0;
 }
 
-/* iopf_worker_stop() cannot mean this thread any more. */
-static void iopf_worker_unkill(void)
+/* iopf_worker_interrupt() cannot mean this thread any more. */
+static void iopf_worker_clear_interrupt(void)
 {
 	unsigned long flags;
 
@@ -156,8 +156,8 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	lockdep_assert_held(&pq->fdev->lock);
 	worker->prg = NULL;
 	pq->fdev->stats.prefaulted += prg->prefaulted;
-	if (unlikely(worker->stopped))
-		iopf_worker_unkill();
+	if (unlikely(worker->interrupted))
+		iopf_worker_clear_interrupt();
 	if (!iopf_claim(pq->fdev, prg, worker->code, &pq->claimed))
 		return false;
 	pq->nr_deferred++;
@@ -196,7 +196,7 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 	prg->worker = worker;
 	worker->prg = prg;
 	worker->page = IOPF_NO_PAGE;
-	worker->stopped = false;
+	worker->interrupted = false;
 	prg->times.taken = iopf_now();
 	trace_iopf_handle(fdev->base.dev, prg->key.pasid, prg->key.grpid,
 			  prg->base.fault_count);

@@ -410,7 +410,7 @@ int softacc_reap_response(struct softacc_queue *queue,
 bool softacc_respond_to_injected(struct softacc_dev *sdev, bool pasid_valid,
 				 u32 pasid, u32 grpid, u32 code);
 void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid);
-void softacc_disown_injected(struct softacc_queue *queue);
+void softacc_cancel_injected(struct softacc_queue *queue);
 void softacc_free_all_injected(struct softacc_dev *sdev);
 
 /* access.c */

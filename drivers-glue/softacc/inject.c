@@ -113,7 +113,7 @@ void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid)
 }
 
 /* The sender goes away: without a response groups stay until they are answered. */
-void softacc_disown_injected(struct softacc_queue *queue)
+void softacc_cancel_injected(struct softacc_queue *queue)
 {
 	struct softacc_dev *sdev = queue->dev;
 	struct softacc_injected *injected;

@@ -66,7 +66,7 @@ static void softacc_put_queue(struct uacce_queue *uq)
 	spin_lock_irq(&sdev->lock);
 	list_del(&queue->node);
 	softacc_put_indices(queue);
-	softacc_disown_injected(queue);
+	softacc_cancel_injected(queue);
 	spin_unlock_irq(&sdev->lock);
 	softacc_free_jobs(&queue->jobs);
 	softacc_free_jobs(&queue->done);

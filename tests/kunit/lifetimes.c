@@ -137,7 +137,7 @@ static void flush_asleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + HZ));
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 1, fdev->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 1, fdev->stats.interrupted);
 	/* The device asks again, and again nobody waits. */
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),

@@ -176,7 +176,7 @@ static void followers_flushed(struct kunit *test)
 	sleep_and_follow(test, addr, 5);
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	KUNIT_EXPECT_EQ(test, 6, fake->responses);
-	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.interrupted);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 6));
 }
@@ -197,7 +197,7 @@ static void followers_timed_out(struct kunit *test)
 	pq = sleep_and_follow(test, addr, 5);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 6));
 	KUNIT_EXPECT_EQ(test, 6, fdev->stats.retried);
-	KUNIT_EXPECT_EQ(test, 0, fdev->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.interrupted);
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_last(fake, FAKE_SVA_PASID, 7, addr);
 	wait_queued(pq, 0);
@@ -205,7 +205,7 @@ static void followers_timed_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(pq->nr_workers));
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	KUNIT_EXPECT_EQ(test, 7, fake->responses);
-	KUNIT_EXPECT_EQ(test, 1, fdev->stats.disowned);
+	KUNIT_EXPECT_EQ(test, 1, fdev->stats.interrupted);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 7));
 }

@@ -155,7 +155,7 @@ bool dev_starved;
 /* The device's side: responses that it waits for, and what it may still send. */
 byte owed[NR_INDICES];
 byte left = REPORTS;
-bool stopped;
+bool interrupted;
 byte reporting;
 
 /* Two processes, 1 and 2; who has the PASID, what is attached to it. */
@@ -581,8 +581,8 @@ inline response(g)
 	fi
 }
 
-/* Stands for: iopf_worker_stop */
-inline stop_worker(w)
+/* Stands for: iopf_worker_interrupt */
+inline interrupt_worker(w)
 {
 #ifdef BROKEN_STOP
 	skip
@@ -591,15 +591,15 @@ inline stop_worker(w)
 #endif
 }
 
-/* Stands for: iopf_claim_early */
+/* Stands for: iopf_cancel */
 inline claim_early(g)
 {
 	was = prg[g].owner;
 	claim(g, won);
 	won = false;
 	if
-	:: was == WORKER && worker[0].prg == g -> stop_worker(0)
-	:: was == WORKER && worker[1].prg == g -> stop_worker(1)
+	:: was == WORKER && worker[0].prg == g -> interrupt_worker(0)
+	:: was == WORKER && worker[1].prg == g -> interrupt_worker(1)
 	:: else
 	fi;
 	was = 0
@@ -608,18 +608,18 @@ inline claim_early(g)
 #define has_claimed(w)	\
 	(worker[w].prg != NONE && prg[worker[w].prg].owner == CLAIMED)
 
-/* Workers whose groups a timeout has claimed, too. Stands for: iopf_pq_stop */
-inline stop_pq()
+/* Workers whose groups a timeout has claimed, too. Stands for: iopf_pq_interrupt */
+inline interrupt_pq()
 {
 #ifdef BROKEN_REACH
 	skip
 #else
 	if
-	:: has_claimed(0) -> stop_worker(0)
+	:: has_claimed(0) -> interrupt_worker(0)
 	:: else
 	fi;
 	if
-	:: has_claimed(1) -> stop_worker(1)
+	:: has_claimed(1) -> interrupt_worker(1)
 	:: else
 	fi
 #endif
@@ -646,7 +646,7 @@ proctype reporter()
 
 end:	do
 	:: atomic {
-		left && !stopped && (!owed[0] || !owed[1] || more_indices) ->
+		left && !interrupted && (!owed[0] || !owed[1] || more_indices) ->
 		left--;
 		reporting++;
 		if
@@ -1228,7 +1228,7 @@ inline claim_all(me)
 		prg[g].must[me] = prg[g].unsent
 	}
 	g = 0;
-	stop_pq();
+	interrupt_pq();
 	take_deferred()
 }
 
@@ -1248,8 +1248,8 @@ inline send_mine()
  * The driver takes the PASID away from process 1, which exits. Process 2 gets it as
  * soon as it is free. UNBIND: a driver that forgets to flush.
  *
- * Stands for: iopf_queue_flush_pasid iopf_device_get iopf_claim_all
- *	iopf_claim_pq iopf_forget_partial iopf_claim_list
+ * Stands for: iopf_queue_flush_pasid iopf_device_get iopf_cancel_all
+ *	iopf_cancel_pq iopf_forget_partial iopf_cancel_list
  */
 proctype unbinder()
 {
@@ -1261,7 +1261,7 @@ proctype unbinder()
 	mtype was;
 
 	/* The PASID sends nothing any more, and all it has sent is reported. */
-	stopped = true;
+	interrupted = true;
 #ifndef BROKEN_DRAIN
 	!reporting;
 #endif
@@ -1322,14 +1322,14 @@ endless:
 		handle = 2;
 #endif
 		rebound = true;
-		stopped = false
+		interrupted = false
 	}
 }
 
 /*
  * A flush on behalf of another PASID: the driver cannot say which. The device goes on.
  *
- * Stands for: iopf_queue_flush_dev iopf_claim_faulting
+ * Stands for: iopf_queue_flush_dev iopf_cancel_faulting
  */
 proctype flusher()
 {
@@ -1357,7 +1357,7 @@ proctype flusher()
 			prg[g].must[0] = prg[g].unsent
 		}
 		g = 0;
-		stop_pq();
+		interrupt_pq();
 		take_deferred()
 	};
 	send_mine();
@@ -1412,7 +1412,7 @@ proctype remover()
 /*
  * At any time any group may be overdue. The worker that handles it sleeps on.
  *
- * Stands for: iopf_watch_fn iopf_claim_overdue iopf_claim_timed_out
+ * Stands for: iopf_watch_fn iopf_time_out_list iopf_time_out
  */
 proctype watch()
 {
