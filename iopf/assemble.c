@@ -35,7 +35,7 @@ static struct iopf_prg *iopf_begin_group(struct iopf_device *fdev,
 	prg = iopf_prg_new(fdev, key);
 	if (!prg)
 		return ERR_PTR(-ENOMEM);
-	iopf_watch(fdev);
+	iopf_timeout_start(fdev);
 
 	mm = iopf_find_mm(prg->pq, dev, fault);
 	if (mm) {

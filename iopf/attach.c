@@ -123,8 +123,8 @@ static void iopf_device_finish(struct iopf_device *fdev)
 		return;
 	iopf_debugfs_remove_device(fdev);
 	iopf_send(&fdev->cancelled);
-	iopf_look_stop(fdev);
-	iopf_watch_stop(fdev);
+	iopf_monitor_stop(fdev);
+	iopf_timeout_stop(fdev);
 	iopf_wait_responses(fdev);
 	iopf_device_put(fdev);
 }
@@ -158,8 +158,8 @@ static int iopf_device_install(struct iopf_queue *queue, struct device *dev,
 		ret = -ENOMEM;
 		goto unlock;
 	}
-	iopf_look_init(fdev);
-	iopf_watch_init(fdev);
+	iopf_monitor_init(fdev);
+	iopf_timeout_init(fdev);
 	list_add_tail(&fdev->base.queue_list, &queue->devices);
 	iopf_debugfs_add_device(fdev);
 	/* Pairs with rcu_dereference() in iopf_device_rcu(). */

@@ -18,23 +18,23 @@
 /* Until the next look where a burst of faults goes to sleep. */
 #define IOPF_BURST_NS		(250 * NSEC_PER_USEC)
 /* Looks of the watch in the shortest timeout. */
-#define IOPF_LOOKS		8
+#define IOPF_TIMEOUT_CHECKS		8
 /* How often owners are looked at, at least: one that was killed is noticed in time. */
 #define IOPF_ORPHAN_MS		250
 
-struct workqueue_struct *iopf_watch_wq;
+struct workqueue_struct *iopf_wq;
 
 /* Before the first device: IOMMU drivers add theirs from subsys_initcall() on. */
-static int __init iopf_watch_wq_init(void)
+static int __init iopf_wq_init(void)
 {
-	iopf_watch_wq = alloc_workqueue("iopf_watch",
-					WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
-					0);
-	if (!iopf_watch_wq)
+	iopf_wq = alloc_workqueue("iopf",
+				  WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
+				  0);
+	if (!iopf_wq)
 		panic("iopf: no memory for a workqueue\n");
 	return 0;
 }
-core_initcall(iopf_watch_wq_init);
+core_initcall(iopf_wq_init);
 
 /* Valid inside the caller's RCU read section. */
 struct iopf_device *iopf_device_rcu(struct device *dev)
@@ -129,48 +129,48 @@ struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device
 }
 
 /* In a burst, where @fdev->nr_eager is not 0, the tick is short. */
-void iopf_look_start(struct iopf_device *fdev)
+void iopf_monitor_arm(struct iopf_device *fdev)
 {
 	fdev->ticks_waiting = 0;
 	fdev->ticks_quiet = 0;
 	fdev->tick_taken = fdev->taken;
-	hrtimer_start(&fdev->look_timer,
+	hrtimer_start(&fdev->monitor_timer,
 		      ns_to_ktime(fdev->nr_eager ? IOPF_BURST_NS : IOPF_TICK_NS),
 		      HRTIMER_MODE_REL_HARD);
 }
 
 /* See to it that @fdev is looked at. */
-void iopf_look_soon(struct iopf_device *fdev)
+void iopf_monitor_start(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
-	if (fdev->looking)
+	if (fdev->monitoring)
 		return;
-	fdev->looking = true;
+	fdev->monitoring = true;
 	/* What was begun before the first look does not count as stalled. */
-	fdev->looked = fdev->taken - 1;
+	fdev->taken_seen = fdev->taken - 1;
 	refcount_inc(&fdev->base.users);
-	iopf_look_start(fdev);
+	iopf_monitor_arm(fdev);
 }
 
-void iopf_schedule_watch(struct iopf_device *fdev)
+void iopf_timeout_schedule(struct iopf_device *fdev)
 {
 	unsigned long timeout = min_not_zero(iopf_timeout(fdev->fq),
 					     iopf_domain_timeout(fdev->fq));
 
 	lockdep_assert_held(&fdev->lock);
 	/* Without a timeout there are still owners to be looked at, and settings. */
-	timeout = min_not_zero(timeout / IOPF_LOOKS,
+	timeout = min_not_zero(timeout / IOPF_TIMEOUT_CHECKS,
 			       msecs_to_jiffies(IOPF_ORPHAN_MS));
-	queue_delayed_work(iopf_watch_wq, &fdev->watch, timeout + 1);
+	queue_delayed_work(iopf_wq, &fdev->timeout_work, timeout + 1);
 }
 
 /* There is a group: see to it that somebody looks after it. */
-void iopf_watch(struct iopf_device *fdev)
+void iopf_timeout_start(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
-	if (fdev->watching)
+	if (fdev->timeout_armed)
 		return;
-	fdev->watching = true;
+	fdev->timeout_armed = true;
 	refcount_inc(&fdev->base.users);
-	iopf_schedule_watch(fdev);
+	iopf_timeout_schedule(fdev);
 }

@@ -23,7 +23,7 @@ void iopf_drop_responses(struct list_head *claimed);
 void iopf_pq_interrupt_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed);
 
 /* timeout.c */
-void iopf_watch_init(struct iopf_device *fdev);
-void iopf_watch_stop(struct iopf_device *fdev);
+void iopf_timeout_init(struct iopf_device *fdev);
+void iopf_timeout_stop(struct iopf_device *fdev);
 
 #endif /* __IOPF_ENDINGS_H */

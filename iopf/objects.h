@@ -226,20 +226,20 @@ struct iopf_flush {
  * @nr_eager: workers beyond the CPUs that PASID queues may have, see iopf_pasid_queue.nr_eager
  * @nr_cpus: CPUs that workers may use, as they were at the last look
  * @taken: groups that workers have taken; readable like @nr_queued
- * @looked: what @taken was at the last look
+ * @taken_seen: what @taken was at the last look
  * @poll_pause: how many looks for a next group to leave out when the next one is in vain
  * @poll_skip: how many are yet to be left out
- * @look_timer: finds out whether it is time for @look
+ * @monitor_timer: finds out whether it is time for @monitor_work
  * @ticks_waiting: what its ticks, up to the last, amount to in which something was queued
  *	or deferred; the timer's own while it runs, as the next two
  * @ticks_quiet: in how many of them nothing was
  * @tick_taken: what @taken was in the last one
- * @look: sees to it that queued groups are begun
- * @looking: @look_timer or @look is on its way
+ * @monitor_work: sees to it that queued groups are begun
+ * @monitoring: @monitor_timer or @monitor_work is on its way
  * @room: workers have come back since @starved PASID queues were refused
  * @starved_node: in iopf_pool.starved, whose lock guards it
- * @watch: looks for groups whose time is over
- * @watching: @watch is on its way
+ * @timeout_work: looks for groups whose time is over
+ * @timeout_armed: @timeout_work is on its way
  * @nr_faulting: groups that are the workers' to handle, @IOPF_OWNER_QUEUED or
  *	@IOPF_OWNER_WORKER
  * @claims: number of the last claim
@@ -297,19 +297,19 @@ struct iopf_device {
 	unsigned int nr_eager;
 	unsigned int nr_cpus;
 	unsigned long taken;
-	unsigned long looked;
+	unsigned long taken_seen;
 	u8 poll_pause;
 	u8 poll_skip;
-	struct hrtimer look_timer;
+	struct hrtimer monitor_timer;
 	u8 ticks_waiting;
 	u8 ticks_quiet;
 	unsigned long tick_taken;
-	struct work_struct look;
-	bool looking;
+	struct work_struct monitor_work;
+	bool monitoring;
 	bool room;
 	struct list_head starved_node;
-	struct delayed_work watch;
-	bool watching;
+	struct delayed_work timeout_work;
+	bool timeout_armed;
 	unsigned int nr_faulting;
 	u64 claims;
 	unsigned int nr_responding;
@@ -365,7 +365,7 @@ struct iopf_device {
  * @nr_throttled: workers that wait as their owner's cgroup has too much memory
  * @starved: in iopf_device.starved: there is no room for a further sleeper
  * @taken: groups that workers have taken from @queue
- * @looked: what @taken was at the last look
+ * @taken_seen: what @taken was at the last look
  * @page_ns: CPU time that a page of a request takes, a moving average
  * @prefault_max: pages to fault in ahead of the device, negative for those of the
  *	queue; set by iopf_pq_set_prefault()
@@ -407,7 +407,7 @@ struct iopf_pasid_queue {
 	unsigned int nr_throttled;
 	bool starved;
 	unsigned long taken;
-	unsigned long looked;
+	unsigned long taken_seen;
 	u64 page_ns;
 	int prefault_max;
 	unsigned int prefault_window;
@@ -946,17 +946,17 @@ bool iopf_late_response(struct iopf_handler *handler, const struct iopf_key *key
 /* From tick to tick of the timer of the look. */
 #define IOPF_TICK_NS		NSEC_PER_MSEC
 
-extern struct workqueue_struct *iopf_watch_wq;
+extern struct workqueue_struct *iopf_wq;
 
 struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device *dev,
 				      struct iopf_handler *handler);
 struct iopf_device *iopf_device_rcu(struct device *dev);
 struct iopf_device *iopf_device_get(struct device *dev);
 void iopf_device_put_many(struct iopf_device *fdev, int n);
-void iopf_look_start(struct iopf_device *fdev);
-void iopf_look_soon(struct iopf_device *fdev);
-void iopf_schedule_watch(struct iopf_device *fdev);
-void iopf_watch(struct iopf_device *fdev);
+void iopf_monitor_arm(struct iopf_device *fdev);
+void iopf_monitor_start(struct iopf_device *fdev);
+void iopf_timeout_schedule(struct iopf_device *fdev);
+void iopf_timeout_start(struct iopf_device *fdev);
 
 static inline void iopf_device_put(struct iopf_device *fdev)
 {

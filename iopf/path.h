@@ -116,8 +116,8 @@ void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq);
 void iopf_worker_woke(struct iopf_worker *worker);
 void iopf_worker_leave_page(struct iopf_worker *worker);
 bool iopf_prg_follow(struct iopf_prg *prg);
-void iopf_look_init(struct iopf_device *fdev);
-void iopf_look_stop(struct iopf_device *fdev);
+void iopf_monitor_init(struct iopf_device *fdev);
+void iopf_monitor_stop(struct iopf_device *fdev);
 
 /* The worker that the next group of @pq waits for is the one that came last. */
 static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
@@ -133,25 +133,25 @@ static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
 }
 
 /* There is something in @pq that may not wait for ever. */
-static inline void iopf_look_at(struct iopf_pasid_queue *pq)
+static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 {
 	struct iopf_device *fdev = pq->fdev;
 
 	lockdep_assert_held(&fdev->lock);
 	if (list_empty(&pq->busy_node)) {
 		list_add_tail(&pq->busy_node, &fdev->busy);
-		pq->looked = pq->taken - 1;
+		pq->taken_seen = pq->taken - 1;
 		pq->nr_slept = 0;
 	}
-	if (!fdev->looking)
-		iopf_look_soon(fdev);
+	if (!fdev->monitoring)
+		iopf_monitor_start(fdev);
 }
 
 /* There is room: @pq, which was starved, may be offered again. */
 static inline void iopf_pq_feed(struct iopf_pasid_queue *pq)
 {
 	iopf_pq_withdraw(pq);
-	iopf_look_at(pq);
+	iopf_monitor_pq(pq);
 }
 
 /**

@@ -91,7 +91,7 @@ void iopf_pool_put(struct iopf_worker *worker)
 
 		spin_lock(&fdev->lock);
 		fdev->room = true;
-		iopf_look_soon(fdev);
+		iopf_monitor_start(fdev);
 		spin_unlock(&fdev->lock);
 		iopf_device_put(fdev);
 		spin_lock(&pool->lock);

@@ -113,7 +113,7 @@ static void iopf_release_followers(struct iopf_worker *worker)
 		iopf_pq_count_queued(prg);
 	}
 	list_splice_init(&worker->followers, &pq->queue);
-	iopf_look_at(pq);
+	iopf_monitor_pq(pq);
 }
 
 /* @worker, which was seen asleep, goes on. */
@@ -214,7 +214,7 @@ static unsigned int iopf_nr_usable_cpus(void)
  * counts, so that what PASID queues may have for it ends with it. The look also ends the ticks,
  * and is quick where workers have come back.
  */
-static bool iopf_look_tick(struct iopf_device *fdev)
+static bool iopf_monitor_tick(struct iopf_device *fdev)
 {
 	unsigned long taken = READ_ONCE(fdev->taken);
 
@@ -232,13 +232,13 @@ static bool iopf_look_tick(struct iopf_device *fdev)
 	       READ_ONCE(fdev->dead);
 }
 
-static enum hrtimer_restart iopf_look_time(struct hrtimer *timer)
+static enum hrtimer_restart iopf_monitor_timer_fn(struct hrtimer *timer)
 {
 	struct iopf_device *fdev = container_of(timer, struct iopf_device,
-						look_timer);
+						monitor_timer);
 
-	if (iopf_look_tick(fdev)) {
-		queue_work(iopf_watch_wq, &fdev->look);
+	if (iopf_monitor_tick(fdev)) {
+		queue_work(iopf_wq, &fdev->monitor_work);
 		return HRTIMER_NORESTART;
 	}
 	hrtimer_forward_now(timer, ns_to_ktime(IOPF_TICK_NS));
@@ -263,7 +263,7 @@ static void iopf_feed_starved(struct iopf_device *fdev)
  * twice as many may come at once: else a burst of faults that sleep would take a look
  * each to be begun.
  */
-static void iopf_look_at_sleepers(struct iopf_device *fdev)
+static void iopf_check_sleepers(struct iopf_device *fdev)
 {
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
@@ -284,7 +284,7 @@ static void iopf_look_at_sleepers(struct iopf_device *fdev)
  * PASID queue whose groups nobody has taken since the last look wants a worker,
  * whatever those do that it has.
  */
-static void iopf_look_at_pqs(struct iopf_device *fdev, struct list_head *deferred)
+static void iopf_check_pqs(struct iopf_device *fdev, struct list_head *deferred)
 {
 	struct iopf_pasid_queue *pq;
 	struct iopf_pasid_queue *next;
@@ -296,10 +296,10 @@ static void iopf_look_at_pqs(struct iopf_device *fdev, struct list_head *deferre
 			list_del_init(&pq->busy_node);
 			continue;
 		}
-		if (pq->taken == pq->looked && list_empty(&pq->ready_node))
+		if (pq->taken == pq->taken_seen && list_empty(&pq->ready_node))
 			pq->nr_eager = max(pq->nr_eager,
 					   iopf_pq_nr_awake(pq) + 1);
-		pq->looked = pq->taken;
+		pq->taken_seen = pq->taken;
 		iopf_pq_offer(pq);
 	}
 }
@@ -310,13 +310,13 @@ static void iopf_look_at_pqs(struct iopf_device *fdev, struct list_head *deferre
  * these wait for is not known. Those that come from elsewhere and do not begin either
  * are no more than the CPUs.
  */
-static void iopf_look_for_workers(struct iopf_device *fdev,
-				  struct list_head *workers)
+static void iopf_get_workers(struct iopf_device *fdev,
+			     struct list_head *workers)
 {
-	bool stalled = fdev->taken == fdev->looked;
+	bool stalled = fdev->taken == fdev->taken_seen;
 	struct iopf_worker *worker;
 
-	fdev->looked = fdev->taken;
+	fdev->taken_seen = fdev->taken;
 	while ((worker = iopf_worker_wanted(fdev)))
 		list_add_tail(&worker->node, workers);
 	if (!stalled || !fdev->nr_ready || fdev->nr_far >= fdev->nr_cpus)
@@ -330,9 +330,9 @@ static void iopf_look_for_workers(struct iopf_device *fdev,
 	list_add_tail(&worker->node, workers);
 }
 
-static void iopf_look_fn(struct work_struct *work)
+static void iopf_monitor_fn(struct work_struct *work)
 {
-	struct iopf_device *fdev = container_of(work, struct iopf_device, look);
+	struct iopf_device *fdev = container_of(work, struct iopf_device, monitor_work);
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 	LIST_HEAD(deferred);
@@ -342,14 +342,14 @@ static void iopf_look_fn(struct work_struct *work)
 	spin_lock(&fdev->lock);
 	fdev->nr_cpus = iopf_nr_usable_cpus();
 	iopf_feed_starved(fdev);
-	iopf_look_at_sleepers(fdev);
-	iopf_look_at_pqs(fdev, &deferred);
-	iopf_look_for_workers(fdev, &workers);
+	iopf_check_sleepers(fdev);
+	iopf_check_pqs(fdev, &deferred);
+	iopf_get_workers(fdev, &workers);
 	again = !list_empty(&fdev->busy);
 	if (again) {
-		iopf_look_start(fdev);
+		iopf_monitor_arm(fdev);
 	} else {
-		fdev->looking = false;
+		fdev->monitoring = false;
 		fdev->nr_eager = 0;
 	}
 	spin_unlock(&fdev->lock);
@@ -363,18 +363,18 @@ static void iopf_look_fn(struct work_struct *work)
 		iopf_device_put(fdev);
 }
 
-void iopf_look_init(struct iopf_device *fdev)
+void iopf_monitor_init(struct iopf_device *fdev)
 {
-	INIT_WORK(&fdev->look, iopf_look_fn);
-	hrtimer_setup(&fdev->look_timer, iopf_look_time, CLOCK_MONOTONIC,
+	INIT_WORK(&fdev->monitor_work, iopf_monitor_fn);
+	hrtimer_setup(&fdev->monitor_timer, iopf_monitor_timer_fn, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_REL_HARD);
 	fdev->nr_cpus = iopf_nr_usable_cpus();
 }
 
 /* The device is dead: its PASID queues are empty, and a look that runs finds that out. */
-void iopf_look_stop(struct iopf_device *fdev)
+void iopf_monitor_stop(struct iopf_device *fdev)
 {
 	iopf_pool_leave(fdev);
-	if (hrtimer_try_to_cancel(&fdev->look_timer) > 0)
+	if (hrtimer_try_to_cancel(&fdev->monitor_timer) > 0)
 		iopf_device_put(fdev);
 }

@@ -84,9 +84,9 @@ static void iopf_warn_overdue(struct iopf_device *fdev, struct list_head *claime
 	}
 }
 
-static void iopf_watch_fn(struct work_struct *work)
+static void iopf_timeout_fn(struct work_struct *work)
 {
-	struct iopf_device *fdev = container_of(work, struct iopf_device, watch.work);
+	struct iopf_device *fdev = container_of(work, struct iopf_device, timeout_work.work);
 	unsigned long domain_timeout = iopf_domain_timeout(fdev->fq);
 	unsigned long timeout = iopf_timeout(fdev->fq);
 	struct iopf_pasid_queue *pq;
@@ -110,9 +110,9 @@ static void iopf_watch_fn(struct work_struct *work)
 		(fdev->table.nr_groups || fdev->nr_workers ||
 		 iopf_has_many_pqs(fdev));
 	if (again)
-		iopf_schedule_watch(fdev);
+		iopf_timeout_schedule(fdev);
 	else
-		fdev->watching = false;
+		fdev->timeout_armed = false;
 	spin_unlock(&fdev->lock);
 
 	iopf_warn_overdue(fdev, &claimed);
@@ -122,14 +122,14 @@ static void iopf_watch_fn(struct work_struct *work)
 		iopf_device_put(fdev);
 }
 
-void iopf_watch_init(struct iopf_device *fdev)
+void iopf_timeout_init(struct iopf_device *fdev)
 {
-	INIT_DELAYED_WORK(&fdev->watch, iopf_watch_fn);
+	INIT_DELAYED_WORK(&fdev->timeout_work, iopf_timeout_fn);
 }
 
 /* The device is dead. A watch that runs already finds that out by itself. */
-void iopf_watch_stop(struct iopf_device *fdev)
+void iopf_timeout_stop(struct iopf_device *fdev)
 {
-	if (cancel_delayed_work(&fdev->watch))
+	if (cancel_delayed_work(&fdev->timeout_work))
 		iopf_device_put(fdev);
 }

@@ -82,7 +82,7 @@ struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_prg *p
 	if (unlikely(!list_empty(&fdev->flushes)))
 		iopf_flush_queued(fdev, prg);
 	iopf_pq_count_queued(prg);
-	iopf_look_at(pq);
+	iopf_monitor_pq(pq);
 	iopf_pq_note_asleep(pq);
 	iopf_pq_offer(pq);
 	return iopf_worker_wanted(fdev);

@@ -11,11 +11,11 @@ set -euo pipefail
 # Where a work item or a timer gets its function: file, function.
 CALLBACKS='
 queue.c iopf_q_release
-progress.c iopf_look_fn
-progress.c iopf_look_time
+progress.c iopf_monitor_fn
+progress.c iopf_monitor_timer_fn
 fault.c iopf_mm_put_fn
 worker.c iopf_worker_fn
-timeout.c iopf_watch_fn
+timeout.c iopf_timeout_fn
 '
 
 # The files from the bottom up.

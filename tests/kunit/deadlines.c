@@ -195,7 +195,7 @@ static void watch_ends(struct kunit *test)
 	iopf_queue_set_domain_timeout(fake->queue, TIMEOUT_MS);
 	for (i = 0; i < 8; i++) {
 		fake_last(fake, FAKE_PASID, i, 0);
-		KUNIT_EXPECT_TRUE(test, fake_fdev(fake)->watching);
+		KUNIT_EXPECT_TRUE(test, fake_fdev(fake)->timeout_armed);
 		msleep(TIMEOUT_MS / 2);
 		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
 		iopf_free_group(fake->taken[i]);
@@ -203,7 +203,7 @@ static void watch_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 8, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
 	msleep(TIMEOUT_MS / 2);
-	KUNIT_EXPECT_FALSE(test, fake_fdev(fake)->watching);
+	KUNIT_EXPECT_FALSE(test, fake_fdev(fake)->timeout_armed);
 }
 
 static void bad_timeout(struct kunit *test)

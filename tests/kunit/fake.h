@@ -175,9 +175,9 @@ static inline void fake_look_at_limits(struct iopf_device *fdev)
 }
 
 /* Keep the watch, which takes deferred responses along, from looking meanwhile. */
-static inline void fake_put_watch_off(struct fake *fake)
+static inline void fake_postpone_timeout(struct fake *fake)
 {
-	mod_delayed_work(iopf_watch_wq, &fake_fdev(fake)->watch, 20 * HZ);
+	mod_delayed_work(iopf_wq, &fake_fdev(fake)->timeout_work, 20 * HZ);
 }
 
 #endif /* __IOPF_TESTS_FAKE_H */

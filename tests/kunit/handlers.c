@@ -55,7 +55,7 @@ static int respond_by_cookie(struct fake *fake, u32 pasid, u32 grpid, u64 cookie
 	return iommu_page_response_by_cookie(fake_dev(fake), &msg, cookie);
 }
 
-static int watch(struct iommu_fault *fault, void *data)
+static int timeout_work(struct iommu_fault *fault, void *data)
 {
 	struct watcher *watcher = data;
 	const struct iopf_group *group;
@@ -91,7 +91,7 @@ static struct watcher *register_watcher(struct kunit *test)
 	watcher->says_of_partial = IOMMU_FAULT_STATUS_CONTINUE;
 	KUNIT_ASSERT_EQ(test, 0,
 			iommu_register_device_fault_handler(fake_dev(fake),
-							    watch, watcher));
+							    timeout_work, watcher));
 	return watcher;
 }
 
@@ -112,7 +112,7 @@ static void registration(struct kunit *test)
 	watcher = register_watcher(test);
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			iommu_register_device_fault_handler(fake_dev(fake),
-							    watch, NULL));
+							    timeout_work, NULL));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EBUSY, unregister(fake));
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, FAKE_PASID, 1, 0));
@@ -565,7 +565,7 @@ static struct iopf_device *register_for_second(struct kunit *test,
 	iopf_queue_remove_device(fake->queue, dev);
 	watcher->fake = fake;
 	KUNIT_ASSERT_EQ(test, 0,
-			iommu_register_device_fault_handler(dev, watch,
+			iommu_register_device_fault_handler(dev, timeout_work,
 							    watcher));
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_report_from(dev,
@@ -612,7 +612,7 @@ static void unregistered_after_release(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_unregister_device_fault_handler(dev));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
-			iommu_register_device_fault_handler(dev, watch,
+			iommu_register_device_fault_handler(dev, timeout_work,
 							    watcher));
 	iopf_device_put(fdev);
 	put_device(dev);
@@ -662,7 +662,7 @@ static void register_in_a_storm(struct kunit *test)
 		usleep_range(100, 200);
 		KUNIT_EXPECT_EQ(test, 0,
 				iommu_register_device_fault_handler(fake_dev(fake),
-								    watch,
+								    timeout_work,
 								    watcher));
 	}
 	kthread_stop_put(task);

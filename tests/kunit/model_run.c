@@ -849,7 +849,7 @@ static void do_expire(struct world *world, const struct op *op)
 	iopf_queue_set_timeout(queue, time);
 	iopf_queue_set_domain_timeout(queue, domain_time);
 	schedule_timeout_uninterruptible(TIMEOUT_TICKS);
-	flush_delayed_work(&fdev->watch);
+	flush_delayed_work(&fdev->timeout_work);
 	model_expire(model, time, domain_time);
 	if (model->nr_late != nr_late)
 		schedule_timeout_uninterruptible(LATE_TICKS);

@@ -124,7 +124,7 @@ static void deferred_response_leaves(struct kunit *test)
 	spin_lock(&fdev->lock);
 	fdev->nr_workers -= 2 * nr_cpu_ids;
 	spin_unlock(&fdev->lock);
-	fake_put_watch_off(fake);
+	fake_postpone_timeout(fake);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, start + 8 * HZ));
 	pq = find_pq(fake);
@@ -362,7 +362,7 @@ static void defer_response(struct kunit *test)
 	/* The look takes the PASID queue off its list. */
 	msleep(50);
 	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
-	fake_put_watch_off(fake);
+	fake_postpone_timeout(fake);
 	spin_lock(&fdev->lock);
 	prg = list_first_entry_or_null(&pq->queue, struct iopf_prg, base.node);
 	if (prg)
@@ -427,7 +427,7 @@ static void deferred_and_overdue(struct kunit *test)
 
 	iopf_queue_set_timeout(fake->queue, 2000);
 	defer_response(test);
-	mod_delayed_work(iopf_watch_wq, &fake_fdev(fake)->watch, 0);
+	mod_delayed_work(iopf_wq, &fake_fdev(fake)->timeout_work, 0);
 	/* It leaves with the watch's next look, long before the others' time is over. */
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	fake_wait_responses(fake, KEPT + 1);

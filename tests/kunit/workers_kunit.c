@@ -60,7 +60,7 @@ static void report_page(struct fake *fake, unsigned int grpid,
 static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
 	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(fdev->nr_workers) &&
-					 !READ_ONCE(fdev->looking)));
+					 !READ_ONCE(fdev->monitoring)));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_ready);
@@ -123,14 +123,14 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 		slow_hold(i);
 	report_page(fake, 0, addr, 0);
 	/* Nor is what is deferred to leave with the watch. */
-	fake_put_watch_off(fake);
+	fake_postpone_timeout(fake);
 	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
 	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
 	for (i = 1; i <= last; i++)
 		report_page(fake, i, addr, i);
 	/* The look takes the PASID queue off its list, and ends. */
 	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved) &&
-					 !READ_ONCE(fdev->looking)));
+					 !READ_ONCE(fdev->monitoring)));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	return addr;
 }

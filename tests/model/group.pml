@@ -135,16 +135,16 @@ bool published = true;
 byte readers;
 byte responding;
 bool woken[2];
-bool watching;
-bool watch_work;
+bool timeout_armed;
+bool timeout_work;
 bool removed;
 
 /* struct iopf_flush, of the unbinder or flusher and of the remover */
 bool flushing[2];
 byte flush_responding[2];
 
-/* iopf_device.looking, or the look was cancelled with the device's removal. */
-byte looking;
+/* iopf_device.monitoring, or the look was cancelled with the device's removal. */
+byte monitoring;
 #define CANCELLED	2
 bool room;
 
@@ -402,20 +402,20 @@ inline want_worker()
 	fi
 }
 
-/* Stands for: iopf_look_soon */
-inline look_soon()
+/* Stands for: iopf_monitor_start */
+inline start_monitor()
 {
 	if
-	:: !looking -> looking = true; dev_users++
+	:: !monitoring -> monitoring = true; dev_users++
 	:: else
 	fi
 }
 
-/* Stands for: iopf_look_at */
-inline look_at()
+/* Stands for: iopf_monitor_pq */
+inline monitor_pq()
 {
 	pq_busy = true;
-	look_soon()
+	start_monitor()
 }
 
 /*
@@ -449,13 +449,13 @@ inline woke(w)
 		:: prg[f].follows == w ->
 			assert(prg[f].live && prg[f].owner == QUEUED);
 			prg[f].follows = NONE;
-			look_at()
+			monitor_pq()
 		:: else
 		fi
 	}
 	f = 0;
 	if
-	:: pq_starved && has_room(1) -> withdraw(); look_at()
+	:: pq_starved && has_room(1) -> withdraw(); monitor_pq()
 	:: else
 	fi;
 	offer()
@@ -630,7 +630,7 @@ inline interrupt_pq()
  * index that waits for no response.
  *
  * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu iopf_take
- *	iopf_begin_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_watch
+ *	iopf_begin_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_timeout_start
  *	iopf_prg_complete iopf_route iopf_pq_push iopf_deliver iopf_refuse
  */
 proctype reporter()
@@ -703,13 +703,13 @@ end:	do
 #ifdef DEADLINE
 			if
 #ifdef BROKEN_WATCH
-			:: watching || last
+			:: timeout_armed || last
 #else
-			:: watching
+			:: timeout_armed
 #endif
 			:: else ->
-				watching = true;
-				watch_work = true;
+				timeout_armed = true;
+				timeout_work = true;
 				dev_users++
 			fi
 #endif
@@ -730,7 +730,7 @@ end:	do
 			:: prg[g].mm ->
 				set_owner(g, QUEUED);
 #ifndef BROKEN_PUSH
-				look_at();
+				monitor_pq();
 #endif
 				note_asleep();
 				offer();
@@ -866,7 +866,7 @@ inline tell()
 	:: told ->
 		told = false;
 		room = true;
-		look_soon();
+		start_monitor();
 		put_dev()
 	:: else
 	fi
@@ -1096,7 +1096,7 @@ quit:	skip
 #endif
 
 /* The look would change something: else it is as if it did not come. */
-#define look_matters	\
+#define monitor_matters	\
 	(room || seems_asleep(0) || seems_asleep(1) || !pq_busy ||	\
 	 sends_deferred || !any_queued || pq_starved ||			\
 	 (!pq_ready && !pq_awake) || (starts_worker && more_helps))
@@ -1105,10 +1105,10 @@ quit:	skip
  * Every two or four milliseconds, as long as there is a reason. That the timer finds out without
  * the lock whether there is one makes it later, and no more: here it may come any time.
  *
- * Stands for: iopf_look_time iopf_look_fn iopf_feed_starved iopf_look_at_sleepers
- *	iopf_look_at_pqs iopf_look_for_workers
+ * Stands for: iopf_monitor_timer_fn iopf_monitor_fn iopf_feed_starved iopf_check_sleepers
+ *	iopf_check_pqs iopf_get_workers
  */
-proctype look()
+proctype monitor()
 {
 	bool mine[NR_GROUPS];
 	byte f;
@@ -1116,7 +1116,7 @@ proctype look()
 
 end:	do
 	:: atomic {
-		looking == true && look_matters ->
+		monitoring == true && monitor_matters ->
 		use_dev();
 		if
 		:: room && pq_starved -> withdraw(); pq_busy = true
@@ -1156,7 +1156,7 @@ end:	do
 #else
 		again = pq_busy;
 #endif
-		looking = again
+		monitoring = again
 	   };
 	   send_deferred();
 	   atomic {
@@ -1169,15 +1169,15 @@ end:	do
 	od
 }
 
-/* Stands for: iopf_look_stop iopf_pool_leave */
-inline stop_look()
+/* Stands for: iopf_monitor_stop iopf_pool_leave */
+inline stop_monitor()
 {
 	if
 	:: dev_starved -> dev_starved = false; put_dev()
 	:: else
 	fi;
 	if
-	:: looking == true -> looking = CANCELLED; put_dev()
+	:: monitoring == true -> monitoring = CANCELLED; put_dev()
 	/* It runs already. */
 	:: true
 	fi
@@ -1368,7 +1368,7 @@ none:	skip
 }
 
 /*
- * Stands for: iopf_queue_remove_device iopf_device_unlink iopf_watch_stop
+ * Stands for: iopf_queue_remove_device iopf_device_unlink iopf_timeout_stop
  *	iopf_wait_responses
  */
 proctype remover()
@@ -1385,12 +1385,12 @@ proctype remover()
 		claim_all(1)
 	};
 	send_mine();
-	atomic { stop_look() };
+	atomic { stop_monitor() };
 #ifdef DEADLINE
 	/* cancel_delayed_work() */
 	atomic {
 		if
-		:: watch_work -> watch_work = false; put_dev()
+		:: timeout_work -> timeout_work = false; put_dev()
 		:: else
 		fi
 	};
@@ -1412,9 +1412,9 @@ proctype remover()
 /*
  * At any time any group may be overdue. The worker that handles it sleeps on.
  *
- * Stands for: iopf_watch_fn iopf_time_out_list iopf_time_out
+ * Stands for: iopf_timeout_fn iopf_time_out_list iopf_time_out
  */
-proctype watch()
+proctype timeout()
 {
 	bool mine[NR_GROUPS];
 	bool forgotten[NR_GROUPS];
@@ -1426,8 +1426,8 @@ proctype watch()
 
 end:	do
 	:: atomic {
-		watch_work ->
-		watch_work = false;
+		timeout_work ->
+		timeout_work = false;
 		use_dev();
 		take_deferred();
 		for (g : 0 .. NR_GROUPS - 1) {
@@ -1451,8 +1451,8 @@ end:	do
 		again = !dev_dead && (prg[0].in_table || prg[1].in_table ||
 				      prg[2].in_table);
 		if
-		:: again -> watch_work = true
-		:: else -> watching = false
+		:: again -> timeout_work = true
+		:: else -> timeout_armed = false
 		fi
 	   };
 	   send_mine();
@@ -1536,7 +1536,7 @@ proctype verdict()
 	assert(removed && !dev_users);
 	assert(!prg[0].live && !prg[1].live && !prg[2].live);
 #else
-	assert(dev_users >= 1 && !looking);
+	assert(dev_users >= 1 && !monitoring);
 #endif
 #ifdef FLUSH
 	assert(rebound && !mm_count[1]);
@@ -1562,7 +1562,7 @@ init {
 #ifndef HANDLER
 		run thread(0);
 		run thread(1);
-		run look();
+		run monitor();
 #endif
 #ifdef OTHERS
 		run other();
@@ -1574,7 +1574,7 @@ init {
 		run flusher();
 #endif
 #ifdef DEADLINE
-		run watch();
+		run timeout();
 #endif
 #if defined(FLUSH) || defined(UNBIND)
 		run unbinder();
