@@ -2,7 +2,7 @@
 /*
  * I/O page fault queue: page requests become groups
  *
- * All requests pass iopf_take(): plain ones, those with a flag, and those that
+ * All requests pass iopf_add_request(): plain ones, those with a flag, and those that
  * their driver refuses. A request joins its group, or is a group by itself. A
  * group that is complete goes to its next owner in the same hold of the lock.
  * Nothing here sleeps, save what a domain's handler does: reporters are real-time
@@ -19,7 +19,7 @@
  * The group of @key, begun by @fault, or an error; @whole: no other request will come.
  * Sleeps no more than its caller.
  */
-static struct iopf_prg *iopf_begin_group(struct iopf_device *fdev,
+static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 					 struct device *dev,
 					 const struct iopf_key *key,
 					 const struct iommu_fault *fault,
@@ -61,7 +61,7 @@ static inline bool iopf_is_alike(const struct iommu_fault *fault,
 /*
  * Most requests are in the middle of their group and like the one before: then nothing
  * but that is to be found out. Lets as many of @requests, from the first one on, join,
- * and returns how many. What is left is to be done thoroughly, by iopf_take(), which
+ * and returns how many. What is left is to be done thoroughly, by iopf_add_request(), which
  * would come to the same for these.
  */
 static unsigned int iopf_join_alike(struct iopf_device *fdev,
@@ -115,11 +115,11 @@ static void iopf_keep_flags(struct iopf_prg *prg,
 static __always_inline int __iopf_route(struct iopf_device *fdev,
 					struct iopf_prg *prg,
 					struct iopf_handler *handler,
-					struct iopf_taken *taken)
+					struct iopf_actions *actions)
 {
 	lockdep_assert_held(&fdev->lock);
 	if (unlikely(prg->rejected)) {
-		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_INVALID, &taken->claimed);
+		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_INVALID, &actions->claimed);
 		return -EINVAL;
 	}
 
@@ -127,10 +127,10 @@ static __always_inline int __iopf_route(struct iopf_device *fdev,
 	if (handler) {
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_HANDLER);
 		prg->by_pair = true;
-		taken->prg = prg;
-		taken->asked = true;
+		actions->prg = prg;
+		actions->asked = true;
 	} else if (likely(prg->mm)) {
-		taken->worker = iopf_pq_push(prg->pq, prg);
+		actions->worker = iopf_pq_queue_group(prg->pq, prg);
 	} else {
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_DOMAIN);
 		list_move_tail(&prg->base.pending_node, &prg->pq->delivered);
@@ -138,15 +138,15 @@ static __always_inline int __iopf_route(struct iopf_device *fdev,
 		/* To a domain's handler all groups are whole. */
 		prg->base.last_fault.fault.prm.flags |=
 			IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-		taken->prg = prg;
+		actions->prg = prg;
 	}
 	return 0;
 }
 
 int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,
-	       struct iopf_handler *handler, struct iopf_taken *taken)
+	       struct iopf_handler *handler, struct iopf_actions *actions)
 {
-	return __iopf_route(fdev, prg, handler, taken);
+	return __iopf_route(fdev, prg, handler, actions);
 }
 
 /* The device does not wait for what a Stop Marker leaves behind. */
@@ -161,17 +161,17 @@ static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key
 
 /*
  * Take a request in. @handler is asked about the group that it completes. What is
- * left to be done without the lock is added to @taken.
+ * left to be done without the lock is added to @actions.
  *
  * -EEXIST: the index is still in use, a response is on its way and this request is
  * owed none. Other errors: a response is owed if iopf_is_owed(), and the group in
  * taken->claimed gives it if there is one.
  */
-static __always_inline int __iopf_take(struct iopf_device *fdev,
-				       struct device *dev,
-				       const struct iopf_request *request,
-				       struct iopf_handler *handler,
-				       struct iopf_taken *taken)
+static __always_inline int __iopf_add_request(struct iopf_device *fdev,
+					      struct device *dev,
+					      const struct iopf_request *request,
+					      struct iopf_handler *handler,
+					      struct iopf_actions *actions)
 {
 	const struct iommu_fault *fault = &request->fault;
 	struct iopf_key key = iopf_key(fault);
@@ -183,11 +183,11 @@ static __always_inline int __iopf_take(struct iopf_device *fdev,
 	if (unlikely(fault->type != IOMMU_FAULT_PAGE_REQ))
 		return -EINVAL;
 	if (unlikely(iopf_is_stop_marker(fault))) {
-		iopf_stop_pasid(fdev, &key, &taken->claimed);
+		iopf_stop_pasid(fdev, &key, &actions->claimed);
 		return 0;
 	}
 	/* An index that the device does not have is no index of a group. */
-	if (unlikely(!iopf_fits(fdev, fault))) {
+	if (unlikely(!iopf_grpid_fits(fdev, fault))) {
 		fdev->stats.malformed++;
 		return -EINVAL;
 	}
@@ -198,7 +198,7 @@ static __always_inline int __iopf_take(struct iopf_device *fdev,
 	else
 		prg = iopf_prg_find(fdev, &key);
 	if (!prg) {
-		prg = iopf_begin_group(fdev, dev, &key, fault, whole);
+		prg = iopf_start_group(fdev, dev, &key, fault, whole);
 	} else if (prg->owner != IOPF_OWNER_ASSEMBLING) {
 		fdev->stats.malformed++;
 		prg = ERR_PTR(-EEXIST);
@@ -223,36 +223,36 @@ static __always_inline int __iopf_take(struct iopf_device *fdev,
 	iopf_prg_complete(fdev, prg, fault);
 	if (unlikely(request->flags))
 		iopf_keep_flags(prg, request);
-	return __iopf_route(fdev, prg, handler, taken);
+	return __iopf_route(fdev, prg, handler, actions);
 }
 
-int iopf_take(struct iopf_device *fdev, struct device *dev,
-	      const struct iopf_request *request, struct iopf_handler *handler,
-	      struct iopf_taken *taken)
+int iopf_add_request(struct iopf_device *fdev, struct device *dev,
+		     const struct iopf_request *request, struct iopf_handler *handler,
+		     struct iopf_actions *actions)
 {
-	return __iopf_take(fdev, dev, request, handler, taken);
+	return __iopf_add_request(fdev, dev, request, handler, actions);
 }
 
 /*
  * Take requests in until there is something to be done without the lock. Returns how
  * many; @ret is what came of the last one.
  */
-unsigned int iopf_take_run(struct iopf_device *fdev, struct device *dev,
-			   const struct iopf_request *requests,
-			   unsigned int count, int *ret,
-			   struct iopf_taken *taken)
+unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
+			       const struct iopf_request *requests,
+			       unsigned int count, int *ret,
+			       struct iopf_actions *actions)
 {
 	unsigned int n = 0;
 
 	lockdep_assert_held(&fdev->lock);
 	*ret = 0;
-	while (n < count && !*ret && iopf_taken_is_empty(taken)) {
+	while (n < count && !*ret && iopf_actions_are_none(actions)) {
 		n += iopf_join_alike(fdev, requests + n, count - n);
 		if (n == count)
 			break;
 		if (requests[n].fault.type == IOMMU_FAULT_PAGE_REQ)
 			trace_iopf_report(dev, &requests[n].fault);
-		*ret = __iopf_take(fdev, dev, &requests[n++], NULL, taken);
+		*ret = __iopf_add_request(fdev, dev, &requests[n++], NULL, actions);
 	}
 	return n;
 }
@@ -262,20 +262,20 @@ unsigned int iopf_take_run(struct iopf_device *fdev, struct device *dev,
  * last one with @ret. A group that a registered handler is to be asked about is the
  * caller's.
  */
-int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken)
+int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions)
 {
-	if (taken->worker)
-		iopf_worker_queue(taken->worker);
-	if (unlikely(!list_empty(&taken->claimed))) {
-		struct iopf_prg *prg = list_first_entry(&taken->claimed,
+	if (actions->worker)
+		iopf_worker_queue(actions->worker);
+	if (unlikely(!list_empty(&actions->claimed))) {
+		struct iopf_prg *prg = list_first_entry(&actions->claimed,
 							struct iopf_prg,
 							base.pending_node);
 
 		if (ret)
 			iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);
-		iopf_send(&taken->claimed);
+		iopf_send(&actions->claimed);
 	}
-	if (unlikely(taken->prg) && !taken->asked)
-		return iopf_deliver(dev, taken->prg);
+	if (unlikely(actions->prg) && !actions->asked)
+		return iopf_deliver(dev, actions->prg);
 	return ret;
 }

@@ -238,7 +238,7 @@ static struct iommu_fault_param *iopf_find_on_queue(struct iopf_queue *queue,
  * No reporter that comes now finds @param. False if none could: the IOMMU core has
  * released the device.
  */
-static bool iopf_hide(struct device *dev, struct iommu_fault_param *param)
+static bool iopf_unpublish(struct device *dev, struct iommu_fault_param *param)
 {
 	struct dev_iommu *iommu = dev->iommu;
 	bool found;
@@ -269,7 +269,7 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
 	param = iopf_find_on_queue(queue, dev);
 	if (param) {
 		list_del(&param->queue_list);
-		released = !iopf_hide(dev, param);
+		released = !iopf_unpublish(dev, param);
 	}
 	mutex_unlock(&queue->lock);
 	if (!param)

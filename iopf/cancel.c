@@ -47,7 +47,7 @@ void iopf_cancel(struct iopf_prg *prg, int code, struct list_head *claimed)
 	enum iopf_owner owner = prg->owner;
 
 	if (owner == IOPF_OWNER_HANDLER && prg->by_pair)
-		iopf_expect_late(prg);
+		iopf_quarantine_add(prg);
 	iopf_claim(iopf_prg_device(prg), prg, code, claimed);
 	if (owner == IOPF_OWNER_WORKER)
 		iopf_worker_interrupt(prg->worker);

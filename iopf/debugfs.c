@@ -69,7 +69,7 @@ static void iopf_add_sums(struct iopf_sums *sums, struct iopf_device *fdev)
 	iopf_add_counters((u64 *)&sums->stats, (u64 *)&fdev->stats,
 			  sizeof(fdev->stats));
 	iopf_add_counters(sums->latency, fdev->latency, sizeof(fdev->latency));
-	iopf_limits_look(fdev);
+	iopf_limits_refresh(fdev);
 	sums->held_groups += iopf_held_groups(fdev);
 	sums->held_requests += iopf_held_requests(fdev);
 	sums->partial += fdev->nr_partial;

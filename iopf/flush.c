@@ -34,13 +34,13 @@ static bool iopf_flush_unbound(struct iopf_device *fdev)
 		if (pq->pasid_valid &&
 		    iopf_pasid_is_unbound(fdev->base.dev, pq->pasid)) {
 			found = true;
-			iopf_pq_use(pq);
+			iopf_pq_ref(pq);
 			iopf_cancel_faults(pq, U64_MAX, &claimed);
 			spin_unlock(&fdev->lock);
 			iopf_send(&claimed);
 			iopf_wait_responding(fdev, pq);
 			spin_lock(&fdev->lock);
-			iopf_pq_unuse(pq);
+			iopf_pq_put(pq);
 		}
 		iopf_pqs_pause(fdev, &nr);
 	}
@@ -151,7 +151,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	spin_lock(&fdev->lock);
 	pq = iopf_pq_find(fdev, &key);
 	if (pq) {
-		iopf_pq_use(pq);
+		iopf_pq_ref(pq);
 		iopf_cancel_all(pq, &claimed);
 		iopf_pq_set_prefault(pq, -1);
 	}
@@ -161,7 +161,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 		iopf_send(&claimed);
 		iopf_wait_responding(fdev, pq);
 		spin_lock(&fdev->lock);
-		iopf_pq_unuse(pq);
+		iopf_pq_put(pq);
 		spin_unlock(&fdev->lock);
 	}
 	iopf_device_put(fdev);

@@ -163,7 +163,7 @@ struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *k
 	prg = iopf_prg_alloc(fdev);
 	if (!prg) {
 		fdev->stats.nomem++;
-		iopf_pq_unuse(pq);
+		iopf_pq_put(pq);
 		return NULL;
 	}
 

@@ -17,7 +17,7 @@
 
 DEFINE_STATIC_KEY_FALSE(iopf_handlers_exist);
 
-static int iopf_call(struct iopf_handler *handler,
+static int iopf_show(struct iopf_handler *handler,
 		     const struct iopf_request *request, struct iopf_prg *prg)
 {
 	struct iopf_event event = { .request = *request, .prg = prg };
@@ -65,10 +65,10 @@ int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 	int ret;
 
 	if (!handler || !iopf_is_shown(request) ||
-	    !iopf_fits(fdev, &request->fault))
+	    !iopf_grpid_fits(fdev, &request->fault))
 		return IOMMU_FAULT_STATUS_CONTINUE;
 	if (!iopf_is_owed(request)) {
-		ret = iopf_call(handler, request, NULL);
+		ret = iopf_show(handler, request, NULL);
 		return ret > IOMMU_FAULT_STATUS_CONTINUE ? -EINVAL : ret;
 	}
 	if (!iopf_is_quarantined(handler, &key))
@@ -85,7 +85,7 @@ static int iopf_continue(struct iopf_device *fdev, struct device *dev,
 			 struct iopf_prg *prg)
 {
 	const struct iommu_fault *fault = &prg->base.last_fault.fault;
-	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
+	struct iopf_actions actions = IOPF_ACTIONS_INIT(actions);
 	int ret = -EINVAL;
 
 	spin_lock(&fdev->lock);
@@ -95,24 +95,24 @@ static int iopf_continue(struct iopf_device *fdev, struct device *dev,
 			fdev->stats.malformed++;
 			prg->rejected = true;
 		}
-		ret = iopf_route(fdev, prg, NULL, &taken);
+		ret = iopf_route(fdev, prg, NULL, &actions);
 	}
 	spin_unlock(&fdev->lock);
-	return iopf_end_take(dev, ret, &taken);
+	return iopf_finish_add(dev, ret, &actions);
 }
 
 /*
  * Ask @handler about a complete group that it owns, which @request has completed. The
  * caller's reference to @prg goes.
  */
-int iopf_ask(struct iopf_device *fdev, struct device *dev,
-	     struct iopf_handler *handler, const struct iopf_request *request,
-	     struct iopf_prg *prg)
+int iopf_call_handler(struct iopf_device *fdev, struct device *dev,
+		      struct iopf_handler *handler, const struct iopf_request *request,
+		      struct iopf_prg *prg)
 {
-	int ret = iopf_call(handler, request, prg);
+	int ret = iopf_show(handler, request, prg);
 
 	if (ret != IOMMU_FAULT_STATUS_HANDLED)
-		iopf_expect_none(handler, &prg->key);
+		iopf_quarantine_cancel(handler, &prg->key);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
 		ret = iopf_continue(fdev, dev, prg);
 	} else if (ret != IOMMU_FAULT_STATUS_HANDLED) {
@@ -124,8 +124,8 @@ int iopf_ask(struct iopf_device *fdev, struct device *dev,
 }
 
 /* The handler's group that @fault made complete; the caller gets a reference. */
-static struct iopf_prg *iopf_find_asked(struct iopf_device *fdev,
-					const struct iommu_fault *fault)
+static struct iopf_prg *iopf_find_handled(struct iopf_device *fdev,
+					  const struct iommu_fault *fault)
 {
 	struct iopf_key key = iopf_key(fault);
 	struct iopf_prg *prg;
@@ -165,7 +165,7 @@ static struct iopf_prg *iopf_find_asked(struct iopf_device *fdev,
 int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 {
 	const struct iopf_request request = { .fault = *fault };
-	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
+	struct iopf_actions actions = IOPF_ACTIONS_INIT(actions);
 	struct device *dev = cookie;
 	struct iopf_device *fdev;
 	struct iopf_prg *prg;
@@ -176,15 +176,15 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 	fdev = iopf_device_get(dev);
 	if (!fdev)
 		return -ENODEV;
-	prg = iopf_find_asked(fdev, fault);
+	prg = iopf_find_handled(fdev, fault);
 	if (prg) {
 		ret = iopf_continue(fdev, dev, prg);
 		iopf_prg_put(prg);
 	} else if (!iopf_is_last(fault)) {
 		spin_lock(&fdev->lock);
-		ret = iopf_take(fdev, dev, &request, NULL, &taken);
+		ret = iopf_add_request(fdev, dev, &request, NULL, &actions);
 		spin_unlock(&fdev->lock);
-		ret = iopf_end_take(dev, ret, &taken);
+		ret = iopf_finish_add(dev, ret, &actions);
 	}
 	iopf_device_put(fdev);
 	return ret;

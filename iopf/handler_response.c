@@ -11,24 +11,24 @@
 #include "handlers.h"
 
 /* Is it @prg that a response means? Without a cookie the pair has to do. */
-static bool iopf_is_meant(struct iopf_prg *prg, u64 cookie)
+static bool iopf_is_match(struct iopf_prg *prg, u64 cookie)
 {
 	return prg->owner == IOPF_OWNER_HANDLER &&
 	       (cookie ? prg->seq == cookie : prg->by_pair);
 }
 
 /* The oldest group of @key that a response may mean. */
-static struct iopf_prg *iopf_find_meant(struct iopf_device *fdev,
+static struct iopf_prg *iopf_find_match(struct iopf_device *fdev,
 					struct iopf_key key, u64 cookie)
 {
 	struct iopf_prg *found = iopf_prg_find(fdev, &key);
 	struct iopf_prg *prg;
 
-	if (found && !iopf_is_meant(found, cookie))
+	if (found && !iopf_is_match(found, cookie))
 		found = NULL;
 	key.flags |= IOPF_KEY_SINGLE;
 	for (prg = iopf_prg_find(fdev, &key); prg; prg = iopf_prg_next(prg))
-		if (iopf_is_meant(prg, cookie) &&
+		if (iopf_is_match(prg, cookie) &&
 		    (!found || prg->seq < found->seq))
 			found = prg;
 	return found;
@@ -42,11 +42,11 @@ static struct iopf_prg *iopf_match(struct iopf_device *fdev, struct iopf_key *ke
 	struct iopf_prg *prg;
 
 	*key = iopf_pasid_key(msg->pasid, msg->grpid);
-	prg = iopf_find_meant(fdev, *key, cookie);
+	prg = iopf_find_match(fdev, *key, cookie);
 	if (prg || iopf_key_has_pasid(key))
 		return prg;
 	key->flags |= IOPF_KEY_PASID_VALID;
-	prg = iopf_find_meant(fdev, *key, cookie);
+	prg = iopf_find_match(fdev, *key, cookie);
 	if (!prg)
 		key->flags &= ~IOPF_KEY_PASID_VALID;
 	return prg;
@@ -66,8 +66,8 @@ static bool iopf_is_late(struct iopf_device *fdev, const struct iopf_key *key,
 	if (!handler)
 		return false;
 	/* As where a group is looked for: PASID 0 may be one. */
-	return iopf_late_response(handler, key) ||
-	       (!iopf_key_has_pasid(key) && iopf_late_response(handler, &zero));
+	return iopf_quarantine_remove(handler, key) ||
+	       (!iopf_key_has_pasid(key) && iopf_quarantine_remove(handler, &zero));
 }
 
 static int iopf_respond_to(struct device *dev,
@@ -201,9 +201,9 @@ u64 iopf_fault_cookie(struct iommu_fault *fault)
 	if (prg->by_pair) {
 		prg->by_pair = false;
 		if (prg->owner == IOPF_OWNER_CLAIMED)
-			iopf_expect_none(rcu_dereference_protected(fdev->handler,
-								   lockdep_is_held(&fdev->lock)),
-					 &prg->key);
+			iopf_quarantine_cancel(rcu_dereference_protected(fdev->handler,
+									 lockdep_is_held(&fdev->lock)),
+					       &prg->key);
 	}
 	spin_unlock(&fdev->lock);
 	return prg->seq;

@@ -31,9 +31,9 @@ DECLARE_STATIC_KEY_FALSE(iopf_handlers_exist);
 
 int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 	       const struct iopf_request *request);
-int iopf_ask(struct iopf_device *fdev, struct device *dev,
-	     struct iopf_handler *handler, const struct iopf_request *request,
-	     struct iopf_prg *prg);
+int iopf_call_handler(struct iopf_device *fdev, struct device *dev,
+		      struct iopf_handler *handler, const struct iopf_request *request,
+		      struct iopf_prg *prg);
 
 /* Has a handler registered for the device? Under RCU; it may leave meanwhile. */
 static inline bool iopf_has_handler(struct iopf_device *fdev)

@@ -219,7 +219,7 @@ static void iopf_limits_grant(struct iopf_device *fdev)
 }
 
 /* A limit seems to be reached. See what was freed, and what PRI has granted. */
-void iopf_limits_look(struct iopf_device *fdev)
+void iopf_limits_refresh(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
 	fdev->groups_seen = atomic_read(&fdev->groups_freed);
@@ -235,7 +235,7 @@ void iopf_limits_look(struct iopf_device *fdev)
  */
 bool iopf_is_half_full(struct iopf_device *fdev)
 {
-	iopf_limits_look(fdev);
+	iopf_limits_refresh(fdev);
 	return iopf_held_groups(fdev) > fdev->limits.groups / 2 ||
 	       iopf_held_requests(fdev) > fdev->limits.requests / 2;
 }

@@ -658,7 +658,7 @@ unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
 				     struct device *dev);
 void iopf_limits_init(struct iopf_limits *limits, struct device *dev);
 unsigned int iopf_pri_allocation(struct device *dev);
-void iopf_limits_look(struct iopf_device *fdev);
+void iopf_limits_refresh(struct iopf_device *fdev);
 bool iopf_is_half_full(struct iopf_device *fdev);
 
 /* Groups that take memory, by what was last seen of those that were freed. */
@@ -686,7 +686,7 @@ static inline bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
 	lockdep_assert_held(&fdev->lock);
 	if (likely(iopf_is_below_limits(fdev, whole)))
 		return true;
-	iopf_limits_look(fdev);
+	iopf_limits_refresh(fdev);
 	return iopf_is_below_limits(fdev, whole);
 }
 
@@ -707,25 +707,25 @@ static inline bool iopf_has_request_room(struct iopf_device *fdev)
 	lockdep_assert_held(&fdev->lock);
 	if (likely(iopf_request_room(fdev)))
 		return true;
-	iopf_limits_look(fdev);
+	iopf_limits_refresh(fdev);
 	return iopf_request_room(fdev);
 }
 
 /* Does the device have page request group indices as wide as the one of @fault? */
-static inline bool iopf_fits(struct iopf_device *fdev,
-			     const struct iommu_fault *fault)
+static inline bool iopf_grpid_fits(struct iopf_device *fdev,
+				   const struct iommu_fault *fault)
 {
 	return !((u64)fault->prm.grpid >> READ_ONCE(fdev->limits.grpid_bits));
 }
 
 /* pasid_queue.c */
-struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_device *fdev,
-					 const struct iopf_key *key);
+struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
+					const struct iopf_key *key);
 struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 				     const struct iopf_key *key);
-void iopf_pq_wake(struct iopf_pasid_queue *pq);
-void iopf_pq_idle(struct iopf_pasid_queue *pq);
-void iopf_pq_age(struct iopf_pasid_queue *pq);
+void iopf_pq_remove_idle(struct iopf_pasid_queue *pq);
+void iopf_pq_add_idle(struct iopf_pasid_queue *pq);
+void iopf_pq_expire(struct iopf_pasid_queue *pq);
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
 void iopf_pqs_destroy(struct iopf_device *fdev);
 
@@ -745,7 +745,7 @@ static inline struct iopf_pasid_queue *iopf_pq_find(struct iopf_device *fdev,
 	if (pq && pq->pasid == key->pasid &&
 	    pq->pasid_valid == iopf_key_has_pasid(key))
 		return pq;
-	return iopf_pq_look_up(fdev, key);
+	return iopf_pq_lookup(fdev, key);
 }
 
 /*
@@ -764,11 +764,11 @@ static inline void iopf_pqs_pause(struct iopf_device *fdev, unsigned int *nr)
 }
 
 /* As long as it has a user, a PASID queue stays. */
-static inline void iopf_pq_use(struct iopf_pasid_queue *pq)
+static inline void iopf_pq_ref(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
 	if (!pq->nr_users++)
-		iopf_pq_wake(pq);
+		iopf_pq_remove_idle(pq);
 }
 
 /*
@@ -783,20 +783,20 @@ static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_device *fdev,
 	if (unlikely(!pq))
 		pq = iopf_pq_new(fdev, key);
 	if (pq)
-		iopf_pq_use(pq);
+		iopf_pq_ref(pq);
 	return pq;
 }
 
 /* The caller's use of the PASID queue ends, and maybe the PASID queue with it. */
-static inline void iopf_pq_unuse(struct iopf_pasid_queue *pq)
+static inline void iopf_pq_put(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
 	if (!--pq->nr_users)
-		iopf_pq_idle(pq);
+		iopf_pq_add_idle(pq);
 }
 
 /* The PASID queue wants no worker any more, or none for the time being. */
-static inline void iopf_pq_withdraw(struct iopf_pasid_queue *pq)
+static inline void iopf_pq_clear_ready(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
 	if (list_empty(&pq->ready_node))
@@ -829,7 +829,7 @@ static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 	pq->queued_pages -= prg->base.fault_count;
 	WRITE_ONCE(pq->fdev->nr_queued, pq->fdev->nr_queued - 1);
 	if (!--pq->nr_queued)
-		iopf_pq_withdraw(pq);
+		iopf_pq_clear_ready(pq);
 }
 
 /* The PASID queue's workers that were not seen asleep. */
@@ -936,11 +936,11 @@ struct iopf_handler *iopf_handler_alloc(struct device *dev,
 struct iopf_handler *iopf_handler_get(struct iopf_device *fdev);
 void iopf_handler_put(struct iopf_handler *handler);
 void iopf_handler_free(struct iopf_handler *handler);
-void iopf_expect_late(struct iopf_prg *prg);
-void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key);
+void iopf_quarantine_add(struct iopf_prg *prg);
+void iopf_quarantine_cancel(struct iopf_handler *handler, const struct iopf_key *key);
 bool iopf_is_quarantined(struct iopf_handler *handler,
 			 const struct iopf_key *key);
-bool iopf_late_response(struct iopf_handler *handler, const struct iopf_key *key);
+bool iopf_quarantine_remove(struct iopf_handler *handler, const struct iopf_key *key);
 
 /* device.c */
 /* From tick to tick of the timer of the look. */

@@ -209,7 +209,7 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 
 	spin_lock(&fdev->lock);
 	pq->nr_throttled--;
-	iopf_pq_offer(pq);
+	iopf_pq_make_ready(pq);
 	spin_unlock(&fdev->lock);
 	iopf_worker_leave_page(worker);
 }

@@ -20,15 +20,15 @@ static unsigned long iopf_pq_index(const struct iopf_key *key)
 }
 
 /* Not the recent one, see iopf_pq_find(). */
-struct iopf_pasid_queue *iopf_pq_look_up(struct iopf_device *fdev,
-					 const struct iopf_key *key)
+struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
+					const struct iopf_key *key)
 {
 	fdev->recent = xa_load(&fdev->pqs, iopf_pq_index(key));
 	return fdev->recent;
 }
 
 /* The first user is there. */
-void iopf_pq_wake(struct iopf_pasid_queue *pq)
+void iopf_pq_remove_idle(struct iopf_pasid_queue *pq)
 {
 	if (list_empty(&pq->idle_node))
 		return;
@@ -67,7 +67,7 @@ static bool iopf_pq_erase_idle(struct iopf_device *fdev)
 }
 
 /* The last user has gone. */
-void iopf_pq_idle(struct iopf_pasid_queue *pq)
+void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
 {
 	struct iopf_device *fdev = pq->fdev;
 
@@ -80,7 +80,7 @@ void iopf_pq_idle(struct iopf_pasid_queue *pq)
  * End the PASID queue if it has been idle for long and there are more idle ones than are kept:
  * PASIDs that take turns are not to have theirs made for each group.
  */
-void iopf_pq_age(struct iopf_pasid_queue *pq)
+void iopf_pq_expire(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
 	if (!list_empty(&pq->idle_node) && iopf_has_many_pqs(pq->fdev) &&
@@ -148,10 +148,10 @@ void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages)
 
 	lockdep_assert_held(&pq->fdev->lock);
 	if (has && !had)
-		iopf_pq_use(pq);
+		iopf_pq_ref(pq);
 	WRITE_ONCE(pq->prefault_max, has ? pages : -1);
 	if (had && !has)
-		iopf_pq_unuse(pq);
+		iopf_pq_put(pq);
 }
 
 /* All references to the device are gone, so all PASID queues are idle. */

@@ -52,13 +52,13 @@ bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more);
 bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more);
 void iopf_pool_put(struct iopf_worker *worker);
 void iopf_pool_leave(struct iopf_device *fdev);
-struct iopf_worker *iopf_worker_more(struct iopf_device *fdev);
+struct iopf_worker *iopf_worker_get(struct iopf_device *fdev);
 void iopf_worker_queue(struct iopf_worker *worker);
 
 /* There is no worker for the PASID queue, and it is not to try again before there is room. */
 static inline void iopf_pq_starve(struct iopf_pasid_queue *pq)
 {
-	iopf_pq_withdraw(pq);
+	iopf_pq_clear_ready(pq);
 	list_add_tail(&pq->ready_node, &pq->fdev->starved);
 	pq->starved = true;
 }
@@ -81,7 +81,7 @@ static inline bool iopf_pq_wants(const struct iopf_pasid_queue *pq)
 }
 
 /* Let a worker come to the PASID queue, if it wants one. */
-static inline void iopf_pq_offer(struct iopf_pasid_queue *pq)
+static inline void iopf_pq_make_ready(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
 	if (list_empty(&pq->ready_node) && iopf_pq_wants(pq)) {
@@ -107,7 +107,7 @@ static inline struct iopf_worker *iopf_worker_wanted(struct iopf_device *fdev)
 	if (fdev->nr_ready <= fdev->nr_waiting ||
 	    iopf_nr_active(fdev) >= fdev->nr_cpus + fdev->nr_eager)
 		return NULL;
-	return iopf_worker_more(fdev);
+	return iopf_worker_get(fdev);
 }
 
 /* progress.c */
@@ -148,9 +148,9 @@ static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 }
 
 /* There is room: @pq, which was starved, may be offered again. */
-static inline void iopf_pq_feed(struct iopf_pasid_queue *pq)
+static inline void iopf_pq_retry(struct iopf_pasid_queue *pq)
 {
-	iopf_pq_withdraw(pq);
+	iopf_pq_clear_ready(pq);
 	iopf_monitor_pq(pq);
 }
 
@@ -233,42 +233,42 @@ void iopf_poll_done(struct iopf_device *fdev);
 void iopf_poll(struct iopf_device *fdev);
 
 /* worker.c */
-struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq,
-				 struct iopf_prg *prg);
+struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq,
+					struct iopf_prg *prg);
 void iopf_workers_init(struct iopf_pool *pool);
 
 /**
- * struct iopf_taken - what is to be done, without the lock, for requests taken in
+ * struct iopf_actions - what is to be done, without the lock, for requests taken in
  * @worker: to be queued, or NULL
  * @prg: a complete group that a handler is to be called with, or NULL; with the
  *	reference of its holder
  * @asked: a registered handler, not that of the domain
  * @claimed: groups to be answered, for iopf_send()
  */
-struct iopf_taken {
+struct iopf_actions {
 	struct iopf_worker *worker;
 	struct iopf_prg *prg;
 	bool asked;
 	struct list_head claimed;
 };
 
-#define IOPF_TAKEN_INIT(name)	{ .claimed = LIST_HEAD_INIT((name).claimed) }
+#define IOPF_ACTIONS_INIT(name)	{ .claimed = LIST_HEAD_INIT((name).claimed) }
 
-static inline bool iopf_taken_is_empty(const struct iopf_taken *taken)
+static inline bool iopf_actions_are_none(const struct iopf_actions *actions)
 {
-	return !taken->worker && !taken->prg && list_empty(&taken->claimed);
+	return !actions->worker && !actions->prg && list_empty(&actions->claimed);
 }
 
 /* assemble.c */
 int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,
-	       struct iopf_handler *handler, struct iopf_taken *taken);
-int iopf_take(struct iopf_device *fdev, struct device *dev,
-	      const struct iopf_request *request, struct iopf_handler *handler,
-	      struct iopf_taken *taken);
-unsigned int iopf_take_run(struct iopf_device *fdev, struct device *dev,
-			   const struct iopf_request *requests,
-			   unsigned int count, int *ret,
-			   struct iopf_taken *taken);
-int iopf_end_take(struct device *dev, int ret, struct iopf_taken *taken);
+	       struct iopf_handler *handler, struct iopf_actions *actions);
+int iopf_add_request(struct iopf_device *fdev, struct device *dev,
+		     const struct iopf_request *request, struct iopf_handler *handler,
+		     struct iopf_actions *actions);
+unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
+			       const struct iopf_request *requests,
+			       unsigned int count, int *ret,
+			       struct iopf_actions *actions);
+int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions);
 
 #endif /* __IOPF_PATH_H */

@@ -118,7 +118,7 @@ void iopf_pool_leave(struct iopf_device *fdev)
  * A worker for the PASID queues of @fdev, to be queued, or NULL: there may be none left, or
  * only some that are reserved for PASID queues without a sleeper.
  */
-struct iopf_worker *iopf_worker_more(struct iopf_device *fdev)
+struct iopf_worker *iopf_worker_get(struct iopf_device *fdev)
 {
 	bool alone = !iopf_nr_active(fdev);
 	struct iopf_worker *worker;

@@ -134,8 +134,8 @@ void iopf_worker_woke(struct iopf_worker *worker)
 		iopf_release_followers(worker);
 	/* With one sleeper less there may be room for another. */
 	if (pq->starved && iopf_pool_allows(pq, 1))
-		iopf_pq_feed(pq);
-	iopf_pq_offer(pq);
+		iopf_pq_retry(pq);
+	iopf_pq_make_ready(pq);
 }
 
 /* @worker, which was seen asleep, goes on to the next page, or begins with the first. */
@@ -246,7 +246,7 @@ static enum hrtimer_restart iopf_monitor_timer_fn(struct hrtimer *timer)
 }
 
 /* Room has come back: all PASID queues that were refused may try again. */
-static void iopf_feed_starved(struct iopf_device *fdev)
+static void iopf_retry_starved(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
 	struct iopf_pasid_queue *next;
@@ -255,7 +255,7 @@ static void iopf_feed_starved(struct iopf_device *fdev)
 		return;
 	fdev->room = false;
 	list_for_each_entry_safe(pq, next, &fdev->starved, ready_node)
-		iopf_pq_feed(pq);
+		iopf_pq_retry(pq);
 }
 
 /*
@@ -300,7 +300,7 @@ static void iopf_check_pqs(struct iopf_device *fdev, struct list_head *deferred)
 			pq->nr_eager = max(pq->nr_eager,
 					   iopf_pq_nr_awake(pq) + 1);
 		pq->taken_seen = pq->taken;
-		iopf_pq_offer(pq);
+		iopf_pq_make_ready(pq);
 	}
 }
 
@@ -321,7 +321,7 @@ static void iopf_get_workers(struct iopf_device *fdev,
 		list_add_tail(&worker->node, workers);
 	if (!stalled || !fdev->nr_ready || fdev->nr_far >= fdev->nr_cpus)
 		return;
-	worker = iopf_worker_more(fdev);
+	worker = iopf_worker_get(fdev);
 	if (!worker)
 		return;
 	if (!worker->far)
@@ -341,7 +341,7 @@ static void iopf_monitor_fn(struct work_struct *work)
 
 	spin_lock(&fdev->lock);
 	fdev->nr_cpus = iopf_nr_usable_cpus();
-	iopf_feed_starved(fdev);
+	iopf_retry_starved(fdev);
 	iopf_check_sleepers(fdev);
 	iopf_check_pqs(fdev, &deferred);
 	iopf_get_workers(fdev, &workers);

@@ -97,7 +97,7 @@ static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
 }
 
 /* Somebody else answers @prg, of which the handler knows PASID and index only. */
-void iopf_expect_late(struct iopf_prg *prg)
+void iopf_quarantine_add(struct iopf_prg *prg)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
 	unsigned long time = IOPF_QUARANTINE_TIMES * iopf_timeout(fdev->fq);
@@ -123,7 +123,7 @@ void iopf_expect_late(struct iopf_prg *prg)
 }
 
 /* A response that matches nothing: is it one that was expected? */
-bool iopf_late_response(struct iopf_handler *handler, const struct iopf_key *key)
+bool iopf_quarantine_remove(struct iopf_handler *handler, const struct iopf_key *key)
 {
 	struct iopf_overdue *overdue;
 
@@ -139,13 +139,13 @@ bool iopf_late_response(struct iopf_handler *handler, const struct iopf_key *key
  * A group of @key was answered by somebody else while its handler was still being
  * asked, and he does not want it, or answers by cookie: no late response will come.
  */
-void iopf_expect_none(struct iopf_handler *handler, const struct iopf_key *key)
+void iopf_quarantine_cancel(struct iopf_handler *handler, const struct iopf_key *key)
 {
 	struct iopf_key plain = *key;
 
 	plain.flags &= ~IOPF_KEY_SINGLE;
 	if (handler)
-		iopf_late_response(handler, &plain);
+		iopf_quarantine_remove(handler, &plain);
 }
 
 bool iopf_is_quarantined(struct iopf_handler *handler,

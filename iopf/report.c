@@ -3,7 +3,7 @@
  * I/O page fault queue: page requests come in
  *
  * The entry for IOMMU drivers, and the only way in. Several requests, a single one
- * and one that its driver refuses are all taken in by iopf_take(). Where a handler
+ * and one that its driver refuses are all taken in by iopf_add_request(). Where a handler
  * has registered for the device's faults it is asked, before a request is taken in
  * or with the group that the request completes.
  */
@@ -45,12 +45,12 @@ static noinline void iopf_refuse(struct device *dev,
 
 /* The lock is gone, and @request, the last of those taken in, was taken with @ret. */
 static int iopf_finish(struct device *dev, const struct iopf_request *request,
-		       int ret, struct iopf_taken *taken)
+		       int ret, struct iopf_actions *actions)
 {
-	if (unlikely(ret) && ret != -EEXIST && list_empty(&taken->claimed) &&
+	if (unlikely(ret) && ret != -EEXIST && list_empty(&actions->claimed) &&
 	    iopf_is_owed(request))
 		iopf_refuse(dev, request);
-	return iopf_end_take(dev, ret, taken);
+	return iopf_finish_add(dev, ret, actions);
 }
 
 /*
@@ -62,7 +62,7 @@ static unsigned int iopf_report_run(struct device *dev,
 				    const struct iopf_request *requests,
 				    unsigned int count, int *ret)
 {
-	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
+	struct iopf_actions actions = IOPF_ACTIONS_INIT(actions);
 	struct iopf_device *fdev;
 	unsigned int n = 0;
 
@@ -70,14 +70,14 @@ static unsigned int iopf_report_run(struct device *dev,
 	fdev = iopf_device_rcu(dev);
 	if (fdev && !iopf_has_handler(fdev)) {
 		spin_lock(&fdev->lock);
-		n = iopf_take_run(fdev, dev, requests,
-				  min(count, IOPF_RUN_REQUESTS), ret, &taken);
+		n = iopf_add_requests(fdev, dev, requests,
+				      min(count, IOPF_RUN_REQUESTS), ret, &actions);
 		spin_unlock(&fdev->lock);
 	}
 	rcu_read_unlock();
 
 	if (n)
-		*ret = iopf_finish(dev, &requests[n - 1], *ret, &taken);
+		*ret = iopf_finish(dev, &requests[n - 1], *ret, &actions);
 	return n;
 }
 
@@ -88,7 +88,7 @@ static unsigned int iopf_report_run(struct device *dev,
 static noinline int iopf_report_to_handler(struct device *dev,
 					   const struct iopf_request *request)
 {
-	struct iopf_taken taken = IOPF_TAKEN_INIT(taken);
+	struct iopf_actions actions = IOPF_ACTIONS_INIT(actions);
 	struct iopf_handler *handler;
 	struct iopf_device *fdev;
 	int ret;
@@ -98,18 +98,18 @@ static noinline int iopf_report_to_handler(struct device *dev,
 	trace_iopf_report(dev, &request->fault);
 	fdev = iopf_device_get(dev);
 	if (!fdev)
-		return iopf_finish(dev, request, -ENODEV, &taken);
+		return iopf_finish(dev, request, -ENODEV, &actions);
 
 	handler = iopf_handler_get(fdev);
 	ret = iopf_admit(fdev, handler, request);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
 		spin_lock(&fdev->lock);
-		ret = iopf_take(fdev, dev, request, handler, &taken);
+		ret = iopf_add_request(fdev, dev, request, handler, &actions);
 		spin_unlock(&fdev->lock);
 	}
-	ret = iopf_finish(dev, request, ret, &taken);
-	if (taken.asked)
-		ret = iopf_ask(fdev, dev, handler, request, taken.prg);
+	ret = iopf_finish(dev, request, ret, &actions);
+	if (actions.asked)
+		ret = iopf_call_handler(fdev, dev, handler, request, actions.prg);
 	iopf_handler_put(handler);
 	iopf_device_put(fdev);
 	return ret;

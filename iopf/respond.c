@@ -270,7 +270,7 @@ static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch
 		fdev->nr_responding--;
 		if (unlikely(!list_empty(&fdev->flushes)))
 			iopf_flush_responded(fdev, prg);
-		iopf_pq_unuse(prg->pq);
+		iopf_pq_put(prg->pq);
 	}
 	spin_unlock(&fdev->lock);
 }

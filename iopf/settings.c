@@ -173,7 +173,7 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 	pq = fdev->dead ? NULL : iopf_pq_get(fdev, &key);
 	if (pq) {
 		iopf_pq_set_prefault(pq, pages);
-		iopf_pq_unuse(pq);
+		iopf_pq_put(pq);
 	}
 	spin_unlock(&fdev->lock);
 	iopf_device_put(fdev);

@@ -103,7 +103,7 @@ static void iopf_timeout_fn(struct work_struct *work)
 		iopf_time_out_list(&pq->pending, timeout, &claimed);
 		iopf_time_out_list(&pq->delivered, domain_timeout, &claimed);
 		iopf_time_out_list(&pq->partial, timeout, &claimed);
-		iopf_pq_age(pq);
+		iopf_pq_expire(pq);
 		iopf_pqs_pause(fdev, &nr);
 	}
 	again = !fdev->dead &&

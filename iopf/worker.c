@@ -71,7 +71,7 @@ static unsigned long iopf_worker_until(void)
  * A group has become the PASID queue's to handle. Returns a worker to be queued when
  * the device needs one.
  */
-struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_prg *prg)
+struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq, struct iopf_prg *prg)
 {
 	struct iopf_device *fdev = pq->fdev;
 
@@ -84,7 +84,7 @@ struct iopf_worker *iopf_pq_push(struct iopf_pasid_queue *pq, struct iopf_prg *p
 	iopf_pq_count_queued(prg);
 	iopf_monitor_pq(pq);
 	iopf_pq_note_asleep(pq);
-	iopf_pq_offer(pq);
+	iopf_pq_make_ready(pq);
 	return iopf_worker_wanted(fdev);
 }
 
@@ -223,8 +223,8 @@ static struct iopf_pasid_queue *iopf_worker_enter_pq(struct iopf_worker *worker)
 				      ready_node);
 	if (!pq)
 		return NULL;
-	iopf_pq_withdraw(pq);
-	iopf_pq_use(pq);
+	iopf_pq_clear_ready(pq);
+	iopf_pq_ref(pq);
 	list_add(&worker->node, &fdev->awake);
 	list_add(&worker->pq_node, &pq->workers);
 	pq->nr_workers++;
@@ -243,8 +243,8 @@ static void iopf_worker_leave_pq(struct iopf_worker *worker,
 	list_del_init(&worker->node);
 	list_del_init(&worker->pq_node);
 	pq->nr_workers--;
-	iopf_pq_offer(pq);
-	iopf_pq_unuse(pq);
+	iopf_pq_make_ready(pq);
+	iopf_pq_put(pq);
 }
 
 /*
@@ -333,7 +333,7 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 	prg = iopf_worker_find(worker, turn, &claimed);
 	if (prg) {
 		iopf_turn_start_clock(turn, worker);
-		iopf_pq_offer(worker->pq);
+		iopf_pq_make_ready(worker->pq);
 		/* The look has left out a PASID queue that was starved until now. */
 		if (unlikely(list_empty(&worker->pq->busy_node)) ||
 		    (turn->groups && !(turn->groups % IOPF_WORKER_DEFER)))

@@ -167,10 +167,10 @@ static inline struct iopf_device *fake_fdev(struct fake *fake)
 }
 
 /* For iopf_held_groups() and iopf_held_requests() to be exact. */
-static inline void fake_look_at_limits(struct iopf_device *fdev)
+static inline void fake_refresh_limits(struct iopf_device *fdev)
 {
 	spin_lock(&fdev->lock);
-	iopf_limits_look(fdev);
+	iopf_limits_refresh(fdev);
 	spin_unlock(&fdev->lock);
 }
 

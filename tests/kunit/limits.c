@@ -141,12 +141,12 @@ static void long_groups(struct kunit *test)
 	/* Three fit. What the others had was given back when they were refused. */
 	KUNIT_EXPECT_EQ(test, 3, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 7, fake->responses);
-	fake_look_at_limits(fdev);
+	fake_refresh_limits(fdev);
 	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(fdev));
 	/* A group of one needs none of that. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
 	fake_respond_to_taken(fake);
-	fake_look_at_limits(fdev);
+	fake_refresh_limits(fdev);
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_requests(fdev));
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
 }

@@ -146,7 +146,7 @@ static void million_pasids(struct kunit *test)
 	KUNIT_EXPECT_GE(test, IOPF_DEFAULT_LIMIT, most);
 	KUNIT_EXPECT_EQ(test, pasids, fdev->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fdev->stats.limited);
-	fake_look_at_limits(fdev);
+	fake_refresh_limits(fdev);
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
 }
 

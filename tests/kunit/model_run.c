@@ -56,7 +56,7 @@ static void see_counts(struct iopf_device *fdev, struct model_counts *counts)
 	const struct iopf_stats *stats = &fdev->stats;
 
 	spin_lock(&fdev->lock);
-	/* Not by iopf_limits_look(), which the library has to call where it needs it. */
+	/* Not by iopf_limits_refresh(), which the library has to call where it needs it. */
 	*counts = (struct model_counts){
 		.held_groups = fdev->nr_unfinished + fdev->groups_made -
 			       (unsigned int)atomic_read(&fdev->groups_freed),

@@ -172,13 +172,13 @@ bool rebound;
 /* Its memory goes after the last reference and the last RCU reader. */
 #define use_dev()	assert(dev_users || readers)
 
-/* Stands for: iopf_pq_use */
+/* Stands for: iopf_pq_ref */
 inline hold_pq()
 {
 	pq_users++
 }
 
-/* Stands for: iopf_pq_unuse iopf_pq_erase */
+/* Stands for: iopf_pq_put iopf_pq_erase */
 inline drop_pq(nr)
 {
 	use_pq(nr);
@@ -334,7 +334,7 @@ inline starve_dev()
 	fi
 }
 
-/* Stands for: iopf_pq_withdraw */
+/* Stands for: iopf_pq_clear_ready */
 inline withdraw()
 {
 	pq_ready = false;
@@ -348,7 +348,7 @@ inline starve_pq()
 	pq_starved = true
 }
 
-/* Stands for: iopf_pq_offer iopf_pq_wants */
+/* Stands for: iopf_pq_make_ready iopf_pq_wants */
 inline offer()
 {
 	if
@@ -371,7 +371,7 @@ inline offer()
 #define more_helps	\
 	(has_worker || refuses_sleeper || !nr_active || !dev_starved)
 
-/* Stands for: iopf_worker_more iopf_worker_queue */
+/* Stands for: iopf_worker_get iopf_worker_queue */
 inline more_workers()
 {
 	if
@@ -629,9 +629,9 @@ inline interrupt_pq()
  * The hardware, and the driver's interrupt thread. A device sends requests for an
  * index that waits for no response.
  *
- * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu iopf_take
- *	iopf_begin_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_timeout_start
- *	iopf_prg_complete iopf_route iopf_pq_push iopf_deliver iopf_refuse
+ * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu iopf_add_request
+ *	iopf_start_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_timeout_start
+ *	iopf_prg_complete iopf_route iopf_pq_queue_group iopf_deliver iopf_refuse
  */
 proctype reporter()
 {
@@ -1105,7 +1105,7 @@ quit:	skip
  * Every two or four milliseconds, as long as there is a reason. That the timer finds out without
  * the lock whether there is one makes it later, and no more: here it may come any time.
  *
- * Stands for: iopf_monitor_timer_fn iopf_monitor_fn iopf_feed_starved iopf_check_sleepers
+ * Stands for: iopf_monitor_timer_fn iopf_monitor_fn iopf_retry_starved iopf_check_sleepers
  *	iopf_check_pqs iopf_get_workers
  */
 proctype monitor()
