@@ -479,7 +479,7 @@ static struct kunit_case iopf_prq_desc_cases[] = {
 };
 
 static struct kunit_suite iopf_prq_desc_suite = {
-	.name = "iopf-prq-desc",
+	.name = "iopf_prq_desc",
 	.init = fake_init,
 	.exit = model_suite_exit,
 	.test_cases = iopf_prq_desc_cases,

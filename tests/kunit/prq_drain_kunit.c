@@ -274,7 +274,7 @@ static struct kunit_case iopf_prq_drain_cases[] = {
 };
 
 static struct kunit_suite iopf_prq_drain_suite = {
-	.name = "iopf-prq-drain",
+	.name = "iopf_prq_drain",
 	.init = fake_init,
 	.exit = model_suite_exit,
 	.test_cases = iopf_prq_drain_cases,

@@ -446,7 +446,7 @@ static struct kunit_case iopf_workers_cases[] = {
 };
 
 static struct kunit_suite iopf_workers_suite = {
-	.name = "iopf_workers",
+	.name = "iopf_worker",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = iopf_workers_cases,

@@ -172,7 +172,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-answers",
+	.name = "iopf_respond",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

@@ -408,7 +408,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-lifetimes",
+	.name = "iopf_lifetime",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

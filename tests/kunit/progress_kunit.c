@@ -507,7 +507,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-sleepers",
+	.name = "iopf_progress",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

@@ -176,7 +176,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-memory",
+	.name = "iopf_memory",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

@@ -345,7 +345,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-limits",
+	.name = "iopf_limits",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

@@ -700,7 +700,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-handlers",
+	.name = "iopf_handler",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

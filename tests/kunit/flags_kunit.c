@@ -394,7 +394,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-marks",
+	.name = "iopf_flags",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

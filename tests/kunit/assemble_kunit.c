@@ -264,7 +264,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-assembly",
+	.name = "iopf_assemble",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,

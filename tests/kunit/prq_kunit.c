@@ -482,7 +482,7 @@ static struct kunit_case iopf_prq_cases[] = {
 };
 
 static struct kunit_suite iopf_prq_suite = {
-	.name = "iopf-prq",
+	.name = "iopf_prq",
 	.init = fake_init,
 	.exit = model_suite_exit,
 	.test_cases = iopf_prq_cases,

@@ -258,7 +258,7 @@ static struct kunit_case cases[] = {
 };
 
 static struct kunit_suite suite = {
-	.name = "iopf-deadlines",
+	.name = "iopf_timeout",
 	.init = fake_init,
 	.exit = fake_exit,
 	.test_cases = cases,
