@@ -300,14 +300,14 @@ refuses_half_a_mutant()
 	local last
 
 	# The line before its last hunk, which the first one makes the last but one.
-	last=$(sed -n 's/^@@ -\([0-9]*\),.*/\1/p' "$MUTANTS/look-blind.patch" | tail -n 1)
+	last=$(sed -n 's/^@@ -\([0-9]*\),.*/\1/p' "$MUTANTS/monitor-blind.patch" | tail -n 1)
 	last=$((last - 1))
-	(break_sources look-blind "$copy") &&
+	(break_sources monitor-blind "$copy") &&
 		cp "$copy/iopf/look.c" "$tmp/text" &&
 		in_copy true &&
 		head -n "$last" "$copy/iopf/look.c" >"$tmp/head" &&
 		tail -n +"$last" "$tmp/text" | cat "$tmp/head" - >"$copy/iopf/look.c" &&
-		mutant_refused look-blind
+		mutant_refused monitor-blind
 }
 
 both_trees()

@@ -11,7 +11,7 @@ set -euo pipefail
 number=0
 failed=0
 # The others are the KUnit suites' affair.
-NAMES=(double-answer double-claim lost-group missing-reference no-limit early-flush)
+NAMES=(double-response double-claim lost-group missing-reference no-limit early-flush)
 
 broken()
 {
