@@ -1,48 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * I/O page fault queue: queues, devices, PASIDs, groups, workers and handlers
+ * I/O page fault queue: queues, devices, PASID queues, groups, workers and handlers
  *
- * What there is, who refers to it, and which lists it is on. Nothing here decides what
- * becomes of a group, and nothing calls path.h or what is above it.
- *
- * Locks
- * =====
- *
- *	iopf_handlers_lock (mutex)	who has registered; coming and going of
- *					devices
- *	  iopf_queue.lock (mutex)	the queue's list of devices
- *	    dev_iommu.lock (mutex)	dev->iommu->fault_param
- *	      iopf_device.lock (spinlock)	everything else that can change
- *	        iopf_handler.lock (spinlock)	the handler's quarantine
- *	        iopf_pool.lock (spinlock)	workers that no device uses
- *
- * taken in this order. iopf_device.lock nests inside any lock of the callers, of
- * the kernel only the locks of xarray (the PASIDs of the device's group, too), slab,
- * mempool, workqueue, timers, wait queue and scheduler nest inside it. No lock of the
- * library is held when it calls iommu_ops.page_response, an iopf_handler or the mm. A
- * worker may take iopf_device.lock with a VMA read-locked, but lets go of the VMA before
- * it sends a response. Workers never take
- * iommu_sva_lock, which unbinding holds while it waits for flush.c.
- *
- * References
- * ==========
- *
- *	iopf_prg    one from the library until the group is answered, one from
- *	            its holder: the PASID queue or worker, the domain's handler, or the
- *	            reporter that delivers it or asks. A
- *	            registered handler holds none: he knows only key and cookie
- *	iopf_device    one from the queue, one per group, one per worker that it uses, one
- *	            per flush, one from its watch, one from its look, one while it is
- *	            in iopf_pool.starved
- *	iopf_fault_queue      one from the driver, one per device
- *	iopf_handler  one from its registration, one per call under way
- *	iopf_pasid_queue   none: lives as long as its iopf_device unless it is idle, that
- *	            is, has no group, no worker, no response on the way and
- *	            no prefault setting of its own
+ * Structures, references and lists. Nothing here decides what happens to a group, and
+ * nothing calls path.h or a header above it.
  */
 #ifndef __IOPF_OBJECTS_H
 #define __IOPF_OBJECTS_H
 
+#include <linux/cache.h>
 #include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/iommu.h>
@@ -61,40 +27,96 @@
 #include "request.h"
 #include "stats.h"
 
+/**
+ * DOC: Overview
+ *
+ * A *fault queue* (&struct iopf_fault_queue) belongs to an IOMMU driver and has a fixed pool
+ * of *workers* (&struct iopf_worker). *Devices* (&struct iopf_device) are added to it. A device
+ * has a *PASID queue* (&struct iopf_pasid_queue) for each PASID that has sent page requests,
+ * and one for requests without a PASID. *Page request groups* (&struct iopf_prg) are found in
+ * a hash table of the device, and are on one list of their PASID queue.
+ *
+ * A group has exactly one owner at a time, &enum iopf_owner, which changes under the device's
+ * lock. The owner alone may decide what the response is. The part that claims the group, by
+ * iopf_claim(), sends the response; every later attempt fails and is counted.
+ */
+
+/**
+ * DOC: Locks
+ *
+ * Taken in this order::
+ *
+ *	iopf_handlers_lock (mutex)        registered handlers; adding and removing devices
+ *	  iopf_queue.lock (mutex)         the queue's list of devices
+ *	    dev_iommu.lock (mutex)        dev->iommu->fault_param
+ *	      iopf_device.lock (spinlock) everything else that changes
+ *	        iopf_handler.lock (spinlock)   the handler's quarantine
+ *	        iopf_pool.lock (spinlock)      workers that no device uses
+ *
+ * iopf_device.lock nests inside any lock of the callers. Of the kernel's locks only those of
+ * xarray (the PASIDs of the device's group included), slab, mempool, workqueue, timers, wait
+ * queue and scheduler nest inside it.
+ *
+ * No lock of the library is held while it calls iommu_ops.page_response, an iopf_handler, a
+ * registered handler or the mm. A worker may take iopf_device.lock with a VMA read-locked, and
+ * unlocks the VMA before it sends responses. Workers never take iommu_sva_lock: unbinding holds
+ * it while it waits for a flush.
+ */
+
+/**
+ * DOC: References
+ *
+ * =============== ==========================================================================
+ * object          references
+ * =============== ==========================================================================
+ * iopf_prg        one of the library until the response is sent; one of its holder: the PASID
+ *                 queue or worker, the domain's handler, or the reporter that delivers the
+ *                 group or calls a registered handler with it. A registered handler has none:
+ *                 it names a group by its key or cookie
+ * iopf_device     one of the queue; one for each group, each worker that the device uses, each
+ *                 flush; one of the timeout work and of the monitor while they are armed; one
+ *                 while the device is in iopf_pool.starved
+ * iopf_fault_queue one of the driver, one for each device
+ * iopf_handler    one of the registration, one for each call in progress
+ * iopf_pasid_queue counted by nr_users: groups, workers, responses being sent, a prefault setting.
+ *                 Without users it is idle, and may be freed to make room
+ * =============== ==========================================================================
+ */
+
 struct iopf_prg;
 struct iopf_handler;
 struct iopf_pasid_queue;
 struct iopf_worker;
 
-/* What a PCI device may have of everything unless it is told otherwise. */
+/* Default of each limit of a PCI device. */
 #define IOPF_DEFAULT_LIMIT	4096
-/* And one that stalls: as many groups as an SMMU's tags of 16 bits tell apart. */
+/* Default for a device that stalls: as many groups as an SMMU's 16-bit tags distinguish. */
 #define IOPF_STALL_LIMIT	65536
-/* Objects that a queue holds back for times without memory. */
+/* Objects that a queue reserves for when allocations fail. */
 #define IOPF_RESERVE_GROUPS	64
 #define IOPF_RESERVE_CHUNKS	16
 
 /*
- * Workers of a queue. As many faults of one PASID may sleep as there are work items of
- * the queue that this replaces; that leaves a quarter for others.
+ * Workers of a queue. As many faults of one PASID may sleep as io-pgfault.c has work items
+ * active at a time; the remaining quarter serves other PASIDs.
  */
 #define IOPF_WORKERS		(WQ_DFL_ACTIVE + WQ_DFL_ACTIVE / 3)
-/* A PASID queue may have so many sleepers for each worker that is left. */
+/* A PASID queue may have this many sleepers for each free worker. */
 #define IOPF_SLEEPERS_PER_FREE	3
-/* Lists of workers by the page that they are asleep for. */
+/* log2 of the number of lists in iopf_device.sleepers. */
 #define IOPF_SLEEPER_BITS	6
 
 /**
  * struct iopf_pool - the workers of a queue
- * @lock: guards what follows; nests inside iopf_device.lock
- * @free: those that no device uses
- * @nr_free: length of @free; readable without the lock where a guess is enough
- * @starved: devices that wait until one comes back
- * @nr_near: workers in use from which on others are queued on @far
- * @near: workqueue whose workers begin in the cache domain of who queues them
- * @far: the same without a domain: the number of its workers is not divided among
- *	the NUMA nodes; they have a larger share of a CPU
- * @workers: all of them
+ * @lock: guards @free, @nr_free and @starved; nests inside iopf_device.lock
+ * @free: workers that no device uses
+ * @nr_free: length of @free; read without the lock where an estimate is enough
+ * @starved: devices that were refused a worker; they are told when one is free
+ * @nr_near: number of workers in use above which further ones are queued on @far
+ * @near: workqueue whose work starts in the cache domain of the queueing CPU
+ * @far: workqueue without cache domains, so that its concurrency is not divided among the
+ *	NUMA nodes; its threads have a larger share of a CPU
+ * @workers: all workers
  */
 struct iopf_pool {
 	spinlock_t lock; /* nests inside iopf_device.lock */
@@ -109,19 +131,18 @@ struct iopf_pool {
 
 /**
  * struct iopf_fault_queue - a fault queue
- * @base: what <linux/iommu.h> shows of it; @base.lock guards @base.devices
- * @users: see References above
+ * @base: the public part; @base.lock guards @base.devices
+ * @users: references, see "DOC: References"
  * @groups: reserve of &struct iopf_prg
  * @chunks: reserve of &struct iopf_chunk
- * @pool: its workers
- * @ops: what its driver can do better, or NULL
- * @timeout_ms: for its groups, in milliseconds; 0: none, negative: the one of
- *	the module
- * @domain_timeout_ms: the same for those that a domain's handler owns
- * @prefault_max: pages to fault in ahead of its devices
- * @debugfs: its folder
- * @release: destroys the queue, away from the workers that may drop the last
- *	reference
+ * @pool: the workers
+ * @ops: optional callbacks of the driver, or NULL; constant once a device was added
+ * @timeout_ms: timeout of groups in milliseconds; 0: none, negative: iopf.prq_timeout. Read
+ *	without a lock, as the next two
+ * @domain_timeout_ms: the same for groups that a domain's handler owns
+ * @prefault_max: how far to fault in ahead of the devices, in pages
+ * @debugfs: the queue's folder
+ * @release: frees the queue; a worker may drop the last reference and cannot wait for itself
  */
 struct iopf_fault_queue {
 	struct iopf_queue base;
@@ -138,11 +159,11 @@ struct iopf_fault_queue {
 };
 
 /**
- * struct iopf_table - groups by their &struct iopf_key
+ * struct iopf_table - hash table of the groups of a device, by &struct iopf_key
  * @buckets: lists of groups
- * @bits: log2 of their number
- * @factor: makes the bucket's number of a key
- * @nr_groups: in all buckets
+ * @bits: log2 of the number of buckets
+ * @factor: random odd multiplier of the hash
+ * @nr_groups: groups in all buckets
  */
 struct iopf_table {
 	struct hlist_head *buckets;
@@ -152,17 +173,16 @@ struct iopf_table {
 };
 
 /**
- * struct iopf_flush - somebody who waits until groups of a device have ended
+ * struct iopf_flush - a waiter for groups of a device to end
  * @node: in iopf_device.flushes
- * @pq: those of this PASID queue, or NULL for all; the PASID queue is used
- * @seq: groups up to this number
- * @nr_faulting: those of them that are the workers' to handle
- * @claims: groups up to this claim
- * @nr_responding: those of them whose responses are on their way
+ * @pq: wait for responses of this PASID queue only, which the waiter references; NULL: of all
+ * @seq: wait for groups up to this number
+ * @nr_faulting: those of them that are queued or with a worker
+ * @claims: wait for groups up to this claim
+ * @nr_responding: those of them whose responses are being sent
  *
- * On the stack of who waits. iopf_device.lock guards it; the two counts are read without the
- * lock to see whether they are zero. What came later is not counted, so it cannot make the
- * wait longer.
+ * On the waiter's stack, guarded by iopf_device.lock. The waiter reads the two counts without
+ * the lock. Groups that come later are not counted, so they do not prolong the wait.
  */
 struct iopf_flush {
 	struct list_head node;
@@ -175,208 +195,230 @@ struct iopf_flush {
 
 /**
  * struct iopf_device - a device on a fault queue
- * @base: what <linux/iommu.h> shows of it; @base.users counts references
+ * @base: the public part; @base.users counts references
  * @fq: the queue, referenced
  * @ops: the device's iommu_ops
- * @debugfs: its folder
- * @spare: groups to be used again, as they have come back, without @lock
- * @nr_spare: length of @spare, more or less
- * @groups_freed: complete groups that were freed, ever, and
- * @requests_freed: requests in them beside the last ones; both without @lock
- * @lock: guards all that follows, and all PASID queues and groups of the device
- * @dead: removed from its queue: no new groups
- * @reuse: groups to be used again, the next ones
- * @table: all groups that are not answered
- * @joined: the group that the last request has joined, unfinished and not rejected,
- *	or NULL: most often the next one joins it, too
- * @PASID queues: the PASID queues, by iopf_pq_index()
- * @recent: the PASID queue that was found last, or NULL
- * @idle: idle PASID queues, the longest idle one first
- * @ready: PASID queues that want a worker, in the order in which they are served
- * @starved: PASID queues that have groups, and sleepers already, while others may need the
- *	workers that are left
- * @busy: PASID queues that the look has to see
- * @awake: workers that handle a group and were not seen asleep
- * @sleepers: workers that were seen asleep, by PASID queue and page
- * @cancelled: groups claimed by the device's removal, which sends their responses
- * @nr_pqs: PASID queues in @PASID queues
- * @nr_idle: PASID queues in @idle
- * @nr_unfinished: groups that wait for their last request
+ * @debugfs: the device's folder
+ * @spare: freed groups for reuse, in the order they came back
+ * @nr_spare: length of @spare, approximately
+ * @groups_freed: complete groups freed since the device was added
+ * @requests_freed: requests in these groups, not counting the last one of each
+ * @monitor_timer: ticks while the monitor is armed, and queues @monitor_work
+ * @tick_taken: value of @taken at the last tick
+ * @ticks_waiting: weight of the consecutive ticks in which something was queued or deferred
+ * @ticks_quiet: consecutive ticks in which nothing was
+ * @starved_node: in iopf_pool.starved
+ * @monitor_work: the monitor, see progress.c
+ * @timeout_work: the timeout work, see timeout.c
+ * @flushed: woken when a count of one of @flushes becomes 0
+ * @lock: guards the device, its PASID queues and its groups
+ * @dead: the device was removed from its queue, no group may be started
+ * @monitoring: @monitor_timer or @monitor_work is pending or running
+ * @timeout_armed: @timeout_work is pending or running
+ * @room: workers became free since a PASID queue in @starved was refused one
+ * @pri_limits: @limits were compared with what PRI grants
+ * @poll_pause: how many polls to skip after the next one without success
+ * @poll_skip: how many polls still to skip
+ * @joined: the unfinished group that the last request joined, or NULL: most often the next
+ *	request joins it, too
+ * @recent: the PASID queue found last, or NULL
+ * @reuse: freed groups for reuse, taken from @spare
+ * @handler: the registered handler; also read under RCU
+ * @nr_unfinished: groups whose last request has not come
  * @nr_partial: requests in them
- * @nr_pending: complete groups that are not answered
- * @groups_made: complete groups, ever, and
- * @requests_made: requests in them beside the last ones
- * @groups_seen: what @groups_freed was when it was last looked at, and
- * @requests_seen: what @requests_freed was
+ * @limits: limits of the device, see &struct iopf_limits
+ * @groups_made: complete groups since the device was added
+ * @requests_made: requests in these groups, not counting the last one of each
+ * @groups_seen: value of @groups_freed when it was last read
+ * @requests_seen: value of @requests_freed when it was last read
+ * @nr_pending: complete groups without a response
  * @nr_handled: those of them that a registered handler owns
- * @handler: who has registered; read under RCU, and under @lock by those who
- *	count @nr_handled up
- * @limits: see there, and limits.c
- * @pri_limits: @limits have been compared with what PRI grants
- * @seq: number of the youngest complete group; another device, or the same one
- *	after it was removed, has other numbers
- * @nr_queued: groups in the queues of all PASID queues; readable without the lock where a guess
- *	is enough
- * @nr_deferred: responses that workers have deferred; readable like @nr_queued
+ * @seq: number of the youngest complete group. Numbers are unique across devices and across
+ *	removal and addition of a device: they are the cookies of registered handlers
+ * @table: all groups without a response
+ * @pqs: the PASID queues, by iopf_pq_index()
+ * @nr_pqs: PASID queues in @pqs
  * @nr_ready: length of @ready
+ * @ready: PASID queues that want a worker, in the order in which they are served
+ * @nr_waiting: workers that are queued and have not started, or poll for a group
  * @nr_workers: workers that run
- * @nr_waiting: workers that are queued and have not begun, or poll for a group
+ * @nr_asleep: those of @nr_workers that were noted asleep
+ * @nr_eager: workers beyond one per CPU that PASID queues may have, the sum of
+ *	iopf_pasid_queue.nr_eager
+ * @nr_cpus: CPUs that workers may use, as of the last run of the monitor
  * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
- * @nr_asleep: those of @nr_workers that were seen asleep
- * @nr_eager: workers beyond the CPUs that PASID queues may have, see iopf_pasid_queue.nr_eager
- * @nr_cpus: CPUs that workers may use, as they were at the last look
- * @taken: groups that workers have taken; readable like @nr_queued
- * @taken_seen: what @taken was at the last look
- * @poll_pause: how many looks for a next group to leave out when the next one is in vain
- * @poll_skip: how many are yet to be left out
- * @monitor_timer: finds out whether it is time for @monitor_work
- * @ticks_waiting: what its ticks, up to the last, amount to in which something was queued
- *	or deferred; the timer's own while it runs, as the next two
- * @ticks_quiet: in how many of them nothing was
- * @tick_taken: what @taken was in the last one
- * @monitor_work: sees to it that queued groups are begun
- * @monitoring: @monitor_timer or @monitor_work is on its way
- * @room: workers have come back since @starved PASID queues were refused
- * @starved_node: in iopf_pool.starved, whose lock guards it
- * @timeout_work: looks for groups whose time is over
- * @timeout_armed: @timeout_work is on its way
- * @nr_faulting: groups that are the workers' to handle, @IOPF_OWNER_QUEUED or
- *	@IOPF_OWNER_WORKER
+ * @nr_queued: groups on the queues of all PASID queues
+ * @nr_deferred: responses that workers have deferred
+ * @nr_faulting: groups that are queued or with a worker
+ * @taken: groups that workers have taken
+ * @taken_seen: value of @taken at the last run of the monitor
  * @claims: number of the last claim
- * @nr_responding: claimed groups whose responses are on their way
- * @flushes: those who wait for groups to end
- * @flushed: woken when a count of one of @flushes gets to zero
+ * @nr_responding: claimed groups whose responses are not sent yet
+ * @nr_idle: PASID queues in @idle
+ * @idle: PASID queues without users, the longest idle one first
+ * @starved: PASID queues that have sleepers and were refused a worker
+ * @busy: PASID queues that the monitor checks
+ * @awake: workers that handle a group and were not noted asleep
+ * @flushes: waiters for groups to end
+ * @cancelled: groups that the removal of the device has claimed; it sends their responses
+ * @sleepers: workers that were noted asleep in a fault, by PASID queue and page
  * @stats: counters
- * @latency: answers by their latency, see iopf_count_response()
+ * @latency: responses by latency, see iopf_count_response()
+ *
+ * Letters in the structure:
+ *
+ * I: constant from iopf_device_alloc() to the last reference.
+ *
+ * F: written without @lock by the parts that free groups.
+ *
+ * T: of the monitor's timer while @monitoring, else under @lock.
+ *
+ * P: guarded by iopf_pool.lock.
+ *
+ * W: has a lock of its own: work items and the wait queue.
+ *
+ * L: guarded by @lock.
+ *
+ * E: guarded by @lock; also read without it where an estimate is enough.
+ *
+ * What is written without @lock is not on the cache lines that reporters and workers use under
+ * it. The first lines of L are those of a report, the next ones those of a worker.
  */
 struct iopf_device {
 	struct iommu_fault_param base;
-	struct iopf_fault_queue *fq;
-	const struct iommu_ops *ops;
-	struct dentry *debugfs;
-	struct llist_head spare;
-	atomic_t nr_spare;
-	atomic_t groups_freed;
-	atomic_t requests_freed;
+	struct iopf_fault_queue *fq;		/* I */
+	const struct iommu_ops *ops;		/* I */
+	struct dentry *debugfs;			/* I */
 
-	spinlock_t lock; /* all that follows, PASID queues and groups */
-	bool dead;
-	struct llist_node *reuse;
-	struct iopf_table table;
-	struct iopf_prg *joined;
-	struct xarray pqs;
-	struct iopf_pasid_queue *recent;
-	struct list_head idle;
-	struct list_head ready;
-	struct list_head starved;
-	struct list_head busy;
-	struct list_head awake;
-	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];
-	struct list_head cancelled;
-	unsigned int nr_pqs;
-	unsigned int nr_idle;
-	unsigned int nr_unfinished;
-	unsigned int nr_partial;
-	unsigned int nr_pending;
-	unsigned int groups_made;
-	unsigned int requests_made;
-	unsigned int groups_seen;
-	unsigned int requests_seen;
-	unsigned int nr_handled;
-	struct iopf_handler __rcu *handler;
-	struct iopf_limits limits;
-	bool pri_limits;
-	u64 seq;
-	unsigned int nr_queued;
-	unsigned int nr_deferred;
-	unsigned int nr_ready;
-	unsigned int nr_workers;
-	unsigned int nr_waiting;
-	unsigned int nr_far;
-	unsigned int nr_asleep;
-	unsigned int nr_eager;
-	unsigned int nr_cpus;
-	unsigned long taken;
-	unsigned long taken_seen;
-	u8 poll_pause;
-	u8 poll_skip;
-	struct hrtimer monitor_timer;
-	u8 ticks_waiting;
-	u8 ticks_quiet;
-	unsigned long tick_taken;
-	struct work_struct monitor_work;
-	bool monitoring;
-	bool room;
-	struct list_head starved_node;
-	struct delayed_work timeout_work;
-	bool timeout_armed;
-	unsigned int nr_faulting;
-	u64 claims;
-	unsigned int nr_responding;
-	struct list_head flushes;
-	wait_queue_head_t flushed;
-	struct iopf_stats stats;
-	u64 latency[IOPF_LATENCY_BUCKETS];
+	struct llist_head spare ____cacheline_aligned_in_smp;	/* F */
+	atomic_t nr_spare;			/* F */
+	atomic_t groups_freed;			/* F */
+	atomic_t requests_freed;		/* F */
+
+	struct hrtimer monitor_timer;		/* T */
+	unsigned long tick_taken;		/* T */
+	u8 ticks_waiting;			/* T */
+	u8 ticks_quiet;				/* T */
+	struct list_head starved_node;		/* P */
+	struct work_struct monitor_work;	/* W */
+	struct delayed_work timeout_work;	/* W */
+	wait_queue_head_t flushed;		/* W */
+
+	/* a report */
+	spinlock_t lock ____cacheline_aligned_in_smp; /* see the letters above */
+	bool dead;				/* E */
+	bool monitoring;			/* L */
+	bool timeout_armed;			/* L */
+	bool room;				/* E */
+	bool pri_limits;			/* L */
+	u8 poll_pause;				/* L */
+	u8 poll_skip;				/* L */
+	struct iopf_prg *joined;		/* L */
+	struct iopf_pasid_queue *recent;	/* L */
+	struct llist_node *reuse;		/* L */
+	struct iopf_handler __rcu *handler;	/* L, RCU */
+	unsigned int nr_unfinished;		/* L */
+	unsigned int nr_partial;		/* L */
+
+	struct iopf_limits limits;		/* E */
+	unsigned int groups_made;		/* L */
+	unsigned int requests_made;		/* L */
+	unsigned int groups_seen;		/* L */
+	unsigned int requests_seen;		/* L */
+	unsigned int nr_pending;		/* L */
+	unsigned int nr_handled;		/* L */
+	u64 seq;				/* L */
+	struct iopf_table table;		/* L */
+	struct xarray pqs;			/* L */
+	unsigned int nr_pqs;			/* L */
+
+	/* workers */
+	unsigned int nr_ready;			/* L */
+	struct list_head ready;			/* E */
+	unsigned int nr_waiting;		/* L */
+	unsigned int nr_workers;		/* L */
+	unsigned int nr_asleep;			/* L */
+	unsigned int nr_eager;			/* E */
+	unsigned int nr_cpus;			/* L */
+	unsigned int nr_far;			/* L */
+	unsigned int nr_queued;			/* E */
+	unsigned int nr_deferred;		/* E */
+	unsigned int nr_faulting;		/* L */
+	unsigned int nr_responding;		/* L */
+	unsigned long taken;			/* E */
+	unsigned long taken_seen;		/* L */
+	u64 claims;				/* L */
+
+	/* what changes less often */
+	unsigned int nr_idle;			/* L */
+	struct list_head idle;			/* L */
+	struct list_head starved;		/* L */
+	struct list_head busy;			/* L */
+	struct list_head awake;			/* L */
+	struct list_head flushes;		/* L */
+	struct list_head cancelled;		/* L */
+	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];	/* L */
+	struct iopf_stats stats;		/* L */
+	u64 latency[IOPF_LATENCY_BUCKETS];	/* L */
 };
 
-/* Pages in a PASID queue for each further worker that takes groups from it. */
+/* Queued pages of a PASID queue for each worker beyond the first. */
 #define IOPF_WORKER_BACKLOG	64
-/* The same in CPU time, for pages that take long: huge ones, copies. */
+/* The same in CPU time, for pages that take long: huge pages, copies. */
 #define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
 #define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
-/* PASID queues that a device keeps for PASIDs without a group, however long. */
+/* Idle PASID queues that a device keeps without a time limit. */
 #define IOPF_IDLE_PQS		64
-/* How long it keeps those beyond that, at least. */
+/* How long it keeps further ones, at least. */
 #define IOPF_IDLE_MS		1000
-/* PASID queues that are looked at in one hold of iopf_device.lock. */
+/* PASID queues that a walk visits in one hold of iopf_device.lock. */
 #define IOPF_PQS_PER_HOLD	16
 
 /**
  * struct iopf_pasid_queue - the groups of one PASID on one device
- * @fdev: the device, whose lock guards everything here
- * @pasid_valid: the PASID queue of a PASID
+ * @fdev: the device, whose lock guards everything here unless said otherwise
+ * @pasid_valid: false for the queue of requests without a PASID
  * @pasid: the PASID
- * @partial: groups that wait for their last request, in order of arrival
- * @pending: groups that are owed a response, in order of completion, but for those in
+ * @partial: groups whose last request has not come, in order of arrival
+ * @pending: complete groups without a response, in order of completion, except those in
  *	@delivered
  * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
- * @queue: pending groups of an SVA domain that no worker has taken yet
- * @claimed: groups that workers have handled and not yet answered
- * @workers: workers that take groups from it, those that are asleep last
- * @ready_node: in iopf_device.ready while it wants a worker, or in iopf_device.starved
- * @busy_node: in iopf_device.busy: the look has to see it
- * @idle_node: in iopf_device.idle while the PASID queue has no user
- * @idle_since: jiffies when it lost its last user
- * @mm: the address space of the PASID, as its groups without a response have it; NULL
- *	if there is none, or the next group has to ask the domain again
- * @mm_uses: groups that may yet be begun without asking
- * @nr_mm: groups without a response that hold it, or did before a flush
- * @nr_users: groups, workers and responses on their way
+ * @queue: groups in @pending that wait for a worker
+ * @claimed: groups that workers have handled, and whose responses are deferred
+ * @workers: workers that take groups from @queue, those noted asleep last
+ * @ready_node: in iopf_device.ready while a worker is wanted, or in iopf_device.starved
+ * @busy_node: in iopf_device.busy while the monitor checks the PASID queue
+ * @idle_node: in iopf_device.idle while there are no users
+ * @idle_since: jiffies when the last user went
+ * @mm: the address space of the PASID as its groups without a response have it. NULL if
+ *	there is none, or if the next group has to look up the domain
+ * @mm_uses: groups that may still be started without looking up the domain
+ * @nr_mm: groups without a response that pin the mm
+ * @nr_users: groups, workers, responses being sent, a prefault setting
  * @nr_queued: length of @queue
  * @queued_pages: requests of the groups in @queue
  * @nr_deferred: length of @claimed
- * @nr_following: queued groups that wait for a worker asleep for one of their pages,
- *	and are not in @queue
+ * @nr_following: queued groups that wait for a sleeper, and are not in @queue
  * @nr_workers: length of @workers
- * @nr_asleep: those of them that were seen asleep
- * @nr_slept: workers that were seen to fall asleep since the last look
- * @nr_eager: workers that may take groups from it whatever the backlog, as those
- *	before them fell asleep at once
- * @nr_throttled: workers that wait as their owner's cgroup has too much memory
- * @starved: in iopf_device.starved: there is no room for a further sleeper
+ * @nr_asleep: those of them that were noted asleep
+ * @nr_slept: workers noted asleep since the last run of the monitor
+ * @nr_eager: workers that may take groups whatever the backlog, because earlier ones fell
+ *	asleep at once
+ * @nr_throttled: workers that wait because the memory cgroup is above memory.high
+ * @starved: in iopf_device.starved
  * @taken: groups that workers have taken from @queue
- * @taken_seen: what @taken was at the last look
- * @page_ns: CPU time that a page of a request takes, a moving average
- * @prefault_max: pages to fault in ahead of the device, negative for those of the
- *	queue; set by iopf_pq_set_prefault()
- * @prefault_window: how many it would be next. Like @prefault_next a guess, without
- *	the lock
- * @prefault_next: where the device comes back if the guess was right
- * @nr_responding: claimed groups whose responses are on their way
- * @requests: page requests of its groups
- * @groups: groups completed by their last request
- * @responses: answers sent, by response code
- * @latency: answers by their latency, see iopf_count_response()
+ * @taken_seen: value of @taken at the last run of the monitor
+ * @page_ns: CPU time per requested page, a moving average
+ * @prefault_max: how far to fault in ahead of the device, in pages; negative: as the queue
+ *	says. Set by iopf_pq_set_prefault(), read without the lock
+ * @prefault_window: current window. Read and written without the lock, as @prefault_next:
+ *	a lost update costs a smaller window
+ * @prefault_next: where the device's next request is expected
+ * @nr_responding: claimed groups whose responses are not sent yet
+ * @requests: page requests of its complete groups
+ * @groups: complete groups
+ * @responses: responses sent, by response code
+ * @latency: responses by latency, see iopf_count_response()
  */
 struct iopf_pasid_queue {
 	struct iopf_device *fdev;
@@ -419,27 +461,26 @@ struct iopf_pasid_queue {
 	u32 latency[IOPF_LATENCY_BUCKETS];
 };
 
-/* In place of a response code: the device does not wait for a response. */
+/* In place of a response code: send no response. */
 #define IOPF_RESP_NONE		(-1)
-/* Requests that a group holds without a further allocation. */
+/* Requests for which a group has room without a further allocation. */
 #define IOPF_INLINE_REQUESTS	8
-/* Requests that are allocated together, beyond those. */
+/* Requests in a &struct iopf_chunk. */
 #define IOPF_CHUNK_REQUESTS	16
 
 /**
- * enum iopf_owner - who owns a group, and with it the right to answer it
- * @IOPF_OWNER_ASSEMBLING: the device's table: the last request has not come
- * @IOPF_OWNER_QUEUED: its PASID queue, until a worker takes it
+ * enum iopf_owner - the owner of a group, which alone may decide its response
+ * @IOPF_OWNER_ASSEMBLING: the table: the last request has not come
+ * @IOPF_OWNER_QUEUED: the PASID queue, until a worker takes the group
  * @IOPF_OWNER_WORKER: the worker that handles its faults
- * @IOPF_OWNER_DOMAIN: the iopf_handler of its domain, or the reporter that delivers
- *	it there
- * @IOPF_OWNER_HANDLER: the registered handler, or the reporter that asks it
- * @IOPF_OWNER_CLAIMED: the claimer, which sends the one response. No way back
- * @IOPF_NR_OWNERS: how many there are
+ * @IOPF_OWNER_DOMAIN: the iopf_handler of its domain, or the reporter that delivers it there
+ * @IOPF_OWNER_HANDLER: the registered handler, or the reporter that calls it
+ * @IOPF_OWNER_CLAIMED: the claimer, which sends the response; final
+ * @IOPF_NR_OWNERS: number of owners
  *
- * iopf_prg_set_owner() alone changes the owner, under iopf_device.lock. The PASID queue, the
- * worker and the domain's handler have a reference to the group of their own; the
- * claimer uses the library's, and drops it when the response is sent.
+ * Changed by iopf_prg_set_owner() only, under iopf_device.lock. The PASID queue, the worker and
+ * the domain's handler have a reference of their own; the claimer uses the library's, and drops
+ * it when the response is sent.
  */
 enum iopf_owner {
 	IOPF_OWNER_ASSEMBLING,
@@ -453,44 +494,43 @@ enum iopf_owner {
 
 /**
  * struct iopf_chunk - room for further requests of a group
- * @next: more of it
- * @requests: requests, on the group's list
+ * @requests: requests on the group's list; each is a cache line, as in &struct iopf_prg
+ * @next: the group's next chunk
  */
 struct iopf_chunk {
+	struct iopf_fault requests[IOPF_CHUNK_REQUESTS] ____cacheline_aligned_in_smp;
 	struct iopf_chunk *next;
-	struct iopf_fault requests[IOPF_CHUNK_REQUESTS];
 };
 
 /**
  * struct iopf_prg - a page request group
- * @base: what <linux/iommu.h> shows of it. @base.pending_node is on the PASID queue's partial,
- *	pending, delivered or claimed list, @base.node on its queue or, for other handlers,
- *	on a list of theirs
- * @users: see References above
- * @key: its identity, constant
- * @table_node: in iopf_device.table until it is answered
- * @pq: its PASID queue, valid until it is answered
- * @mm: for SVA domains, the address space, referenced by mm_count; constant
- * @owner: guarded by iopf_device.lock, set by iopf_prg_set_owner(); readable without
- *	the lock where a stale @IOPF_OWNER_WORKER does no harm
- * @worker: the worker that handles it, or whose sleep it waits for while it is queued;
- *	guarded by iopf_device.lock
- * @rejected: refuse it when its last request comes; guarded by iopf_device.lock
- * @code: the response, %IOPF_RESP_NONE for none; set when it is claimed
- * @prefaulted: pages beyond its own; set by its worker
- * @claim: place in the order of claims; set when it is claimed
- * @by_pair: the registered handler that owns it answers by PASID and index, as it
- *	has not taken the cookie; guarded by iopf_device.lock
- * @seq: place in the order of complete groups, 0 while it is not complete
- * @since: jiffies when it came to the list that it is on
- * @times: see there
- * @slot: room for the next request; guarded by iopf_device.lock, as the next two
- * @nr_slots: how many there are from there on
- * @chunks: where @requests is not enough
- * @spare_node: in iopf_device.spare, when it is no group any more
- * @flags: of the request that is answered, those that go back with the response;
- *	private data is in @base.last_fault
- * @requests: room for the first requests
+ * @base: the public part. @base.pending_node is on the partial, pending, delivered or claimed
+ *	list of the PASID queue; @base.node is on its queue, or on a list of the domain's handler
+ * @users: references, see "DOC: References"
+ * @key: PASID and index; constant
+ * @table_node: in iopf_device.table until the group is claimed
+ * @pq: the PASID queue; valid until the response is sent
+ * @mm: the address space if the domain is an SVA domain, pinned by mm_count; constant
+ * @owner: see &enum iopf_owner; also read without the lock where a stale owner does no harm
+ * @worker: the worker that handles the group, or the sleeper that a queued group follows
+ * @rejected: send Invalid Request when the last request comes
+ * @code: the response code, or %IOPF_RESP_NONE; set by the claim
+ * @prefaulted: pages faulted in beyond the requested ones; written by the worker
+ * @by_pair: the registered handler may respond by PASID and index, it has not taken the cookie
+ * @seq: number among the complete groups, 0 until the group is complete
+ * @claim: number among the claims; set by the claim
+ * @since: jiffies when it was put on its current list
+ * @times: when it did what, if iopf.latency is set
+ * @slot: where the next request goes
+ * @nr_slots: room from @slot on
+ * @chunks: chunks that have been filled, or are being filled
+ * @spare_node: in iopf_device.spare or .reuse while it is free
+ * @flags: flags of the request that go back with the response. Its private data is in
+ *	@base.last_fault
+ * @requests: room for the first requests. A request is a cache line long, and does not
+ *	straddle two
+ *
+ * iopf_device.lock guards what is not constant, unless said otherwise.
  */
 struct iopf_prg {
 	struct iopf_group base;
@@ -500,30 +540,30 @@ struct iopf_prg {
 	struct iopf_pasid_queue *pq;
 	struct mm_struct *mm;
 	enum iopf_owner owner;
-	struct iopf_worker *worker;
-	bool rejected;
 	int code;
+	struct iopf_worker *worker;
 	unsigned int prefaulted;
+	u32 flags;
+	bool rejected;
 	bool by_pair;
+	unsigned int nr_slots;
+	struct iopf_fault *slot;
+	struct iopf_chunk *chunks;
 	u64 seq;
 	u64 claim;
 	unsigned long since;
-	struct iopf_times times;
-	struct iopf_fault *slot;
-	unsigned int nr_slots;
-	struct iopf_chunk *chunks;
 	struct llist_node spare_node;
-	u32 flags;
-	struct iopf_fault requests[IOPF_INLINE_REQUESTS];
+	struct iopf_times times;
+	struct iopf_fault requests[IOPF_INLINE_REQUESTS] ____cacheline_aligned_in_smp;
 };
 
 /**
- * struct iopf_freed - groups whose memory is to be given back, see iopf_freed_put()
- * @first: by spare_node
+ * struct iopf_freed - groups to be freed together by iopf_freed_put()
+ * @first: the first of them, linked by spare_node
  * @last: the last of them
  * @nr: how many
- * @groups: how many of them were complete, and
- * @requests: had how many requests beside the last ones
+ * @groups: how many of them were complete
+ * @requests: requests in the complete ones, not counting the last one of each
  */
 struct iopf_freed {
 	struct llist_node *first;
@@ -533,32 +573,33 @@ struct iopf_freed {
 	int requests;
 };
 
-/* No page: the worker is not in a fault. */
+/* In place of a page's address: the worker is not in a fault. */
 #define IOPF_NO_PAGE		(~0UL)
 
 /**
  * struct iopf_worker - a work item that handles groups
- * @work: on a workqueue of the queue's pool
- * @far: which of the two
+ * @work: the work item, on a workqueue of the queue's pool
+ * @far: it is queued on iopf_pool.far
  * @fdev: the device that uses it, referenced
  * @node: in iopf_pool.free, or in iopf_device.awake while it has a PASID queue and is not
- *	@asleep; under the lock of that list
- * @pq: the PASID queue that it takes groups from, or NULL; guarded by iopf_device.lock, as all
- *	that follows unless it says otherwise
+ *	@asleep; guarded by the lock of that list
+ * @pq: the PASID queue that it takes groups from, or NULL
  * @pq_node: in iopf_pasid_queue.workers
- * @task: the thread that handles @prg
+ * @task: the thread that runs the work item
  * @prg: the group being handled
- * @code: what became of @prg, when it is through; the thread's own
- * @page: the page that it asks the mm for, or %IOPF_NO_PAGE; written by the thread
+ * @code: the result of @prg; of the thread alone
+ * @page: address of the page in the fault handler, or %IOPF_NO_PAGE; written by the thread
  *	without the lock
- * @interrupted: nobody waits for @prg any more, and the thread was woken to see it;
- *	readable without the lock
- * @asleep: it was seen asleep and has not gone on since; readable without the lock, by
- *	the thread itself
- * @slept: it was @asleep since it took @prg
+ * @interrupted: the response of @prg is sent already, and the thread was woken to see it;
+ *	also read without the lock
+ * @asleep: it was noted asleep and has not continued since; the thread reads it without the
+ *	lock
+ * @slept: it was @asleep at least once since it took @prg
  * @sleeper_node: in iopf_device.sleepers while @asleep in a fault
- * @followers: groups that wait until it has gone on
- * @runtime: CPU time of the thread when it was looked at last; the thread's own
+ * @followers: groups that wait until it continues
+ * @runtime: CPU time of the thread when it was last read; of the thread alone
+ *
+ * iopf_device.lock guards @pq and what follows, unless said otherwise.
  */
 struct iopf_worker {
 	struct work_struct work;
@@ -579,12 +620,12 @@ struct iopf_worker {
 	u64 runtime;
 };
 
-/* Responses that a handler may be late with, see quarantine.c. */
+/* Late responses that a handler may owe, see quarantine.c. */
 #define IOPF_QUARANTINE		256
 
 /**
- * struct iopf_overdue - a response that may still come, to a group that has one
- * @key: the group
+ * struct iopf_overdue - a late response that a registered handler may still send
+ * @key: the group's key
  * @until: jiffies until when it is expected
  */
 struct iopf_overdue {
@@ -593,20 +634,19 @@ struct iopf_overdue {
 };
 
 /**
- * struct iopf_handler - who has registered for a device's faults
- * @node: in the list of all of them: RCU, changed under iopf_handlers_lock
+ * struct iopf_handler - a registered handler
+ * @node: in the list of registered handlers: RCU, changed under iopf_handlers_lock
  * @dev: the device, referenced
- * @handler: whom to call
- * @data: with what
- * @users: see References above
- * @idle: completed when the last user is gone
+ * @handler: the function
+ * @data: its argument
+ * @users: references, see "DOC: References"
+ * @idle: completed when the last reference is dropped
  * @rcu: frees it
- * @lock: guards all that follows
+ * @lock: guards what follows
  * @nr_overdue: entries in @overdue
- * @full: a response is expected that found no room: until @full_until none by
- *	PASID and index can be trusted
- * @full_until: see there, in jiffies
- * @overdue: in no order
+ * @full: @overdue had no room for an entry: until @full_until all groups are refused
+ * @full_until: in jiffies
+ * @overdue: late responses to expect, in no order
  */
 struct iopf_handler {
 	struct list_head node;
@@ -639,7 +679,7 @@ static inline struct iopf_prg *to_iopf_prg(struct iopf_group *group)
 	return container_of(group, struct iopf_prg, base);
 }
 
-/* The group's device: valid as long as the group. */
+/* Return the device of @prg, which is valid as long as @prg. */
 static inline struct iopf_device *iopf_prg_device(struct iopf_prg *prg)
 {
 	return to_iopf_device(prg->base.fault_param);
@@ -661,13 +701,13 @@ unsigned int iopf_pri_allocation(struct device *dev);
 void iopf_limits_refresh(struct iopf_device *fdev);
 bool iopf_is_half_full(struct iopf_device *fdev);
 
-/* Groups that take memory, by what was last seen of those that were freed. */
+/* Return how many groups have memory, as of the last iopf_limits_refresh(). */
 static inline unsigned int iopf_held_groups(const struct iopf_device *fdev)
 {
 	return fdev->nr_unfinished + fdev->groups_made - fdev->groups_seen;
 }
 
-/* The same of requests, beside the last ones of complete groups. */
+/* Return how many requests do, not counting the last ones of complete groups. */
 static inline unsigned int iopf_held_requests(const struct iopf_device *fdev)
 {
 	return fdev->nr_partial + fdev->requests_made - fdev->requests_seen;
@@ -680,7 +720,7 @@ static inline bool iopf_is_below_limits(const struct iopf_device *fdev, bool who
 	return iopf_held_groups(fdev) < fdev->limits.groups;
 }
 
-/* Is there room for a group that will be complete at once, if it is @whole? */
+/* Return true if a group may be started. If @whole it will be complete at once. */
 static inline bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
 {
 	lockdep_assert_held(&fdev->lock);
@@ -690,7 +730,7 @@ static inline bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
 	return iopf_is_below_limits(fdev, whole);
 }
 
-/* Requests that unfinished groups may get, by what was last seen. */
+/* Return how many requests may join, as of the last iopf_limits_refresh(). */
 static inline unsigned int iopf_request_room(const struct iopf_device *fdev)
 {
 	unsigned int held = iopf_held_requests(fdev);
@@ -711,7 +751,7 @@ static inline bool iopf_has_request_room(struct iopf_device *fdev)
 	return iopf_request_room(fdev);
 }
 
-/* Does the device have page request group indices as wide as the one of @fault? */
+/* Return true if the device has indices as wide as the one of @fault. */
 static inline bool iopf_grpid_fits(struct iopf_device *fdev,
 				   const struct iommu_fault *fault)
 {
@@ -729,13 +769,13 @@ void iopf_pq_expire(struct iopf_pasid_queue *pq);
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
 void iopf_pqs_destroy(struct iopf_device *fdev);
 
-/* Are there idle PASID queues beyond those that are kept? */
+/* Return true if there are more idle PASID queues than are kept without a time limit. */
 static inline bool iopf_has_many_pqs(const struct iopf_device *fdev)
 {
 	return fdev->nr_idle > IOPF_IDLE_PQS;
 }
 
-/* The PASID queue of @key, NULL if there is none. */
+/* Find the PASID queue of @key. NULL: it has none. */
 static inline struct iopf_pasid_queue *iopf_pq_find(struct iopf_device *fdev,
 						    const struct iopf_key *key)
 {
@@ -749,9 +789,9 @@ static inline struct iopf_pasid_queue *iopf_pq_find(struct iopf_device *fdev,
 }
 
 /*
- * For xa_for_each() over iopf_device.PASID queues: others have the lock now and then. A
- * PASID queue that comes meanwhile may be left out, and the one that was seen last may
- * be gone.
+ * Drop the lock once in IOPF_PQS_PER_HOLD steps of an xa_for_each() over iopf_device.pqs.
+ * xa_for_each() continues by index, so it is safe that the PASID queue visited last may be
+ * freed meanwhile. One that is added meanwhile may not be visited.
  */
 static inline void iopf_pqs_pause(struct iopf_device *fdev, unsigned int *nr)
 {
@@ -763,7 +803,7 @@ static inline void iopf_pqs_pause(struct iopf_device *fdev, unsigned int *nr)
 	spin_lock(&fdev->lock);
 }
 
-/* As long as it has a user, a PASID queue stays. */
+/* Reference @pq: it is not freed while it has users. */
 static inline void iopf_pq_ref(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
@@ -772,8 +812,8 @@ static inline void iopf_pq_ref(struct iopf_pasid_queue *pq)
 }
 
 /*
- * The PASID queue of @key, made if there is none, and used for the caller. NULL without
- * memory or beyond the device's limit.
+ * Find or allocate the PASID queue of @key, and reference it. NULL: no memory, or the
+ * device's limit is reached.
  */
 static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_device *fdev,
 						   const struct iopf_key *key)
@@ -787,7 +827,7 @@ static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_device *fdev,
 	return pq;
 }
 
-/* The caller's use of the PASID queue ends, and maybe the PASID queue with it. */
+/* Drop a reference to @pq. Without users it may be freed to make room. */
 static inline void iopf_pq_put(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
@@ -795,7 +835,7 @@ static inline void iopf_pq_put(struct iopf_pasid_queue *pq)
 		iopf_pq_add_idle(pq);
 }
 
-/* The PASID queue wants no worker any more, or none for the time being. */
+/* Take @pq off the list of those that want a worker, or were refused one. */
 static inline void iopf_pq_clear_ready(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
@@ -807,7 +847,7 @@ static inline void iopf_pq_clear_ready(struct iopf_pasid_queue *pq)
 	pq->starved = false;
 }
 
-/* @prg is in its PASID queue now, put there by the caller. */
+/* Count @prg, which the caller has put on the queue of its PASID queue. */
 static inline void iopf_pq_count_queued(struct iopf_prg *prg)
 {
 	struct iopf_pasid_queue *pq = prg->pq;
@@ -819,7 +859,7 @@ static inline void iopf_pq_count_queued(struct iopf_prg *prg)
 	WRITE_ONCE(fdev->nr_queued, fdev->nr_queued + 1);
 }
 
-/* @prg, in its PASID queue, is not to be handled by the next worker any more. */
+/* Take @prg off the queue of its PASID queue. */
 static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 {
 	struct iopf_pasid_queue *pq = prg->pq;
@@ -832,13 +872,13 @@ static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 		iopf_pq_clear_ready(pq);
 }
 
-/* The PASID queue's workers that were not seen asleep. */
+/* Return how many workers of @pq were not noted asleep. */
 static inline unsigned int iopf_pq_nr_awake(const struct iopf_pasid_queue *pq)
 {
 	return pq->nr_workers - pq->nr_asleep;
 }
 
-/* The responses that workers have deferred are the caller's to send, by iopf_send(). */
+/* Move the deferred responses of @pq to @claimed. The caller sends them by iopf_send(). */
 static inline void iopf_pq_take_deferred(struct iopf_pasid_queue *pq,
 					 struct list_head *claimed)
 {
@@ -850,7 +890,7 @@ static inline void iopf_pq_take_deferred(struct iopf_pasid_queue *pq,
 	pq->nr_deferred = 0;
 }
 
-/* How many pages a worker of @pq may be ahead of the device. */
+/* Return how far workers of @pq may fault in ahead of the device, in pages. */
 static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
 {
 	int pages = READ_ONCE(pq->prefault_max);
@@ -878,20 +918,20 @@ void iopf_prg_add_partial(struct iopf_device *fdev, struct iopf_prg *prg,
 void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault);
 
-/* Is the group its PASID's workers' to handle? Then they own it until it is claimed. */
+/* Return true if @prg is queued or with a worker. */
 static inline bool iopf_prg_is_faulting(const struct iopf_prg *prg)
 {
 	return prg->owner == IOPF_OWNER_QUEUED ||
 	       prg->owner == IOPF_OWNER_WORKER;
 }
 
-/* Also without the lock: whoever sees it late does a page too many. */
+/* May be called without the lock: a stale owner costs the fault of one more page. */
 static inline bool iopf_prg_is_claimed(const struct iopf_prg *prg)
 {
 	return READ_ONCE(prg->owner) == IOPF_OWNER_CLAIMED;
 }
 
-/* Hand @prg to another owner. A debug kernel checks that it may go there. */
+/* Change the owner of @prg. A debug kernel checks the transition. */
 static inline void iopf_prg_set_owner(struct iopf_device *fdev,
 				      struct iopf_prg *prg,
 				      enum iopf_owner owner)
@@ -907,7 +947,7 @@ static inline void iopf_prg_set_owner(struct iopf_device *fdev,
 	WRITE_ONCE(prg->owner, owner);
 }
 
-/* One request more for @prg, which has a slot for it. */
+/* Add a request to @prg, which has a slot for it. */
 static inline void iopf_prg_append(struct iopf_device *fdev, struct iopf_prg *prg,
 				   const struct iommu_fault *fault)
 {
@@ -943,7 +983,7 @@ bool iopf_is_quarantined(struct iopf_handler *handler,
 bool iopf_quarantine_remove(struct iopf_handler *handler, const struct iopf_key *key);
 
 /* device.c */
-/* From tick to tick of the timer of the look. */
+/* Period of the monitor's timer. */
 #define IOPF_TICK_NS		NSEC_PER_MSEC
 
 extern struct workqueue_struct *iopf_wq;
