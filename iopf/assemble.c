@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: page requests become groups
+ * I/O page fault queue: assembling groups
  *
- * All requests pass iopf_add_request(): plain ones, those with a flag, and those that
- * their driver refuses. A request joins its group, or is a group by itself. A
- * group that is complete goes to its next owner in the same hold of the lock.
- * Nothing here sleeps, save what a domain's handler does: reporters are real-time
- * threads that hold locks of their driver.
+ * Every request passes iopf_add_request(): plain ones, those with flags, and those that
+ * their driver refuses. A request joins its group, or is a group by itself. A complete
+ * group passes to its next owner in the same hold of the lock. Nothing sleeps here,
+ * except in a domain's handler: reporters are real-time threads that hold locks of their
+ * driver.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -16,8 +16,8 @@
 #include "path.h"
 
 /*
- * The group of @key, begun by @fault, or an error; @whole: no other request will come.
- * Sleeps no more than its caller.
+ * Start the group of @key with @fault. @whole: no other request will come. Return an
+ * error pointer on failure. Sleeps no more than the caller.
  */
 static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 					 struct device *dev,
@@ -39,7 +39,7 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 
 	mm = iopf_find_mm(prg->pq, dev, fault);
 	if (mm) {
-		/* From here on the process may unbind, and it may exit. */
+		/* The process may unbind and exit from here on. */
 		mmgrab(mm);
 		prg->mm = mm;
 		prg->pq->mm = mm;
@@ -48,7 +48,7 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 	return prg;
 }
 
-/* Does @fault ask for what @last has asked for, of another page? */
+/* Return true if @fault differs from @last in nothing but the address. */
 static inline bool iopf_is_alike(const struct iommu_fault *fault,
 				 const struct iommu_fault *last)
 {
@@ -59,10 +59,9 @@ static inline bool iopf_is_alike(const struct iommu_fault *fault,
 }
 
 /*
- * Most requests are in the middle of their group and like the one before: then nothing
- * but that is to be found out. Lets as many of @requests, from the first one on, join,
- * and returns how many. What is left is to be done thoroughly, by iopf_add_request(), which
- * would come to the same for these.
+ * Let as many of @requests join as are like the request before. Most are, in the middle
+ * of their group, and need no other check. Return how many. The rest is left to
+ * iopf_add_request(), which would do the same with these.
  */
 static unsigned int iopf_join_alike(struct iopf_device *fdev,
 				    const struct iopf_request *requests,
@@ -76,7 +75,7 @@ static unsigned int iopf_join_alike(struct iopf_device *fdev,
 	lockdep_assert_held(&fdev->lock);
 	if (!prg)
 		return 0;
-	/* Each request has an event of its own. */
+	/* Each request is traced. */
 	if (trace_iopf_report_enabled())
 		return 0;
 	count = min3(count, prg->nr_slots, iopf_request_room(fdev));
@@ -96,7 +95,7 @@ static unsigned int iopf_join_alike(struct iopf_device *fdev,
 	return n;
 }
 
-/* Keep with the group what goes back to the device with the response. */
+/* Keep what goes back to the device with the response. */
 static void iopf_keep_flags(struct iopf_prg *prg,
 			    const struct iopf_request *request)
 {
@@ -107,10 +106,10 @@ static void iopf_keep_flags(struct iopf_prg *prg,
 }
 
 /*
- * Give a complete group to its next owner: a registered @handler, the PASID's
- * workers, or the handler of its domain. Handlers are called by the caller, without
- * the lock, and it has the reference of the group's holder until then. A rejected
- * group is claimed for Invalid Request: -EINVAL.
+ * Pass a complete group to its next owner: the registered @handler, the workers of its
+ * PASID, or the handler of its domain. The caller calls handlers, without the lock, and
+ * has the holder's reference until then. A rejected group is claimed for Invalid Request:
+ * -EINVAL.
  */
 static __always_inline int __iopf_route(struct iopf_device *fdev,
 					struct iopf_prg *prg,
@@ -128,14 +127,14 @@ static __always_inline int __iopf_route(struct iopf_device *fdev,
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_HANDLER);
 		prg->by_pair = true;
 		actions->prg = prg;
-		actions->asked = true;
+		actions->to_handler = true;
 	} else if (likely(prg->mm)) {
 		actions->worker = iopf_pq_queue_group(prg->pq, prg);
 	} else {
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_DOMAIN);
 		list_move_tail(&prg->base.pending_node, &prg->pq->delivered);
 		prg->since = jiffies;
-		/* To a domain's handler all groups are whole. */
+		/* Domains' handlers expect a last request in each group. */
 		prg->base.last_fault.fault.prm.flags |=
 			IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 		actions->prg = prg;
@@ -149,7 +148,10 @@ int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,
 	return __iopf_route(fdev, prg, handler, actions);
 }
 
-/* The device does not wait for what a Stop Marker leaves behind. */
+/*
+ * Forget unfinished groups of a PASID, whose device expects no responses after a Stop
+ * Marker.
+ */
 static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key,
 			    struct list_head *claimed)
 {
@@ -160,12 +162,12 @@ static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key
 }
 
 /*
- * Take a request in. @handler is asked about the group that it completes. What is
- * left to be done without the lock is added to @actions.
+ * Add a request to its group. If it completes the group, @handler is to be called with
+ * it. What is left to do without the lock is added to @actions.
  *
- * -EEXIST: the index is still in use, a response is on its way and this request is
- * owed none. Other errors: a response is owed if iopf_is_owed(), and the group in
- * taken->claimed gives it if there is one.
+ * -EEXIST: the index is in use until its response is sent, and no response is owed to
+ * this request. Other errors: if iopf_is_owed() a response is owed, which the group in
+ * actions->claimed provides if there is one.
  */
 static __always_inline int __iopf_add_request(struct iopf_device *fdev,
 					      struct device *dev,
@@ -186,7 +188,7 @@ static __always_inline int __iopf_add_request(struct iopf_device *fdev,
 		iopf_stop_pasid(fdev, &key, &actions->claimed);
 		return 0;
 	}
-	/* An index that the device does not have is no index of a group. */
+	/* The device has no such index, so no group can have it. */
 	if (unlikely(!iopf_grpid_fits(fdev, fault))) {
 		fdev->stats.malformed++;
 		return -EINVAL;
@@ -206,10 +208,10 @@ static __always_inline int __iopf_add_request(struct iopf_device *fdev,
 	if (IS_ERR(prg))
 		return PTR_ERR(prg);
 
-	/* One that has left meanwhile is not waited for. */
+	/* The handler was unregistered meanwhile. */
 	if (handler && rcu_access_pointer(fdev->handler) != handler)
 		handler = NULL;
-	/* A registered handler has rules of its own: see iopf_continue(). */
+	/* Groups for a registered handler are checked when they continue: iopf_continue(). */
 	if (request->flags & IOPF_REQUEST_REFUSED ||
 	    (prg->mm && !(whole && handler) &&
 	     iopf_is_malformed(dev, prg->mm, fault))) {
@@ -234,8 +236,8 @@ int iopf_add_request(struct iopf_device *fdev, struct device *dev,
 }
 
 /*
- * Take requests in until there is something to be done without the lock. Returns how
- * many; @ret is what came of the last one.
+ * Add requests until there is something to do without the lock. Return how many were
+ * added; @ret is the result of the last one.
  */
 unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
 			       const struct iopf_request *requests,
@@ -258,9 +260,8 @@ unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
 }
 
 /*
- * Do what is left to be done without the lock for requests that were taken in, the
- * last one with @ret. A group that a registered handler is to be asked about is the
- * caller's.
+ * Do what is left to do without the lock after requests were added, the last one with
+ * result @ret. The caller calls a registered handler.
  */
 int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions)
 {
@@ -275,7 +276,7 @@ int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions)
 			iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);
 		iopf_send(&actions->claimed);
 	}
-	if (unlikely(actions->prg) && !actions->asked)
+	if (unlikely(actions->prg) && !actions->to_handler)
 		return iopf_deliver(dev, actions->prg);
 	return ret;
 }

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: queues, devices and registered handlers come and go
- *
- * One who registers sees the faults of a device before the domains of its PASIDs
- * do: a hypervisor, whose guest has the address space, or a driver that wants to
- * know. He belongs to the device, not to its queue. A device that has a handler
- * and no queue of its IOMMU driver is in a queue of the library, on the default queue; when it
- * gets another queue it leaves, and when that goes it comes back.
+ * I/O page fault queue: adding and removing queues, devices and registered handlers
  */
 #include <linux/export.h>
 #include <linux/rculist.h>
@@ -14,16 +8,27 @@
 
 #include "entries.h"
 
-/* See objects.h. */
+/**
+ * DOC: Attach
+ *
+ * A registered handler sees the faults of a device before the domains of its PASIDs do:
+ * for a hypervisor whose guest has the address space, or a driver that wants to know.
+ * Registration is per device and survives queue changes. A device with a registered
+ * handler that is on no queue of its IOMMU driver is on the library's default queue. It
+ * leaves the default queue when it is added to another one, and returns when it is
+ * removed from that.
+ */
+
+/* See "DOC: Locks". */
 static DEFINE_MUTEX(iopf_handlers_lock);
 
 static LIST_HEAD(iopf_handlers);
-/* Made with the first handler that needs it, and kept. */
+/* Allocated on first use, never freed. */
 static struct iopf_queue *iopf_default_queue;
 
 /**
- * iopf_queue_alloc() - Make a fault queue
- * @name: name of its workqueue, unique for the reader's sake
+ * iopf_queue_alloc() - Allocate a fault queue
+ * @name: name of its workqueues and of its debugfs folder, should be unique
  *
  * An IOMMU driver has one queue for each of its hardware queues, or one for all.
  *
@@ -46,12 +51,11 @@ EXPORT_SYMBOL_GPL(iopf_queue_alloc);
  * iopf_queue_free() - Free a fault queue
  * @queue: the queue, or NULL
  *
- * Removes the devices that are still on it, see iopf_queue_remove_device(). What
- * workers and handlers hold of it goes away when they are done; nobody waits for
- * them here.
+ * Removes the devices that are still on the queue, see iopf_queue_remove_device(). Workers and
+ * handlers may keep parts of it until they are done. Does not wait for them.
  *
- * Context: Process context, may sleep. No device is added or removed, and no
- * request reported, at the same time.
+ * Context: Process context, may sleep. No device is added or removed, and no request reported, at
+ * the same time.
  */
 void iopf_queue_free(struct iopf_queue *queue)
 {
@@ -69,7 +73,7 @@ void iopf_queue_free(struct iopf_queue *queue)
 }
 EXPORT_SYMBOL_GPL(iopf_queue_free);
 
-/* Under RCU or iopf_handlers_lock. */
+/* Find the handler registered for @dev. Under RCU or iopf_handlers_lock. */
 static struct iopf_handler *iopf_handler_of(struct device *dev)
 {
 	struct iopf_handler *handler;
@@ -81,7 +85,7 @@ static struct iopf_handler *iopf_handler_of(struct device *dev)
 	return NULL;
 }
 
-/* The same for a device that may be on no queue at all, if it takes longer. */
+/* Find and reference the handler registered for @dev, which may be on no queue. */
 struct iopf_handler *iopf_handler_find(struct device *dev)
 {
 	struct iopf_handler *handler;
@@ -95,8 +99,8 @@ struct iopf_handler *iopf_handler_find(struct device *dev)
 }
 
 /*
- * Nobody finds the device any more: claim what is still owed. Under
- * iopf_handlers_lock, as its handler may leave after that.
+ * Claim the groups of a device that reporters can no longer find. Under
+ * iopf_handlers_lock, as its registered handler may be unregistered afterwards.
  */
 static void iopf_device_cancel(struct iopf_device *fdev)
 {
@@ -106,7 +110,7 @@ static void iopf_device_cancel(struct iopf_device *fdev)
 
 	lockdep_assert_held(&iopf_handlers_lock);
 	spin_lock(&fdev->lock);
-	/* Reporters that found the device before look at this under the lock. */
+	/* Reporters that found the device before check this under the lock. */
 	fdev->dead = true;
 	xa_for_each(&fdev->pqs, index, pq) {
 		iopf_cancel_all(pq, &fdev->cancelled);
@@ -116,7 +120,10 @@ static void iopf_device_cancel(struct iopf_device *fdev)
 	spin_unlock(&fdev->lock);
 }
 
-/* Answer what was claimed, without locks, as always when responses are sent. */
+/*
+ * Send the responses of a cancelled device and drop the queue's reference. Without locks,
+ * as responses are sent.
+ */
 static void iopf_device_finish(struct iopf_device *fdev)
 {
 	if (!fdev)
@@ -130,8 +137,8 @@ static void iopf_device_finish(struct iopf_device *fdev)
 }
 
 /*
- * Put a device on a queue, with the handler that it has. If it is on the default queue, in the
- * library's own queue, it leaves: @left is for the caller to end.
+ * Add a device to a queue, with its registered handler. If the device is on the default
+ * queue it is removed from there: @left is for the caller to finish.
  */
 static int iopf_device_install(struct iopf_queue *queue, struct device *dev,
 			       struct iopf_device **left)
@@ -179,8 +186,8 @@ unlock:
 }
 
 /*
- * A device without a queue of its driver, but with a handler: to the library's
- * own queue. Without memory it stays outside, and its faults are refused.
+ * Add a device that has a registered handler, and is on no queue of its driver, to the
+ * default queue. Without memory it stays outside, and its faults are refused.
  */
 static int iopf_add_to_default_queue(struct device *dev)
 {
@@ -195,16 +202,16 @@ static int iopf_add_to_default_queue(struct device *dev)
 }
 
 /**
- * iopf_queue_add_device() - Put a device on a fault queue
+ * iopf_queue_add_device() - Add a device to a fault queue
  * @queue: the queue
  * @dev: the device
  *
- * From here on page requests of @dev may be reported. A handler that is registered
- * for @dev stays, see iommu_register_device_fault_handler().
+ * Page requests of @dev may be reported from here on. A handler that is registered for @dev stays
+ * registered, see iommu_register_device_fault_handler().
  *
  * Context: Process context, may sleep.
  * Return:
- * * %0 - the device is on the queue
+ * * %0 - success
  * * %-ENODEV - the device's IOMMU driver cannot send page responses
  * * %-EBUSY - the device is on a queue already
  * * %-ENOMEM - no memory
@@ -235,8 +242,8 @@ static struct iommu_fault_param *iopf_find_on_queue(struct iopf_queue *queue,
 }
 
 /*
- * No reporter that comes now finds @param. False if none could: the IOMMU core has
- * released the device.
+ * Make sure that reporters no longer find @param. False: the IOMMU core has released the
+ * device.
  */
 static bool iopf_unpublish(struct device *dev, struct iommu_fault_param *param)
 {
@@ -254,10 +261,9 @@ static bool iopf_unpublish(struct device *dev, struct iommu_fault_param *param)
 }
 
 /*
- * Take the device off its queue: no reporter that comes now finds it. The caller has to
- * end it. NULL if it is not on @queue. The groups of one that the IOMMU core has released
- * meanwhile are forgotten: the driver that would send their responses does not know the
- * device any more.
+ * Remove the device from its queue. NULL: it is not on @queue. The caller has to finish
+ * it. If the IOMMU core has released the device its groups get no response, as the driver
+ * does not know it any more.
  */
 static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct device *dev)
 {
@@ -282,23 +288,21 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
 }
 
 /**
- * iopf_queue_remove_device() - Take a device off its fault queue
+ * iopf_queue_remove_device() - Remove a device from its fault queue
  * @queue: the queue
  * @dev: the device
  *
- * Answers all complete groups of the device that were not answered with Invalid
- * Request: those being handled, and those that a domain's handler or a registered one
- * has taken over. Unfinished groups are forgotten: they are owed no response. On return
- * all responses have been sent and page_response is not called for what was reported
- * before. What workers still do and handlers still hold is their own; their later
- * answers do nothing. Nobody waits for the mm here. A handler that is registered for
- * @dev stays, and sees what is reported afterwards.
+ * Sends Invalid Request to all complete groups of the device that have no response: those being
+ * handled, and those that a domain's handler or a registered handler owns. Unfinished groups
+ * are forgotten: no response is owed to them. On return all responses have been sent, and
+ * page_response is not called any more for what was reported before. Workers and handlers may
+ * keep groups; their later responses do nothing. Does not wait for the mm. A handler that is
+ * registered for @dev stays registered.
  *
- * The driver stops page requests of @dev and drains its hardware queue first,
- * and disables PRI on the device after it.
+ * The driver stops page requests of @dev and drains its hardware queue first, and disables PRI on
+ * the device afterwards.
  *
- * Context: Process context, may sleep. The driver holds no lock that its
- * page_response takes.
+ * Context: Process context, may sleep. The driver holds no lock that its page_response takes.
  */
 void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 {
@@ -313,7 +317,10 @@ void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 }
 EXPORT_SYMBOL_GPL(iopf_queue_remove_device);
 
-/* The device's faults are @new's from now on, unless the old one has some. */
+/*
+ * Set or clear the registered handler of a device that is on a queue. -EBUSY: the handler
+ * has faults.
+ */
 static int iopf_set_handler(struct device *dev, struct iopf_handler *new)
 {
 	struct iopf_device *fdev = iopf_device_get(dev);
@@ -352,44 +359,43 @@ static int iopf_register(struct iopf_handler *handler)
 }
 
 /**
- * iommu_register_device_fault_handler() - Be the first to see a device's faults
+ * iommu_register_device_fault_handler() - Register a device fault handler
  * @dev: the device, behind an IOMMU
  * @handler: called for each fault of @dev, in the reporter's context
- * @data: what @handler is called with
+ * @data: argument of @handler
  *
- * @handler sees page requests that iommu_report_device_fault() and
- * iopf_report_requests() report, Stop Markers excepted, and unrecoverable faults.
- * What it says decides:
+ * @handler is called with page requests that iommu_report_device_fault() and
+ * iopf_report_requests() report, Stop Markers excepted, and with unrecoverable faults. Its
+ * return value decides:
  *
- * * %IOMMU_FAULT_STATUS_HANDLED: the request is the handler's. If it is the last of
- *   its group, or has a flag of &struct iopf_request, a response is owed:
- *   iommu_page_response() or iommu_page_response_by_cookie() gives it, from any
- *   context that may sleep as the driver's page_response may. It answers the whole
- *   group, earlier requests that were let go on included.
- * * %IOMMU_FAULT_STATUS_CONTINUE: the request goes on as without a handler. A handler
- *   that wants whole groups lets all but the last ones go on: the library keeps them,
- *   and iopf_fault_whole_group() shows them with the last one.
+ * * %IOMMU_FAULT_STATUS_HANDLED: the handler keeps the request. If it is the last of its group, or
+ *   has a flag of &struct iopf_request, a response is owed, by iommu_page_response() or
+ *   iommu_page_response_by_cookie(), from any context that may sleep as the driver's page_response
+ *   may. It is the response of the whole group, with the earlier requests that the handler has let
+ *   continue.
+ * * %IOMMU_FAULT_STATUS_CONTINUE: the request continues as without a handler. A handler that wants
+ *   whole groups lets all but the last request continue: the library keeps them, and
+ *   iopf_fault_whole_group() returns them with the last one.
  * * a negative errno: the request is refused.
  *
- * The library watches over the response. When the queue's timeout (iopf.prq_timeout) is
- * over, and when the PASID is flushed or the device removed from its queue, the group
- * is answered with Invalid Request, and the handler is too late.
+ * The library sends Invalid Request if the handler does not respond within the queue's timeout
+ * (iopf.prq_timeout), and when the PASID is flushed or the device removed from its queue. The
+ * handler's response is late then.
  *
- * The handler belongs to the device whether or not that is on a fault queue. One that
- * is not gets a queue of the library's own; with iopf_queue_add_device() it moves to
- * the driver's, with iopf_queue_remove_device() it comes back. Both answer what is
- * pending.
+ * Registration is per device, whether or not it is on a fault queue. A device that is on none is
+ * added to a queue of the library; iopf_queue_add_device() moves it to the driver's, and
+ * iopf_queue_remove_device() moves it back. Both send responses to what is pending.
  *
  * The handler has to be unregistered before the IOMMU core releases the device, at
- * BUS_NOTIFY_REMOVED_DEVICE, and the caller makes sure that the device is not released
- * while it registers. A driver that is bound to the device does both. Others want a bus
- * notifier with a priority above 0, the IOMMU core's. The registration holds a reference
- * to the device, so one that is unregistered too late is found, and no other device takes
- * its place; until then, timeouts call the driver for a device that it has released.
+ * BUS_NOTIFY_REMOVED_DEVICE, and the caller makes sure that the device is not released while it
+ * registers. A driver that is bound to the device does both. Others need a bus notifier with a
+ * priority above 0, the IOMMU core's. The registration holds a reference to the device, so a
+ * handler that is unregistered too late is found; until then timeouts call the driver for a
+ * device that it has released.
  *
  * Context: Process context, may sleep.
  * Return:
- * * %0 - the handler sees what is reported from now on
+ * * %0 - the handler is called for faults from here on
  * * %-EBUSY - the device has a handler already
  * * %-ENODEV - the device is not behind an IOMMU
  * * %-EINVAL - no @handler
@@ -421,18 +427,18 @@ int iommu_register_device_fault_handler(struct device *dev,
 EXPORT_SYMBOL_GPL(iommu_register_device_fault_handler);
 
 /**
- * iommu_unregister_device_fault_handler() - Be it no longer
+ * iommu_unregister_device_fault_handler() - Unregister a device fault handler
  * @dev: the device
  *
- * On return the handler does not run and is not called any more. If the IOMMU core has
- * released the device, its faults are forgotten without a response.
+ * On return the handler does not run and is not called any more. If the IOMMU core has released
+ * the device, its faults end without a response.
  *
- * Context: Process context, may sleep; waits for calls of the handler, so not from
- * the handler itself.
+ * Context: Process context, may sleep. Waits for calls of the handler, so not from the handler
+ * itself.
  * Return:
- * * %0 - done
- * * %-EBUSY - the handler has faults that it has not answered
- * * %-EINVAL - nobody has registered
+ * * %0 - success
+ * * %-EBUSY - the handler has faults that it has not responded to
+ * * %-EINVAL - the device has no registered handler
  */
 int iommu_unregister_device_fault_handler(struct device *dev)
 {

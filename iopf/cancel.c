@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: taking groups away from whoever has them
- *
- * Flushing, discarding, removing and timeouts never wait for the mm. They answer the
- * groups themselves, and tell the workers to give up.
+ * I/O page fault queue: taking groups away from their owners
  */
 #include <linux/sched/signal.h>
 
 #include "endings.h"
 
+/**
+ * DOC: Cancel
+ *
+ * Flush, discard, removal and timeout do not wait for the mm. They claim groups,
+ * interrupt the workers that handle them, and send the responses.
+ */
+
 /*
- * Wake @task from what only a fatal signal ends, too: the lock of a page, a server that
- * does not answer. It is no more than that for a kernel thread, which handles no
- * signals and has them ignored when they are sent.
+ * Wake @task also from sleeps that only a fatal signal ends: the lock of a page, a server
+ * that does not respond. It does nothing else to a kernel thread, which ignores signals
+ * that are sent to it.
  */
 static void iopf_interrupt_task(struct task_struct *task)
 {
@@ -25,7 +29,7 @@ static void iopf_interrupt_task(struct task_struct *task)
 	unlock_task_sighand(task, &flags);
 }
 
-/* Nobody waits for the group of @worker any more: wake it, should it sleep. */
+/* Wake @worker if it sleeps, as its group was cancelled. */
 static void iopf_worker_interrupt(struct iopf_worker *worker)
 {
 	lockdep_assert_held(&worker->fdev->lock);
@@ -34,14 +38,14 @@ static void iopf_worker_interrupt(struct iopf_worker *worker)
 	worker->fdev->stats.interrupted++;
 	WRITE_ONCE(worker->interrupted, true);
 	/*
-	 * Sets the signal, then wakes; pairs with whoever goes to sleep first and then
-	 * looks for signals. The waking orders @interrupted before what the thread looks at
+	 * Sets the signal, then wakes; pairs with sleeps, which set the task's state and then
+	 * check for signals. The wake-up orders @interrupted before what the thread reads
 	 * afterwards, see iopf_fault_page().
 	 */
 	iopf_interrupt_task(worker->task);
 }
 
-/* Take a group away from its owner. The caller will answer it. */
+/* Take a group away from its owner. The caller sends the response. */
 void iopf_cancel(struct iopf_prg *prg, int code, struct list_head *claimed)
 {
 	enum iopf_owner owner = prg->owner;
@@ -63,7 +67,7 @@ static void iopf_cancel_list(struct list_head *groups, int code,
 		iopf_cancel(prg, code, claimed);
 }
 
-/* Groups up to number @seq that are the workers' to handle. */
+/* Cancel groups up to number @seq that are queued or with a worker. */
 static void iopf_cancel_faulting(struct iopf_pasid_queue *pq, u64 seq, int code,
 				 struct list_head *claimed)
 {
@@ -79,8 +83,8 @@ static void iopf_cancel_faulting(struct iopf_pasid_queue *pq, u64 seq, int code,
 }
 
 /*
- * Stop the workers of @pq whose groups, up to number @seq, have been claimed: those
- * too that were claimed by a timeout, which leaves the worker alone.
+ * Interrupt the workers of @pq whose groups up to number @seq were claimed, by a timeout
+ * as well, which does not interrupt them.
  */
 static void iopf_pq_interrupt(struct iopf_pasid_queue *pq, u64 seq)
 {
@@ -93,18 +97,21 @@ static void iopf_pq_interrupt(struct iopf_pasid_queue *pq, u64 seq)
 			iopf_worker_interrupt(worker);
 }
 
-/* End the groups of @pq, up to number @seq, that are the workers' to handle. */
+/*
+ * Cancel groups of @pq up to number @seq that are queued or with a worker, with Success,
+ * so that a device that still needs the page sends the request again.
+ */
 void iopf_cancel_faults(struct iopf_pasid_queue *pq, u64 seq,
 			struct list_head *claimed)
 {
 	iopf_cancel_faulting(pq, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
 	iopf_pq_interrupt(pq, seq);
 	iopf_pq_take_deferred(pq, claimed);
-	/* Its PASID may be another address space's from now on. */
+	/* The PASID may be bound to another address space from here on. */
 	pq->mm = NULL;
 }
 
-/* All groups of a PASID queue that goes away, the complete ones with the same answer. */
+/* Cancel all groups of @pq, the complete ones with the same response. */
 void iopf_cancel_pq(struct iopf_pasid_queue *pq, int code,
 		    struct list_head *claimed)
 {
@@ -115,12 +122,13 @@ void iopf_cancel_pq(struct iopf_pasid_queue *pq, int code,
 	iopf_pq_take_deferred(pq, claimed);
 }
 
+/* Cancel all groups of @pq with Invalid Request. */
 void iopf_cancel_all(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
 	iopf_cancel_pq(pq, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
-/* No response to what was claimed: those that were deferred are among it. */
+/* Send no response to claimed groups, deferred ones included. */
 void iopf_drop_responses(struct list_head *claimed)
 {
 	struct iopf_prg *prg;
@@ -130,8 +138,8 @@ void iopf_drop_responses(struct list_head *claimed)
 }
 
 /*
- * Stop the workers of @pq whose groups belong to an address space without tasks, and
- * claim these groups: their memory waits for nobody else.
+ * Cancel the groups of @pq with a worker whose address space has no task any more, and
+ * interrupt the workers: the memory waits for nothing else.
  */
 void iopf_pq_interrupt_orphans(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: a look inside
+ * I/O page fault queue: debugfs
  *
  *	/sys/kernel/debug/iopf/QUEUE/stats		counters of all its devices
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/stats	counters
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/pasids	counters of its PASID queues
  *	/sys/kernel/debug/iopf/QUEUE/DEVICE/groups	groups without a response
  *
- * For root only: they tell which process uses which device, when, and how fast its
- * faults are served. Nothing here is written to.
- *
- * A device that has left its queue takes its counters along, an idle PASID queue that
- * makes room for another one likewise.
+ * Readable by root only, as it tells which process uses which device, when, and how fast
+ * its faults are served. Nothing can be written. The counters of a device go when it is
+ * removed, and those of a PASID queue when it is freed.
  */
 #include <linux/debugfs.h>
 #include <linux/jiffies.h>
@@ -33,15 +31,15 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
 };
 
 /**
- * struct iopf_sums - what a stats file shows
+ * struct iopf_sums - contents of a stats file
  * @stats: counters
- * @latency: answers by their latency
- * @held_groups: groups that anybody holds
- * @held_requests: requests in them, beside the last ones
- * @partial: requests that wait for the last one of their group
- * @pending: complete groups that are not answered
+ * @latency: responses by latency
+ * @held_groups: groups in memory
+ * @held_requests: requests in them, not counting the last ones of complete groups
+ * @partial: requests of unfinished groups
+ * @pending: complete groups without a response
  * @handled: those of them that a registered handler owns
- * @PASID queues: PASID queues
+ * @pasid_queues: PASID queues
  */
 struct iopf_sums {
 	struct iopf_stats stats;
@@ -163,7 +161,7 @@ static void iopf_show_pasid(struct seq_file *file, bool valid, u32 pasid)
 		seq_putc(file, '-');
 }
 
-/* Not under iopf_device.lock: @pq is a copy, whose lists are not to be followed. */
+/* Not under iopf_device.lock: @pq is a copy, whose lists must not be followed. */
 static void iopf_show_pq(struct seq_file *file, const struct iopf_pasid_queue *pq,
 			 unsigned int partial, unsigned int pending)
 {
@@ -251,7 +249,7 @@ static int iopf_groups_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(iopf_groups);
 
-/* Errors of debugfs are nobody's concern: the files are missing, that is all. */
+/* Errors of debugfs are ignored, as usual: the files are missing then. */
 void iopf_debugfs_add_queue(struct iopf_fault_queue *fq, const char *name)
 {
 	fq->debugfs = debugfs_create_dir(name, iopf_debugfs_root);
@@ -276,7 +274,7 @@ void iopf_debugfs_add_device(struct iopf_device *fdev)
 			    &iopf_groups_fops);
 }
 
-/* Waits for readers, so @fdev may go afterwards. */
+/* Waits for readers, so @fdev may be freed afterwards. */
 void iopf_debugfs_remove_device(struct iopf_device *fdev)
 {
 	debugfs_remove(fdev->debugfs);

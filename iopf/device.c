@@ -2,11 +2,10 @@
 /*
  * I/O page fault queue: devices on a queue
  *
- * A device has two things that look after it while it has groups: the look (progress.c)
- * and the watch (timeout.c). Neither allocates or faults, and both run on a workqueue
- * of their own, unbound, with a rescuer and with a high priority: neither a CPU that a
- * real-time thread owns nor many ordinary programs nor a lack of memory keep them from
- * answering.
+ * While a device has groups, a monitor (progress.c) and a timeout work (timeout.c) are
+ * armed. They allocate nothing and never fault. Both run on a workqueue that is unbound,
+ * has a rescuer and a high priority, so that neither a CPU that a real-time thread
+ * occupies, nor many ordinary threads, nor lack of memory delays responses.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -15,16 +14,16 @@
 
 #include "objects.h"
 
-/* Until the next look where a burst of faults goes to sleep. */
+/* Until the next run of the monitor while a burst of faults falls asleep. */
 #define IOPF_BURST_NS		(250 * NSEC_PER_USEC)
-/* Looks of the watch in the shortest timeout. */
+/* Runs of the timeout work in the shortest timeout. */
 #define IOPF_TIMEOUT_CHECKS		8
-/* How often owners are looked at, at least: one that was killed is noticed in time. */
+/* Longest period of the timeout work, to notice in time that an owner was killed. */
 #define IOPF_ORPHAN_MS		250
 
 struct workqueue_struct *iopf_wq;
 
-/* Before the first device: IOMMU drivers add theirs from subsys_initcall() on. */
+/* IOMMU drivers add devices from subsys_initcall() on. */
 static int __init iopf_wq_init(void)
 {
 	iopf_wq = alloc_workqueue("iopf",
@@ -36,20 +35,26 @@ static int __init iopf_wq_init(void)
 }
 core_initcall(iopf_wq_init);
 
-/* Valid inside the caller's RCU read section. */
+/*
+ * Return the library's device of @dev inside an RCU read section, NULL if it is on no
+ * queue.
+ */
 struct iopf_device *iopf_device_rcu(struct device *dev)
 {
 	struct iommu_fault_param *param;
 
 	/*
-	 * Pairs with rcu_assign_pointer() in iopf_device_install(). That the
-	 * device is being removed is seen by idev->dead, under the lock.
+	 * Pairs with rcu_assign_pointer() in iopf_device_install(). The device may be
+	 * removed meanwhile: check fdev->dead under the lock.
 	 */
 	param = rcu_dereference(dev->iommu->fault_param);
 	return param ? to_iopf_device(param) : NULL;
 }
 
-/* A reference, or NULL if the device is on no queue, or has no IOMMU any more. */
+/*
+ * Reference the library's device of @dev. NULL: it is on no queue, or has no IOMMU any
+ * more.
+ */
 struct iopf_device *iopf_device_get(struct device *dev)
 {
 	struct iopf_device *fdev;
@@ -62,7 +67,7 @@ struct iopf_device *iopf_device_get(struct device *dev)
 	return fdev;
 }
 
-/* Drop @n references, not under iopf_device.lock. */
+/* Drop @n references. Not under iopf_device.lock. */
 void iopf_device_put_many(struct iopf_device *fdev, int n)
 {
 	if (!refcount_sub_and_test(n, &fdev->base.users))
@@ -71,13 +76,14 @@ void iopf_device_put_many(struct iopf_device *fdev, int n)
 	iopf_spare_free(fdev);
 	iopf_table_exit(&fdev->table);
 	iopf_fault_queue_put(fdev->fq);
-	/* Reporters may still find it, and find it dead. */
+	/* Reporters in an RCU read section may still have found it. */
 	kfree_rcu(fdev, base.rcu);
 }
 
 /*
- * Numbers of groups are cookies, so that a device that comes again must not count
- * from the beginning: 2^40 groups for each time that one comes.
+ * Return where the numbers of a device's groups start. They are cookies, and must be
+ * unique when the device is added again: there are 2^40 for each time that a device is
+ * added.
  */
 static u64 iopf_first_seq(void)
 {
@@ -86,7 +92,10 @@ static u64 iopf_first_seq(void)
 	return (u64)atomic_inc_return(&times) << 40;
 }
 
-/* A device of @fq whose faults are @handler's, or NULL without memory. */
+/*
+ * Allocate a device of @fq with the registered @handler, which may be NULL. NULL: no
+ * memory.
+ */
 struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device *dev,
 				      struct iopf_handler *handler)
 {
@@ -128,7 +137,10 @@ struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device
 	return fdev;
 }
 
-/* In a burst, where @fdev->nr_eager is not 0, the tick is short. */
+/*
+ * Start the timer of the monitor. Its period is short while a burst of faults falls
+ * asleep.
+ */
 void iopf_monitor_arm(struct iopf_device *fdev)
 {
 	fdev->ticks_waiting = 0;
@@ -139,32 +151,33 @@ void iopf_monitor_arm(struct iopf_device *fdev)
 		      HRTIMER_MODE_REL_HARD);
 }
 
-/* See to it that @fdev is looked at. */
+/* Arm the monitor unless it is. */
 void iopf_monitor_start(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
 	if (fdev->monitoring)
 		return;
 	fdev->monitoring = true;
-	/* What was begun before the first look does not count as stalled. */
+	/* The first run must not take groups that start until then for a stall. */
 	fdev->taken_seen = fdev->taken - 1;
 	refcount_inc(&fdev->base.users);
 	iopf_monitor_arm(fdev);
 }
 
+/* Queue the timeout work. */
 void iopf_timeout_schedule(struct iopf_device *fdev)
 {
 	unsigned long timeout = min_not_zero(iopf_timeout(fdev->fq),
 					     iopf_domain_timeout(fdev->fq));
 
 	lockdep_assert_held(&fdev->lock);
-	/* Without a timeout there are still owners to be looked at, and settings. */
+	/* Owners and settings are checked even if there is no timeout. */
 	timeout = min_not_zero(timeout / IOPF_TIMEOUT_CHECKS,
 			       msecs_to_jiffies(IOPF_ORPHAN_MS));
 	queue_delayed_work(iopf_wq, &fdev->timeout_work, timeout + 1);
 }
 
-/* There is a group: see to it that somebody looks after it. */
+/* Arm the timeout work unless it is, as there is a group. */
 void iopf_timeout_start(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);

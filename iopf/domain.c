@@ -2,20 +2,20 @@
 /*
  * I/O page fault queue: the domain of a PASID
  *
- * Tells whether the domain is an SVA domain, whose address space the fault queue
- * works on, and delivers complete groups to the iopf_handler of any other domain.
+ * Find out whether the domain is an SVA domain, and deliver complete groups to the
+ * iopf_handler of any other domain.
  */
 #include <linux/sched/mm.h>
 
 #include "path.h"
 
-/* Groups that are begun before the domain of their PASID is asked again. */
+/* Groups that are started before the domain of their PASID is looked up again. */
 #define IOPF_MM_USES		64
 
 /*
- * The handle stays valid as long as the driver keeps its side: what detaches a
- * PASID waits for reports of that PASID. Drivers that fail to do so are the
- * reason for looking at an SVA domain inside one RCU read section only.
+ * Find the attach handle of a request, if its domain has a handler. Drivers wait for
+ * reports of a PASID before they detach it, so the handle stays valid. Not all drivers
+ * do: an SVA domain is therefore used inside one RCU read section only.
  */
 static struct iommu_attach_handle *
 iopf_find_handle(struct device *dev, const struct iommu_fault *fault)
@@ -26,7 +26,7 @@ iopf_find_handle(struct device *dev, const struct iommu_fault *fault)
 	handle = iommu_attach_handle_get(dev->iommu_group,
 					 iopf_key_has_pasid(&key) ? key.pasid :
 							   IOMMU_NO_PASID, 0);
-	/* A PASID table in user space: the domain of the device has them all. */
+	/* With a PASID table in user space the nested domain stands for all PASIDs. */
 	if (IS_ERR(handle) && iopf_key_has_pasid(&key) &&
 	    dev_iommu_ops(dev)->user_pasid_table)
 		handle = iommu_attach_handle_get(dev->iommu_group,
@@ -44,11 +44,12 @@ void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid)
 }
 
 /*
- * The address space that @fault is about, NULL if its PASID's domain is none. What
- * comes while earlier groups of the PASID have no response is for the same one: they
- * hold the mm, so the PASID cannot have been given away. The domain is asked again
- * when they are answered, after a flush, and now and then, as not every driver
- * flushes, and not every device stops when it should.
+ * Return the mm for @fault, or NULL if its PASID has no SVA domain.
+ *
+ * Groups without a response pin the mm, and a PASID is freed in __mmdrop(), so the mm of
+ * the PASID queue is valid while nr_mm is not 0. The domain is looked up again when the
+ * last of them ends, after a flush, and every IOPF_MM_USES groups, as drivers may detach
+ * without a flush, and devices may not stop when they should.
  */
 struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 			       const struct iommu_fault *fault)
@@ -69,8 +70,9 @@ struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 }
 
 /*
- * Is @pasid of @dev bound by iommu-sva.c, and the last user gone? Who takes it out of the
- * group's PASIDs holds the group's mutex until the driver has let go of it.
+ * Return true if iommu-sva.c has bound @pasid to @dev and the last user is gone. The one
+ * that removes the PASID from the device's group holds the group's mutex until the driver
+ * has detached it.
  */
 bool iopf_pasid_is_unbound(struct device *dev, u32 pasid)
 {
@@ -87,13 +89,13 @@ bool iopf_pasid_is_unbound(struct device *dev, u32 pasid)
 	return unbound;
 }
 
-/* The handle of a PASID whose domain has a handler of its own, or NULL. */
+/* Find the attach handle if the domain has a handler of its own, other than SVA. */
 static struct iommu_attach_handle *
 iopf_find_foreign_handle(struct device *dev, const struct iommu_fault *fault)
 {
 	struct iommu_attach_handle *handle;
 
-	/* An SVA domain may be about to go, and is none of ours here. */
+	/* An SVA domain may be freed after the RCU read section. */
 	rcu_read_lock();
 	handle = iopf_find_handle(dev, fault);
 	if (handle && handle->domain->type == IOMMU_DOMAIN_SVA)
@@ -103,8 +105,8 @@ iopf_find_foreign_handle(struct device *dev, const struct iommu_fault *fault)
 }
 
 /*
- * Deliver a complete group to the handler of its domain. The caller's reference
- * becomes the handler's. Without a handler, or if it fails, the group is refused.
+ * Deliver a complete group to the handler of its domain, with the caller's reference. The
+ * group is refused if there is no handler, or if it fails.
  */
 int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 {
@@ -116,8 +118,8 @@ int iopf_deliver(struct device *dev, struct iopf_prg *prg)
 	if (handle) {
 		prg->base.attach_handle = handle;
 		/*
-		 * On success the group is the handler's, who may have answered
-		 * and freed it already.
+		 * On success the group belongs to the handler, which may have
+		 * freed it already.
 		 */
 		ret = handle->domain->iopf_handler(&prg->base);
 		if (!ret)

@@ -2,9 +2,8 @@
 /*
  * I/O page fault queue: groups that end before their time
  *
- *	cancel.c    takes a group away from whoever has it
- *	flush.c     for drivers: a PASID, a device or a queue is to be done with
- *	timeout.c   those whose time is over
+ * cancel.c takes groups away from their owners. flush.c ends groups of a PASID or a
+ * device for drivers, and timeout.c those that reach their timeout.
  */
 #ifndef __IOPF_ENDINGS_H
 #define __IOPF_ENDINGS_H

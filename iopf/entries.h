@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * I/O page fault queue: what drivers and handlers call
+ * I/O page fault queue: functions for drivers, handlers and administrators
  *
- *	report.c    page requests come in
- *	attach.c    queues, devices and registered handlers come and go
- *	settings.c  what a driver sets for a queue, a device or a PASID
- *	debugfs.c   what the administrator sees
+ * report.c takes page requests, attach.c has queues, devices and registered handlers come
+ * and go, settings.c has the settings of drivers, and debugfs.c shows counters and
+ * groups.
  */
 #ifndef __IOPF_ENTRIES_H
 #define __IOPF_ENTRIES_H

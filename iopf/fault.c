@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: asking the mm
- *
- * What a process could touch, its device can: faults are allowed to sleep and to be
- * retried, as the CPU's are, so userfaultfd, swap, file systems and the like work. Like
- * the CPU's they end when nobody waits for them any more, where a sleep can be
- * interrupted or killed: see iopf_worker_interrupt(). A fault takes the lock of its VMA, which
- * is kept for the next pages, and mmap_lock only where that is not enough. New pages and
- * page tables are charged to the process's memory cgroup, and come from the NUMA nodes
- * that it has them from.
+ * I/O page fault queue: faults of a group
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -16,13 +8,24 @@
 
 #include "path.h"
 
-/* Pages in a row that the lock of a VMA is kept for. */
+/**
+ * DOC: Faults
+ *
+ * What a process can access, its device can. Faults may sleep and be retried as the CPU's
+ * are, so userfaultfd, swap and file systems work. A fault whose group was cancelled ends
+ * where its sleep can be interrupted or killed, see iopf_worker_interrupt(). A fault
+ * takes the lock of its VMA, which is kept for the next pages, and mmap_lock only where
+ * that is not enough. Pages and page tables are charged to the memory cgroup of the
+ * process, and come from its NUMA nodes.
+ */
+
+/* Consecutive pages for which the lock of a VMA is kept. */
 #define IOPF_VMA_PAGES		64
 
 /*
- * Make @mm the one to work on. False if its process is gone. The pages of an
- * mm_users reference would outlive the process, so it is held for one run of a
- * worker and not for the life of a group.
+ * Make @mm the address space to work on. False: its process is gone. The mm_users
+ * reference is held for a run of the worker only: pages of an exited process would stay
+ * as long as it is held.
  */
 bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm)
 {
@@ -47,9 +50,9 @@ static void iopf_mm_put_fn(struct work_struct *work)
 }
 
 /*
- * The last user of an mm must not tear it down here, which may take long and sleep.
- * mmput_async() has the same work item, but a per-CPU workqueue. Only the last user
- * queues it, and stays one until it runs, so that nobody else can be the last meanwhile.
+ * Drop an mm_users reference without tearing the mm down here, which may take long and
+ * sleep. Does what mmput_async() does, but not on a per-CPU workqueue. The last user
+ * keeps its reference until the work runs, so only one can queue it.
  */
 static void iopf_mm_put(struct mm_struct *mm)
 {
@@ -73,8 +76,8 @@ void iopf_mm_leave(struct iopf_mm *imm)
 }
 
 /*
- * The VMA at @addr, locked, or NULL if only mmap_lock helps. The lock is kept from
- * page to page, but not so long that a writer notices.
+ * Lock the VMA at @addr. NULL: mmap_lock is needed. The lock is kept for IOPF_VMA_PAGES,
+ * so that writers do not wait long.
  */
 static struct vm_area_struct *iopf_mm_lock_vma(struct iopf_mm *imm,
 					       unsigned long addr)
@@ -124,9 +127,9 @@ static inline struct iopf_access iopf_access(const struct iommu_fault *fault)
 }
 
 /*
- * Page tables of CPUs and IOMMUs have no pages that are writable and not readable. To a
- * shadow stack only instructions of the CPU write that devices do not have: a device
- * would ask for its pages for ever.
+ * Return true if @vma allows the access. Page tables have no pages that can be written
+ * and not read. Only special instructions of the CPU write to a shadow stack: the device
+ * would fault for ever.
  */
 static bool iopf_may_access(const struct iopf_access *access,
 			    struct vm_area_struct *vma)
@@ -141,8 +144,8 @@ static bool iopf_may_access(const struct iopf_access *access,
 }
 
 /*
- * One attempt with the lock of the VMA alone. VM_FAULT_RETRY: go on under
- * mmap_lock, which also finds out what is wrong with the address.
+ * Try once with the lock of the VMA. VM_FAULT_RETRY: continue under mmap_lock, which also
+ * finds out what is wrong with the address.
  */
 static vm_fault_t iopf_try_vma_lock(struct iopf_mm *imm,
 				    struct iopf_access *access)
@@ -161,7 +164,7 @@ static vm_fault_t iopf_try_vma_lock(struct iopf_mm *imm,
 	return ret;
 }
 
-/* With mmap_lock, which the caller holds, if there is a VMA; else it is dropped. */
+/* Find the VMA with mmap_lock held. If there is none it is unlocked. */
 static struct vm_area_struct *iopf_find_vma(struct mm_struct *mm,
 					    unsigned long addr)
 {
@@ -171,7 +174,7 @@ static struct vm_area_struct *iopf_find_vma(struct mm_struct *mm,
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr)
 		return vma;
-	/* Looks again under the write lock; drops it on failure. */
+	/* Checks again under the write lock, and unlocks on failure. */
 	if (vma && vma->vm_flags & VM_GROWSDOWN)
 		return iopf_expand_stack(mm, addr);
 	mmap_read_unlock(mm);
@@ -184,7 +187,7 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
 
-	/* Killed: the worker was stopped. */
+	/* Killed: the worker was interrupted. */
 	if (mmap_read_lock_killable(mm))
 		return VM_FAULT_RETRY;
 	vma = iopf_find_vma(mm, access->addr);
@@ -202,11 +205,11 @@ static vm_fault_t iopf_try_mmap_lock(struct mm_struct *mm,
 }
 
 /*
- * Stopped means that nobody waits for the page. Pairs with iopf_worker_interrupt(), which
- * wakes: a worker that this reaches in its sleep sees it, for waking orders the two.
- * One that has not slept yet may miss it once, tries again, finds the signal still
- * pending and so comes back here. A group that has timed out is claimed, and its worker
- * is not stopped: the device asks again, and waits for what this worker waits for.
+ * Fault in one page. A worker is interrupted when its group was cancelled. Pairs with
+ * iopf_worker_interrupt(), whose wake-up orders @interrupted for a sleeper. A worker that
+ * has not slept yet may miss it once, retries, finds the signal pending and comes back
+ * here. The worker of a group that has timed out is not interrupted: the device sends the
+ * request again, and the new group follows this worker.
  */
 static enum iommu_page_response_code
 iopf_fault_page(struct iopf_mm *imm, struct iopf_worker *worker,
@@ -228,7 +231,7 @@ iopf_fault_page(struct iopf_mm *imm, struct iopf_worker *worker,
 	if (unlikely(READ_ONCE(worker->asleep)))
 		iopf_worker_leave_page(worker);
 
-	/* Out of memory is the device's answer: nobody here is to be killed. */
+	/* Out of memory ends in a response: do not kill a task for it. */
 	if (ret & VM_FAULT_OOM)
 		mem_cgroup_oom_synchronize(false);
 	return ret & VM_FAULT_ERROR ? IOMMU_PAGE_RESP_INVALID :
@@ -236,9 +239,8 @@ iopf_fault_page(struct iopf_mm *imm, struct iopf_worker *worker,
 }
 
 /*
- * Fault in the pages of the group that @worker handles, in the order that they were
- * asked for. The group has one response, so the first failure decides it. Gives up when
- * the group is claimed by somebody else.
+ * Fault in the pages of the worker's group, in the order of the requests. The first
+ * failure decides the response. Stops when the group was cancelled.
  */
 enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 					       struct iopf_worker *worker)
@@ -247,7 +249,7 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 	struct iopf_prg *prg = worker->prg;
 	struct iopf_fault *request;
 
-	/* It may have slept while it sent responses. */
+	/* The worker may have slept while it sent responses. */
 	if (unlikely(READ_ONCE(worker->asleep)))
 		iopf_worker_leave_page(worker);
 	list_for_each_entry(request, &prg->base.faults, list) {
@@ -263,7 +265,7 @@ enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 		struct iopf_access access =
 			iopf_access(&prg->base.last_fault.fault);
 
-		/* Nobody who asks for a page of the group has to wait for others. */
+		/* The group's own pages are present: groups need not follow this worker. */
 		WRITE_ONCE(worker->page, IOPF_NO_PAGE);
 		prg->prefaulted = iopf_prefault(imm, prg, access.flags |
 						FAULT_FLAG_VMA_LOCK);

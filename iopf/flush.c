@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: flushing, resetting, discarding
+ * I/O page fault queue: flush, reset and discard
  *
- * What a driver calls when a PASID, a device or lost requests are to be done with. Waits
- * for responses that are on their way, and never for the mm.
+ * Drivers call these when a PASID goes away, a device was reset or requests were lost.
+ * They wait for responses being sent, and do not wait for the mm.
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
 
 #include "endings.h"
 
-/*
- * PASIDs that are looked at to find the one that is unbound, beside those with a PASID
- * queue.
- */
+/* PASIDs below this number are checked for the one that is being unbound. */
 #define IOPF_FLUSH_PASIDS	4096U
 
 /*
- * End the groups of PASIDs that are being unbound: iommu_sva_unbind_device() does not
- * call the driver before the last user of the PASID's handle is gone. So does one that
- * is being bound seem to, which does no harm. False if there are none.
+ * End the groups of PASIDs that are being unbound. iommu_sva_unbind_device() calls the
+ * driver after the last user of the PASID's handle is gone. A PASID that is being bound
+ * looks the same, and is not harmed. False: there is none.
  */
 static bool iopf_flush_unbound(struct iopf_device *fdev)
 {
@@ -49,9 +46,9 @@ static bool iopf_flush_unbound(struct iopf_device *fdev)
 }
 
 /*
- * Is a PASID of @dev being unbound that has not asked for a page lately, and so has no
- * PASID queue? PASIDs come from one allocator, the lowest free one first, so the lowest are all
- * there are where not more processes than that use devices.
+ * Return true if a PASID of @dev is being unbound that has no PASID queue, as it has not
+ * sent requests lately. PASIDs are allocated from the lowest free one on, so the lowest
+ * ones are all unless very many processes use devices.
  */
 static bool iopf_is_unbinding(struct device *dev)
 {
@@ -64,7 +61,7 @@ static bool iopf_is_unbinding(struct device *dev)
 	return false;
 }
 
-/* End all groups of @fdev, after a while in which they may end by themselves. */
+/* End all groups of @fdev after a grace period in which they may end by themselves. */
 static void iopf_flush_all(struct iopf_device *fdev)
 {
 	u64 seq = iopf_wait_faulting(fdev);
@@ -85,26 +82,24 @@ static void iopf_flush_all(struct iopf_device *fdev)
 }
 
 /**
- * iopf_queue_flush_dev() - Get the page requests of a device done
+ * iopf_queue_flush_dev() - Flush a device's page requests
  * @dev: the device
  *
- * A driver cannot say here which PASID goes away. Where iommu_sva_unbind_device() has
- * called the driver, it is seen: then the groups of that PASID are answered with Success
- * at once, and those of other PASIDs go on.
+ * For drivers that cannot name the PASID that goes away. If iommu_sva_unbind_device() has called
+ * the driver, the library finds the PASID: its groups get Success at once, and those of other
+ * PASIDs continue.
  *
- * Otherwise, and for a PASID beyond 4095 that has not asked for a page lately, this ends
- * groups of all PASIDs of the device. It waits for the groups of SVA domains that were complete
- * when it was called, a tenth of a second at most: those that take longer, because they
- * wait for disk, for a lock or for user space, are answered with Success, which makes a
- * device that still wants the page ask again, and are not touched any more.
+ * Otherwise, and for a PASID above 4095 that has not sent requests lately, groups of all PASIDs
+ * of the device end. Groups of SVA domains that were complete when the function was called have a
+ * tenth of a second to end by themselves. Those that take longer, because they wait for a disk, a
+ * lock or user space, get Success, so that a device that still needs the page sends the request
+ * again.
  *
- * On return all responses of these groups have been sent. Groups that a domain's handler
- * has taken over stay with the handler. Drivers that can name the PASID should call
- * iopf_queue_flush_pasid().
+ * On return the responses of these groups have been sent. Groups that a domain's handler owns
+ * stay with it. Drivers that can name the PASID should call iopf_queue_flush_pasid().
  *
- * Context: Process context, may sleep. The driver holds no lock that its
- * page_response takes. Where a PASID is unbound, the caller is in the path that detaches
- * it, or excludes that path.
+ * Context: Process context, may sleep. The driver holds no lock that its page_response takes. If
+ * a PASID is unbound, the caller is in the path that detaches it, or excludes that path.
  * Return: 0, or %-ENODEV if the device is on no fault queue.
  */
 int iopf_queue_flush_dev(struct device *dev)
@@ -123,19 +118,18 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
 /**
  * iopf_queue_flush_pasid() - End the page requests of one PASID
  * @dev: the device
- * @pasid: the PASID that goes away, %IOMMU_NO_PASID for requests without one
+ * @pasid: the PASID that goes away, %IOMMU_NO_PASID for requests without a PASID
  *
- * Answers all complete groups of @pasid with Invalid Request at once, those of a
- * domain's handler, too, and waits until these responses have been sent. Unfinished
- * groups are forgotten: they are owed no response. Does not wait for faults in progress,
- * which hold nothing of the caller: the address space stays valid for them, and their
- * late result is dropped. Other PASIDs are not affected and do not make it slower.
+ * Sends Invalid Request to all complete groups of @pasid at once, those of a domain's handler
+ * included, and waits until the responses have been sent. Unfinished groups are forgotten: no
+ * response is owed to them. Does not wait for faults in progress. They hold nothing of the caller,
+ * pin the address space, and their result is dropped. Other PASIDs are not affected, and do not
+ * delay the call.
  *
- * The driver stops the PASID and drains its hardware queue first, so that all
- * its requests have been reported.
+ * The driver stops the PASID and drains its hardware queue first, so that all requests of the
+ * PASID have been reported.
  *
- * Context: Process context, may sleep. The driver holds no lock that its
- * page_response takes.
+ * Context: Process context, may sleep. The driver holds no lock that its page_response takes.
  * Return: 0, or %-ENODEV if the device is on no fault queue.
  */
 int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
@@ -170,17 +164,17 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
 
 /**
- * iopf_queue_reset_dev() - Forget the page requests of a device that was reset
+ * iopf_queue_reset_dev() - End the page requests of a device that was reset
  * @dev: the device
  *
- * For a driver whose device has lost its state, by a function level reset or because
- * its PRI was reset: it waits for no response any more, and would take one for a response
- * to what it asks next. All groups of @dev end, those of handlers, too, and none is
- * answered; later answers do nothing. Responses that were already on their way have been
- * sent on return. Nobody waits for the mm here.
+ * For drivers whose device has lost its state, by a function level reset or because its PRI was
+ * reset. Such a device waits for no response, and would take one for the response to a later
+ * request. All groups of @dev end, those of handlers included, and get no response. Later
+ * responses of handlers do nothing. Responses that were being sent have been sent on return. Does
+ * not wait for the mm.
  *
- * Context: Process context, may sleep. No requests of @dev are reported at the same
- * time. The driver holds no lock that its page_response takes.
+ * Context: Process context, may sleep. No requests of @dev are reported at the same time. The
+ * driver holds no lock that its page_response takes.
  * Return: 0, or %-ENODEV if the device is on no fault queue.
  */
 int iopf_queue_reset_dev(struct device *dev)
@@ -210,18 +204,16 @@ int iopf_queue_reset_dev(struct device *dev)
 EXPORT_SYMBOL_GPL(iopf_queue_reset_dev);
 
 /**
- * iopf_queue_discard_partial() - Forget the groups that wait for a request
+ * iopf_queue_discard_partial() - Forget unfinished groups
  * @queue: the fault queue
  *
- * For drivers whose hardware queue has overflowed: requests were lost, last ones
- * among them, and nobody knows which. Groups that have not got their last request are
- * forgotten. They get no response: none is owed before the last request has come, and
- * hardware has answered those that it dropped (VT-d 5.1, 7.6 and 7.4.1), so that the
- * device asks again for what it still needs.
+ * For drivers whose hardware queue has overflowed, so that requests were lost. Groups whose
+ * last request has not come are forgotten. They get no response: none is owed before the last
+ * request has come, and hardware responds to the last requests that it drops (VT-d 5.1, 7.6 and
+ * 7.4.1). The device sends again what it still needs.
  *
- * Context: Process context, may sleep. No requests of the queue's devices are
- * reported at the same time. The driver holds no lock that its page_response
- * takes.
+ * Context: Process context, may sleep. No requests of the queue's devices are reported at the same
+ * time. The driver holds no lock that its page_response takes.
  * Return: 0, or %-EINVAL without a @queue.
  */
 int iopf_queue_discard_partial(struct iopf_queue *queue)
@@ -248,7 +240,7 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 	}
 	mutex_unlock(&queue->lock);
 
-	/* A device that is removed now waits until these are out. */
+	/* The removal of a device waits until these have been sent. */
 	iopf_send(&claimed);
 	return 0;
 }

@@ -2,13 +2,11 @@
 /*
  * I/O page fault queue: page request groups
  *
- * A group is found by its key in the device's table from its first request
- * until it is answered.
+ * A group is in the device's table from its first request until it is claimed.
  *
- * The table is a hash table per device. A group lives for microseconds, so a table that
- * grows and shrinks with them would do little else: this one has the size that the
- * device's limits ask for. The factor is random, so that a device cannot choose
- * keys that meet in one bucket.
+ * The table is a hash table whose size follows the device's limits: a group lives for
+ * microseconds, so a table that grows and shrinks would be resized all the time. The
+ * multiplier is random, so that a device cannot choose keys that share a bucket.
  */
 #include <kunit/static_stub.h>
 #include <linux/jiffies.h>
@@ -20,7 +18,7 @@
 
 #include "objects.h"
 
-/* Groups in a bucket when a device is at all its limits. */
+/* Groups per bucket of a device at its limits. */
 #define IOPF_TABLE_LOAD		8
 #define IOPF_TABLE_MIN_BITS	6
 #define IOPF_TABLE_MAX_BITS	16
@@ -54,7 +52,7 @@ static unsigned int iopf_table_bits(const struct iopf_limits *limits)
 		       IOPF_TABLE_MIN_BITS, IOPF_TABLE_MAX_BITS);
 }
 
-/* A table for what @limits allow: 0 or -ENOMEM. May sleep. */
+/* Allocate a table for the groups that @limits allow. Return 0 or -ENOMEM. May sleep. */
 int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits)
 {
 	table->bits = iopf_table_bits(limits);
@@ -86,7 +84,7 @@ void iopf_table_move(struct iopf_table *to, struct iopf_table *from)
 		}
 }
 
-/* The owners that a group may go to from each of them. */
+/* Allowed transitions from each owner. */
 static const u8 iopf_next_owners[IOPF_NR_OWNERS] = {
 	[IOPF_OWNER_ASSEMBLING] = BIT(IOPF_OWNER_QUEUED) |
 				  BIT(IOPF_OWNER_DOMAIN) |
@@ -101,7 +99,7 @@ static const u8 iopf_next_owners[IOPF_NR_OWNERS] = {
 	[IOPF_OWNER_CLAIMED] = 0,
 };
 
-/* A KUnit case takes this function's place to see the check fire. */
+/* Report a forbidden transition. A KUnit case replaces this function. */
 void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
 	KUNIT_STATIC_STUB_REDIRECT(iopf_prg_bad_owner, prg, owner);
@@ -109,7 +107,7 @@ void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner)
 		  prg->key.grpid, prg->key.pasid, prg->owner, owner);
 }
 
-/* Under iopf_device.lock, see iopf_prg_set_owner(). */
+/* Check a transition, under iopf_device.lock; see iopf_prg_set_owner(). */
 void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 {
 	bool queued = !list_empty(&prg->base.node);
@@ -124,7 +122,10 @@ void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 		iopf_prg_bad_owner(prg, owner);
 }
 
-/* It may have been another group before. What its holder sets is left alone. */
+/*
+ * Initialize a group, which may have been used before. Fields that its owners set are
+ * left alone.
+ */
 static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	INIT_LIST_HEAD(&prg->base.faults);
@@ -147,10 +148,7 @@ static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 	prg->flags = 0;
 }
 
-/*
- * A group of @key; the table takes the one reference that it is born with. NULL without
- * memory.
- */
+/* Allocate a group of @key with one reference, which the table has. NULL: no memory. */
 struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key)
 {
 	struct iopf_pasid_queue *pq;
@@ -167,7 +165,7 @@ struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *k
 		return NULL;
 	}
 
-	/* The queue has a reference as long as the device is not dead. */
+	/* The device is not dead, so the queue has a reference to it. */
 	refcount_inc(&fdev->base.users);
 	iopf_prg_init(fdev, prg);
 	prg->key = *key;
@@ -179,7 +177,7 @@ struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *k
 	return prg;
 }
 
-/* As iopf_prg_put(), for several: the caller ends with iopf_freed_put(). */
+/* Drop a reference. The caller ends with iopf_freed_put(), for one or several groups. */
 void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
@@ -190,7 +188,7 @@ void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 	iopf_prg_free(fdev, prg, freed);
 }
 
-/* NULL if there is no such group, and always for a dead device. */
+/* Find the group of @key. NULL: there is none, or the device is dead. */
 struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key)
 {
@@ -208,7 +206,7 @@ struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 	return NULL;
 }
 
-/* Another one with the key of @prg: only keys with IOPF_KEY_SINGLE may have it. */
+/* Find the next group with the key of @prg. Only single requests can have one. */
 struct iopf_prg *iopf_prg_next(struct iopf_prg *prg)
 {
 	const struct iopf_key *key = &prg->key;
@@ -220,9 +218,8 @@ struct iopf_prg *iopf_prg_next(struct iopf_prg *prg)
 }
 
 /*
- * May a request begin a group, or be one by itself if it is @whole? If not, it is
- * dropped, and a device that sends the last one of its group later will ask for the rest
- * again.
+ * Check the limits before a group is allocated; @whole: it will be complete at once.
+ * Without room the request is dropped, and the device sends an unfinished group again.
  */
 bool iopf_prg_room(struct iopf_device *fdev, bool whole)
 {
@@ -232,7 +229,7 @@ bool iopf_prg_room(struct iopf_device *fdev, bool whole)
 	return false;
 }
 
-/* The next request does not just join @prg. */
+/* Make sure that the next request does not join @prg by the short cut. */
 static void iopf_prg_close(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	if (fdev->joined == prg)
@@ -240,8 +237,8 @@ static void iopf_prg_close(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /*
- * Nobody finds the group by its key or its PASID queue any more. Its index may be used
- * again as soon as the response is out, so this comes before the response.
+ * Take @prg out of the table and off its list. The device may reuse the index as soon as
+ * it has the response, so this comes before the response.
  */
 void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 {
@@ -259,7 +256,7 @@ void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 	}
 }
 
-/* Refuse an unfinished group when its last request comes. */
+/* Refuse @prg when its last request comes. */
 void iopf_prg_reject(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	lockdep_assert_held(&fdev->lock);
@@ -268,8 +265,8 @@ void iopf_prg_reject(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /*
- * A request that cannot be kept spoils its group, which is refused when its
- * last request comes.
+ * Add a request that is not the last one. One that cannot be kept spoils the group, which
+ * is refused when its last request comes.
  */
 void iopf_prg_add_partial(struct iopf_device *fdev, struct iopf_prg *prg,
 			  const struct iommu_fault *fault)
@@ -288,11 +285,11 @@ void iopf_prg_add_partial(struct iopf_device *fdev, struct iopf_prg *prg,
 		return;
 	}
 	iopf_prg_append(fdev, prg, fault);
-	/* Solo ones, of which there may be several of a key, do not come here. */
+	/* Single requests, which may share a key, are not partial. */
 	fdev->joined = prg;
 }
 
-/* The last request is here. The caller finds the group's next owner: iopf_route(). */
+/* Add the last request. The caller passes the group to its next owner by iopf_route(). */
 void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault)
 {

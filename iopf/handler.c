@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: asking a registered handler
- *
- * A request that no response is owed for is shown to the handler before it is taken in.
- * One that is owed a response becomes a complete group first, so that timeout, flush and
- * removal see it like any other. While the handler owns the group no worker does. Then
- * the handler answers it, or it continues to where it would have gone.
- *
- * All that is rare. Reporters look for a handler only where there is one at all,
- * which a static key says.
+ * I/O page fault queue: calling registered handlers
  */
 #include <linux/export.h>
 #include <trace/events/iopf.h>
 
 #include "handlers.h"
+
+/**
+ * DOC: Handlers
+ *
+ * A registered handler is called with a request that no response is owed to before the
+ * request is added to its group. A request that a response is owed to completes its group
+ * first, so that timeout, flush and removal find the group like any other. While the
+ * handler owns the group no worker does. Then the handler responds, or the group
+ * continues to its domain.
+ *
+ * Handlers are rare. Reporters look for one only if any is registered, which a static key
+ * tells.
+ */
 
 DEFINE_STATIC_KEY_FALSE(iopf_handlers_exist);
 
@@ -25,7 +30,10 @@ static int iopf_show(struct iopf_handler *handler,
 	return handler->handler(&event.request.fault, handler->data);
 }
 
-/* Stop markers and refused requests are not for handlers. */
+/*
+ * Return true if handlers are called with @request: not with Stop Markers and refused
+ * requests.
+ */
 static bool iopf_is_shown(const struct iopf_request *request)
 {
 	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&
@@ -34,8 +42,8 @@ static bool iopf_is_shown(const struct iopf_request *request)
 }
 
 /*
- * Refuse a group because of an earlier response. Earlier requests of the group do not
- * wait for the next one that has its index.
+ * Refuse a group whose key is quarantined. Its earlier requests are forgotten, so that
+ * they do not join the next group with its index.
  */
 static void iopf_refuse_quarantined(struct iopf_device *fdev,
 				    const struct iopf_request *request)
@@ -55,8 +63,9 @@ static void iopf_refuse_quarantined(struct iopf_device *fdev,
 }
 
 /*
- * Ask @handler, or NULL, whether a request is to be taken in:
- * %IOMMU_FAULT_STATUS_CONTINUE. 0 if the handler keeps it, or an error.
+ * Call @handler, which may be NULL, with a request that no response is owed to, and check
+ * the quarantine. %IOMMU_FAULT_STATUS_CONTINUE: add the request to its group. 0: the
+ * handler keeps it. Or an error.
  */
 int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 	       const struct iopf_request *request)
@@ -78,8 +87,8 @@ int iopf_admit(struct iopf_device *fdev, struct iopf_handler *handler,
 }
 
 /*
- * Let a group of a registered handler continue to its domain. -EINVAL: it was answered
- * meanwhile, or has continued before. The caller has a reference.
+ * Let a group of a registered handler continue to its domain. -EINVAL: it was claimed, or
+ * has continued before. The caller has a reference.
  */
 static int iopf_continue(struct iopf_device *fdev, struct device *dev,
 			 struct iopf_prg *prg)
@@ -102,8 +111,8 @@ static int iopf_continue(struct iopf_device *fdev, struct device *dev,
 }
 
 /*
- * Ask @handler about a complete group that it owns, which @request has completed. The
- * caller's reference to @prg goes.
+ * Call @handler with a complete group that it owns, which @request has completed. Drops
+ * the caller's reference to @prg.
  */
 int iopf_call_handler(struct iopf_device *fdev, struct device *dev,
 		      struct iopf_handler *handler, const struct iopf_request *request,
@@ -123,7 +132,7 @@ int iopf_call_handler(struct iopf_device *fdev, struct device *dev,
 	return ret;
 }
 
-/* The handler's group that @fault made complete; the caller gets a reference. */
+/* Find the handler's group that @fault has completed, and reference it. */
 static struct iopf_prg *iopf_find_handled(struct iopf_device *fdev,
 					  const struct iommu_fault *fault)
 {
@@ -145,20 +154,20 @@ static struct iopf_prg *iopf_find_handled(struct iopf_device *fdev,
 
 /**
  * iommu_queue_iopf() - Give a fault to the fault queue
- * @fault: a fault that a registered handler has been called with, or a copy of it
+ * @fault: a fault that a registered handler was called with, or a copy of it
  * @cookie: the &struct device that it is from
  *
- * The fault goes on as if the handler had said %IOMMU_FAULT_STATUS_CONTINUE, which it
- * does not say any more. Can itself be registered as a handler, with the device as
- * its data: then the device's faults go to the queue, as without one. Can be called
- * later, too, as long as the fault is not answered; whoever does so for a PASID whose
- * domain has an iopf_handler makes sure that it is not detached meanwhile.
+ * The fault continues as if the handler had returned %IOMMU_FAULT_STATUS_CONTINUE, which it
+ * then does not return. Can be registered as a handler itself, with the device as its data: the
+ * device's faults then go to the queue as without a handler. Can also be called later, until
+ * the fault has a response. If the PASID's domain has an iopf_handler, the caller makes sure
+ * that it is not detached meanwhile.
  *
  * Context: As the handler.
  * Return:
- * * %0 - the queue sees to the response
- * * %-EINVAL - no page request, or it was answered before, or now, as nobody
- *   handles faults of its PASID
+ * * %0 - the queue sends the response
+ * * %-EINVAL - no page request; or a response was sent before, or is sent now because the PASID's
+ *   domain has no handler
  * * %-ENODEV - the device is on no fault queue
  * * other - as iommu_report_device_fault()
  */

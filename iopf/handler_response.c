@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: what registered handlers ask and answer
+ * I/O page fault queue: responses of registered handlers
  *
- * They know their faults by PASID and index or by a cookie, and hold no reference
- * of a group: a response has to find its group, in O(1), and if it finds none it was
- * late or made up, and changes nothing.
+ * Registered handlers name a group by PASID and index or by its cookie, and have no
+ * reference. A response finds its group in O(1). If it finds none it was late or wrong,
+ * and changes nothing.
  */
 #include <linux/export.h>
 
 #include "handlers.h"
 
-/* Is it @prg that a response means? Without a cookie the pair has to do. */
+/*
+ * Return true if a response means @prg: by its cookie, or by its pair if the cookie was
+ * not taken.
+ */
 static bool iopf_is_match(struct iopf_prg *prg, u64 cookie)
 {
 	return prg->owner == IOPF_OWNER_HANDLER &&
 	       (cookie ? prg->seq == cookie : prg->by_pair);
 }
 
-/* The oldest group of @key that a response may mean. */
+/* Find the oldest group of @key that a response may mean. */
 static struct iopf_prg *iopf_find_match(struct iopf_device *fdev,
 					struct iopf_key key, u64 cookie)
 {
@@ -34,7 +37,10 @@ static struct iopf_prg *iopf_find_match(struct iopf_device *fdev,
 	return found;
 }
 
-/* A response does not say whether there is a PASID; 0 is none that is given out. */
+/*
+ * Find the group that @msg means. A response does not say whether there is a PASID; PASID
+ * 0 is not allocated, but a device may send it.
+ */
 static struct iopf_prg *iopf_match(struct iopf_device *fdev, struct iopf_key *key,
 				   const struct iommu_page_response *msg,
 				   u64 cookie)
@@ -52,7 +58,7 @@ static struct iopf_prg *iopf_match(struct iopf_device *fdev, struct iopf_key *ke
 	return prg;
 }
 
-/* Nothing matches: a response that somebody else has given before? */
+/* Return true if a response that matches nothing is late: its group was claimed before. */
 static bool iopf_is_late(struct iopf_device *fdev, const struct iopf_key *key,
 			 u64 cookie)
 {
@@ -65,7 +71,7 @@ static bool iopf_is_late(struct iopf_device *fdev, const struct iopf_key *key,
 					    lockdep_is_held(&fdev->lock));
 	if (!handler)
 		return false;
-	/* As where a group is looked for: PASID 0 may be one. */
+	/* As in iopf_match(), PASID 0 may be meant. */
 	return iopf_quarantine_remove(handler, key) ||
 	       (!iopf_key_has_pasid(key) && iopf_quarantine_remove(handler, &zero));
 }
@@ -87,7 +93,7 @@ static int iopf_respond_to(struct device *dev,
 	spin_lock(&fdev->lock);
 	prg = iopf_match(fdev, &key, msg, cookie);
 	if (prg)
-		/* Nobody has: who does takes it from where it was found. */
+		/* It is not claimed: claiming takes it out of the table. */
 		iopf_claim(fdev, prg, msg->code, &claimed);
 	else
 		fdev->stats.late += iopf_is_late(fdev, &key, cookie);
@@ -99,24 +105,23 @@ static int iopf_respond_to(struct device *dev,
 }
 
 /**
- * iommu_page_response() - Answer a fault that a registered handler has kept
+ * iommu_page_response() - Respond to a fault that a registered handler has kept
  * @dev: the device
  * @msg: PASID and Page Request Group Index of the fault, and the response code
  *
- * Answers the oldest fault with this PASID and index that the handler has, unless it
- * has taken the fault's cookie. A response that matches nothing changes nothing.
+ * Responds to the oldest fault with this PASID and index that the handler has kept, except those
+ * whose cookie it has taken. A response that matches nothing changes nothing.
  *
- * PASID and index do not tell one use of an index from the next. If the handler is
- * late and somebody else has answered, the pair is therefore set apart: until the
- * late response has come, which then is the one that matches nothing, or for ten times
- * the time that groups have (100 s if that is unlimited), new faults with that pair
- * are refused. Up to 256 pairs are; beyond that all faults of the device are, for that
- * time. Handlers that response by cookie do not know this limit.
+ * PASID and index do not tell one use of an index from the next. If the library has sent a
+ * response because the handler was late, new faults with the pair are refused until the late
+ * response has come, which then matches nothing, or for ten times the timeout of groups (100 s
+ * if there is none). Up to 256 pairs are quarantined; beyond that all faults of the device are
+ * refused for that time. Handlers that respond by cookie are not limited so.
  *
- * Context: Process context, any lock that page_response does not take. Sleeps
- * only if the driver's page_response does.
- * Return: 0, %-EINVAL if nothing matches or the code is none, or %-ENODEV if the
- * device is on no fault queue.
+ * Context: Process context, under any lock that page_response does not take. Sleeps only if the
+ * driver's page_response does.
+ * Return: 0, %-EINVAL if nothing matches or the code is unknown,
+ * or %-ENODEV if the device is on no fault queue.
  */
 int iommu_page_response(struct device *dev, struct iommu_page_response *msg)
 {
@@ -125,17 +130,17 @@ int iommu_page_response(struct device *dev, struct iommu_page_response *msg)
 EXPORT_SYMBOL_GPL(iommu_page_response);
 
 /**
- * iommu_page_response_by_cookie() - Answer exactly one fault
+ * iommu_page_response_by_cookie() - Respond to exactly one fault
  * @dev: the device
  * @msg: PASID and Page Request Group Index of the fault, and the response code
- * @cookie: what iopf_fault_cookie() said of the fault
+ * @cookie: return value of iopf_fault_cookie()
  *
- * As iommu_page_response(), but a late response is known to be one, whatever the device
- * has used the index for meanwhile.
+ * As iommu_page_response(), but a late response is recognized whatever the device has used the
+ * index for meanwhile.
  *
  * Context: As iommu_page_response().
- * Return: 0, %-EINVAL if the fault has been answered or the arguments make no
- * sense, or %-ENODEV if the device is on no fault queue.
+ * Return: 0, %-EINVAL if the fault has a response or an argument is wrong, or %-ENODEV if the
+ * device is on no fault queue.
  */
 int iommu_page_response_by_cookie(struct device *dev,
 				  const struct iommu_page_response *msg,
@@ -146,16 +151,16 @@ int iommu_page_response_by_cookie(struct device *dev,
 EXPORT_SYMBOL_GPL(iommu_page_response_by_cookie);
 
 /**
- * iommu_page_response_pending() - Is a fault still to be answered?
+ * iommu_page_response_pending() - Return whether a response to a fault is still owed
  * @dev: the device
  * @msg: PASID and Page Request Group Index of the fault
- * @cookie: what iopf_fault_cookie() said of the fault
+ * @cookie: return value of iopf_fault_cookie()
  *
- * For handlers that keep something for each fault and want to be rid of what
- * somebody else has answered.
+ * For handlers that keep something for each fault, and want to free it when the library has sent
+ * the response.
  *
  * Context: Process context.
- * Return: true if nobody has answered it.
+ * Return: true if the fault has no response yet.
  */
 bool iommu_page_response_pending(struct device *dev,
 				 const struct iommu_page_response *msg,
@@ -181,17 +186,18 @@ static struct iopf_event *iopf_event(struct iommu_fault *fault)
 }
 
 /**
- * iopf_fault_cookie() - A name for a fault that no other fault has
+ * iopf_fault_cookie() - Get a fault's unique cookie
  * @fault: what the handler was called with, not a copy
  *
- * A handler that takes the cookie answers with it.
+ * A handler that takes the cookie responds with it.
  *
  * Context: The handler, while it runs.
- * Return: the cookie, or 0 if the fault is owed no response.
+ * Return: the cookie, or 0 if no response is owed.
  */
 u64 iopf_fault_cookie(struct iommu_fault *fault)
 {
 	struct iopf_prg *prg = iopf_event(fault)->prg;
+	struct iopf_handler *handler;
 	struct iopf_device *fdev;
 
 	if (!prg)
@@ -200,10 +206,10 @@ u64 iopf_fault_cookie(struct iommu_fault *fault)
 	spin_lock(&fdev->lock);
 	if (prg->by_pair) {
 		prg->by_pair = false;
+		handler = rcu_dereference_protected(fdev->handler,
+						    lockdep_is_held(&fdev->lock));
 		if (prg->owner == IOPF_OWNER_CLAIMED)
-			iopf_quarantine_cancel(rcu_dereference_protected(fdev->handler,
-									 lockdep_is_held(&fdev->lock)),
-					       &prg->key);
+			iopf_quarantine_cancel(handler, &prg->key);
 	}
 	spin_unlock(&fdev->lock);
 	return prg->seq;
@@ -211,11 +217,11 @@ u64 iopf_fault_cookie(struct iommu_fault *fault)
 EXPORT_SYMBOL_GPL(iopf_fault_cookie);
 
 /**
- * iopf_fault_request() - What travels beside a page request
+ * iopf_fault_request() - Get the flags and private data of a page request
  * @fault: what the handler was called with, not a copy
  *
  * Context: The handler, while it runs.
- * Return: the request, with its flags.
+ * Return: the request.
  */
 const struct iopf_request *iopf_fault_request(struct iommu_fault *fault)
 {
@@ -224,12 +230,12 @@ const struct iopf_request *iopf_fault_request(struct iommu_fault *fault)
 EXPORT_SYMBOL_GPL(iopf_fault_request);
 
 /**
- * iopf_fault_whole_group() - All requests of a group
+ * iopf_fault_whole_group() - Get all requests of a group
  * @fault: what the handler was called with, not a copy
  *
- * Context: The handler, while it runs and has not answered the fault.
- * Return: the group, with those of its requests that the handler has let go on
- * before, in the order of their arrival; NULL if the fault is owed no response.
+ * Context: The handler, while it runs and has not responded to the fault.
+ * Return: the group, with the earlier requests that the handler has let continue, in the order of
+ * their arrival; NULL if no response is owed.
  */
 const struct iopf_group *iopf_fault_whole_group(struct iommu_fault *fault)
 {
@@ -240,11 +246,11 @@ const struct iopf_group *iopf_fault_whole_group(struct iommu_fault *fault)
 EXPORT_SYMBOL_GPL(iopf_fault_whole_group);
 
 /**
- * iopf_fault_unrecoverable() - What an unrecoverable fault is about
+ * iopf_fault_unrecoverable() - Get the details of an unrecoverable fault
  * @fault: what the handler was called with, not a copy
  *
  * Context: The handler, while it runs.
- * Return: the event, or NULL if @fault is of another type.
+ * Return: the details, or NULL if @fault is of another type.
  */
 const struct iommu_fault_unrecoverable *
 iopf_fault_unrecoverable(struct iommu_fault *fault)

@@ -2,10 +2,8 @@
 /*
  * I/O page fault queue: registered handlers
  *
- *	handler.c           asks them, and lets what they do not want go on
- *	handler_response.c  their responses
- *
- * attach.c knows who has registered, and quarantine.c which answers may be late.
+ * handler.c calls them, and handler_response.c takes their responses. They are registered
+ * in attach.c, and quarantine.c has their late responses.
  */
 #ifndef __IOPF_HANDLERS_H
 #define __IOPF_HANDLERS_H
@@ -15,10 +13,10 @@
 #include "path.h"
 
 /**
- * struct iopf_event - a fault as a registered handler gets it: @request.fault
- * @request: the fault, and what travels beside it
- * @prg: the group that is owed a response, NULL if none is owed
- * @unrecoverable: what it is if it is no page request
+ * struct iopf_event - a fault for a registered handler, which is called with @request.fault
+ * @request: the fault, with its flags and private data
+ * @prg: the group that a response is owed to, or NULL
+ * @unrecoverable: the fault if it is no page request, or NULL
  */
 struct iopf_event {
 	struct iopf_request request;
@@ -35,7 +33,10 @@ int iopf_call_handler(struct iopf_device *fdev, struct device *dev,
 		      struct iopf_handler *handler, const struct iopf_request *request,
 		      struct iopf_prg *prg);
 
-/* Has a handler registered for the device? Under RCU; it may leave meanwhile. */
+/*
+ * Return true if a handler is registered for the device. Under RCU; it may be
+ * unregistered meanwhile.
+ */
 static inline bool iopf_has_handler(struct iopf_device *fdev)
 {
 	return static_branch_unlikely(&iopf_handlers_exist) &&

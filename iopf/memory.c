@@ -1,18 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: memory of groups and requests, and how many there may be
- *
- * A machine without free memory can still fault pages in: a queue has a reserve.
- * And a busy device does not allocate at all: it keeps a few groups for the next
- * ones, and a group has room for its first requests. Further ones come in chunks.
- *
- * A group counts from its first request until its last holder has dropped it, and so do
- * its requests. Those that hold complete groups drop them without the device's lock, so
- * what was made is counted under the lock, what was freed beside it, and the latter is
- * looked at only when a limit seems to be reached.
- *
- * PRI bounds what a device has under way. It may have as much as that beside what was
- * answered and is held on by a fault that sleeps: see iopf_is_half_full().
+ * I/O page fault queue: memory of groups, and limits
  */
 #include <kunit/static_stub.h>
 #include <linux/mempool.h>
@@ -22,13 +10,31 @@
 
 #include "objects.h"
 
-/* A group that is used again hides a use after free from KASAN. */
+/**
+ * DOC: Memory and limits
+ *
+ * Allocations of the reporter do not sleep, because reclaim may wait for this very
+ * device. A busy device does not allocate at all: up to 64 freed groups are kept for
+ * reuse, and a group has room for its first eight requests. Further requests come in
+ * chunks of sixteen. When an allocation fails, a queue has a reserve of both.
+ *
+ * A group counts towards the limits from its first request until the last reference is
+ * dropped, and so do its requests. References to complete groups are dropped without the
+ * device's lock. Therefore groups made are counted under the lock, groups freed by an
+ * atomic counter, and the latter is read only when a limit seems to be reached.
+ *
+ * PRI bounds how many requests a device may have outstanding. The default limits are
+ * twice as much: a group whose fault sleeps keeps its memory after its response was sent,
+ * and the device may replace it. See iopf_is_half_full().
+ */
+
+/* Groups that a device keeps for reuse. Reuse would hide a use after free from KASAN. */
 #define IOPF_SPARE_GROUPS	(IS_ENABLED(CONFIG_KASAN) ? 0 : 64)
 
 static struct kmem_cache *iopf_prg_cache;
 static struct kmem_cache *iopf_chunk_cache;
 
-/* Early: IOMMU drivers allocate their queues from subsys_initcall() on. */
+/* IOMMU drivers allocate their queues from subsys_initcall() on. */
 static int __init iopf_memory_init(void)
 {
 	iopf_prg_cache = KMEM_CACHE(iopf_prg, SLAB_PANIC);
@@ -58,14 +64,14 @@ void iopf_reserve_exit(struct iopf_fault_queue *fq)
 	mempool_exit(&fq->groups);
 }
 
-/* A spare group: those that came back meanwhile, all at once, when there is none. */
+/* Take a freed group. Groups that were freed meanwhile are fetched all at once. */
 static struct iopf_prg *iopf_prg_reuse(struct iopf_device *fdev)
 {
 	struct llist_node *spare;
 
 	if (!fdev->reuse && !llist_empty(&fdev->spare)) {
 		fdev->reuse = llist_del_all(&fdev->spare);
-		/* One that comes just now is not counted: one too many, some day. */
+		/* A group that is freed right now is not counted: one too many is kept. */
 		atomic_set(&fdev->nr_spare, 0);
 	}
 	spare = fdev->reuse;
@@ -76,8 +82,8 @@ static struct iopf_prg *iopf_prg_reuse(struct iopf_device *fdev)
 }
 
 /*
- * Memory for a group, of which iopf_prg_new() sets what has to be set. NULL without
- * memory: the reporter must not wait for reclaim, which may wait for this very device.
+ * Allocate a group, which iopf_prg_new() initializes. NULL: no memory, not even in the
+ * reserve.
  */
 struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev)
 {
@@ -96,7 +102,7 @@ struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev)
 	return prg;
 }
 
-/* Nobody has @prg any more: its memory goes to @freed, but for that of its chunks. */
+/* Free the chunks of @prg, and add @prg to @freed. */
 void iopf_prg_free(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
@@ -125,14 +131,14 @@ static void iopf_free_list(struct iopf_device *fdev, struct llist_node *list)
 		mempool_free(prg, &fdev->fq->groups);
 }
 
-/* Give back what is in @freed. The caller drops the groups' references to @fdev. */
+/* Reuse or free the groups of @freed. The caller drops their references to @fdev. */
 void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed)
 {
 	if (freed->groups)
 		atomic_add(freed->groups, &fdev->groups_freed);
 	if (freed->requests)
 		atomic_add(freed->requests, &fdev->requests_freed);
-	/* May be a few too many, for a moment. */
+	/* Not exact: a few too many may be kept for a moment. */
 	if (atomic_read(&fdev->nr_spare) + freed->nr <= IOPF_SPARE_GROUPS) {
 		atomic_add(freed->nr, &fdev->nr_spare);
 		llist_add_batch(freed->first, freed->last, &fdev->spare);
@@ -142,7 +148,7 @@ void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed)
 	}
 }
 
-/* Keep nothing. Nobody else works with the device. */
+/* Free the groups kept for reuse, as the last reference to @fdev is gone. */
 void iopf_spare_free(struct iopf_device *fdev)
 {
 	iopf_free_list(fdev, fdev->reuse);
@@ -150,7 +156,7 @@ void iopf_spare_free(struct iopf_device *fdev)
 	iopf_free_list(fdev, llist_del_all(&fdev->spare));
 }
 
-/* Room for more requests of @prg; false without memory. */
+/* Add room for requests to @prg. False: no memory. */
 bool iopf_prg_add_slots(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_chunk *chunk;
@@ -166,13 +172,13 @@ bool iopf_prg_add_slots(struct iopf_device *fdev, struct iopf_prg *prg)
 	return true;
 }
 
-/* Of groups that wait for their last request, and of requests in them. */
+/* Return the default limit of unfinished groups and of their requests. */
 unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
 				     struct device *dev)
 {
 	unsigned int half = max(min(limits->groups, limits->requests) / 2, 1U);
 
-	/* A stalled transaction is the last request of its group. */
+	/* Each stalled transaction is the last request of its group. */
 	return dev_is_pci(dev) ? half : min(half, IOPF_DEFAULT_LIMIT);
 }
 
@@ -191,8 +197,8 @@ void iopf_limits_init(struct iopf_limits *limits, struct device *dev)
 }
 
 /*
- * Requests that PRI lets the device have under way; its VFs share them. A KUnit case
- * takes this function's place.
+ * Return how many requests PRI lets the device have outstanding. Its VFs share them. A
+ * KUnit case replaces this function.
  */
 unsigned int iopf_pri_allocation(struct device *dev)
 {
@@ -204,7 +210,10 @@ unsigned int iopf_pri_allocation(struct device *dev)
 	return 0;
 }
 
-/* PRI may be enabled after the device was put on its queue; it does not change then. */
+/*
+ * Raise the default limits to twice what PRI grants. PRI may be enabled after the device
+ * was added, and its allocation does not change while it is enabled.
+ */
 static void iopf_limits_grant(struct iopf_device *fdev)
 {
 	unsigned int granted = min(iopf_pri_allocation(fdev->base.dev),
@@ -218,7 +227,7 @@ static void iopf_limits_grant(struct iopf_device *fdev)
 	fdev->pri_limits = true;
 }
 
-/* A limit seems to be reached. See what was freed, and what PRI has granted. */
+/* Read what was freed and what PRI grants, as a limit seems to be reached. */
 void iopf_limits_refresh(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
@@ -229,9 +238,9 @@ void iopf_limits_refresh(struct iopf_device *fdev)
 }
 
 /*
- * Is more than half of what the device may have held? Then a group whose fault sleeps is
- * not answered when its time is over: it would be held on, and the device, which PRI bounds
- * by what it has no response to, would send another one for it.
+ * Return true if more than half of a limit is in use. Then a group whose fault sleeps
+ * gets no response at its timeout: it would keep its memory, and the device, which PRI
+ * bounds by the responses that it waits for, would send another one in its place.
  */
 bool iopf_is_half_full(struct iopf_device *fdev)
 {

@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * I/O page fault queue: the owner's limits, policy and counters
- *
- * The mm asks the current task, which is a worker here, how far a stack may grow, from
- * which NUMA nodes memory comes, and whether a cgroup has too much of it. What a process
- * may not do its device may not either, and what it may its device may. So a worker has
- * the limits and the policy of the task that owns the address space, while it matters.
- *
- * The mm counts a fault for the thread that handles it, too. What a worker's own counters
- * grow by in a run is added to those of the process, where ps, time and getrusage() look
- * for it.
- *
- * The owner is mm_struct.owner, as for the memory cgroup: of a process with threads that
- * have policies of their own it is one of them, the main thread as a rule. Without
- * CONFIG_MEMCG an address space does not know its owner: then stacks do not grow, memory
- * comes from where the worker's does, and faults end when they end.
  */
 #include <linux/cpuset.h>
 #include <linux/cred.h>
@@ -32,27 +18,42 @@
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "iopf."
 
+/**
+ * DOC: Owner
+ *
+ * The mm asks the current task how far a stack may grow, from which NUMA nodes memory
+ * comes, and whether a cgroup is above memory.high. Here that task is a worker. What a
+ * process may not do, its device may not, and what it may, its device may. So a worker
+ * takes on the limits and the policy of the task that owns the address space.
+ *
+ * The mm counts faults for the current task, too. The worker's counts are added to those
+ * of the owner when it leaves the address space, so that ps, time and getrusage() show
+ * them.
+ *
+ * The owner is mm_struct.owner, as for the memory cgroup. Of a process whose threads have
+ * policies of their own it is one of them, usually the main thread. Without CONFIG_MEMCG
+ * an address space has no owner: stacks do not grow, memory comes from the worker's
+ * nodes, faults of killed processes are not interrupted, and counts are not added.
+ */
+
 static bool iopf_stack_growth = true;
 module_param_named(stack_growth, iopf_stack_growth, bool, 0644);
 MODULE_PARM_DESC(stack_growth,
 		 "Let device faults grow a stack within its owner's limits (default Y)");
 
 #ifdef CONFIG_MEMCG
-/* What the mm compares a stack with. */
+/* The limits that the mm compares the size of a stack with. */
 static const unsigned int iopf_stack_limits[] = {
 	RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK,
 };
 
-/*
- * Has the last task of @mm gone? Then what its owner's death would free waits for the
- * workers, and for nothing else.
- */
+/* Return true if the last task of @mm has exited: its memory waits only for the workers. */
 bool iopf_mm_is_orphan(struct mm_struct *mm)
 {
 	return !rcu_access_pointer(mm->owner);
 }
 
-/* The task whose limits count, referenced. NULL if there is none any more. */
+/* Reference the owner of @mm. NULL: it has none any more. */
 static struct task_struct *iopf_get_owner(struct mm_struct *mm)
 {
 	struct task_struct *owner;
@@ -66,10 +67,10 @@ static struct task_struct *iopf_get_owner(struct mm_struct *mm)
 }
 
 /*
- * Let the stack above @addr grow down to it, as its owner could. With mmap_lock held for
- * reading before, and afterwards only if there is a VMA.
+ * Grow the stack above @addr down to it, within the owner's limits. Called with mmap_lock
+ * held for reading, and returns with it only if there is a VMA.
  *
- * A worker is a process by itself, so its limits are nobody else's.
+ * A worker is a process of its own, so changing its limits affects no other task.
  */
 struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
 					 unsigned long addr)
@@ -129,9 +130,8 @@ static void iopf_set_policy(struct mempolicy *policy)
 }
 
 /*
- * Memory comes from the nodes that @imm's owner has it from. The policy is copied, as
- * the owner may put its own away: nobody has a reference to the copy, and nobody but the
- * worker uses it.
+ * Use the memory policy and the nodes of the owner. The policy is copied, as the owner
+ * may free its own at any time; only the worker uses the copy.
  */
 void iopf_policy_begin(struct iopf_mm *imm)
 {
@@ -145,7 +145,7 @@ void iopf_policy_begin(struct iopf_mm *imm)
 	rcu_read_lock();
 	owner = rcu_dereference(imm->mm->owner);
 	if (owner) {
-		/* What changes them has the lock of their task. */
+		/* task_lock() guards both against changes. */
 		task_lock(owner);
 		if (owner->mempolicy) {
 			imm->policy = *owner->mempolicy;
@@ -185,10 +185,9 @@ void iopf_policy_end(struct iopf_mm *imm)
 
 #ifdef CONFIG_MEMCG
 /*
- * The owner's cgroup has more than its memory.high: wait, as the owner would, while it is
- * reclaimed from. That may take two seconds, so not with a VMA locked, nor with responses
- * of others. Until it is over no further worker comes to the PASID queue: it would only make
- * the wait longer.
+ * Wait while the owner's cgroup, which is above memory.high, is reclaimed from, as the
+ * owner would. That may take two seconds, so not with a VMA locked or responses deferred.
+ * No further worker comes to the PASID queue meanwhile: it would only prolong the wait.
  */
 void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 {
@@ -196,7 +195,7 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 	struct iopf_device *fdev = worker->fdev;
 	LIST_HEAD(claimed);
 
-	/* Nobody who asks for the page has to wait for this. */
+	/* Groups that request the same page need not follow this worker. */
 	WRITE_ONCE(worker->page, IOPF_NO_PAGE);
 	iopf_mm_unlock(imm);
 	spin_lock(&fdev->lock);
@@ -215,7 +214,7 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 }
 #endif
 
-/* @imm is entered: its faults begin. */
+/* Remember the worker's counts of faults. */
 void iopf_account_begin(struct iopf_mm *imm)
 {
 	imm->min_flt = current->min_flt;
@@ -224,8 +223,9 @@ void iopf_account_begin(struct iopf_mm *imm)
 
 #ifdef CONFIG_MEMCG
 /*
- * A thread's counters are written by itself, without a lock. So these go where the
- * exit of a thread adds up what it leaves, under the same locks.
+ * Add the faults since iopf_account_begin() to the owner's. A thread's counters are
+ * written without a lock by the thread itself. These are added where an exiting thread
+ * adds its own, under the same locks.
  */
 void iopf_account_end(struct iopf_mm *imm)
 {
@@ -238,7 +238,7 @@ void iopf_account_end(struct iopf_mm *imm)
 	if (!min_flt && !maj_flt)
 		return;
 	rcu_read_lock();
-	/* Pairs with mm_update_next_owner(), which may be handing the mm on. */
+	/* Pairs with mm_update_next_owner(), which may change the owner. */
 	owner = rcu_dereference(imm->mm->owner);
 	if (owner && lock_task_sighand(owner, &flags)) {
 		sig = owner->signal;

@@ -2,24 +2,24 @@
 /*
  * I/O page fault queue: PASID queues
  *
- * A PASID queue holds the groups of one PASID on one device. The device's workers take
- * them PASID queue by PASID queue, so that what one PASID does to its PASID queue, the
- * PASID queues of others do not see. PASID queues are made when a PASID first sends
- * something. Idle ones are kept for a while, but not many for long: a guest that
- * chooses its PASIDs could make a million.
+ * A PASID queue holds the groups of one PASID on one device. Workers serve PASID queues
+ * in turn, so that one PASID does not delay the others. A PASID queue is allocated when
+ * its PASID first sends a request. Idle ones are kept for a while, as a PASID often comes
+ * back, but their number is bounded: a guest that chooses its PASIDs could have a
+ * million.
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "objects.h"
 
-/* A request without PASID has a PASID queue, too, beyond all PASIDs. */
+/* The queue of requests without a PASID comes after those of all PASIDs. */
 static unsigned long iopf_pq_index(const struct iopf_key *key)
 {
 	return iopf_key_has_pasid(key) ? key->pasid : ULONG_MAX;
 }
 
-/* Not the recent one, see iopf_pq_find(). */
+/* Find a PASID queue that is not the recent one, see iopf_pq_find(). */
 struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
 					const struct iopf_key *key)
 {
@@ -27,7 +27,7 @@ struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
 	return fdev->recent;
 }
 
-/* The first user is there. */
+/* Take @pq off the list of idle ones, as it gets its first user. */
 void iopf_pq_remove_idle(struct iopf_pasid_queue *pq)
 {
 	if (list_empty(&pq->idle_node))
@@ -54,7 +54,7 @@ static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 	kfree(pq);
 }
 
-/* Make room: false if all PASID queues are in use. */
+/* Free the PASID queue that has been idle longest. False: all are in use. */
 static bool iopf_pq_erase_idle(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
@@ -66,7 +66,7 @@ static bool iopf_pq_erase_idle(struct iopf_device *fdev)
 	return pq;
 }
 
-/* The last user has gone. */
+/* Put @pq on the list of idle ones, as its last user has gone. */
 void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
 {
 	struct iopf_device *fdev = pq->fdev;
@@ -77,8 +77,8 @@ void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
 }
 
 /*
- * End the PASID queue if it has been idle for long and there are more idle ones than are kept:
- * PASIDs that take turns are not to have theirs made for each group.
+ * Free @pq if it has been idle for IOPF_IDLE_MS, and more are idle than are kept. The
+ * delay saves PASIDs that take turns an allocation for each group.
  */
 void iopf_pq_expire(struct iopf_pasid_queue *pq)
 {
@@ -112,7 +112,7 @@ static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_device *fdev,
 	return pq;
 }
 
-/* See iopf_pq_get(). */
+/* Allocate the PASID queue of @key, see iopf_pq_get(). */
 struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 				     const struct iopf_key *key)
 {
@@ -123,11 +123,11 @@ struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 		fdev->stats.limited++;
 		return NULL;
 	}
-	/* PASIDs that take turns faster than PASID queues age. */
+	/* Bound the idle ones also while they are too young to expire. */
 	if (fdev->nr_idle >= IOPF_DEFAULT_LIMIT)
 		iopf_pq_erase_idle(fdev);
 	pq = iopf_pq_alloc(fdev, key);
-	/* Idle PASID queues are the reserve. */
+	/* Reuse the memory of an idle one. */
 	if (!pq && iopf_pq_erase_idle(fdev))
 		pq = iopf_pq_alloc(fdev, key);
 	if (pq && !xa_insert(&fdev->pqs, iopf_pq_index(key), pq,
@@ -140,7 +140,10 @@ struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 	return NULL;
 }
 
-/* A PASID queue with a setting of its own does not become idle. */
+/*
+ * Set how far to fault in ahead, in pages; negative: as the queue says. A setting of its
+ * own counts as a user, so that it is not lost when the PASID queue is idle.
+ */
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages)
 {
 	bool had = pq->prefault_max >= 0;
@@ -154,7 +157,7 @@ void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages)
 		iopf_pq_put(pq);
 }
 
-/* All references to the device are gone, so all PASID queues are idle. */
+/* Free all PASID queues. The last reference to the device is gone, so they are idle. */
 void iopf_pqs_destroy(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * I/O page fault queue: the path of a page request
- *
- *	assemble.c  joins it to its group, and gives complete groups to their next owner
- *	domain.c    finds the address space of its PASID, or the domain's handler
- *	worker.c    takes complete groups of an SVA domain from their PASID queue
- *	fault.c     asks the mm for the pages, with the limits and the policy of their
- *	            owner (owner.c), prefault.c for those that may follow
- *	respond.c   sends the one response of the group
- *
- * Who owns a group meanwhile is &enum iopf_owner. pool.c has the workers, progress.c sees
- * to it that others come when they sleep, and poll.c lets one wait for the next group.
  */
 #ifndef __IOPF_PATH_H
 #define __IOPF_PATH_H
@@ -22,6 +12,22 @@
 #include <linux/time64.h>
 
 #include "objects.h"
+
+/**
+ * DOC: Path of a page request
+ *
+ * A page request visits these files in turn::
+ *
+ *	assemble.c  adds the request to its group, and passes complete groups to their next owner
+ *	domain.c    finds the address space of the PASID, or the domain's handler
+ *	worker.c    takes complete groups of SVA domains from their PASID queue
+ *	fault.c     calls the mm for each page, with the limits and the policy of the owner
+ *	            (owner.c); prefault.c faults in pages that may be requested next
+ *	respond.c   sends the one response of the group
+ *
+ * pool.c hands workers out to devices, progress.c starts others when workers sleep, and
+ * poll.c lets a worker wait for the next group without sleeping.
+ */
 
 /* respond.c */
 void iopf_send_response(struct iopf_device *fdev, struct device *dev,
@@ -55,7 +61,10 @@ void iopf_pool_leave(struct iopf_device *fdev);
 struct iopf_worker *iopf_worker_get(struct iopf_device *fdev);
 void iopf_worker_queue(struct iopf_worker *worker);
 
-/* There is no worker for the PASID queue, and it is not to try again before there is room. */
+/*
+ * Put @pq on the list of those that were refused a worker, until the monitor retries
+ * them.
+ */
 static inline void iopf_pq_starve(struct iopf_pasid_queue *pq)
 {
 	iopf_pq_clear_ready(pq);
@@ -64,8 +73,8 @@ static inline void iopf_pq_starve(struct iopf_pasid_queue *pq)
 }
 
 /*
- * Does the PASID queue want one worker more? If it has groups and nobody awake to take them,
- * or so many of them that another CPU had better help.
+ * Return true if @pq wants another worker: it has groups and no worker awake, or so many
+ * that another CPU helps.
  */
 static inline bool iopf_pq_wants(const struct iopf_pasid_queue *pq)
 {
@@ -80,7 +89,7 @@ static inline bool iopf_pq_wants(const struct iopf_pasid_queue *pq)
 		IOPF_WORKER_BACKLOG_NS * awake);
 }
 
-/* Let a worker come to the PASID queue, if it wants one. */
+/* Put @pq on the list of those that want a worker, if it does. */
 static inline void iopf_pq_make_ready(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
@@ -90,16 +99,17 @@ static inline void iopf_pq_make_ready(struct iopf_pasid_queue *pq)
 	}
 }
 
-/* Workers that are on their way or awake. */
+/* Return how many workers are queued or awake. */
 static inline unsigned int iopf_nr_active(const struct iopf_device *fdev)
 {
 	return fdev->nr_waiting + fdev->nr_workers - fdev->nr_asleep;
 }
 
 /*
- * The worker to be queued, by iopf_worker_queue() and without the lock, when a PASID queue
- * wants one, nobody is on the way and a CPU is left. Else NULL: those that run look for
- * further groups before they end, and when they do not, the look finds out.
+ * Get a worker to be queued, by iopf_worker_queue() and without the lock, if a PASID
+ * queue wants one, none is queued yet and a CPU is left. NULL otherwise: running workers
+ * look for further groups before they end, and if they do not get to it, the monitor
+ * notices.
  */
 static inline struct iopf_worker *iopf_worker_wanted(struct iopf_device *fdev)
 {
@@ -119,7 +129,10 @@ bool iopf_prg_follow(struct iopf_prg *prg);
 void iopf_monitor_init(struct iopf_device *fdev);
 void iopf_monitor_stop(struct iopf_device *fdev);
 
-/* The worker that the next group of @pq waits for is the one that came last. */
+/*
+ * Note whether the worker that @pq's next group waits for is asleep: the one that came
+ * last.
+ */
 static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
 {
 	struct iopf_worker *worker;
@@ -132,7 +145,7 @@ static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
 		iopf_worker_note_asleep(worker);
 }
 
-/* There is something in @pq that may not wait for ever. */
+/* Let the monitor check @pq, which has groups or deferred responses. */
 static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 {
 	struct iopf_device *fdev = pq->fdev;
@@ -147,7 +160,7 @@ static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 		iopf_monitor_start(fdev);
 }
 
-/* There is room: @pq, which was starved, may be offered again. */
+/* Let @pq, which was refused a worker, try again. */
 static inline void iopf_pq_retry(struct iopf_pasid_queue *pq)
 {
 	iopf_pq_clear_ready(pq);
@@ -155,17 +168,17 @@ static inline void iopf_pq_retry(struct iopf_pasid_queue *pq)
 }
 
 /**
- * struct iopf_mm - the address space that a worker works on
- * @mm: referenced by mm_users, NULL when there is none
- * @vma: read-locked, NULL when there is none
- * @vma_pages: pages that may yet be faulted in before others have their turn
- * @memcg: charged while it is set
- * @old_memcg: what @memcg stands in for
- * @min_flt: the worker's count of minor faults when it began
- * @maj_flt: that of major ones
- * @policy: the memory policy of its owner, the worker's meanwhile
- * @has_policy: it has one
- * @has_nodes: the worker has the nodes of its owner's cpuset meanwhile
+ * struct iopf_mm - the address space that a worker has entered
+ * @mm: referenced by mm_users, or NULL
+ * @vma: read-locked, or NULL
+ * @vma_pages: pages that may be faulted in before the lock of @vma is dropped once
+ * @memcg: the active memory cgroup of the worker
+ * @old_memcg: what to restore
+ * @min_flt: the worker's count of minor faults on entry
+ * @maj_flt: the same of major faults
+ * @policy: copy of the owner's memory policy, used by the worker
+ * @has_policy: @policy is used
+ * @has_nodes: the worker uses the nodes of the owner's cpuset
  */
 struct iopf_mm {
 	struct mm_struct *mm;
@@ -180,7 +193,7 @@ struct iopf_mm {
 	bool has_nodes;
 };
 
-/* Let go of the VMA. Before anything that may sleep outside the mm. */
+/* Unlock the VMA. To be called before anything that may sleep outside the mm. */
 static inline void iopf_mm_unlock(struct iopf_mm *imm)
 {
 	if (imm->vma)
@@ -200,7 +213,7 @@ void iopf_account_end(struct iopf_mm *imm);
 #ifdef CONFIG_MEMCG
 void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker);
 
-/* Has the worker taken more than the memory.high of a cgroup allows? */
+/* Return true if the worker has taken memory beyond the memory.high of a cgroup. */
 static inline bool iopf_is_over_high(void)
 {
 	return current->memcg_nr_pages_over_high;
@@ -238,17 +251,16 @@ struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq,
 void iopf_workers_init(struct iopf_pool *pool);
 
 /**
- * struct iopf_actions - what is to be done, without the lock, for requests taken in
- * @worker: to be queued, or NULL
- * @prg: a complete group that a handler is to be called with, or NULL; with the
- *	reference of its holder
- * @asked: a registered handler, not that of the domain
- * @claimed: groups to be answered, for iopf_send()
+ * struct iopf_actions - what to do, without the lock, after requests were added
+ * @worker: queue this worker, or NULL
+ * @prg: call a handler with this complete group, or NULL; with the holder's reference
+ * @to_handler: call the registered handler, not that of the domain
+ * @claimed: send the responses of these groups by iopf_send()
  */
 struct iopf_actions {
 	struct iopf_worker *worker;
 	struct iopf_prg *prg;
-	bool asked;
+	bool to_handler;
 	struct list_head claimed;
 };
 

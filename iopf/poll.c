@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: waiting for the next group without going to sleep
+ * I/O page fault queue: waiting for the next group without sleeping
  *
- * A device that has one group outstanding sends the next one soon after it has the
- * answer. To put the CPU and the worker to sleep until then, and to wake them, takes
- * longer than the fault. So a worker that has nothing left to do looks for the next
- * group for a moment, if the CPU would be idle. When none comes it looks less often:
- * after each look in vain it leaves out twice as many as before.
+ * A device with one group outstanding sends the next one soon after the response. Letting
+ * the worker and the CPU sleep until then takes longer than the fault. So a worker that
+ * has nothing left to do polls for the next group for a moment, if the CPU would be idle.
+ * Polls without success become rarer: after each of them twice as many are skipped as
+ * before.
  */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
@@ -20,10 +20,13 @@
 #define MODULE_PARAM_PREFIX "iopf."
 
 #define IOPF_MAX_POLL_US	1000
-/* How long a worker may go on with groups that it finds so. A few looks at least. */
+/*
+ * How long a worker may continue with groups that it finds by polling; a few polls at
+ * least.
+ */
 #define IOPF_POLL_TIME		NSEC_PER_MSEC
 #define IOPF_POLL_LOOKS		8
-/* Looks that are left out after one in vain, at most. */
+/* Most polls that are skipped after one without success. */
 #define IOPF_MAX_POLL_PAUSE	255
 
 static unsigned int iopf_poll_us = 50;
@@ -47,14 +50,17 @@ static u64 iopf_poll_ns(void)
 	return (u64)READ_ONCE(iopf_poll_us) * NSEC_PER_USEC;
 }
 
-/* May a worker that looks for more since @begun, local_clock() or 0 for now, go on? */
+/*
+ * Return true if a worker that has polled since @begun, by local_clock(), or 0 for now,
+ * may continue.
+ */
 bool iopf_poll_has_time(u64 begun)
 {
 	return !begun || local_clock() - begun <=
 	       max_t(u64, IOPF_POLL_TIME, IOPF_POLL_LOOKS * iopf_poll_ns());
 }
 
-/* Is it worth looking? The caller has nothing else to do for @fdev. */
+/* Return true if a poll is worth it. The caller has nothing else to do for @fdev. */
 bool iopf_poll_wanted(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
@@ -66,7 +72,7 @@ bool iopf_poll_wanted(struct iopf_device *fdev)
 	return false;
 }
 
-/* Remember what a look has brought. */
+/* Remember the result of a poll. */
 void iopf_poll_done(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
@@ -81,9 +87,9 @@ void iopf_poll_done(struct iopf_device *fdev)
 }
 
 /*
- * Look for a PASID queue that wants a worker, without the lock, so this may be wrong and the
- * caller looks again. Not when another thread wants this CPU. That may be the reporter:
- * where the kernel is not preempted, let it have it.
+ * Poll for a PASID queue that wants a worker. Without the lock, so the caller checks
+ * again. Not while another thread wants this CPU: it may be the reporter, which needs it
+ * where the kernel is not preempted.
  */
 void iopf_poll(struct iopf_device *fdev)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: which device and which PASID queue gets a worker
+ * I/O page fault queue: handing workers out to devices
  *
- * A device has as many workers awake as there are PASID queues with groups, but no more than
- * CPUs. A device that was refused one is told when one comes back.
+ * A device gets as many workers awake as it has PASID queues with groups, up to one per
+ * CPU. A device that was refused a worker is told when one is free.
  */
 #include "path.h"
 
@@ -18,7 +18,7 @@ static void iopf_pool_starve(struct iopf_device *fdev)
 	list_add_tail(&fdev->starved_node, &pool->starved);
 }
 
-/* A worker for @fdev. Without one left NULL, and @fdev is looked at when one is. */
+/* Get a free worker. NULL: there is none, and the monitor of @fdev runs when there is. */
 struct iopf_worker *iopf_pool_get(struct iopf_device *fdev)
 {
 	struct iopf_pool *pool = &fdev->fq->pool;
@@ -39,7 +39,7 @@ struct iopf_worker *iopf_pool_get(struct iopf_device *fdev)
 	return worker;
 }
 
-/* Are so many workers left that a PASID queue with sleepers may have a further one? */
+/* Return true if so many workers are free that @pq, which has sleepers, may have @more. */
 bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more)
 {
 	unsigned int nr_free = READ_ONCE(pq->fdev->fq->pool.nr_free);
@@ -49,10 +49,10 @@ bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more)
 }
 
 /*
- * May @pq have a further sleeper, if that takes @more workers? The fewer workers are
- * left the fewer sleepers a PASID queue may have, so that one alone leaves a quarter of them,
- * and its first sleeper finds a worker as long as there is one. If not, @pq's device
- * is looked at when a worker comes back.
+ * Return true if @pq may have a further sleeper, which takes @more workers. The fewer
+ * workers are free, the fewer sleepers a PASID queue may have: one alone leaves a quarter
+ * of the workers, and its first sleeper gets a worker as long as there is one. If false,
+ * the monitor of the device runs when a worker is free.
  */
 bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more)
 {
@@ -62,7 +62,7 @@ bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more)
 	lockdep_assert_held(&pq->fdev->lock);
 	if (iopf_pool_allows(pq, more))
 		return true;
-	/* Under the lock no worker comes back between the look and the request. */
+	/* Under the lock no worker is freed between the check and the request. */
 	spin_lock(&pool->lock);
 	room = iopf_pool_allows(pq, more);
 	if (!room)
@@ -71,7 +71,7 @@ bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more)
 	return room;
 }
 
-/* @worker comes back: all devices that were refused one are to look. */
+/* Free @worker, and start the monitor of all devices that were refused one. */
 void iopf_pool_put(struct iopf_worker *worker)
 {
 	struct iopf_pool *pool = &worker->fdev->fq->pool;
@@ -79,10 +79,10 @@ void iopf_pool_put(struct iopf_worker *worker)
 	LIST_HEAD(told);
 
 	spin_lock(&pool->lock);
-	/* The next one had better find it in its cache. */
+	/* Reuse the worker that is most likely in the cache. */
 	list_add(&worker->node, &pool->free);
 	WRITE_ONCE(pool->nr_free, pool->nr_free + 1);
-	/* Those that are refused again come to the other list. */
+	/* Devices that are refused again are added to pool->starved. */
 	list_splice_init(&pool->starved, &told);
 	while (unlikely(!list_empty(&told))) {
 		fdev = list_first_entry(&told, struct iopf_device, starved_node);
@@ -99,7 +99,7 @@ void iopf_pool_put(struct iopf_worker *worker)
 	spin_unlock(&pool->lock);
 }
 
-/* @fdev is dead and wants no worker any more. */
+/* Take @fdev, which is dead, off the list of devices that wait for a worker. */
 void iopf_pool_leave(struct iopf_device *fdev)
 {
 	struct iopf_pool *pool = &fdev->fq->pool;
@@ -115,8 +115,8 @@ void iopf_pool_leave(struct iopf_device *fdev)
 }
 
 /*
- * A worker for the PASID queues of @fdev, to be queued, or NULL: there may be none left, or
- * only some that are reserved for PASID queues without a sleeper.
+ * Get a worker for the first PASID queue that may have one. NULL: no worker is free, or
+ * the free ones are reserved for PASID queues without sleepers.
  */
 struct iopf_worker *iopf_worker_get(struct iopf_device *fdev)
 {
@@ -128,7 +128,7 @@ struct iopf_worker *iopf_worker_get(struct iopf_device *fdev)
 	lockdep_assert_held(&fdev->lock);
 	list_for_each_entry_safe(pq, next, &fdev->ready, ready_node) {
 		if (unlikely(pq->nr_asleep) && !iopf_pool_has_room(pq, 1)) {
-			/* The worker that is on its way may be for this PASID queue. */
+			/* A worker that is queued may take this PASID queue. */
 			if (!fdev->nr_waiting)
 				iopf_pq_starve(pq);
 			continue;
@@ -142,7 +142,7 @@ struct iopf_worker *iopf_worker_get(struct iopf_device *fdev)
 				fdev->nr_far++;
 			return worker;
 		}
-		/* One that is awake may come to the PASID queue, or comes back when it ends. */
+		/* A worker that is awake takes the PASID queue, or is freed. */
 		if (!alone)
 			return NULL;
 		iopf_pq_starve(pq);

@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: pages that nobody has asked for yet
- *
- * A device that goes through memory asks for one page after the other, and each
- * request costs several times what its page does. If a PASID's groups follow each
- * other, the worker goes on behind the last page, under the VMA lock that it has:
- * twice as far each time that the device comes back just behind what was prepared,
- * half as far when it does not. Off unless somebody asks for it.
- *
- * Only for anonymous memory: files have a readahead of their own. Only inside the
- * VMA, and not when the memory cgroup is nearly full.
+ * I/O page fault queue: pages that were not requested yet
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -17,11 +8,24 @@
 
 #include "path.h"
 
-/* Where a window begins to grow from, in pages. */
+/**
+ * DOC: Prefault
+ *
+ * A device that reads or writes memory in order requests one page after the other, and a
+ * request costs several times as much as its page. If the groups of a PASID follow each
+ * other, the worker continues behind the last page, under the VMA lock that it has. The
+ * window doubles each time that the device continues just behind it, and is halved
+ * otherwise. Off by default.
+ *
+ * Only anonymous memory is faulted in ahead: files have readahead. It stays inside the
+ * VMA, and stops when the memory cgroup is nearly full.
+ */
+
+/* The first window, in pages. */
 #define IOPF_PREFAULT_MIN	4
 
 #ifdef CONFIG_MEMCG
-/* An eighth of what it may have is left to the process itself. */
+/* Leave an eighth of its limits to the process. */
 static bool iopf_memcg_has_room(struct mem_cgroup *memcg, unsigned int pages)
 {
 	for (; memcg; memcg = parent_mem_cgroup(memcg)) {
@@ -41,8 +45,8 @@ static bool iopf_memcg_has_room(struct mem_cgroup *memcg, unsigned int pages)
 #endif
 
 /*
- * The window for a group that begins at @first. Several workers of a PASID queue may be
- * here at a time: then the groups do not come one after the other anyway.
+ * Return the window for a group that starts at @first. Several workers of a PASID queue
+ * may race here: then the groups do not follow each other.
  */
 static unsigned int iopf_prefault_window(struct iopf_pasid_queue *pq, u64 first,
 					 unsigned int max)
@@ -66,8 +70,8 @@ static bool iopf_may_prefault(struct iopf_mm *imm, unsigned int pages)
 }
 
 /*
- * @prg has its pages, the last one with @flags for handle_mm_fault(). Returns how
- * many more there are now.
+ * Fault in pages behind @prg, whose own pages are present. @flags: for handle_mm_fault().
+ * Return how many pages.
  */
 unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 			   unsigned int flags)
@@ -86,7 +90,7 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 	if (!iopf_may_prefault(imm, window))
 		window = 0;
 	for (done = 0; done < window && addr < imm->vma->vm_end; done++) {
-		/* Somebody else has the group, and its address space may be going. */
+		/* The group was cancelled, maybe because its address space goes. */
 		if (iopf_prg_is_claimed(prg))
 			break;
 		ret = handle_mm_fault(imm->vma, addr, flags, NULL);

@@ -1,30 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: faults that sleep, and groups that nobody has begun
- *
- * A worker asleep in the mm keeps its group, and others have to go on in its place. An
- * unbound workqueue does not tell that a worker sleeps, so the scheduler is asked: at
- * each report about the worker that the PASID queue's next group waits for, and by the look
- * about all of them. A worker that was seen asleep is noted; it takes the note back
- * itself when it goes on.
- *
- * A group that asks for a page for which a worker is already asleep would only put
- * another worker to sleep. It waits for that one, as a follower. Followers stay queued
- * groups, which time out and can be claimed like any other, and when the worker goes
- * on they are handled like any other: their access may differ from its own, and it
- * may have failed.
- *
- * A report queues a worker when nobody is there to take the group. Whoever was there
- * may have fallen asleep since, or have lost its CPU to somebody else; a worker that
- * was queued may wait for a CPU; and responses that a worker has deferred may wait for
- * a fault that sleeps. Nothing tells the library. So while a device has groups that
- * nobody has begun, or deferred responses, they are looked at: every two milliseconds
- * where no group is begun, every four where some are.
- *
- * The timer interrupts any CPU, and the look runs on the workqueue of the timeouts. It
- * allocates nothing and never faults. A look takes a thread and a CPU's time that the
- * device's worker may need, so it has to be worth it: the timer ticks each millisecond,
- * and something has to wait in several ticks in a row.
+ * I/O page fault queue: faults that sleep, and groups that do not start
  */
 #include <linux/cpumask.h>
 #include <linux/hash.h>
@@ -36,14 +12,41 @@
 #include "compat.h"
 #include "path.h"
 
+/**
+ * DOC: Progress
+ *
+ * A worker asleep in the mm keeps its group, and other workers have to continue in its
+ * place. The workqueue does not tell when an unbound worker sleeps, so the scheduler is
+ * asked: each report asks about the worker that the next group of the PASID queue waits
+ * for, and the monitor about all. A worker found asleep is noted as a *sleeper*. It
+ * removes the note itself when it continues.
+ *
+ * A group that requests a page on which a worker sleeps already would put another worker
+ * to sleep. It becomes a *follower* of that worker instead. Followers are queued groups:
+ * they time out and are claimed like any other. When the sleeper continues they are
+ * queued again, as their access may differ from its own, and it may have failed.
+ *
+ * A report queues a worker if none can take the group. A worker that could may have
+ * fallen asleep since, or lost its CPU to another thread; a queued worker may wait for a
+ * CPU; responses that a worker has deferred may wait for a fault that sleeps. The library
+ * is told of none of these. So the *monitor* runs while a device has groups that have not
+ * started or deferred responses: every two milliseconds if no group starts, every four if
+ * some do.
+ *
+ * The monitor's timer may run on any CPU. Its work takes a thread and time of a CPU,
+ * which workers may need, so the timer ticks every millisecond and queues the work only
+ * if something has waited for several consecutive ticks.
+ */
+
 /*
- * It is looked at when the ticks in a row in which something waits amount to that: those
- * between which groups have been begun count one each, others two.
+ * Weight of consecutive ticks with something waiting at which the monitor runs. A tick
+ * since which groups have started weighs one, others two.
  */
 #define IOPF_WAITING_TICKS	4
-/* Ticks in a row in which nothing waits, until the timer stops. */
+/* Consecutive ticks with nothing waiting after which the monitor stops. */
 #define IOPF_QUIET_TICKS	8
 
+/* Return the list of sleepers on @page of @pq. */
 static struct hlist_head *iopf_sleepers(struct iopf_pasid_queue *pq,
 					unsigned long page)
 {
@@ -53,12 +56,12 @@ static struct hlist_head *iopf_sleepers(struct iopf_pasid_queue *pq,
 }
 
 /*
- * Note that @worker, which handles a group, is asleep, if it is: true.
+ * Note @worker as a sleeper if it is asleep. Return true if it was noted.
  *
- * The thread may be woken at the same time. It looks at @asleep after it was woken, and
- * here it is looked at whether it was woken after @asleep is set: smp_mb() pairs with
- * the barriers of the scheduler between the two, and one of them sees the other. So
- * each note is taken back, and @page is the one of the sleep that was seen.
+ * The thread may be woken at the same time. It reads @asleep after it was woken, and the
+ * state of the thread is read again here after @asleep is set: smp_mb() pairs with the
+ * barriers of the scheduler between the two, so that one side sees the other. Therefore
+ * each note is removed, and @page is the page of the sleep that was seen.
  */
 bool iopf_worker_note_asleep(struct iopf_worker *worker)
 {
@@ -70,7 +73,7 @@ bool iopf_worker_note_asleep(struct iopf_worker *worker)
 	if (worker->asleep || task_is_runnable(worker->task))
 		return false;
 	WRITE_ONCE(worker->asleep, true);
-	/* See above: pairs with the scheduler. */
+	/* Pairs with the barriers of the scheduler, see above. */
 	smp_mb();
 	if (task_is_runnable(worker->task)) {
 		WRITE_ONCE(worker->asleep, false);
@@ -88,7 +91,7 @@ bool iopf_worker_note_asleep(struct iopf_worker *worker)
 	return true;
 }
 
-/* Note those of the PASID queue's workers that are asleep; those that are noted come last. */
+/* Note all workers of @pq that are asleep. Workers that are noted already come last. */
 void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq)
 {
 	struct iopf_worker *worker;
@@ -101,7 +104,7 @@ void iopf_pq_note_sleepers(struct iopf_pasid_queue *pq)
 	}
 }
 
-/* The groups that have waited for @worker are the next ones of their PASID queue. */
+/* Queue the followers of @worker first. */
 static void iopf_release_followers(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
@@ -116,7 +119,7 @@ static void iopf_release_followers(struct iopf_worker *worker)
 	iopf_monitor_pq(pq);
 }
 
-/* @worker, which was seen asleep, goes on. */
+/* Remove the note that @worker is asleep. */
 void iopf_worker_woke(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
@@ -132,19 +135,22 @@ void iopf_worker_woke(struct iopf_worker *worker)
 	pq->nr_asleep--;
 	if (!list_empty(&worker->followers))
 		iopf_release_followers(worker);
-	/* With one sleeper less there may be room for another. */
+	/* There is room for another sleeper. */
 	if (pq->starved && iopf_pool_allows(pq, 1))
 		iopf_pq_retry(pq);
 	iopf_pq_make_ready(pq);
 }
 
-/* @worker, which was seen asleep, goes on to the next page, or begins with the first. */
+/*
+ * Continue after a sleep: remove the note of @worker, and queue a worker if one is
+ * wanted.
+ */
 void iopf_worker_leave_page(struct iopf_worker *worker)
 {
 	struct iopf_worker *next;
 
 	spin_lock(&worker->fdev->lock);
-	/* It may have been taken back meanwhile. */
+	/* Checked without the lock by the caller. */
 	if (worker->asleep)
 		iopf_worker_woke(worker);
 	next = iopf_worker_wanted(worker->fdev);
@@ -153,7 +159,10 @@ void iopf_worker_leave_page(struct iopf_worker *worker)
 		iopf_worker_queue(next);
 }
 
-/* A PASID may be another address space's by now, so this is not told by the PASID queue. */
+/*
+ * Find a worker asleep on @page of the mm of @prg. The PASID alone does not tell: it may
+ * belong to another address space by now.
+ */
 static struct iopf_worker *iopf_find_sleeper(struct iopf_prg *prg,
 					     unsigned long page)
 {
@@ -168,8 +177,8 @@ static struct iopf_worker *iopf_find_sleeper(struct iopf_prg *prg,
 }
 
 /*
- * Let @prg, the next one in its PASID queue, wait for the worker that sleeps for one
- * of its pages. False if there is none.
+ * Let @prg, the next one of its PASID queue, follow the worker that sleeps on one of its
+ * pages. False: there is none.
  */
 bool iopf_prg_follow(struct iopf_prg *prg)
 {
@@ -193,7 +202,7 @@ bool iopf_prg_follow(struct iopf_prg *prg)
 	return false;
 }
 
-/* CPUs that unbound workers may use. */
+/* Return how many CPUs unbound workers may use. */
 static unsigned int iopf_nr_usable_cpus(void)
 {
 	unsigned int nr = 0;
@@ -208,11 +217,11 @@ static unsigned int iopf_nr_usable_cpus(void)
 }
 
 /*
- * The timer ticks, and does not have the lock: is @fdev to be looked at? What waits now
- * and what has waited in the last tick may be two groups, the more so where groups are
- * begun, but a group that has waited since then is not overlooked. In a burst each tick
- * counts, so that what PASID queues may have for it ends with it. The look also ends the ticks,
- * and is quick where workers have come back.
+ * Return true if the monitor is to run. Called by the timer, without the lock. What waits
+ * now and what waited at the last tick may be different groups, more so if groups start,
+ * but a group that has waited since is not missed. In a burst the monitor runs at each
+ * tick, so that the workers granted for it end with it. It also runs to stop the timer,
+ * and soon after workers were freed.
  */
 static bool iopf_monitor_tick(struct iopf_device *fdev)
 {
@@ -245,7 +254,7 @@ static enum hrtimer_restart iopf_monitor_timer_fn(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* Room has come back: all PASID queues that were refused may try again. */
+/* Retry all PASID queues that were refused a worker, as workers were freed. */
 static void iopf_retry_starved(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
@@ -259,9 +268,8 @@ static void iopf_retry_starved(struct iopf_device *fdev)
 }
 
 /*
- * Those that were queued or came since the last look have all fallen asleep? Then
- * twice as many may come at once: else a burst of faults that sleep would take a look
- * each to be begun.
+ * Note sleepers, and grant twice as many workers as have fallen asleep since the last
+ * run. Else a burst of faults that sleep would start one of them per run.
  */
 static void iopf_check_sleepers(struct iopf_device *fdev)
 {
@@ -280,9 +288,8 @@ static void iopf_check_sleepers(struct iopf_device *fdev)
 }
 
 /*
- * Take the deferred responses of the PASID queues, and offer those that have groups. A
- * PASID queue whose groups nobody has taken since the last look wants a worker,
- * whatever those do that it has.
+ * Collect deferred responses, and make PASID queues that have groups ready. One of whose
+ * groups none was taken since the last run wants another worker, whatever its workers do.
  */
 static void iopf_check_pqs(struct iopf_device *fdev, struct list_head *deferred)
 {
@@ -305,10 +312,10 @@ static void iopf_check_pqs(struct iopf_device *fdev, struct list_head *deferred)
 }
 
 /*
- * The workers that are wanted now, on @workers. When no group has been taken since the
- * last look, one comes from elsewhere, even if there are as many as there are CPUs: what
- * these wait for is not known. Those that come from elsewhere and do not begin either
- * are no more than the CPUs.
+ * Collect the workers that are wanted now on @workers. If no group was taken since the
+ * last run, add one of the far workqueue, even if there are as many as CPUs: it is not
+ * known what these wait for. Far workers that do not start either are no more than the
+ * CPUs.
  */
 static void iopf_get_workers(struct iopf_device *fdev,
 			     struct list_head *workers)
@@ -371,7 +378,10 @@ void iopf_monitor_init(struct iopf_device *fdev)
 	fdev->nr_cpus = iopf_nr_usable_cpus();
 }
 
-/* The device is dead: its PASID queues are empty, and a look that runs finds that out. */
+/*
+ * Stop the timer of a dead device. Its PASID queues are empty, and a work that runs
+ * notices that.
+ */
 void iopf_monitor_stop(struct iopf_device *fdev)
 {
 	iopf_pool_leave(fdev);

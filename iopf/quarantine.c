@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: registered handlers, and responses that may come late
- *
- * iommu_page_response() carries a PASID and an index, and nothing that tells one
- * use of an index from the next. If somebody else has answered such a group, its
- * deadline or a flush, the device may use the index again, and the handler's late
- * answer would be taken for a response to the new group. So the pair is set apart:
- * until the late response has come, or ten times the time that a group has, new
- * groups of that pair are refused. Handlers that response by cookie need none of this.
- *
- * The list is bounded. When it is full, all groups of the handler are refused for
- * that time, as nobody can tell any more which ones are safe.
+ * I/O page fault queue: registered handlers and their late responses
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "objects.h"
 
+/**
+ * DOC: Quarantine
+ *
+ * iommu_page_response() identifies a group by PASID and index, which do not tell one use
+ * of an index from the next. If the library has sent the response of such a group,
+ * because of a timeout or a flush, the device may reuse the index, and the handler's late
+ * response would be taken for one to the new group. Therefore the pair is quarantined:
+ * new groups with it are refused until the late response has come, or for ten times the
+ * timeout of groups. Handlers that respond by cookie are not affected.
+ *
+ * The list is bounded. When it is full, all groups of the handler are refused for that
+ * time, because the library cannot tell which pairs are safe.
+ */
+
 #define IOPF_QUARANTINE_TIMES	10
-/* When groups have all the time in the world. */
+/* For groups without a timeout. */
 #define IOPF_QUARANTINE_DEFAULT	(100 * HZ)
 
 struct iopf_handler *iopf_handler_alloc(struct device *dev,
@@ -39,7 +43,10 @@ struct iopf_handler *iopf_handler_alloc(struct device *dev,
 	return handler;
 }
 
-/* For a call of it. NULL if there is none, or none any more. */
+/*
+ * Reference the registered handler of @fdev. NULL: there is none, or it is being
+ * unregistered.
+ */
 struct iopf_handler *iopf_handler_get(struct iopf_device *fdev)
 {
 	struct iopf_handler *handler;
@@ -59,7 +66,7 @@ void iopf_handler_put(struct iopf_handler *handler)
 		complete(&handler->idle);
 }
 
-/* Nobody finds it any more: wait for those that have found it. */
+/* Free a handler that can no longer be found, after the calls in progress. */
 void iopf_handler_free(struct iopf_handler *handler)
 {
 	iopf_handler_put(handler);
@@ -96,7 +103,10 @@ static struct iopf_overdue *iopf_find_overdue(struct iopf_handler *handler,
 	return NULL;
 }
 
-/* Somebody else answers @prg, of which the handler knows PASID and index only. */
+/*
+ * Quarantine the key of @prg, whose handler knows it by PASID and index, and may respond
+ * later.
+ */
 void iopf_quarantine_add(struct iopf_prg *prg)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
@@ -122,7 +132,7 @@ void iopf_quarantine_add(struct iopf_prg *prg)
 	spin_unlock(&handler->lock);
 }
 
-/* A response that matches nothing: is it one that was expected? */
+/* Remove @key if it is quarantined. Return true if it was: the response is the late one. */
 bool iopf_quarantine_remove(struct iopf_handler *handler, const struct iopf_key *key)
 {
 	struct iopf_overdue *overdue;
@@ -136,8 +146,8 @@ bool iopf_quarantine_remove(struct iopf_handler *handler, const struct iopf_key 
 }
 
 /*
- * A group of @key was answered by somebody else while its handler was still being
- * asked, and he does not want it, or answers by cookie: no late response will come.
+ * Remove @key, whose late response will not come: the handler did not keep the group, or
+ * responds by cookie.
  */
 void iopf_quarantine_cancel(struct iopf_handler *handler, const struct iopf_key *key)
 {

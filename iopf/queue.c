@@ -2,15 +2,14 @@
 /*
  * I/O page fault queue: queues and their workers
  *
- * A queue has a fixed number of workers, which its devices use in turn: so many faults
- * can be asleep at a time. They are allocated with the queue, so that a fault needs no
- * memory to be begun.
+ * The workers of a queue are allocated with it, so that starting a fault needs no memory.
+ * Their number bounds how many faults sleep at a time.
  *
- * Workers are unbound: the scheduler moves a thread that waits for a CPU to another
- * one, whatever a real-time thread does to the first, and isolated CPUs are left alone.
- * They begin in the cache domain of who queues them. The workqueue divides the number
- * of its unbound workers among the NUMA nodes; where that leaves a node less than the
- * queue has, further ones come from a workqueue without domains.
+ * Workers are unbound. The scheduler moves a thread that waits for a CPU elsewhere,
+ * whatever a real-time thread does to that CPU, and isolated CPUs are left alone. Work
+ * starts in the cache domain of the CPU that queues it. The workqueue divides the
+ * concurrency of an unbound workqueue among the NUMA nodes; where that leaves a node less
+ * than the queue has workers, the others run on a workqueue without cache domains.
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
@@ -28,10 +27,10 @@
 #define MODULE_PARAM_PREFIX "iopf."
 
 /*
- * A queue with a thread for each group has as many shares of a CPU as it has groups. A
- * worker does alone what these threads would do, and beside programs that want the CPU
- * the share of one thread is too small. So one that comes because others have not got on
- * has a larger share.
+ * io-pgfault.c runs a thread per group, and so has as many shares of a busy CPU as it has
+ * groups. A worker does the work of many such threads, and one share is too small for it.
+ * A worker that is queued because others do not make progress therefore has a larger
+ * share.
  */
 #define IOPF_FAR_NICE		(-10)
 
@@ -50,12 +49,15 @@ static const struct kernel_param_ops iopf_seconds_ops = {
 
 module_param_cb(prq_timeout, &iopf_seconds_ops, &iopf_prq_seconds, 0644);
 MODULE_PARM_DESC(prq_timeout,
-		 "Seconds until a group that a worker or a registered handler owns is answered, 1 to 100, 0 for never (default 10)");
+		 "Seconds until a group that a worker or a registered handler owns gets a response, 1 to 100, 0 for never (default 10)");
 module_param_cb(domain_timeout, &iopf_seconds_ops, &iopf_domain_seconds, 0644);
 MODULE_PARM_DESC(domain_timeout,
 		 "The same for groups that the handler of a domain owns, such as iommufd's (default 0)");
 
-/* A queue's own setting is a number by itself: WRITE_ONCE() in the setters. */
+/*
+ * Return a queue's setting or the module's. Settings are written by WRITE_ONCE() in
+ * settings.c.
+ */
 static unsigned long iopf_timeout_jiffies(const int *ms, const unsigned int *s)
 {
 	int time = READ_ONCE(*ms);
@@ -65,21 +67,22 @@ static unsigned long iopf_timeout_jiffies(const int *ms, const unsigned int *s)
 	return msecs_to_jiffies(time);
 }
 
-/* The time of a group of @fq, in jiffies; 0 without a timeout. */
+/* Return the timeout of groups of @fq in jiffies, 0 for none. */
 unsigned long iopf_timeout(const struct iopf_fault_queue *fq)
 {
 	return iopf_timeout_jiffies(&fq->timeout_ms, &iopf_prq_seconds);
 }
 
-/* The same for groups that a domain's handler owns. */
+/* Return the timeout of groups that a domain's handler owns in jiffies, 0 for none. */
 unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq)
 {
 	return iopf_timeout_jiffies(&fq->domain_timeout_ms, &iopf_domain_seconds);
 }
 
 /*
- * The number of unbound workers that the smallest node with a CPU is left with. CPUs may
- * come and go after this: the look notices workers that are not begun, see look.c.
+ * Return how many unbound work items the smallest node with a CPU may run at a time. CPUs
+ * may come and go afterwards: then the monitor notices workers that do not start, see
+ * progress.c.
  */
 static unsigned int iopf_node_share(void)
 {
@@ -100,7 +103,9 @@ static unsigned int iopf_node_share(void)
 	return max_t(unsigned int, share, WQ_DFL_MIN_ACTIVE);
 }
 
-/* The default scope is not the same in all kernels. */
+/*
+ * Allocate an unbound workqueue. The default scope differs between kernels, so it is set.
+ */
 static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
 					      enum wq_affn_scope scope,
 					      int nice)
@@ -122,7 +127,7 @@ static struct workqueue_struct *iopf_alloc_wq(const char *fmt, const char *name,
 	return wq;
 }
 
-/* No device uses the queue any more; its workers may be about to return. */
+/* Free the workers. No device uses the queue, but a worker may still be on its way out. */
 static void iopf_pool_exit(struct iopf_pool *pool)
 {
 	if (pool->near)
@@ -163,8 +168,8 @@ static int iopf_pool_init(struct iopf_pool *pool, const char *name)
 }
 
 /*
- * The last reference may be a worker's, which cannot wait for its own end: so
- * this runs elsewhere. By now all devices and groups are gone.
+ * Free a queue. Runs on a workqueue of the system because a worker may drop the last
+ * reference, and cannot wait for itself.
  */
 static void iopf_fault_queue_release(struct work_struct *work)
 {
@@ -181,7 +186,7 @@ void iopf_fault_queue_put(struct iopf_fault_queue *fq)
 		queue_work(system_dfl_wq, &fq->release);
 }
 
-/* Without memory NULL. */
+/* Allocate a queue. NULL: no memory. */
 struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name)
 {
 	struct iopf_fault_queue *fq;

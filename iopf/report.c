@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: page requests come in
+ * I/O page fault queue: reporting page requests
  *
- * The entry for IOMMU drivers, and the only way in. Several requests, a single one
- * and one that its driver refuses are all taken in by iopf_add_request(). Where a handler
- * has registered for the device's faults it is asked, before a request is taken in
- * or with the group that the request completes.
+ * The only entry for page requests. Single ones, several at once and those that their
+ * driver refuses are all added by iopf_add_request(). If a handler is registered for the
+ * device it is called before a request is added, or with the group that the request
+ * completes.
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
@@ -13,7 +13,7 @@
 
 #include "entries.h"
 
-/* Requests that are taken in under one hold of the lock. */
+/* Requests that are added in one hold of the lock. */
 #define IOPF_RUN_REQUESTS	32U
 
 static noinline void iopf_end_report(struct device *dev, u64 begun)
@@ -30,7 +30,7 @@ static noinline void iopf_end_report(struct device *dev, u64 begun)
 	rcu_read_unlock();
 }
 
-/* Answer a request that made it into no group. */
+/* Send Invalid Request to a request that is in no group. */
 static noinline void iopf_refuse(struct device *dev,
 				 const struct iopf_request *request)
 {
@@ -43,7 +43,7 @@ static noinline void iopf_refuse(struct device *dev,
 		iopf_device_put(fdev);
 }
 
-/* The lock is gone, and @request, the last of those taken in, was taken with @ret. */
+/* Finish without the lock after @request, the last one, was added with result @ret. */
 static int iopf_finish(struct device *dev, const struct iopf_request *request,
 		       int ret, struct iopf_actions *actions)
 {
@@ -54,9 +54,9 @@ static int iopf_finish(struct device *dev, const struct iopf_request *request,
 }
 
 /*
- * Report as many of @requests, from the first one on, as need nothing but the lock, in
- * one hold of it. Returns how many these are, none if a handler has to be asked or the
- * device is on no queue; @ret is what came of the last one.
+ * Report as many of @requests as need nothing but the lock, in one hold of it. Return how
+ * many: 0 if a handler has to be called, or the device is on no queue. @ret is the result
+ * of the last one.
  */
 static unsigned int iopf_report_run(struct device *dev,
 				    const struct iopf_request *requests,
@@ -82,8 +82,8 @@ static unsigned int iopf_report_run(struct device *dev,
 }
 
 /*
- * Report a request whose device has a registered handler, or is on no queue. May sleep
- * as the handler does.
+ * Report a request whose device has a registered handler or is on no queue. May sleep as
+ * the handler.
  */
 static noinline int iopf_report_to_handler(struct device *dev,
 					   const struct iopf_request *request)
@@ -108,14 +108,14 @@ static noinline int iopf_report_to_handler(struct device *dev,
 		spin_unlock(&fdev->lock);
 	}
 	ret = iopf_finish(dev, request, ret, &actions);
-	if (actions.asked)
+	if (actions.to_handler)
 		ret = iopf_call_handler(fdev, dev, handler, request, actions.prg);
 	iopf_handler_put(handler);
 	iopf_device_put(fdev);
 	return ret;
 }
 
-/* What came of the first error is returned, and all are reported. */
+/* Report all requests. Return the first error. */
 static int iopf_report(struct device *dev, const struct iopf_request *requests,
 		       unsigned int count)
 {
@@ -141,39 +141,34 @@ static int iopf_report(struct device *dev, const struct iopf_request *requests,
 /**
  * iommu_report_device_fault() - Report a page request of a device
  * @dev: the device
- * @evt: the page request; copied, the caller keeps it
+ * @evt: the page request; copied
  *
- * Joins the request to its group (PCIe 6.0, 10.4: requests with the same PASID
- * and Page Request Group Index, up to the one marked as the last). With the
- * last request the group goes to the SVA fault handling of this library, which
- * works in the background, or to the iopf_handler of the PASID's domain, which
- * is called from here. Somebody who has registered for faults of @dev is asked
- * before both, see iommu_register_device_fault_handler().
+ * Adds the request to its group (PCIe 6.0, 10.4: requests with the same PASID and Page Request
+ * Group Index, up to the one marked as the last). With the last request the group goes to the
+ * workers of this library if the PASID has an SVA domain, or to the iopf_handler of its domain,
+ * which is called from here. A handler that is registered for @dev is called before both, see
+ * iommu_register_device_fault_handler().
  *
- * A group is answered exactly once by iommu_ops.page_response, in any case: by
- * its handler, by this function if nobody handles it, or when the device, the
- * PASID or the queue goes away. A request that is not the last one of its group
- * is never answered by itself.
+ * Each group gets exactly one response by iommu_ops.page_response: from its handler, from this
+ * function if there is none, or when the device, the PASID or the queue goes away. A request
+ * that is not the last one of its group gets no response of its own.
  *
- * PASID Stop Markers may be reported: they end the unfinished groups of their
- * PASID and get no response.
+ * PASID Stop Markers may be reported: they end the unfinished groups of their PASID, and get no
+ * response.
  *
- * The caller makes sure that a PASID is detached only after the reports of its
- * requests have returned.
+ * The caller makes sure that a PASID is detached only after reports of its requests have returned.
  *
- * Context: Process context, under any lock of the driver that page_response
- * does not take. Does not sleep, unless a domain's own handler does.
- * Return: whatever it is, the caller need not answer:
+ * Context: Process context, under any lock of the driver that page_response does not take.
+ * Sleeps only if a domain's own handler or a registered handler does.
+ * Return: in any case the caller sends no response:
  *
- * * %0 - the request was taken
- * * %-EINVAL - malformed, or nobody handles faults of this PASID
+ * * %0 - the request was added
+ * * %-EINVAL - malformed, or the PASID's domain has no handler
  * * %-ENODEV - the device is on no fault queue
- * * %-ENOMEM - no memory, not even the queue's reserve, or a limit of the device
- *   is reached
- * * %-EEXIST - the group is being handled already; this request is dropped
- * * %-EBUSY - a handler that responses by PASID and index may still be late with an
- *   answer to an earlier group of this pair
- * * other - what the domain's handler, or the registered one, returned
+ * * %-ENOMEM - no memory, not even in the reserve, or a limit of the device is reached
+ * * %-EEXIST - a group with this index has no response yet; the request is dropped
+ * * %-EBUSY - a late response to an earlier group with this PASID and index is still expected
+ * * other - what the domain's or the registered handler returned
  */
 int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 {
@@ -184,18 +179,16 @@ int iommu_report_device_fault(struct device *dev, struct iopf_fault *evt)
 EXPORT_SYMBOL_GPL(iommu_report_device_fault);
 
 /**
- * iopf_report_requests() - Report page requests of a device
+ * iopf_report_requests() - Report several page requests of a device
  * @dev: the device
- * @requests: the page requests, in the order that the device has sent them; copied,
- *	the caller keeps them
+ * @requests: the page requests, in the order in which the device has sent them; copied
  * @count: how many
  *
- * As iommu_report_device_fault() for each of them, for drivers that read several
- * from their hardware queue at once, or whose requests have flags, see
- * &struct iopf_request.
+ * As iommu_report_device_fault() for each of them. For drivers that read several requests from
+ * their hardware queue at once, or whose requests have flags, see &struct iopf_request.
  *
  * Context: As iommu_report_device_fault().
- * Return: 0, or the first error; later requests were reported nevertheless.
+ * Return: 0, or the first error; later requests are reported nevertheless.
  */
 int iopf_report_requests(struct device *dev,
 			 const struct iopf_request *requests,
@@ -210,13 +203,12 @@ EXPORT_SYMBOL_GPL(iopf_report_requests);
  * @dev: the device
  * @fault: the request
  *
- * Instead of reporting it, as iopf_report_requests() of a request with
- * %IOPF_REQUEST_REFUSED. The whole group of @fault is answered with Invalid Request
- * when its last request comes, which may be this one. A Stop Marker is none to be
- * refused, and is taken as one.
+ * As iopf_report_requests() of a request with %IOPF_REQUEST_REFUSED. The whole group of @fault
+ * gets Invalid Request when its last request comes, which may be this one. A Stop Marker cannot
+ * be refused, and is handled as one.
  *
  * Context: As iommu_report_device_fault().
- * Return: %-EINVAL, or what has kept the request from its group.
+ * Return: %-EINVAL, or the error that has kept the request from its group.
  */
 int iopf_refuse_request(struct device *dev, const struct iommu_fault *fault)
 {
@@ -230,17 +222,16 @@ int iopf_refuse_request(struct device *dev, const struct iommu_fault *fault)
 EXPORT_SYMBOL_GPL(iopf_refuse_request);
 
 /**
- * iommu_report_unrecoverable_fault() - Report a fault that nobody can help with
+ * iommu_report_unrecoverable_fault() - Report a fault that cannot be handled
  * @dev: the device
- * @fault: what is known of it; copied, the caller keeps it
+ * @fault: the fault; copied
  *
- * For faults that the IOMMU has ended by itself: the device does not wait, so there
- * is nothing to answer. The registered handler gets to know, nobody else.
+ * For faults that the IOMMU has ended by itself: the device does not wait, so no response is
+ * owed. The registered handler is called, if there is one.
  *
- * Context: Process context, under any lock of the driver that the handler does not
- * take.
- * Return: 0 if the handler has taken notice, %-ENOENT if nobody has registered or the
- * handler would not have it, or what the handler returned.
+ * Context: Process context, under any lock of the driver that the handler does not take.
+ * Return: 0 if the handler has handled it, %-ENOENT if there is no handler or it let the fault
+ * continue, or the handler's error.
  */
 int iommu_report_unrecoverable_fault(struct device *dev,
 				     const struct iommu_fault_unrecoverable *fault)

@@ -2,7 +2,8 @@
 /*
  * I/O page fault queue: what a page request says
  *
- * Which group it is in, whether it is the last one, and what no device asks for.
+ * Which group a request belongs to, whether it is the last one of its group, and which
+ * requests are malformed.
  */
 #ifndef __IOPF_REQUEST_H
 #define __IOPF_REQUEST_H
@@ -11,7 +12,10 @@
 #include <linux/iopf.h>
 #include <linux/mm_types.h>
 
-/* Flags of requests that get a response of their own, last in their group or not. */
+/*
+ * Flags of requests that get a response of their own, whether or not they are the last of
+ * a group.
+ */
 #define IOPF_REQUEST_SINGLE	(IOPF_REQUEST_PRIVATE_DATA | \
 				 IOPF_REQUEST_STREAMING)
 
@@ -51,7 +55,7 @@ static inline struct iopf_key iopf_key(const struct iommu_fault *fault)
 	};
 }
 
-/* The key of index @grpid of @pasid. %IOMMU_NO_PASID is no PASID that is given out. */
+/* Return the key of index @grpid of @pasid. %IOMMU_NO_PASID means without a PASID. */
 static inline struct iopf_key iopf_pasid_key(u32 pasid, u32 grpid)
 {
 	return (struct iopf_key){
@@ -79,8 +83,8 @@ static inline bool iopf_is_last(const struct iommu_fault *fault)
 }
 
 /*
- * PCIe 6.0, 10.4.1.2.1: L = 1, W = R = 0 with a PASID is a Stop Marker. All
- * requests of that PASID have been sent before it, and it wants no response.
+ * PCIe 6.0, 10.4.1.2.1: a Stop Marker has L = 1, W = R = 0 and a PASID. It follows all
+ * requests of its PASID, and gets no response.
  */
 static inline bool iopf_is_stop_marker(const struct iommu_fault *fault)
 {
@@ -88,14 +92,16 @@ static inline bool iopf_is_stop_marker(const struct iommu_fault *fault)
 	       !(fault->prm.perm & IOPF_PERM_ACCESS);
 }
 
-/* A group by itself, although it is not the last request of one. */
+/*
+ * Return true for a request that is a group by itself although it is not the last of one.
+ */
 static inline bool iopf_is_single(const struct iopf_request *request)
 {
 	return request->flags & IOPF_REQUEST_SINGLE &&
 	       !iopf_is_last(&request->fault);
 }
 
-/* Does the device wait for a response to this very request? */
+/* Return true if the device waits for a response to this very request. */
 static inline bool iopf_is_owed(const struct iopf_request *request)
 {
 	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&
@@ -104,8 +110,8 @@ static inline bool iopf_is_owed(const struct iopf_request *request)
 }
 
 /*
- * What no device asks of a process's address space. Other domains have an
- * owner who knows his own rules.
+ * Return true for a request that no device may make of an address space. The handlers of
+ * other domains check their requests themselves.
  */
 static inline bool iopf_is_malformed(struct device *dev, struct mm_struct *mm,
 				     const struct iommu_fault *fault)

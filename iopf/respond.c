@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: the one response of a group
- *
- * Whoever moves a group to IOPF_OWNER_CLAIMED, under the device's lock, has claimed
- * it and sends its response, without the lock. All others come too late, which is
- * counted and does nothing. Claimed groups are collected and sent together. Those that
- * wait until groups have ended are told here.
+ * I/O page fault queue: the response of a group
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -13,21 +8,31 @@
 
 #include "path.h"
 
-/* How long a flush lets groups end by themselves. */
+/**
+ * DOC: Responses
+ *
+ * The part of the library that moves a group to IOPF_OWNER_CLAIMED, under the device's
+ * lock, sends its response, without the lock. Later attempts to claim the group fail and
+ * are counted. Claimed groups are collected and their responses sent together.
+ *
+ * Waiters for groups to end, &struct iopf_flush, are told here.
+ */
+
+/* How long a flush of a whole device waits for groups to end by themselves. */
 #define IOPF_FLUSH_GRACE_MS	100
 
-/* @prg has become the workers' to handle. */
+/* Count @prg, which was queued for the workers, for waiters. */
 void iopf_flush_queued(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
 	lockdep_assert_held(&fdev->lock);
-	/* It may be old: a registered handler has let it go on. */
+	/* A group may be old: a registered handler has let it continue. */
 	list_for_each_entry(flush, &fdev->flushes, node)
 		flush->nr_faulting += prg->seq <= flush->seq;
 }
 
-/* @prg, which was the workers' to handle, is claimed. */
+/* Tell waiters that @prg, which was queued or with a worker, was claimed. */
 static void iopf_flush_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
@@ -38,7 +43,7 @@ static void iopf_flush_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 			wake_up_all(&fdev->flushed);
 }
 
-/* The answer of @prg is out. */
+/* Tell waiters that the response of @prg was sent. */
 static void iopf_flush_responded(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
@@ -51,7 +56,7 @@ static void iopf_flush_responded(struct iopf_device *fdev, struct iopf_prg *prg)
 			wake_up_all(&fdev->flushed);
 }
 
-/* @prg, which waits for a worker, is claimed. */
+/* Take @prg off the list of the sleeper that it follows. */
 static void iopf_prg_unfollow(struct iopf_prg *prg)
 {
 	lockdep_assert_held(&prg->pq->fdev->lock);
@@ -60,8 +65,9 @@ static void iopf_prg_unfollow(struct iopf_prg *prg)
 }
 
 /*
- * Claim @prg for the response @code, or for none: %IOPF_RESP_NONE. True if nobody else
- * has; then it is on @claimed, for iopf_send().
+ * Claim @prg for the response @code, or for none: %IOPF_RESP_NONE. Return true if it was
+ * not claimed before. Then it is on @claimed, and the caller sends the response by
+ * iopf_send().
  */
 bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		struct list_head *claimed)
@@ -80,7 +86,7 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 			iopf_flush_claimed(fdev, prg);
 	}
 	if (unlikely(prg->owner == IOPF_OWNER_QUEUED)) {
-		/* The PASID queue's reference goes; the library's is still there. */
+		/* Drop the PASID queue's reference; the library's remains. */
 		if (prg->worker)
 			iopf_prg_unfollow(prg);
 		else
@@ -98,8 +104,9 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 }
 
 /*
- * VT-d 5.1, 7.6: a group whose last request has not come is owed no response. When the
- * hardware queue has overflowed, hardware has answered a last request that it dropped.
+ * Claim unfinished groups without a response. VT-d 5.1, 7.6: none is owed before the last
+ * request has come. When the hardware queue overflows, hardware itself responds to last
+ * requests that it drops.
  */
 void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
@@ -119,7 +126,10 @@ static struct iommu_page_response iopf_message(const struct iopf_prg *prg)
 	};
 }
 
-/* The device sees again what it has sent: private data, and whether it was last. */
+/*
+ * Return the response with what the device has sent: its private data, and whether it was
+ * a last request.
+ */
 static struct iopf_response iopf_response(const struct iopf_prg *prg)
 {
 	struct iopf_response response = {
@@ -137,8 +147,8 @@ static struct iopf_response iopf_response(const struct iopf_prg *prg)
 }
 
 /*
- * What is said by more than PASID, index and code. @fdev may be NULL: then @dev is
- * on no queue, and all is left to its IOMMU driver.
+ * Send a response that needs more than PASID, index and code. @fdev may be NULL: @dev is
+ * on no queue.
  */
 void iopf_send_response(struct iopf_device *fdev, struct device *dev,
 			const struct iopf_response *response)
@@ -156,7 +166,7 @@ void iopf_send_response(struct iopf_device *fdev, struct device *dev,
 	dev_iommu_ops(dev)->page_response(dev, &evt, &msg);
 }
 
-/* Refuse a request that is in no group. @fdev as for iopf_send_response(). */
+/* Refuse a request that is in no group. @fdev may be NULL, as in iopf_send_response(). */
 void iopf_send_invalid(struct iopf_device *fdev, struct device *dev,
 		       const struct iopf_request *request)
 {
@@ -220,7 +230,7 @@ static void iopf_trace_response(struct iopf_device *fdev, struct iopf_prg *prg)
 				   jiffies_to_nsecs(jiffies - prg->since));
 }
 
-/* For those who want to know how long it took, if there are any. */
+/* Trace and time responses, if either is enabled. */
 static void iopf_note_responses(struct iopf_device *fdev, struct list_head *batch)
 {
 	u64 now = iopf_now();
@@ -235,7 +245,7 @@ static void iopf_note_responses(struct iopf_device *fdev, struct list_head *batc
 	}
 }
 
-/* The answer of @prg is out. */
+/* Count the response of @prg, which was sent. */
 static void iopf_count_response(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	u64 age = iopf_age(&prg->times);
@@ -244,7 +254,7 @@ static void iopf_count_response(struct iopf_device *fdev, struct iopf_prg *prg)
 	lockdep_assert_held(&fdev->lock);
 	fdev->stats.responses[prg->code]++;
 	prg->pq->responses[prg->code]++;
-	/* Not if measuring was turned on or off while it lived. */
+	/* iopf.latency may have been changed since the group was started. */
 	if (!age || !prg->times.claimed)
 		return;
 	bucket = iopf_latency_bucket(age);
@@ -253,7 +263,10 @@ static void iopf_count_response(struct iopf_device *fdev, struct iopf_prg *prg)
 	iopf_count_phases(&fdev->stats, &prg->times);
 }
 
-/* The responses are out: those who wait for them may go on. @begun: see iopf_now(). */
+/*
+ * Account for responses that were sent, and tell waiters. @begun: a return value of
+ * iopf_now().
+ */
 static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch,
 			       u64 begun)
 {
@@ -275,7 +288,10 @@ static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch
 	spin_unlock(&fdev->lock);
 }
 
-/* Move the first groups of @claimed, as many as have one device, to @batch. */
+/*
+ * Move the first groups of @claimed that have the same device to @batch. Return the
+ * device.
+ */
 static struct iopf_device *iopf_cut_batch(struct list_head *claimed,
 					  struct list_head *batch)
 {
@@ -294,7 +310,7 @@ static struct iopf_device *iopf_cut_batch(struct list_head *claimed,
 	return fdev;
 }
 
-/* Free what is in @freed, and drop the groups' references to @fdev. */
+/* Free the groups in @freed, and drop their references to @fdev. */
 static void iopf_freed_put(struct iopf_device *fdev, struct iopf_freed *freed)
 {
 	if (!freed->nr)
@@ -303,7 +319,7 @@ static void iopf_freed_put(struct iopf_device *fdev, struct iopf_freed *freed)
 	iopf_device_put_many(fdev, freed->nr);
 }
 
-/* Not under iopf_device.lock. */
+/* Drop a reference. Not under iopf_device.lock. */
 void iopf_prg_put(struct iopf_prg *prg)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
@@ -313,7 +329,7 @@ void iopf_prg_put(struct iopf_prg *prg)
 	iopf_freed_put(fdev, &freed);
 }
 
-/* The library's references; the last of them may take the device along. */
+/* Drop the library's references. The last one may free the device. */
 static void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_freed freed = {};
@@ -331,7 +347,7 @@ static void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch
 	iopf_freed_put(fdev, &freed);
 }
 
-/* Send the responses of claimed groups and drop the library's references. */
+/* Send the responses of claimed groups, and drop the library's references. */
 void iopf_send(struct list_head *claimed)
 {
 	while (!list_empty(claimed)) {
@@ -349,7 +365,9 @@ void iopf_send(struct list_head *claimed)
 	}
 }
 
-/* Answer a group unless somebody else does. The caller has a reference. */
+/*
+ * Claim a group and send its response, unless it was claimed. The caller has a reference.
+ */
 void iopf_respond(struct iopf_prg *prg, enum iommu_page_response_code code)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
@@ -362,8 +380,8 @@ void iopf_respond(struct iopf_prg *prg, enum iommu_page_response_code code)
 }
 
 /*
- * Wait for the groups of @fdev that are the workers' to handle now, but not for long.
- * Returns the number of the youngest.
+ * Wait for the groups of @fdev that are queued or with a worker now, IOPF_FLUSH_GRACE_MS
+ * at most. Return the number of the youngest.
  */
 u64 iopf_wait_faulting(struct iopf_device *fdev)
 {
@@ -385,8 +403,8 @@ u64 iopf_wait_faulting(struct iopf_device *fdev)
 }
 
 /*
- * Wait until the responses that are on their way are out, of @pq, which the caller
- * uses, or of all PASID queues.
+ * Wait until responses being sent now have been sent: those of @pq, which the caller
+ * references, or all if it is NULL.
  */
 void iopf_wait_responding(struct iopf_device *fdev, struct iopf_pasid_queue *pq)
 {
@@ -405,24 +423,23 @@ void iopf_wait_responding(struct iopf_device *fdev, struct iopf_pasid_queue *pq)
 	spin_unlock(&fdev->lock);
 }
 
-/* The responses that are on their way are out. */
+/* Wait until all responses being sent now have been sent. */
 void iopf_wait_responses(struct iopf_device *fdev)
 {
 	iopf_wait_responding(fdev, NULL);
 }
 
 /**
- * iopf_group_response() - Answer a group of page requests
+ * iopf_group_response() - Respond to a group of page requests
  * @group: the group
  * @status: the response code
  *
- * For handlers of a domain (iommu_domain.iopf_handler) that have taken the group
- * over. If the group was answered meanwhile, because its device was removed or
- * its PASID flushed, this does nothing. The handler still has to call
- * iopf_free_group().
+ * For handlers of a domain (iommu_domain.iopf_handler) that have accepted the group. Does
+ * nothing but count if the response was sent before, because the device was removed, the
+ * PASID flushed or the timeout reached. The handler still has to call iopf_free_group().
  *
- * Context: Process context, any lock that page_response does not take. Sleeps
- * only if the driver's page_response does.
+ * Context: Process context, under any lock that page_response does not take. Sleeps only if
+ * the driver's page_response does.
  */
 void iopf_group_response(struct iopf_group *group,
 			 enum iommu_page_response_code status)
@@ -434,12 +451,12 @@ void iopf_group_response(struct iopf_group *group,
 EXPORT_SYMBOL_GPL(iopf_group_response);
 
 /**
- * iopf_group_dequeue() - Take a group over for answering later
+ * iopf_group_dequeue() - Accept a group for a later response
  * @group: the group
  *
- * Handlers may say so before they publish the group to those who answer it.
- * Here it changes nothing: a handler holds a reference of its own from the
- * moment that it is called, and the library goes on watching over the response.
+ * Handlers call it before others may respond to the group. It does nothing in this library: a
+ * handler has a reference from the moment that it is called, and the library still sends the
+ * response when the device is removed or the PASID flushed.
  *
  * Context: Any.
  */
@@ -449,11 +466,11 @@ void iopf_group_dequeue(struct iopf_group *group)
 EXPORT_SYMBOL_GPL(iopf_group_dequeue);
 
 /**
- * iopf_free_group() - Give up a group that a handler has taken over
+ * iopf_free_group() - Drop a handler's reference to a group
  * @group: the group; not to be used afterwards
  *
- * Does not answer it. A group that is given up without a response stays with the
- * library until its device is removed or its PASID flushed.
+ * Sends no response. A group without a response stays with the library until its device is
+ * removed, its PASID flushed, or its timeout reached.
  *
  * Context: Process context.
  */

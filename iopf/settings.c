@@ -7,9 +7,9 @@
 #include "entries.h"
 
 /**
- * iopf_queue_set_ops() - Say what the driver of a queue can do better
+ * iopf_queue_set_ops() - Set optional driver callbacks
  * @queue: the queue
- * @ops: its operations, valid as long as the queue
+ * @ops: the callbacks, valid as long as the queue
  *
  * Context: Any, before the first device is added to @queue.
  */
@@ -30,18 +30,16 @@ static int iopf_set_timeout(int *to, int ms)
 }
 
 /**
- * iopf_queue_set_timeout() - Set how long the groups of a queue may take
+ * iopf_queue_set_timeout() - Set the timeout of a queue's groups
  * @queue: the queue
- * @ms: time in milliseconds, 0 for no timeout, negative for what iopf.prq_timeout says,
- *	which is the default
+ * @ms: time in milliseconds, 0 for none, negative for iopf.prq_timeout, the default
  *
- * A complete group that has no response by then, give or take an eighth, is answered:
- * with Invalid Request if a registered handler owns it, which is too late from then
- * on; with Success if its own fault takes that long, so that the device asks again
- * and waits on. A group that has not got its last request by then is dropped. Groups
- * that a domain's handler owns have a timeout of their own:
- * iopf_queue_set_domain_timeout(). Takes effect with the next look at groups that exist
- * already.
+ * A complete group that has no response by then gets one: Invalid Request if a registered
+ * handler owns it, whose response is late from then on; Success if its fault takes that long,
+ * so that the device sends the request again. An unfinished group is forgotten. Groups that a
+ * domain's handler owns have a timeout of their own, see iopf_queue_set_domain_timeout(). The
+ * timeout is checked eight times in its length and at least four times a second, so a group may
+ * have an eighth more. A new value counts from the next check, for existing groups as well.
  *
  * Context: Any.
  * Return: 0, or %-EINVAL if @ms is more than 100 seconds.
@@ -53,14 +51,13 @@ int iopf_queue_set_timeout(struct iopf_queue *queue, int ms)
 EXPORT_SYMBOL_GPL(iopf_queue_set_timeout);
 
 /**
- * iopf_queue_set_domain_timeout() - Set how long domains' handlers may take
+ * iopf_queue_set_domain_timeout() - Set the timeout of groups that a domain's handler owns
  * @queue: the queue
- * @ms: time in milliseconds, 0 for no timeout, negative for what iopf.domain_timeout
- *	says, which is the default, and is 0 unless it was set
+ * @ms: time in milliseconds, 0 for none, negative for iopf.domain_timeout, the default, which is
+ *	0 unless it was set
  *
- * A group that the iopf_handler of its domain has not answered by then, give or take
- * an eighth, is answered with Invalid Request. Takes effect with the next look at groups
- * that exist already.
+ * A group to which the iopf_handler of its domain has not responded by then gets Invalid Request.
+ * Checked as the timeout of iopf_queue_set_timeout().
  *
  * Context: Any.
  * Return: 0, or %-EINVAL if @ms is more than 100 seconds.
@@ -72,17 +69,17 @@ int iopf_queue_set_domain_timeout(struct iopf_queue *queue, int ms)
 EXPORT_SYMBOL_GPL(iopf_queue_set_domain_timeout);
 
 /**
- * iopf_device_set_limits() - Set what the library remembers for a device
+ * iopf_device_set_limits() - Set the limits of a device
  * @dev: the device
- * @limits: the limits; 0 for what is to be the default
+ * @limits: the limits; 0 in a field for the default
  *
- * A group that loses a request to a limit is answered with Invalid Request when its
- * last request comes. A request that would begin a group beyond a limit is dropped, and
- * answered so if it is a last one. What is beyond a limit already when it is set stays.
+ * A group that loses a request to a limit gets Invalid Request when its last request comes. A
+ * request that would start a group beyond a limit is dropped, or refused if it is a last one.
+ * Groups that exceed a new limit stay.
  *
  * Context: Process context, may sleep.
- * Return: 0, %-EINVAL if the index is wider than 32 bits, %-ENODEV if the device is
- * on no fault queue, or %-ENOMEM; then the old limits stay.
+ * Return: 0, %-EINVAL if the index is wider than 32 bits, %-ENODEV if the device is on no fault
+ * queue, or %-ENOMEM; the limits do not change on error.
  */
 int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 {
@@ -109,9 +106,9 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 
 	spin_lock(&fdev->lock);
 	fdev->limits = new;
-	/* The next request is looked at again, as its index may be too wide now. */
+	/* The index of the group may be too wide now: check the next request. */
 	fdev->joined = NULL;
-	/* What the driver says counts, whatever PRI grants. */
+	/* The driver's limits are not raised to what PRI grants. */
 	fdev->pri_limits = limits->groups || limits->requests ||
 			   limits->unfinished;
 	iopf_table_move(&table, &fdev->table);
@@ -125,7 +122,7 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 EXPORT_SYMBOL_GPL(iopf_device_set_limits);
 
 /**
- * iopf_queue_set_prefault() - Fault in ahead of devices that go through memory
+ * iopf_queue_set_prefault() - Fault in ahead of devices that access memory in order
  * @queue: the queue
  * @pages: how far ahead, at most, in pages; 0, the default, for not at all
  *
@@ -142,17 +139,16 @@ int iopf_queue_set_prefault(struct iopf_queue *queue, unsigned int pages)
 EXPORT_SYMBOL_GPL(iopf_queue_set_prefault);
 
 /**
- * iopf_pasid_set_prefault() - The same for one PASID
+ * iopf_pasid_set_prefault() - Fault in ahead of a device for one PASID
  * @dev: the device
  * @pasid: the PASID
- * @pages: how far ahead, at most, in pages; 0 for not at all, negative for what the
- *	queue says
+ * @pages: how far ahead, at most, in pages; 0 for not at all, negative for the queue's setting
  *
- * Ends with iopf_queue_flush_pasid(), as it is meant for one address space.
+ * iopf_queue_flush_pasid() removes the setting, which is meant for one address space.
  *
  * Context: Process context.
  * Return:
- * * %0 - done
+ * * %0 - success
  * * %-EINVAL - more than %IOPF_MAX_PREFAULT pages
  * * %-ENODEV - the device is on no fault queue
  * * %-ENOMEM - no memory, or a limit of the device is reached

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page fault queue: what is counted, and how long groups take
+ * I/O page fault queue: counters and latencies
  *
- * Counters are there always. Latencies, from the last request of a group to its
- * answer, and where the time goes need looks at the clock and are there when
- * iopf.latency says so.
+ * Counters are always kept. Latencies, from the last request of a group to its response,
+ * and the time spent in each phase need reads of the clock, and are kept while
+ * iopf.latency is set.
  */
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
@@ -45,7 +45,7 @@ module_param_cb(latency, &iopf_latency_ops, &iopf_latency, 0644);
 MODULE_PARM_DESC(latency,
 		 "Measure how long page request groups take, and where their time goes (default N)");
 
-/* Bucket 0 is for less than a microsecond, bucket n for less than 2^n. */
+/* Return the bucket of a latency: 0 below a microsecond, n below 2^n microseconds. */
 unsigned int iopf_latency_bucket(u64 ns)
 {
 	u64 us = div_u64(ns, NSEC_PER_USEC);
@@ -54,7 +54,7 @@ unsigned int iopf_latency_bucket(u64 ns)
 		     IOPF_LATENCY_BUCKETS - 1);
 }
 
-/* Where the time of a group whose response is out has gone. */
+/* Add the phases of a group whose response was sent. */
 void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times)
 {
 	stats->ns[IOPF_ASSEMBLY] += times->complete - times->begun;
@@ -67,7 +67,7 @@ void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times)
 	}
 }
 
-/* What has gone on from @since, iopf_now(), belongs to @phase. */
+/* Add the time since @since, a return value of iopf_now(), to @phase. */
 void iopf_count_time(struct iopf_stats *stats, enum iopf_phase phase, u64 since)
 {
 	if (since)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * I/O page fault queue: what is counted and measured
+ * I/O page fault queue: counters and latencies
  */
 #ifndef __IOPF_STATS_H
 #define __IOPF_STATS_H
@@ -14,16 +14,15 @@
 
 /**
  * enum iopf_phase - where the time of page requests goes, while iopf.latency is on
- * @IOPF_REPORT: reporting them; the reporter's time
- * @IOPF_ASSEMBLY: from a group's first request to its last
- * @IOPF_WAIT: from there until a worker takes it
- * @IOPF_MM: until the worker is through with its pages
- * @IOPF_HANDLER: from the last request until the response of somebody else: a handler, or
- *	who ends it before its time
- * @IOPF_DEFERRED: until its response leaves, with others
- * @IOPF_RESPONSE: sending responses, of a batch once; the sender's time
- * @IOPF_FREE: giving up what groups have; the sender's time
- * @IOPF_NR_PHASES: how many there are
+ * @IOPF_REPORT: reporting requests; time of the reporter
+ * @IOPF_ASSEMBLY: from the first request of a group to the last
+ * @IOPF_WAIT: from the last request until a worker takes the group
+ * @IOPF_MM: from there until the worker has claimed the group
+ * @IOPF_HANDLER: from the last request until the group is claimed, if no worker took it
+ * @IOPF_DEFERRED: from the claim until the response is sent
+ * @IOPF_RESPONSE: sending responses, once for a batch; time of the sender
+ * @IOPF_FREE: freeing groups; time of the sender
+ * @IOPF_NR_PHASES: number of phases
  */
 enum iopf_phase {
 	IOPF_REPORT,
@@ -38,23 +37,23 @@ enum iopf_phase {
 };
 
 /**
- * struct iopf_stats - what a device counts, guarded by iopf_device.lock
+ * struct iopf_stats - counters of a device, guarded by iopf_device.lock
  * @requests: page requests reported
- * @groups: groups completed by their last request
- * @responses: answers sent, by response code
- * @late: responses of groups that had been answered before
- * @malformed: requests that no device should send
- * @unhandled: groups of a PASID that nobody handles
+ * @groups: complete groups
+ * @responses: responses sent, by response code
+ * @late: responses to groups that were claimed before
+ * @malformed: requests that no device may send, or that their driver refused
+ * @unhandled: groups of a PASID whose domain has no handler
  * @limited: requests beyond a limit of the device
- * @nomem: requests dropped because even the reserve was empty
- * @discarded: groups that never got their last request
- * @interrupted: groups answered while their fault was still being handled
- * @overdue: groups answered because their time was over
- * @retried: of these, groups whose fault goes on: the device was told to ask again
- * @followed: times that a group waited for a worker asleep for one of its pages
- * @prefaulted: pages that nobody had asked for
- * @polled: groups that a worker has waited for without sleeping
- * @quarantined: groups refused because a late response could be taken for theirs
+ * @nomem: requests dropped because the reserve was empty, too
+ * @discarded: groups that ended without a response
+ * @interrupted: workers interrupted because their group was cancelled
+ * @overdue: groups that reached their timeout
+ * @retried: those of them that got Success, so that the device sends the request again
+ * @followed: times that a group waited for a sleeper on one of its pages
+ * @prefaulted: pages faulted in that were not requested
+ * @polled: groups that a worker found by polling
+ * @quarantined: groups refused because their key was quarantined
  * @ns: time by &enum iopf_phase
  */
 struct iopf_stats {
@@ -78,12 +77,12 @@ struct iopf_stats {
 };
 
 /**
- * struct iopf_times - when a group did what, ktime in ns
- * @begun: had its first request; 0 if nobody wanted to know then
- * @complete: had its last one
- * @taken: was taken by a worker, or 0
- * @claimed: somebody had its response
- * @sent: the response left
+ * struct iopf_times - the life of a group, ktime in ns
+ * @begun: first request; 0 if iopf.latency was not set then
+ * @complete: last request
+ * @taken: taken by a worker, or 0
+ * @claimed: claimed
+ * @sent: response sent
  */
 struct iopf_times {
 	u64 begun;
@@ -100,13 +99,13 @@ static inline bool iopf_latency_enabled(void)
 	return static_branch_unlikely(&iopf_latency_key);
 }
 
-/* The time, for those who measure, or 0. */
+/* Return the time in ns if iopf.latency is set, else 0. */
 static inline u64 iopf_now(void)
 {
 	return iopf_latency_enabled() ? ktime_get_ns() : 0;
 }
 
-/* The time in ns from the last request of a group to its response, 0 if not measured. */
+/* Return the time in ns from the last request to the response, 0 if it was not measured. */
 static inline u64 iopf_age(const struct iopf_times *times)
 {
 	return times->begun && times->complete && times->sent ?

@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * I/O page fault queue: timeouts
- *
- * What a group gets when it has waited for too long depends on its owner:
- *
- *	worker, PASID queue	Success. The fault is slow and not wrong: a frozen file system, a
- *			slow disk, a userfaultfd. The device asks again and so waits on,
- *			as a CPU would
- *	handler		Invalid Request. A registered handler that does not answer blocks
- *			the device and its driver
- *	domain		nothing, unless a timeout of its own says so, then Invalid Request:
- *			a user of iommufd that is paused must not lose faults
- *	assembling	no response: the last request was lost
- *
- * A watch per device looks at the oldest groups of each PASID queue, eight times in the
- * shortest timeout and four times a second at least, as long as there are groups or
- * workers; no group has a timer. It also stops workers whose groups have lost their
- * owner: an address space without tasks waits for nobody but them.
  */
 #include <linux/jiffies.h>
 #include <trace/events/iopf.h>
 
 #include "endings.h"
 
+/**
+ * DOC: Timeouts
+ *
+ * What a group gets at its timeout depends on its owner:
+ *
+ *  - The workers: Success. The fault is slow, not wrong: a frozen file system, a slow disk,
+ *    userfaultfd. The device sends the request again, and so waits on as a CPU would.
+ *  - A registered handler: Invalid Request. It blocks the device and its driver.
+ *  - A domain's handler: nothing, unless a timeout was set for these, then Invalid Request. A
+ *    paused user of iommufd must not lose faults.
+ *  - An unfinished group: no response, as its last request was lost.
+ *
+ * A timeout work per device checks the oldest groups of each PASID queue, eight times in
+ * the shortest timeout and at least four times a second, while there are groups or
+ * workers. Groups have no timers. It also interrupts workers whose address space has no
+ * task any more, sends deferred responses, and frees idle PASID queues.
+ */
+
 static bool iopf_is_overdue(struct iopf_prg *prg, unsigned long timeout)
 {
 	return time_after_eq(jiffies, prg->since + timeout);
 }
 
-/* Claim @prg for what its owner is answered for it when its time is over. */
+/* Claim @prg for the response that its owner's timeout has. */
 static void iopf_time_out(struct iopf_prg *prg, struct list_head *claimed)
 {
 	struct iopf_device *fdev = iopf_prg_device(prg);
@@ -37,14 +39,14 @@ static void iopf_time_out(struct iopf_prg *prg, struct list_head *claimed)
 		iopf_cancel(prg, IOPF_RESP_NONE, claimed);
 		return;
 	}
-	/* Its worker would hold it on, beside the one that the device asks for again. */
+	/* The worker would keep its memory, and the device would send another one. */
 	if (prg->owner == IOPF_OWNER_WORKER && iopf_is_half_full(fdev))
 		return;
 	fdev->stats.overdue++;
 	trace_iopf_timeout(fdev->base.dev, prg->key.pasid, prg->key.grpid,
 			   prg->base.fault_count);
 	if (iopf_prg_is_faulting(prg)) {
-		/* The worker sleeps on: the device asks again and waits for it. */
+		/* The worker is not interrupted: the group that is sent again follows it. */
 		fdev->stats.retried++;
 		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, claimed);
 		return;
@@ -52,7 +54,7 @@ static void iopf_time_out(struct iopf_prg *prg, struct list_head *claimed)
 	iopf_cancel(prg, IOMMU_PAGE_RESP_INVALID, claimed);
 }
 
-/* The oldest groups come first on each list of a PASID queue. */
+/* Time out the groups of a list. The oldest come first. */
 static void iopf_time_out_list(struct list_head *groups, unsigned long timeout,
 			       struct list_head *claimed)
 {
@@ -79,7 +81,7 @@ static void iopf_warn_overdue(struct iopf_device *fdev, struct list_head *claime
 					       prg->key.grpid, prg->key.pasid);
 		else if (prg->code != IOPF_RESP_NONE)
 			dev_warn_ratelimited(fdev->base.dev,
-					     "page request group %u of PASID %u not answered in time\n",
+					     "page request group %u of PASID %u got no response in time\n",
 					     prg->key.grpid, prg->key.pasid);
 	}
 }
@@ -127,7 +129,7 @@ void iopf_timeout_init(struct iopf_device *fdev)
 	INIT_DELAYED_WORK(&fdev->timeout_work, iopf_timeout_fn);
 }
 
-/* The device is dead. A watch that runs already finds that out by itself. */
+/* Stop the timeout work of a dead device. One that runs notices that. */
 void iopf_timeout_stop(struct iopf_device *fdev)
 {
 	if (cancel_delayed_work(&fdev->timeout_work))

@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * I/O page fault queue: workers
- *
- * The workers of a device take groups from its PASID queues. A PASID queue is served in
- * turns: a worker takes groups from it, as many as its share, and goes on with the
- * PASID queue that has waited for longest. So it does not matter how many PASID queues
- * there are; as many workers are awake as there are PASID queues with groups, but no
- * more than CPUs. A PASID queue with a long queue has several of them, and so has one
- * whose groups take long, huge pages for example: what counts is the CPU time that they
- * are expected to need.
- *
- * When a worker sleeps in the mm, another one comes in its place, see progress.c. That
- * needs no more than that it is noticed, by the next report or by the look.
- *
- * A worker defers its responses, so that several leave together: until its turn in the
- * PASID queue ends, or until there are many, or until the look finds them.
  */
 #include <linux/jiffies.h>
 #include <linux/log2.h>
@@ -27,29 +13,44 @@
 
 #include "path.h"
 
-/* Pages that a worker asks for in a turn. */
+/**
+ * DOC: Workers
+ *
+ * A worker of a device takes groups from one PASID queue for a turn, then continues with
+ * the PASID queue that has waited longest. So the number of PASID queues does not matter.
+ * As many workers are awake as there are PASID queues with groups, but no more than CPUs.
+ * A PASID queue with many groups has several workers, and so has one whose groups take
+ * long, with huge pages for example: the expected CPU time decides.
+ *
+ * When a worker sleeps in the mm another one replaces it, as soon as a report or the
+ * monitor notices, see "DOC: Progress".
+ *
+ * A worker defers responses so that several are sent together: until its turn ends, until
+ * there are enough, or until the monitor finds them.
+ */
+
+/* Pages in a turn. */
 #define IOPF_WORKER_BUDGET	32
-/* The same when other PASID queues wait. */
+/* Pages and time in a turn while other PASID queues wait. */
 #define IOPF_WORKER_SHARE	16
 #define IOPF_WORKER_SHARE_NS	NSEC_PER_MSEC
-/* Groups whose responses a worker defers: the device works while it goes on. */
+/* Groups whose responses are deferred. Few, so that the device can continue meanwhile. */
 #define IOPF_WORKER_DEFER	8
-/* A work item ends after that time, so that its thread sees new CPUs and limits. */
+/* Longest run of a work item, so that its thread notices changed CPUs and limits. */
 #define IOPF_WORKER_MS		100
-/* No page counts for more, in the average of its PASID queue. */
+/* Most time of a page that enters the average. */
 #define IOPF_MAX_PAGE_NS	(10 * NSEC_PER_MSEC)
 
 /**
  * struct iopf_turn - a worker's turn in a PASID queue
- * @imm: the address space; stays from turn to turn
+ * @imm: the address space; kept from turn to turn
  * @until: when the work item ends, in jiffies
  * @groups: groups handled in this turn
- * @pages: pages that they had, and pages faulted in ahead
- * @total: groups handled since the work item began, or since it has polled
- * @since: local_clock() when the cost of groups began to be counted, or was counted
- *	last; 0 while it does not matter
+ * @pages: pages requested by them, and pages faulted in ahead
+ * @total: groups handled since the work item started, or polled
+ * @since: local_clock() when the cost of groups was last counted; 0: it is not counted
  * @uncounted: pages handled since then
- * @polls: local_clock() when the work item first looked for a next group, or 0
+ * @polls: local_clock() when the work item first polled, or 0
  */
 struct iopf_turn {
 	struct iopf_mm imm;
@@ -68,8 +69,8 @@ static unsigned long iopf_worker_until(void)
 }
 
 /*
- * A group has become the PASID queue's to handle. Returns a worker to be queued when
- * the device needs one.
+ * Queue @prg for the workers of @pq. Return a worker to be queued if the device needs
+ * one.
  */
 struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq, struct iopf_prg *prg)
 {
@@ -89,9 +90,9 @@ struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq, struct iopf
 }
 
 /*
- * Count from here on what groups cost, if somebody will want to know: where others wait
- * behind or in other PASID queues, or where they took long before. A device with one group at a
- * time would wait for the looks at the clock.
+ * Count the cost of groups from here on if it matters: other groups wait in this or
+ * another PASID queue, or pages took long before. A device with one group at a time is
+ * spared the reads of the clock.
  */
 static void iopf_turn_start_clock(struct iopf_turn *turn,
 				  struct iopf_worker *worker)
@@ -108,9 +109,9 @@ static void iopf_turn_start_clock(struct iopf_turn *turn,
 }
 
 /*
- * What the groups that @worker has handled have cost, for the average of its PASID queue. Not
- * after each of them: after the first group of a turn, the second, the fourth and so
- * on. Those that take long may have slept: there it is the CPU time that counts.
+ * Add the cost of the handled groups to the average of the PASID queue: after the first
+ * group of a turn, the second, the fourth and so on. Groups that took long may have
+ * slept, so their CPU time is used.
  */
 static void iopf_worker_count_cost(struct iopf_worker *worker,
 				   struct iopf_turn *turn)
@@ -132,7 +133,7 @@ static void iopf_worker_count_cost(struct iopf_worker *worker,
 	turn->uncounted = 0;
 }
 
-/* iopf_worker_interrupt() cannot mean this thread any more. */
+/* Clear the signal of iopf_worker_interrupt(), which no longer refers to this thread. */
 static void iopf_worker_clear_interrupt(void)
 {
 	unsigned long flags;
@@ -145,8 +146,8 @@ static void iopf_worker_clear_interrupt(void)
 }
 
 /*
- * @worker is through with its group: who sends the response? False if somebody else
- * has claimed it meanwhile; then the caller drops the group.
+ * Claim the group that @worker has handled. False: it was claimed before, and the caller
+ * drops it.
  */
 static bool iopf_worker_claim(struct iopf_worker *worker)
 {
@@ -162,12 +163,12 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 		return false;
 	pq->nr_deferred++;
 	WRITE_ONCE(pq->fdev->nr_deferred, pq->fdev->nr_deferred + 1);
-	/* The PASID queue's reference; the library's is still there. */
+	/* Drop the PASID queue's reference; the library's remains. */
 	refcount_dec(&prg->users);
 	return true;
 }
 
-/* The next group for @worker from its PASID queue, NULL if there is none. */
+/* Take the next group from the PASID queue of @worker. NULL: there is none. */
 static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
@@ -183,7 +184,7 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 		if (!prg)
 			return NULL;
 	} while (unlikely(pq->nr_asleep) && iopf_prg_follow(prg));
-	/* The group may put this worker to sleep, too. */
+	/* The group may put this worker to sleep: respect the limit of sleepers. */
 	if (unlikely(pq->nr_asleep) && !iopf_pool_has_room(pq, 0)) {
 		iopf_pq_starve(pq);
 		return NULL;
@@ -203,7 +204,10 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 	return prg;
 }
 
-/* Has @worker had its share of pages, or of time where others wait? */
+/*
+ * Return true if @worker has used up its turn, which is shorter while other PASID queues
+ * wait.
+ */
 static bool iopf_turn_is_over(const struct iopf_worker *worker,
 			      const struct iopf_turn *turn)
 {
@@ -213,7 +217,7 @@ static bool iopf_turn_is_over(const struct iopf_worker *worker,
 	       turn->pages * worker->pq->page_ns >= IOPF_WORKER_SHARE_NS;
 }
 
-/* The PASID queue that waits for longest is @worker's now. NULL if none does. */
+/* Start a turn of @worker in the PASID queue that has waited longest. NULL: none waits. */
 static struct iopf_pasid_queue *iopf_worker_enter_pq(struct iopf_worker *worker)
 {
 	struct iopf_device *fdev = worker->fdev;
@@ -232,7 +236,7 @@ static struct iopf_pasid_queue *iopf_worker_enter_pq(struct iopf_worker *worker)
 	return pq;
 }
 
-/* The turn in the PASID queue ends; nobody is left to send what was deferred. */
+/* End the turn of @worker. Its deferred responses are moved to @claimed. */
 static void iopf_worker_leave_pq(struct iopf_worker *worker,
 				 struct list_head *claimed)
 {
@@ -248,8 +252,8 @@ static void iopf_worker_leave_pq(struct iopf_worker *worker,
 }
 
 /*
- * The next group for @worker: from its PASID queue, if its turn is not over, or from the next
- * PASID queue that has one. NULL if there is none, or if the work item has run for long.
+ * Find the next group for @worker: in its PASID queue until the turn is over, then in the
+ * next one. NULL: there is none, or the work item has run long enough.
  */
 static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
@@ -279,7 +283,7 @@ static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 	return NULL;
 }
 
-/* @worker was queued, or has @polled, and now runs. */
+/* Count @worker as running. @polled: it has polled and was not queued. */
 static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 {
 	struct iopf_device *fdev = worker->fdev;
@@ -294,7 +298,7 @@ static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
 		iopf_poll_done(fdev);
 }
 
-/* The group that @worker has handled ends. Returns it if the caller has to drop it. */
+/* Finish the group that @worker has handled. Return it if the caller has to drop it. */
 static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 					   struct iopf_turn *turn)
 {
@@ -303,7 +307,7 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 	lockdep_assert_held(&worker->fdev->lock);
 	if (unlikely(worker->asleep))
 		iopf_worker_woke(worker);
-	/* What it has slept does not count. */
+	/* Time asleep does not count. */
 	if (unlikely(worker->slept))
 		turn->until = iopf_worker_until();
 	worker->slept = false;
@@ -317,8 +321,8 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 }
 
 /*
- * Take the next group for @worker, without the lock from here on. Responses leave at
- * the end of a turn, and when there are many. @old is to be dropped, or NULL.
+ * Take the next group for @worker, and unlock. Deferred responses are sent at the end of
+ * a turn, and when there are enough. @old is dropped, or NULL.
  */
 static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
@@ -334,7 +338,7 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 	if (prg) {
 		iopf_turn_start_clock(turn, worker);
 		iopf_pq_make_ready(worker->pq);
-		/* The look has left out a PASID queue that was starved until now. */
+		/* The monitor does not check a PASID queue that was starved. */
 		if (unlikely(list_empty(&worker->pq->busy_node)) ||
 		    (turn->groups && !(turn->groups % IOPF_WORKER_DEFER)))
 			iopf_pq_take_deferred(worker->pq, &claimed);
@@ -376,9 +380,9 @@ static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 }
 
 /*
- * No group is left. True if @worker is to look for the next one for a moment, as one
- * that is queued and does not run. Only where the device has waited for each response,
- * which shows in a single group at a time, and nobody else works for it.
+ * Count @worker as ended. Return true if it is to poll for the next group, while it
+ * counts as queued. It polls if the device waits for each response, which shows in one
+ * group at a time, and no other worker runs.
  */
 static bool iopf_worker_end(struct iopf_worker *worker,
 			    const struct iopf_turn *turn)
@@ -419,12 +423,12 @@ static void iopf_worker_fn(struct work_struct *work)
 			turn.polls = local_clock();
 		iopf_poll(fdev);
 	}
-	/* From here on another device may use it, and queue it again. */
+	/* Another device may use and queue the worker from here on. */
 	iopf_pool_put(worker);
 	iopf_device_put(fdev);
 }
 
-/* The workers of @pool are work items of this file. */
+/* Set up the work items of @pool. */
 void iopf_workers_init(struct iopf_pool *pool)
 {
 	unsigned int i;
