@@ -3,7 +3,7 @@
 #
 # check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
 # sparse and W=1, kernel-doc, shellcheck, names that the model has of the library's
-# functions, and the order of the library's files. Any finding fails. Logs of each run
+# functions, the order of the library's files, and words. Any finding fails. Logs of each run
 # are kept in the cache's log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
@@ -139,7 +139,7 @@ need_packages gcc make perl sparse shellcheck
 LOGS=$(run_folder log/check)
 
 echo "TAP version 13"
-echo "1..9"
+echo "1..10"
 # No sparse of Debian's understands 7.3: it stumbles over every module_param().
 use 6.12 debug
 check "6.12: sparse and W=1 on the library" warnings_of_library C=2
@@ -152,4 +152,5 @@ check "checkpatch --strict" checkpatch
 check "kernel-doc" kernel_doc
 check "shellcheck" shell_check
 check "the model's functions are there" names_of_model
+check "words of comments and documentation" "$TOP/tests/words.sh"
 exit $failed

@@ -9,7 +9,9 @@ set -euo pipefail
 
 cd "$TOP"
 if [ $# -eq 0 ]; then
-	mapfile -t files < <(git ls-files -co --exclude-standard 2>/dev/null |
+	# Not all trees are git's.
+	mapfile -t files < <({ git ls-files -co --exclude-standard 2>/dev/null | grep . ||
+				find . -type f -not -path './.git/*' -printf '%P\n'; } |
 		grep -E '\.(c|h|rst|md|sh|pml|cocci|mail|patch|py)$|Makefile$|Kconfig$|tests/guest/init$')
 	set -- "${files[@]}"
 fi
