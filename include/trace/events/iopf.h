@@ -10,7 +10,7 @@
 #include <linux/math64.h>
 #include <linux/tracepoint.h>
 
-/* A page request comes in. */
+/* A page request is reported, before it joins its group. */
 TRACE_EVENT(iopf_report,
 	TP_PROTO(struct device *dev, const struct iommu_fault *fault),
 	TP_ARGS(dev, fault),
@@ -62,33 +62,34 @@ DECLARE_EVENT_CLASS(iopf_group,
 		  __entry->pasid, __entry->grpid, __entry->requests)
 );
 
-/* The last request of a group has come. */
+/* The last request of a group has come; a response is owed from now on. */
 DEFINE_EVENT(iopf_group, iopf_complete,
 	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
 	TP_ARGS(dev, pasid, grpid, requests)
 );
 
-/* A worker begins with a group. */
+/* A worker takes a group to fault in its pages. */
 DEFINE_EVENT(iopf_group, iopf_handle,
 	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
 	TP_ARGS(dev, pasid, grpid, requests)
 );
 
-/* The time of a group is over. */
+/* A group has had no response within its timeout. */
 DEFINE_EVENT(iopf_group, iopf_timeout,
 	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
 	TP_ARGS(dev, pasid, grpid, requests)
 );
 
-/* A group is dropped that never got its last request. */
+/* A group ends without a response: it is unfinished, or its device was reset. */
 DEFINE_EVENT(iopf_group, iopf_discard,
 	TP_PROTO(struct device *dev, u32 pasid, u32 grpid, size_t requests),
 	TP_ARGS(dev, pasid, grpid, requests)
 );
 
 /*
- * The answer of a group goes out, @age ns after its last request: to a jiffy, unless
- * iopf.latency is on. The address is the one of the last request.
+ * The response to a group is sent, @age ns after its last request came. The resolution of
+ * @age is a jiffy unless the module parameter iopf.latency is on. The address is that of
+ * the last request.
  */
 TRACE_EVENT(iopf_respond,
 	TP_PROTO(struct device *dev, const struct iommu_fault *fault, u32 code,
@@ -120,7 +121,7 @@ TRACE_EVENT(iopf_respond,
 		  div_u64(__entry->age, NSEC_PER_USEC))
 );
 
-/* A hardware queue has dropped requests, for the time of number @count. */
+/* A hardware queue has overflowed, for the @count-th time, and requests were dropped. */
 TRACE_EVENT(iopf_overflow,
 	TP_PROTO(const char *name, u64 count),
 	TP_ARGS(name, count),
