@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * VT-d page requests on the I/O page fault queue: the differences between the
- * kernels that it is built for
+ * VT-d page requests on the I/O page fault queue: differences between kernel versions
  */
 #ifndef __IOPF_INTEL_COMPAT_H
 #define __IOPF_INTEL_COMPAT_H
@@ -25,7 +24,7 @@ static inline void prq_free_ring(void *ring)
 	iommu_free_pages(ring);
 }
 
-/* Devices are on the fault queue as long as a domain needs it. */
+/* Return true while the device is on the fault queue, which is while a domain needs it. */
 static inline bool prq_is_on_queue(struct device_domain_info *info)
 {
 	return info->iopf_refcount;
@@ -52,13 +51,13 @@ static inline void qi_desc_piotlb_all(u16 did, u32 pasid, struct qi_desc *desc)
 }
 #endif
 
-/* Page Request Enable, which context_clear_sm_pre() clears. */
+/* Return Page Request Enable, the bit that context_clear_sm_pre() clears. */
 static inline bool prq_is_enabled(const struct context_entry *context)
 {
 	return context->lo & BIT_ULL(4);
 }
 
-/* Callbacks have got an argument, and stable trees have taken that over at some time. */
+/* In newer kernels, stable ones among them, syscore callbacks have an argument. */
 #ifdef PRQ_SYSCORE_HAS_DATA
 #define PRQ_SYSCORE(name, suspend_units, resume_units)			\
 static int name##_suspend(void *data)					\
@@ -89,7 +88,7 @@ static struct syscore_ops name = {					\
 #define prq_register_syscore(syscore)	register_syscore_ops(syscore)
 #endif
 
-/* Which responses this kernel takes its hardware for: with the LPIG bit or without. */
+/* The response format of the kernel's own driver: with the LPIG bit or without. */
 #ifdef QI_PGRP_LPIG
 #define PRQ_FORMAT	IOPF_PRQ_REV3
 #else

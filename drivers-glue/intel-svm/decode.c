@@ -2,10 +2,9 @@
 /*
  * VT-d page requests on the I/O page fault queue: page request descriptors
  *
- * Three revisions of the specification have three layouts. What a request asks for
- * is checked here as far as it can be without knowing which device it belongs to. Fields
- * that the specification leaves undefined are decoded as 0, so that nothing behind here
- * takes them for something.
+ * Decodes the three layouts that revisions of the specification have defined, and checks
+ * what can be checked without knowing the device. A field that the specification leaves
+ * undefined in a request is decoded as 0.
  */
 #include <linux/bitfield.h>
 #include <linux/mm.h>
@@ -44,15 +43,15 @@
 #define DESC_ADDRESS		GENMASK_ULL(63, 12)
 
 /**
- * struct intel_prq_fields - the fields that all revisions have
- * @pasid_present: a PASID came with the request
- * @pasid: it, undefined without
- * @last: last request of its group
- * @index: page request group index
- * @read: asks for reading
- * @write: asks for writing
- * @execute: undefined without a PASID or without @read
- * @privileged: undefined without a PASID
+ * struct intel_prq_fields - fields of a descriptor that all revisions have
+ * @pasid_present: the request has a PASID
+ * @pasid: the PASID; undefined unless @pasid_present
+ * @last: last request of its group (LPIG)
+ * @index: Page Request Group Index
+ * @read: read access requested
+ * @write: write access requested
+ * @execute: execute access requested; undefined unless @pasid_present and @read
+ * @privileged: privileged access requested; undefined unless @pasid_present
  */
 struct intel_prq_fields {
 	bool pasid_present;
@@ -65,7 +64,7 @@ struct intel_prq_fields {
 	bool privileged;
 };
 
-/* 7.4.1.1: what is not defined is not there. */
+/* Translate @fields to @prm, and leave out those that are undefined (7.4.1.1). */
 static void intel_prq_set_fields(struct iommu_fault_page_request *prm,
 				 const struct intel_prq_fields *fields)
 {
@@ -103,10 +102,10 @@ static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
 
 	event->rid = FIELD_GET(REV2_BUS, qw[0]) << 8 | FIELD_GET(REV2_DEVFN, qw[1]);
 	intel_prq_set_fields(&request->fault.prm, &fields);
-	/* A group's own response takes precedence over that of a stream. */
+	/* The last request of a group gets the response of the group, not of the stream. */
 	if (qw[0] & REV2_SRR && !fields.last)
 		request->flags |= IOPF_REQUEST_STREAMING;
-	/* All requests have it. The library keeps it with what is owed a response. */
+	/* Revision 2 has private data in all requests. Flag it only if a response is owed. */
 	request->private_data[0] = FIELD_GET(REV2_PRIVATE, qw[0]);
 	if (qw[0] & REV2_SRR || fields.last)
 		request->flags |= IOPF_REQUEST_PRIVATE_DATA;
@@ -137,13 +136,14 @@ static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
 }
 
 /**
- * iopf_prq_is_stop_marker() - True for the end of a PASID's requests, not one of them
- * @prm: the request, as it was decoded
+ * iopf_prq_is_stop_marker() - Tell whether a request is a PASID Stop Marker
+ * @prm: the decoded request
  *
- * PCIe 6.0, 10.4.1.2.1: L set, R and W clear, and a PASID. All other fields say nothing,
- * and no response is owed.
+ * A Stop Marker has a PASID, L set, and R and W clear (PCIe 6.0, 10.4.1.2.1). Its other
+ * fields have no meaning, and no response is owed.
  *
- * Return: true for a stop marker.
+ * Context: Any.
+ * Return: true for a Stop Marker.
  */
 bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm)
 {
@@ -156,18 +156,19 @@ bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm)
 
 static bool intel_prq_is_canonical(u64 addr)
 {
-	/* As many bits as the widest page table that there may be. */
+	/* 57 bits, as many as a page table of five levels translates. */
 	s64 above = (s64)addr >> 56;
 
 	return !above || above == -1;
 }
 
 /*
- * What no translation of intel-iommu could ever allow. It lets no request be privileged
- * (Supervisor Request Enable, 9.6) and maps nothing for execution by devices. A request
- * for no access at all is for the library to refuse.
+ * Return why no translation of intel-iommu can allow a request, or NULL if one can.
+ *
+ * intel-iommu does not enable supervisor requests (Supervisor Request Enable, 9.6) and
+ * maps nothing for execution by devices. The library refuses requests for no access.
  */
-static const char *intel_prq_find_fault(const struct iommu_fault_page_request *prm)
+static const char *intel_prq_check_request(const struct iommu_fault_page_request *prm)
 {
 	u32 access = prm->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE);
 
@@ -182,7 +183,7 @@ static const char *intel_prq_find_fault(const struct iommu_fault_page_request *p
 	return NULL;
 }
 
-/* @desc is no longer than its format wants, and stays as it is. */
+/* Decode the descriptor at @desc, whose length depends on @format. */
 void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
 		     struct iopf_prq_event *event)
 {
@@ -193,5 +194,5 @@ void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
 	else
 		intel_prq_decode_rev3(desc, format == IOPF_PRQ_REV3, event);
 	event->request.fault.prm.addr = desc[1] & DESC_ADDRESS;
-	event->bad = intel_prq_find_fault(&event->request.fault.prm);
+	event->bad = intel_prq_check_request(&event->request.fault.prm);
 }

@@ -2,29 +2,32 @@
 /*
  * VT-d page requests on the I/O page fault queue: draining a PASID
  *
- * 7.10 wants hardware to be drained again if the queue has overflowed meanwhile. A
- * device that keeps the queue overflowing could so delay every unbind of the unit
- * without an end, under locks that all users of SVA share. The number of attempts has a
- * bound, then the device is no longer listened to.
+ * Hardware has to be drained again if the queue has overflowed during the drain (7.10).
+ * A device that keeps the queue overflowing could thereby delay every unbind on the unit
+ * for ever, under locks that all users of SVA share. So the attempts are bounded; then
+ * page requests of that device are disabled.
  */
 #include <linux/jiffies.h>
 #include <linux/printk.h>
 
 #include "prq.h"
 
-/* Is there an overflow, or was there one since @before overflows were counted? */
+/* Return true if there is an overflow, or was one since nr_overflows was @before. */
 static bool intel_prq_has_overflowed(struct iopf_prq *prq, u64 before)
 {
 	bool now = prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW;
 
-	/* Cleared is counted: pairs with smp_wmb() in intel_prq_handle_overflow(). */
+	/*
+	 * If the bit has been cleared, the overflow has been counted. Pairs with smp_wmb() in
+	 * intel_prq_handle_overflow().
+	 */
 	smp_rmb();
 	return now || READ_ONCE(prq->nr_overflows) != before;
 }
 
 /*
- * Let hardware drain until no overflow comes between. -EBUSY: there was one each time,
- * and patience is at its end.
+ * Let hardware drain until no overflow comes during the drain. Return -EBUSY if an
+ * overflow came during each attempt.
  */
 static int intel_prq_drain_hardware(struct iopf_prq *prq, struct device *dev,
 				    u32 pasid)
@@ -44,6 +47,7 @@ static int intel_prq_drain_hardware(struct iopf_prq *prq, struct device *dev,
 	return -EBUSY;
 }
 
+/* Disable page requests of the blamed device. Return false if there is none. */
 static bool intel_prq_disable_blamed(struct iopf_prq *prq)
 {
 	int rid = READ_ONCE(prq->blamed);
@@ -58,8 +62,8 @@ static bool intel_prq_disable_blamed(struct iopf_prq *prq)
 }
 
 /*
- * Silence the device that makes the queue overflow, unless another drain has done so since
- * @before devices were disabled. False if there is none to be had.
+ * Disable page requests of the device that makes the queue overflow, unless another drain
+ * has done so since nr_disabled was @before. Return false if no device is to blame.
  */
 static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
 {
@@ -72,21 +76,23 @@ static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
 }
 
 /**
- * iopf_prq_drain() - End the page requests of a PASID
- * @prq: the queue
+ * iopf_prq_drain() - Drain the page requests of a PASID
+ * @prq: the page request queue
  * @dev: the device
- * @pasid: the PASID, %IOMMU_NO_PASID for requests without one
+ * @pasid: the PASID, or %IOMMU_NO_PASID for requests without one
  *
- * What is in the ring, or was copied out of it, is reported, the groups of @pasid get
- * their response; then hardware is drained (7.10), which may bring a few requests more
- * and is done again if it has dropped some meanwhile. Other PASIDs are not waited for.
+ * Waits until the requests in the ring have been reported, and flushes the groups of
+ * @pasid. Then lets hardware drain (7.10), again if the queue overflows meanwhile. This
+ * may write a few more requests to the ring, so waits and flushes once more. Does not
+ * wait for faults of other PASIDs.
  *
- * If the queue overflows in each of %IOPF_PRQ_DRAIN_TRIES attempts, for a second at
- * least, the device that has filled it most is disabled, and so on; if none is to be
- * found the drain is given up.
+ * If the queue overflows during each of %IOPF_PRQ_DRAIN_TRIES hardware drains, and for at
+ * least iopf_prq.patience (one second), page requests of the device that has filled the
+ * ring are disabled, and the hardware drains start over. If no such device is found, the
+ * hardware drain is given up.
  *
- * Context: Process context, may sleep. The device has stopped to use @pasid, its
- * PASID entry is cleared, and IOTLB and device TLB are invalidated.
+ * Context: Process context, may sleep. The device has stopped using @pasid, its PASID
+ * entry is cleared, and IOTLB and device TLB are invalidated.
  * Return: 0, or an error if requests of @pasid may still come.
  */
 int iopf_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)

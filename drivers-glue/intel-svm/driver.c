@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d page requests on the I/O page fault queue: registers, interrupt, set-up, suspend
+ * VT-d page requests on the I/O page fault queue: registers, interrupt, setup, suspend
  *
- * Has the interface of drivers/iommu/intel/prq.c, in whose place it is built with
+ * Provides the functions of drivers/iommu/intel/prq.c, and is built in place of it with
  * CONFIG_IOPF_INTEL_PRQ.
  */
 #include <linux/interrupt.h>
@@ -13,15 +13,15 @@
 #include "compat.h"
 #include "prq.h"
 
-/* Registers of the interrupt: control, data, address, upper address. */
+/* Registers of the page request interrupt: PECTL, PEDATA, PEADDR and PEUADDR. */
 #define NR_EVENT_REGS	4
 
 /**
  * struct intel_prq - the page request queue of a VT-d unit
- * @prq: the part that does not know VT-d's registers
+ * @prq: the part that is independent of registers
  * @iommu: the unit
- * @pqa: what PQA says as long as hardware has the ring
- * @event_regs: the interrupt's registers, while the system is suspended
+ * @pqa: value of PQA while hardware has the ring
+ * @event_regs: values of the interrupt's registers, saved for suspend
  */
 struct intel_prq {
 	struct iopf_prq prq;
@@ -30,7 +30,7 @@ struct intel_prq {
 	u32 event_regs[NR_EVENT_REGS];
 };
 
-/* By sequence number of the unit, as struct intel_iommu has no room for it. */
+/* Indexed by intel_iommu.seq_id, because struct intel_iommu has no field for it. */
 static DEFINE_XARRAY(intel_prqs);
 
 static struct intel_prq *to_intel_prq(struct iopf_prq *prq)
@@ -38,7 +38,7 @@ static struct intel_prq *to_intel_prq(struct iopf_prq *prq)
 	return container_of(prq, struct intel_prq, prq);
 }
 
-static struct iopf_prq *intel_prq_of(struct intel_iommu *iommu)
+static struct iopf_prq *intel_prq_lookup(struct intel_iommu *iommu)
 {
 	struct intel_prq *iprq = xa_load(&intel_prqs, iommu->seq_id);
 
@@ -76,7 +76,7 @@ static void intel_prq_clear_status(struct iopf_prq *prq, u32 bits)
 	writel(bits, to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
 }
 
-/* A device is not released between these two. */
+/* Devices are released under iopf_lock. */
 static void intel_prq_lock_devices(struct iopf_prq *prq)
 {
 	mutex_lock(&to_intel_prq(prq)->iommu->iopf_lock);
@@ -94,7 +94,7 @@ static void intel_prq_trace(struct intel_iommu *iommu, struct device *dev,
 	bool pasid = prm->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 
-	/* What is copied out is decoded: put together what the event shows. */
+	/* Requests are decoded already: encode again what the event shows. */
 	trace_prq_report(iommu, dev,
 			 (u64)prm->pasid << 32 | (u64)pasid << 8 |
 			 (u64)to_pci_dev(dev)->devfn << 16 |
@@ -119,11 +119,12 @@ static int intel_prq_report(struct iopf_prq *prq, u16 rid,
 	if (trace_prq_report_enabled())
 		for (i = 0; i < count; i++)
 			intel_prq_trace(iommu, dev, &requests[i]);
-	/* Errors have been answered. */
+	/* The library has sent the responses of requests that it did not take. */
 	iopf_report_requests(dev, requests, count);
 	return 0;
 }
 
+/* Return the first device if @node is NULL, or the one after @node. */
 static struct rb_node *intel_prq_next_device(struct intel_iommu *iommu,
 					     struct rb_node *node)
 {
@@ -135,8 +136,11 @@ static struct rb_node *intel_prq_next_device(struct intel_iommu *iommu,
 	return node;
 }
 
-/* Devices may be added meanwhile, which does no harm, but are not released. */
-static void intel_prq_forget_devices(struct iopf_prq *prq)
+/*
+ * Devices are not released meanwhile, so the current node stays in the tree. Devices that
+ * are added meanwhile have no requests from before the reset and may be missed.
+ */
+static void intel_prq_reset_devices(struct iopf_prq *prq)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 	struct rb_node *node = NULL;
@@ -145,7 +149,7 @@ static void intel_prq_forget_devices(struct iopf_prq *prq)
 		struct device_domain_info *info;
 
 		info = rb_entry(node, struct device_domain_info, node);
-		/* Those that are on no queue have nothing to be forgotten. */
+		/* Fails for devices that are on no fault queue, which is harmless. */
 		iopf_queue_reset_dev(info->dev);
 	}
 }
@@ -160,10 +164,10 @@ static int intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 }
 
 /*
- * 7.10: the wait descriptor is fenced and drains page requests; behind it the
- * translations of the PASID are invalidated once more.
+ * Submit the descriptors that drain the page requests of a PASID (7.10): a fenced wait
+ * descriptor with page request drain, then further invalidations of IOTLB and device TLB.
  */
-static int intel_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+static int intel_prq_submit_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
@@ -185,7 +189,10 @@ static int intel_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 	return qi_submit_sync(iommu, desc, ARRAY_SIZE(desc), QI_OPT_WAIT_DRAIN);
 }
 
-/* 9.4: without Page Request Enable in its context entry hardware takes none of it. */
+/*
+ * Clear Page Request Enable (9.4) in the context entry of a device, so that hardware takes
+ * no page requests from it. Return -EALREADY if there is nothing to clear.
+ */
 static int intel_prq_disable_context(struct device_domain_info *info)
 {
 	struct intel_iommu *iommu = info->iommu;
@@ -211,9 +218,10 @@ static int intel_prq_disable_context(struct device_domain_info *info)
 }
 
 /*
- * Clear the enable bit of the device, too, which may not obey. What the kernel thinks of
- * it stays, as intel-iommu turns PRI off once more when the device goes: after that, or
- * after a reset, it is as any other. A virtual function has none of its own.
+ * Clear the device's own PRI enable bit, too; a broken device may ignore that. Leave
+ * pdev->pri_enabled set, because intel-iommu disables PRI again when the device is
+ * released; after that, or after a reset, PRI can be enabled as usual. Virtual functions
+ * have no enable bit of their own.
  */
 static void intel_prq_disable_pri(struct pci_dev *pdev)
 {
@@ -226,7 +234,7 @@ static void intel_prq_disable_pri(struct pci_dev *pdev)
 			      control & ~PCI_PRI_CTRL_ENABLE);
 }
 
-static int intel_prq_disable(struct iopf_prq *prq, u16 rid)
+static int intel_prq_disable_requester(struct iopf_prq *prq, u16 rid)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 	struct device *dev;
@@ -258,10 +266,10 @@ static const struct iopf_prq_ops intel_prq_ops = {
 	.lock_devices = intel_prq_lock_devices,
 	.unlock_devices = intel_prq_unlock_devices,
 	.report = intel_prq_report,
-	.forget_devices = intel_prq_forget_devices,
+	.reset_devices = intel_prq_reset_devices,
 	.submit = intel_prq_submit,
-	.drain = intel_prq_drain,
-	.disable = intel_prq_disable,
+	.drain = intel_prq_submit_drain,
+	.disable = intel_prq_disable_requester,
 	.wake_thread = intel_prq_wake_thread,
 };
 
@@ -277,7 +285,7 @@ static void intel_prq_page_responses(struct device *dev,
 				     unsigned int count)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct iopf_prq *prq = intel_prq_of(info->iommu);
+	struct iopf_prq *prq = intel_prq_lookup(info->iommu);
 
 	if (prq)
 		iopf_prq_respond(prq, PCI_DEVID(info->bus, info->devfn),
@@ -288,7 +296,7 @@ static const struct iopf_queue_ops intel_prq_queue_ops = {
 	.page_responses = intel_prq_page_responses,
 };
 
-/* For callers that do not know of page_responses. */
+/* iommu_ops.page_response, for fault queues without page_responses. */
 void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
 			       struct iommu_page_response *msg)
 {
@@ -301,26 +309,26 @@ void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
 }
 
 /**
- * intel_iommu_drain_pasid_prq() - End the page requests of a PASID
+ * intel_iommu_drain_pasid_prq() - Drain the page requests of a PASID
  * @dev: the device
- * @pasid: the PASID, %IOMMU_NO_PASID for requests without one
+ * @pasid: the PASID, or %IOMMU_NO_PASID for requests without one
  *
- * See iopf_prq_drain(). Callers have no use for an error, of which the log tells.
+ * See iopf_prq_drain(), which logs errors; callers cannot handle them.
  *
- * Context: Process context, may sleep. The device has stopped to use @pasid, its
- * PASID entry is cleared, and IOTLB and device TLB are invalidated.
+ * Context: Process context, may sleep. The device has stopped using @pasid, its PASID
+ * entry is cleared, and IOTLB and device TLB are invalidated.
  */
 void intel_iommu_drain_pasid_prq(struct device *dev, u32 pasid)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct iopf_prq *prq = intel_prq_of(info->iommu);
+	struct iopf_prq *prq = intel_prq_lookup(info->iommu);
 
 	if (prq && prq_is_on_queue(info))
 		iopf_prq_drain(prq, dev, pasid);
 }
 
-/* Give the ring to hardware, empty. Any context. */
-static void intel_prq_write_ring(struct intel_prq *iprq)
+/* Give the ring to hardware, empty. Called in any context. */
+static void intel_prq_enable_ring(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
 
@@ -330,8 +338,8 @@ static void intel_prq_write_ring(struct intel_prq *iprq)
 	iprq->pqa = readq(iommu->reg + DMAR_PQA_REG);
 }
 
-/* Nothing is written into the ring after this. */
-static void intel_prq_take_ring(struct intel_iommu *iommu)
+/* Take the ring from hardware, which writes nothing to it after this. */
+static void intel_prq_disable_ring(struct intel_iommu *iommu)
 {
 	writeq(0ULL, iommu->reg + DMAR_PQH_REG);
 	writeq(0ULL, iommu->reg + DMAR_PQT_REG);
@@ -339,7 +347,7 @@ static void intel_prq_take_ring(struct intel_iommu *iommu)
 	readq(iommu->reg + DMAR_PQA_REG);
 }
 
-/* struct intel_iommu has places for what others look at. */
+/* Allocate what @iprq needs. Pointers that intel-iommu uses go to struct intel_iommu. */
 static int intel_prq_set_up(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
@@ -375,7 +383,10 @@ static int intel_prq_set_up(struct intel_prq *iprq)
 	return xa_err(xa_store(&intel_prqs, iommu->seq_id, iprq, GFP_KERNEL));
 }
 
-/* Also of what was set up in part. The interrupt has no thread, hardware no ring. */
+/*
+ * Free @iprq and what intel_prq_set_up() has allocated, also if that failed half way. The
+ * interrupt has no thread any more, and hardware no ring.
+ */
 static void intel_prq_tear_down(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
@@ -393,20 +404,19 @@ static void intel_prq_tear_down(struct intel_prq *iprq)
 }
 
 /*
- * Hardware gets the ring first, so that the thread, which the first interrupt may wake,
- * finds the registers right; then the thread; then what a former kernel has left is
- * cleared.
+ * Hardware gets the ring before the interrupt gets its thread, so that the thread reads
+ * valid registers. Status bits that a previous kernel has left are cleared last.
  */
 static int intel_prq_enable(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
 	int ret;
 
-	intel_prq_write_ring(iprq);
+	intel_prq_enable_ring(iprq);
 	ret = request_threaded_irq(iommu->pr_irq, NULL, intel_prq_thread,
 				   IRQF_ONESHOT, iommu->prq_name, iprq);
 	if (ret) {
-		intel_prq_take_ring(iommu);
+		intel_prq_disable_ring(iommu);
 		return ret;
 	}
 	iopf_prq_start(&iprq->prq);
@@ -414,7 +424,7 @@ static int intel_prq_enable(struct intel_prq *iprq)
 }
 
 /**
- * intel_iommu_enable_prq() - Let a VT-d unit take page requests
+ * intel_iommu_enable_prq() - Enable page requests of a VT-d unit
  * @iommu: the unit
  *
  * Context: Process context, may sleep.
@@ -440,34 +450,34 @@ int intel_iommu_enable_prq(struct intel_iommu *iommu)
 }
 
 /**
- * intel_iommu_finish_prq() - Take no more page requests
+ * intel_iommu_finish_prq() - Disable page requests of a VT-d unit
  * @iommu: the unit
  *
- * The interrupt goes first: its thread would take cleared registers for a ring that is
- * full of what it has reported already.
+ * The interrupt is freed before the registers are cleared: with a cleared tail register,
+ * the thread would report old requests again.
  *
  * Context: Process context, may sleep. No device is on the unit's fault queue.
  * Return: 0.
  */
 int intel_iommu_finish_prq(struct intel_iommu *iommu)
 {
-	struct iopf_prq *prq = intel_prq_of(iommu);
+	struct iopf_prq *prq = intel_prq_lookup(iommu);
 
 	if (prq)
 		free_irq(iommu->pr_irq, to_intel_prq(prq));
-	intel_prq_take_ring(iommu);
+	intel_prq_disable_ring(iommu);
 	if (prq)
 		intel_prq_tear_down(to_intel_prq(prq));
 	return 0;
 }
 
-/* PECTL, PEDATA, PEADDR and PEUADDR are neighbours. */
+/* PECTL, PEDATA, PEADDR and PEUADDR are adjacent. */
 static void __iomem *intel_prq_event_reg(struct intel_iommu *iommu, unsigned int i)
 {
 	return iommu->reg + DMAR_PECTL_REG + 4 * i;
 }
 
-/* As intel-iommu does with the registers of its fault interrupt. */
+/* Save the interrupt's registers, as intel-iommu does for its fault interrupt. */
 static int intel_prq_suspend(void)
 {
 	struct intel_prq *iprq;
@@ -482,8 +492,9 @@ static int intel_prq_suspend(void)
 }
 
 /*
- * Has hardware been reset since it got the ring, or had another kernel's? Nothing takes
- * requests meanwhile, so the head is what was written last.
+ * Return true if hardware was reset since it got the ring, or has got the ring of another
+ * kernel meanwhile. The thread does not run during resume, so the head register has to
+ * have the value that was written last.
  */
 static bool intel_prq_is_reset(struct intel_prq *iprq)
 {
@@ -491,24 +502,27 @@ static bool intel_prq_is_reset(struct intel_prq *iprq)
 	       intel_prq_read_head(&iprq->prq) != READ_ONCE(iprq->prq.head);
 }
 
-/* A unit that was reset has lost the ring and the interrupt. */
+/* Restore the interrupt, and give hardware the ring again if it was reset. */
 static void intel_prq_resume_unit(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
 	unsigned int i;
 
-	/* Control is last: before that the interrupt is masked, or was right. */
+	/* PECTL is last: until then the interrupt is masked, or its registers were valid. */
 	for (i = NR_EVENT_REGS; i--; )
 		writel(iprq->event_regs[i], intel_prq_event_reg(iommu, i));
 	if (intel_prq_is_reset(iprq)) {
-		intel_prq_write_ring(iprq);
+		intel_prq_enable_ring(iprq);
 		iopf_prq_restart(&iprq->prq);
 	} else {
 		intel_prq_wake_thread(&iprq->prq);
 	}
 }
 
-/* Before intel-iommu turns translation on: it has registered its own resume later. */
+/*
+ * Runs before intel-iommu enables translation: intel-iommu registers its own callbacks
+ * later, and resume callbacks are called in the order of registration.
+ */
 static void intel_prq_resume(void)
 {
 	struct intel_prq *iprq;

@@ -2,23 +2,23 @@
 /*
  * VT-d page requests on the I/O page fault queue: private structures
  *
- *	decode.c    a page request descriptor and what it asks for
- *	ring.c      the ring: taking requests out, overflow, waiting, restart
- *	suspects.c  which requester fills the ring
- *	drain.c     ending the page requests of a PASID
+ *	decode.c    page request descriptors
+ *	ring.c      page request ring: reporting, overflow, waiting, reset
+ *	suspects.c  finding the requester that fills the ring
+ *	drain.c     draining the page requests of a PASID
  *	respond.c   response descriptors
- *	driver.c    the registers, the interrupt, and the rest of intel-iommu
+ *	driver.c    registers, interrupt, interface to the rest of intel-iommu
  *
- * All but the last one know the hardware by &struct iopf_prq_ops only, so that KUnit
- * can put a model in its place.
+ * All files but driver.c access the hardware through &struct iopf_prq_ops only, so that
+ * KUnit can replace it by a model.
  *
- * One thread, the interrupt's, takes requests from the ring. It copies a batch out,
- * moves the head, and only then reports: the slots are free while faults are
- * handled. Draining waits for numbers: requests are counted when they are
- * copied and again when they have been reported.
+ * Only the interrupt thread takes requests out of the ring. It copies a batch, moves the
+ * head, and then reports the batch, so that the slots are free while faults are handled.
+ * Requests are counted when they are copied (@copied) and again when they have been
+ * reported (@reported); waiters compare these counts.
  *
- * Sections are those of the VT-d specification, revision 5.1, unless another one is
- * named.
+ * Section numbers are those of the VT-d specification, revision 5.1, unless another
+ * revision is named.
  */
 #ifndef __IOPF_INTEL_PRQ_H
 #define __IOPF_INTEL_PRQ_H
@@ -30,36 +30,36 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
-/* Requests that are copied out of the ring at once. */
+/* Maximum number of requests that are copied out of the ring under one hold of the lock. */
 #define IOPF_PRQ_BATCH		64
 
-/* Status bits of PRS (11.4.11.4). */
+/* Bits of the Page Request Status Register, PRS (11.4.11.4). */
 #define IOPF_PRQ_PENDING	BIT(0)
 #define IOPF_PRQ_OVERFLOW	BIT(1)
 
-/* Requesters that are looked at when one of them fills the ring. */
+/* Number of requesters whose requests are counted, see suspects.c. */
 #define IOPF_PRQ_SUSPECTS	8
 
-/* Submissions of a response of which hardware does not tell whether it was sent. */
+/* Maximum number of submissions of a response if it is not known whether it was sent. */
 #define IOPF_PRQ_SUBMIT_TRIES	4
 
-/* Hardware drains that an overflow has spoilt, before a requester has to go. */
+/* Hardware drains spoilt by an overflow before the flooding requester is disabled. */
 #define IOPF_PRQ_DRAIN_TRIES	16
 
 struct iopf_prq;
 
 /**
- * struct iopf_prq_desc - a descriptor, of a request or of a response
- * @qw: its quadwords; those of revision 2 have two
+ * struct iopf_prq_desc - a request or response descriptor
+ * @qw: quadwords; descriptors of revision 2 use the first two
  */
 struct iopf_prq_desc {
 	u64 qw[4];
 };
 
 /**
- * enum iopf_prq_format - descriptors by the revision of the VT-d specification
- * @IOPF_PRQ_REV2: 16 bytes, requests may be streaming
- * @IOPF_PRQ_REV3: 32 bytes, may have private data, responses repeat LPIG
+ * enum iopf_prq_format - descriptor formats by major revision of the VT-d specification
+ * @IOPF_PRQ_REV2: 16 bytes; streaming requests
+ * @IOPF_PRQ_REV3: 32 bytes; private data; responses repeat the LPIG bit
  * @IOPF_PRQ_REV4: 32 bytes
  */
 enum iopf_prq_format {
@@ -69,10 +69,10 @@ enum iopf_prq_format {
 };
 
 /**
- * struct iopf_prq_event - a page request descriptor, understood
+ * struct iopf_prq_event - a decoded page request descriptor
  * @rid: requester ID
- * @bad: why it is refused, or NULL
- * @request: what is reported
+ * @bad: message that says why the request is refused, or NULL
+ * @request: the request to report
  */
 struct iopf_prq_event {
 	u16 rid;
@@ -81,27 +81,28 @@ struct iopf_prq_event {
 };
 
 /**
- * struct iopf_prq_ops - the hardware
- * @read_head: the slot that hardware takes for the next one to be read, by number
- * @read_tail: the slot that is written next, by number
- * @write_head: the slot that is read next, by number: what is before it is free
- * @read_status: PRS
- * @clear_status: clear bits of PRS
- * @lock_devices: devices stay what they are from here on
- * @unlock_devices: up to here
- * @report: report requests of one requester, in their order; %-ENODEV if there is no
- *	such device. Devices are locked
- * @forget_devices: hardware was reset, and the devices with it: forget what they have
- *	asked for. Devices are locked
- * @submit: put response descriptors into the invalidation queue and wait until they
- *	have been taken. Returns 0; %-EINVAL if hardware has refused the first one, which
- *	then was not sent while all others were; or another error, if it is not known
- *	which were sent
- * @drain: let hardware drain the page requests of a PASID of a device (7.10). Returns
- *	0, or an error if that is not to be had
- * @disable: let a requester send no more page requests. Returns 0, %-ENODEV if it is
- *	unknown, or %-EALREADY
- * @wake_thread: see to it that iopf_prq_run() runs
+ * struct iopf_prq_ops - hardware access
+ * @read_head: Read the head register. Returns the index of the next slot to be read.
+ * @read_tail: Read the tail register. Returns the index of the next slot that hardware
+ *	writes.
+ * @write_head: Write the index of the next slot to be read to the head register, which
+ *	frees the slots before it.
+ * @read_status: Read PRS.
+ * @clear_status: Clear bits of PRS.
+ * @lock_devices: Keep devices from being released until @unlock_devices is called.
+ * @unlock_devices: Allow devices to be released again.
+ * @report: Report requests of one requester, in order. Called between @lock_devices and
+ *	@unlock_devices. Returns %-ENODEV if there is no such device, 0 otherwise.
+ * @reset_devices: End the page requests of all devices without a response, after hardware
+ *	was reset. Called between @lock_devices and @unlock_devices.
+ * @submit: Submit response descriptors to the invalidation queue and wait until hardware
+ *	has taken them. Returns 0; %-EINVAL if hardware has refused the first descriptor and
+ *	taken all others; or another error if it is not known which responses were sent.
+ * @drain: Let hardware drain the page requests of a PASID of a device (7.10). Returns 0,
+ *	or an error if hardware did not.
+ * @disable: Disable page requests of a requester. Returns 0, %-ENODEV if the requester is
+ *	unknown, or %-EALREADY if its page requests are disabled.
+ * @wake_thread: Make the interrupt thread call iopf_prq_run().
  */
 struct iopf_prq_ops {
 	unsigned int (*read_head)(struct iopf_prq *prq);
@@ -113,7 +114,7 @@ struct iopf_prq_ops {
 	void (*unlock_devices)(struct iopf_prq *prq);
 	int (*report)(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count);
-	void (*forget_devices)(struct iopf_prq *prq);
+	void (*reset_devices)(struct iopf_prq *prq);
 	int (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 		      unsigned int count);
 	int (*drain)(struct iopf_prq *prq, struct device *dev, u32 pasid);
@@ -122,9 +123,9 @@ struct iopf_prq_ops {
 };
 
 /**
- * struct iopf_prq_suspect - a requester, and what it has sent since the last overflow
+ * struct iopf_prq_suspect - a counter of a requester's requests since the last overflow
  * @rid: requester ID
- * @count: its requests, less what others' have taken off; 0 is a free place
+ * @count: lower bound of its requests; 0 if the counter is unused
  */
 struct iopf_prq_suspect {
 	u16 rid;
@@ -133,35 +134,40 @@ struct iopf_prq_suspect {
 
 /**
  * struct iopf_prq - the page request queue of an IOMMU
- * @ops: the hardware
- * @name: for messages
+ * @ops: hardware access
+ * @name: name for messages
  * @queue: the fault queue
- * @format: how descriptors look
+ * @format: descriptor format
  * @ring: the ring
- * @size: its slots, a power of two
- * @patience: jiffies for which a drain bears with overflows, as many as
- *	%IOPF_PRQ_DRAIN_TRIES in any case
- * @lock: guards @head, @copied, @awaited and @lost, as one
- * @head: the slot that is read next
- * @copied: requests copied out of the ring, ever
- * @awaited: the largest number of @copied that was waited for
- * @lost: the thread has to forget the devices' requests
- * @restarted: hardware was reset and has got the ring anew; @head is not true. Set by
+ * @size: number of slots, a power of two
+ * @patience: time in jiffies after which a drain that overflows keep spoiling gives up,
+ *	but not before %IOPF_PRQ_DRAIN_TRIES attempts
+ * @lock: guards @head, @copied, @awaited and @lost
+ * @head: index of the next slot to be read
+ * @copied: number of requests copied out of the ring since it was set up
+ * @awaited: largest value of @copied that iopf_prq_wait() has waited for
+ * @lost: hardware was reset, and the thread has yet to call @ops->reset_devices
+ * @restarted: hardware was reset and has got the ring again, so @head is stale. Set by
  *	iopf_prq_restart() in any context, cleared under @lock
- * @reported: requests reported, of those copied; never goes back. The thread's
+ * @reported: value of @copied up to which requests have been reported; never decreases.
+ *	Written by the thread only
  * @progress: woken when @reported has grown, and after an overflow
- * @nr_overflows: overflows, counted before the bit is cleared. The thread's
- * @nr_cleared: overflows, counted after the bit was cleared. The thread's
- * @blamed: the requester that has filled the ring before the last overflow, or -1
- * @flood_lock: guards @nr_disabled, and is held while a device is disabled
- * @nr_disabled: devices that drains have disabled
- * @alone: hardware has refused a response that others may have been sent with
- * @nr_unsent: responses that hardware has not taken
- * @nr_bad: requests refused here; the thread's, as all that follows
- * @nr_suspected: requests since the last overflow
- * @suspects: the requesters that have sent most of these
+ * @nr_overflows: number of overflows, incremented before the overflow bit is cleared.
+ *	Written by the thread only
+ * @nr_cleared: number of overflows, incremented after the overflow bit was cleared.
+ *	Written by the thread only
+ * @blamed: requester ID of the device that filled the ring before the last overflow, or
+ *	-1; lockless
+ * @flood_lock: guards @nr_disabled; held while a device is disabled
+ * @nr_disabled: number of devices that drains have disabled
+ * @alone: hardware has refused a response with a PASID, so each response is submitted by
+ *	itself; only ever set, lockless
+ * @nr_unsent: number of responses that could not be sent
+ * @nr_bad: number of requests refused here. This and what follows belongs to the thread
+ * @nr_suspected: number of requests since the last overflow
+ * @suspects: counters of the requesters that have sent most of them
  * @batch: requests being reported
- * @requests: those of one requester
+ * @requests: those requests of @batch that one requester has sent
  */
 struct iopf_prq {
 	const struct iopf_prq_ops *ops;
@@ -172,7 +178,7 @@ struct iopf_prq {
 	unsigned int size;
 	unsigned long patience;
 
-	spinlock_t lock; /* head, copied, awaited, lost */
+	spinlock_t lock; /* guards head, copied, awaited, lost */
 	unsigned int head;
 	u64 copied;
 	u64 awaited;
@@ -184,7 +190,7 @@ struct iopf_prq {
 	u64 nr_cleared;
 	int blamed;
 
-	struct mutex flood_lock; /* nr_disabled */
+	struct mutex flood_lock; /* guards nr_disabled */
 	unsigned int nr_disabled;
 
 	bool alone;
@@ -211,7 +217,7 @@ void iopf_prq_wait(struct iopf_prq *prq);
 void iopf_prq_wait_overflow(struct iopf_prq *prq);
 
 /* suspects.c */
-void iopf_prq_suspect(struct iopf_prq *prq, u16 rid, unsigned int count);
+void iopf_prq_count_requests(struct iopf_prq *prq, u16 rid, unsigned int count);
 void iopf_prq_blame(struct iopf_prq *prq);
 
 /* drain.c */

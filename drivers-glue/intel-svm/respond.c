@@ -2,19 +2,18 @@
 /*
  * VT-d page requests on the I/O page fault queue: response descriptors
  *
- * The responses of many groups leave in one submission: the invalidation queue is
- * locked, and waited for, once.
+ * Responses to many groups are sent in one submission, so that the invalidation queue is
+ * locked and waited for only once.
  *
  * If hardware refuses a descriptor (Invalidation Queue Error, 6.5.2.11), qi_submit_sync()
- * recovers only if that is the first one of its submission: it is dropped and those
- * behind it are taken. Behind another one the queue would stand still. So a response
- * that hardware may refuse has a submission of its own, and is not tried again.
+ * recovers only if it is the first one of its submission: that descriptor is dropped, and
+ * the ones behind it are taken. If it is another one, the queue stops. So a response that
+ * hardware may refuse gets a submission of its own, and is not submitted again.
  *
- * If hardware aborts the wait behind a submission, since a device has not acknowledged
- * an invalidation (Invalidation Time-out Error), it is not known which of the
- * responses have been sent (6.5.2.11). They are submitted again, a few times: a device
- * ignores a response that it does not wait for (7.9), but waits for ever for one that was
- * lost.
+ * If hardware aborts the wait descriptor behind a submission, because a device has not
+ * acknowledged an invalidation (Invalidation Time-out Error), it is not known which of the
+ * responses were sent (6.5.2.11). They are submitted again, a few times: a device ignores a
+ * response that it does not wait for (7.9), but waits for ever for one that was lost.
  */
 #include <linux/bitfield.h>
 #include <linux/printk.h>
@@ -54,15 +53,15 @@
 #define REV3_LPIG		BIT_ULL(2)
 #define REV3_INDEX		GENMASK_ULL(11, 3)
 
-static bool intel_prq_is_flagged(const struct iopf_response *response, u32 flag)
+static bool intel_prq_request_has_flag(const struct iopf_response *response, u32 flag)
 {
 	return response->fault.prm.flags & flag;
 }
 
-/* The field is reserved, and checked, without a PASID. */
-static u32 intel_prq_pasid(const struct iopf_response *response)
+/* Return the PASID, or 0 without one: the field is reserved then, and hardware checks it. */
+static u32 intel_prq_response_pasid(const struct iopf_response *response)
 {
-	if (!intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+	if (!intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		return 0;
 	return response->fault.prm.pasid;
 }
@@ -73,7 +72,7 @@ static void intel_prq_encode_stream(u16 rid, const struct iopf_response *respons
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_STREAM |
-		      FIELD_PREP(STREAM_PASID, intel_prq_pasid(response)) |
+		      FIELD_PREP(STREAM_PASID, intel_prq_response_pasid(response)) |
 		      FIELD_PREP(STREAM_BUS, rid >> 8) |
 		      FIELD_PREP(STREAM_PRIVATE, response->private_data[0]) |
 		      FIELD_PREP(STREAM_INDEX, prm->grpid);
@@ -89,8 +88,8 @@ static void intel_prq_encode_rev2(u16 rid, const struct iopf_response *response,
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_GROUP | FIELD_PREP(REV2_RID, rid) |
-		      FIELD_PREP(REV2_PASID, intel_prq_pasid(response));
-	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+		      FIELD_PREP(REV2_PASID, intel_prq_response_pasid(response));
+	if (intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		desc->qw[0] |= REV2_PASID_PRESENT;
 	desc->qw[1] = FIELD_PREP(REV2_CODE,
 				 iopf_pri_response_code(response->msg.code)) |
@@ -104,13 +103,13 @@ static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
 	desc->qw[0] = RESP_PAGE_GROUP | FIELD_PREP(REV3_RID, rid) |
-		      FIELD_PREP(REV3_PASID, intel_prq_pasid(response)) |
+		      FIELD_PREP(REV3_PASID, intel_prq_response_pasid(response)) |
 		      FIELD_PREP(REV3_CODE,
 				 iopf_pri_response_code(response->msg.code));
-	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+	if (intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		desc->qw[0] |= REV3_PASID_PRESENT;
 	desc->qw[1] = FIELD_PREP(REV3_INDEX, prm->grpid);
-	if (lpig && intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
+	if (lpig && intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
 		desc->qw[1] |= REV3_LPIG;
 	if (response->flags & IOPF_REQUEST_PRIVATE_DATA) {
 		desc->qw[0] |= REV3_PRIVATE_PRESENT;
@@ -119,7 +118,7 @@ static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
 	}
 }
 
-/* The descriptor of @response to a request of @rid, as it goes into the queue. */
+/* Encode the descriptor of @response to requester @rid. */
 void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
 		     const struct iopf_response *response,
 		     struct iopf_prq_desc *desc)
@@ -133,35 +132,35 @@ void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
 		intel_prq_encode_rev3(rid, response, format == IOPF_PRQ_REV3, desc);
 }
 
-/* Emulated hardware refuses responses without a PASID, and reserved bits are refused. */
-static bool intel_prq_is_alone(struct iopf_prq *prq,
-			       const struct iopf_response *response)
+/*
+ * Return true if hardware may refuse @response: emulated hardware refuses all responses
+ * without a PASID. Once hardware has refused any other one, it may refuse every one.
+ */
+static bool intel_prq_must_submit_alone(struct iopf_prq *prq,
+					const struct iopf_response *response)
 {
 	return READ_ONCE(prq->alone) ||
-	       !intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID);
+	       !intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID);
 }
 
-/* How many of @count responses can be submitted together, from the first one on. */
-static unsigned int intel_prq_count_together(struct iopf_prq *prq,
-					     const struct iopf_response *responses,
+/* Return how many of @responses, from the first one on, can go into one submission. */
+static unsigned int intel_prq_submission_size(struct iopf_prq *prq,
+					      const struct iopf_response *responses,
 					     unsigned int count)
 {
 	unsigned int n = 1;
 
-	if (intel_prq_is_alone(prq, &responses[0]))
+	if (intel_prq_must_submit_alone(prq, &responses[0]))
 		return 1;
 	while (n < count && n < IOPF_MAX_RESPONSES &&
-	       !intel_prq_is_alone(prq, &responses[n]))
+	       !intel_prq_must_submit_alone(prq, &responses[n]))
 		n++;
 	return n;
 }
 
-/*
- * Hardware does not take @response, and there is no other form of it to be tried: the
- * device goes without.
- */
-static void intel_prq_note_unsent(struct iopf_prq *prq, u16 rid,
-				  const struct iopf_response *response, int error)
+/* Count and log a response that could not be sent: the device gets none. */
+static void intel_prq_log_unsent(struct iopf_prq *prq, u16 rid,
+				 const struct iopf_response *response, int error)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
@@ -172,18 +171,18 @@ static void intel_prq_note_unsent(struct iopf_prq *prq, u16 rid,
 }
 
 /*
- * That a response with a PASID is refused was not thought of: from now on each one has
- * to be the first of its submission.
+ * Handle a response that hardware has refused. If it has a PASID, that is unexpected:
+ * from now on each response gets a submission of its own.
  */
-static void intel_prq_note_refused(struct iopf_prq *prq, u16 rid,
-				   const struct iopf_response *response)
+static void intel_prq_handle_refused(struct iopf_prq *prq, u16 rid,
+				     const struct iopf_response *response)
 {
-	if (intel_prq_is_flagged(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
+	if (intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
 		WRITE_ONCE(prq->alone, true);
-	intel_prq_note_unsent(prq, rid, response, -EINVAL);
+	intel_prq_log_unsent(prq, rid, response, -EINVAL);
 }
 
-/* Submit @count responses, and again as long as it is not known that they are sent. */
+/* Submit @count responses, and again if it is not known whether they were sent. */
 static void intel_prq_submit_responses(struct iopf_prq *prq, u16 rid,
 				       const struct iopf_response *responses,
 				       unsigned int count)
@@ -199,29 +198,29 @@ static void intel_prq_submit_responses(struct iopf_prq *prq, u16 rid,
 		ret = prq->ops->submit(prq, descs, count);
 	} while (ret && ret != -EINVAL && ++tries < IOPF_PRQ_SUBMIT_TRIES);
 	if (ret == -EINVAL)
-		intel_prq_note_refused(prq, rid, &responses[0]);
+		intel_prq_handle_refused(prq, rid, &responses[0]);
 	else if (ret)
 		for (i = 0; i < count; i++)
-			intel_prq_note_unsent(prq, rid, &responses[i], ret);
+			intel_prq_log_unsent(prq, rid, &responses[i], ret);
 }
 
 /**
  * iopf_prq_respond() - Send responses to a device
- * @prq: the queue
- * @rid: the device
+ * @prq: the page request queue
+ * @rid: requester ID of the device
  * @responses: the responses
- * @count: how many
+ * @count: number of responses
  *
- * qi_submit_sync() waits until it has two slots more than it gets descriptors, of the
- * queue's 256, so a submission is kept well below that.
+ * qi_submit_sync() waits until two slots more are free than it gets descriptors, out of
+ * the 256 slots of the queue, so submissions are kept well below that.
  *
- * Context: Process context. Several may send at the same time.
+ * Context: Process context, may sleep. May run on several CPUs at once.
  */
 void iopf_prq_respond(struct iopf_prq *prq, u16 rid,
 		      const struct iopf_response *responses, unsigned int count)
 {
 	while (count) {
-		unsigned int n = intel_prq_count_together(prq, responses, count);
+		unsigned int n = intel_prq_submission_size(prq, responses, count);
 
 		intel_prq_submit_responses(prq, rid, responses, n);
 		responses += n;

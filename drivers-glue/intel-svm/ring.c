@@ -2,8 +2,8 @@
 /*
  * VT-d page requests on the I/O page fault queue: the ring
  *
- * A request is in the ring, or copied and not reported, or reported: under the lock it
- * is seen in one of these. The overflow bit is cleared only when the ring is empty.
+ * Under the lock each request is in exactly one of three states: in the ring, copied but
+ * not reported, or reported. The overflow bit is cleared only while the ring is empty.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
@@ -20,8 +20,8 @@ static size_t intel_prq_desc_size(struct iopf_prq *prq)
 }
 
 /*
- * After a reset the head is where its register says. What was in the ring is gone,
- * and so is what the devices knew: let those who wait for it go on.
+ * After a hardware reset, read the head again. The requests that were in the ring are
+ * lost; count them as copied, so that iopf_prq_wait() does not wait for them.
  */
 static void intel_prq_sync_head(struct iopf_prq *prq)
 {
@@ -34,7 +34,8 @@ static void intel_prq_sync_head(struct iopf_prq *prq)
 	prq->lost = true;
 }
 
-static unsigned int intel_prq_used(struct iopf_prq *prq)
+/* Return the number of requests in the ring. */
+static unsigned int intel_prq_ring_count(struct iopf_prq *prq)
 {
 	intel_prq_sync_head(prq);
 	return (prq->ops->read_tail(prq) - prq->head) & (prq->size - 1);
@@ -45,56 +46,56 @@ static bool intel_prq_is_empty(struct iopf_prq *prq)
 	bool empty;
 
 	spin_lock(&prq->lock);
-	empty = !intel_prq_used(prq);
+	empty = !intel_prq_ring_count(prq);
 	spin_unlock(&prq->lock);
 	return empty;
 }
 
 /**
- * struct intel_prq_taken - what was taken from the ring
- * @count: requests in the batch
- * @copied: requests copied up to these
- * @lost: nothing was taken, as the devices' requests have to be forgotten before
+ * struct intel_prq_fetched - result of intel_prq_fetch_batch()
+ * @count: number of requests in iopf_prq.batch
+ * @copied: value of iopf_prq.copied after these
+ * @lost: hardware was reset; nothing was copied, and intel_prq_handle_reset() comes first
  */
-struct intel_prq_taken {
+struct intel_prq_fetched {
 	unsigned int count;
 	u64 copied;
 	bool lost;
 };
 
 /*
- * Copy requests out of the ring and give their slots back. A drain sees a request
- * either in the ring or as one that is copied and not reported. False if there is
- * nothing to do.
+ * Copy a batch of requests out of the ring and free their slots, under one hold of the
+ * lock, so that iopf_prq_wait() counts each request either in the ring or as copied.
+ * Return false if there is nothing to do.
  */
-static bool intel_prq_take(struct iopf_prq *prq, struct intel_prq_taken *taken)
+static bool intel_prq_fetch_batch(struct iopf_prq *prq, struct intel_prq_fetched *fetched)
 {
 	unsigned int used;
 	unsigned int i;
 
 	spin_lock(&prq->lock);
-	used = intel_prq_used(prq);
-	taken->lost = prq->lost;
+	used = intel_prq_ring_count(prq);
+	fetched->lost = prq->lost;
 	prq->lost = false;
-	taken->count = taken->lost ? 0 : min_t(unsigned int, used, IOPF_PRQ_BATCH);
-	/* The tail was read before what it stands for. */
+	fetched->count = fetched->lost ? 0 : min_t(unsigned int, used, IOPF_PRQ_BATCH);
+	/* Read the descriptors after the tail. */
 	dma_rmb();
-	for (i = 0; i < taken->count; i++) {
+	for (i = 0; i < fetched->count; i++) {
 		iopf_prq_decode(prq->format,
 				prq->ring + prq->head * intel_prq_desc_size(prq),
 				&prq->batch[i]);
 		prq->head = (prq->head + 1) & (prq->size - 1);
 	}
-	prq->copied += taken->count;
-	taken->copied = prq->copied;
-	if (taken->count)
+	prq->copied += fetched->count;
+	fetched->copied = prq->copied;
+	if (fetched->count)
 		prq->ops->write_head(prq, prq->head);
 	spin_unlock(&prq->lock);
-	return taken->count || taken->lost;
+	return fetched->count || fetched->lost;
 }
 
-static void intel_prq_complain(struct iopf_prq *prq,
-			       const struct iopf_prq_event *event,
+static void intel_prq_log_bad_request(struct iopf_prq *prq,
+				      const struct iopf_prq_event *event,
 			       const char *why)
 {
 	const struct iommu_fault_page_request *prm = &event->request.fault.prm;
@@ -106,9 +107,9 @@ static void intel_prq_complain(struct iopf_prq *prq,
 }
 
 /*
- * Send a response to a request that belongs to no group. The last request of a group
- * is owed one (7.6), and so is one with private data (revision 3.4) or of a stream
- * (revision 2.5); a stop marker is not.
+ * Respond with Invalid Request to a request that the library did not get. A response is
+ * owed to the last request of a group (7.6), to a request with private data (revision
+ * 3.4) and to a streaming request (revision 2.5), but not to a Stop Marker.
  */
 static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 				      const struct iopf_request *request)
@@ -135,13 +136,13 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 		iopf_prq_respond(prq, rid, &response, 1);
 }
 
-/* Report @count requests of one device, collected in prq->requests. */
+/* Report the first @count requests of prq->requests, which all come from @rid. */
 static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
 				      unsigned int count)
 {
 	unsigned int i;
 
-	iopf_prq_suspect(prq, rid, count);
+	iopf_prq_count_requests(prq, rid, count);
 	if (prq->ops->report(prq, rid, prq->requests, count) != -ENODEV)
 		return;
 	for (i = 0; i < count; i++) {
@@ -150,14 +151,14 @@ static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
 			.request = prq->requests[i],
 		};
 
-		/* Of one that is refused something worse has been said. */
+		/* For a refused request a message was logged already. */
 		if (!(event.request.flags & IOPF_REQUEST_REFUSED))
-			intel_prq_complain(prq, &event, "unknown requester");
+			intel_prq_log_bad_request(prq, &event, "unknown requester");
 		intel_prq_respond_invalid(prq, rid, &event.request);
 	}
 }
 
-/* Report those of the batch that have the requester of number @first. */
+/* Report all requests of the batch that have the requester ID of request @first. */
 static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
 				       unsigned int count, unsigned long *done)
 {
@@ -172,7 +173,7 @@ static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
 			continue;
 		__set_bit(i, done);
 		if (event->bad) {
-			intel_prq_complain(prq, event, event->bad);
+			intel_prq_log_bad_request(prq, event, event->bad);
 			event->request.flags |= IOPF_REQUEST_REFUSED;
 		}
 		prq->requests[n++] = event->request;
@@ -191,47 +192,52 @@ static void intel_prq_report_batch(struct iopf_prq *prq, unsigned int count)
 	prq->ops->unlock_devices(prq);
 }
 
-static void intel_prq_forget(struct iopf_prq *prq)
+/* End the page requests of all devices without a response, after a hardware reset. */
+static void intel_prq_handle_reset(struct iopf_prq *prq)
 {
 	prq->ops->lock_devices(prq);
-	prq->ops->forget_devices(prq);
+	prq->ops->reset_devices(prq);
 	prq->ops->unlock_devices(prq);
 }
 
-/* Report what is in the ring, until there is nothing. True if there was anything. */
+/* Report requests until the ring is empty. Return true if there were any. */
 static bool intel_prq_empty_ring(struct iopf_prq *prq)
 {
-	struct intel_prq_taken taken;
+	struct intel_prq_fetched fetched;
 	bool any = false;
 
-	while (intel_prq_take(prq, &taken)) {
+	while (intel_prq_fetch_batch(prq, &fetched)) {
 		any = true;
-		if (taken.lost)
-			intel_prq_forget(prq);
+		if (fetched.lost)
+			intel_prq_handle_reset(prq);
 		else
-			intel_prq_report_batch(prq, taken.count);
+			intel_prq_report_batch(prq, fetched.count);
 		/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
-		smp_store_release(&prq->reported, taken.copied);
+		smp_store_release(&prq->reported, fetched.copied);
 		wake_up_all(&prq->progress);
-		/* A device can keep this going. */
+		/* A device can keep the ring filled. */
 		cond_resched();
 	}
 	return any;
 }
 
 /*
- * Requests were dropped, last ones among them, and it is not known which. From the
- * overflow on hardware drops those that are not the last one of their group, responds
- * to the others by itself, with Success, and takes no more until the bit is cleared
- * (7.4.1 and table 31). So the tail that is read after the bit is final.
+ * Handle an overflow of the ring, once the ring is empty.
  *
- * The rest of a group that is known may still be in the ring, so that is emptied
- * first. Groups that have not got their last request then will never get it: they are
- * forgotten, before the bit is cleared and the first request comes that is not to be.
- * The device has its response, and asks again for what it still needs.
+ * Requests were dropped, and it is not known which. While the overflow bit is set,
+ * hardware writes no request to the ring. It drops requests that are not the last one of
+ * their group, and responds with Success to those that are (7.4.1 and Table 31). So the
+ * tail is final once the bit is seen set.
  *
- * True if the ring has to be looked at again: for what is in it, or for what came after
- * the bit was cleared and has not interrupted, as the pending bit was set (7.5).
+ * The last requests of unfinished groups may still be in the ring, so the ring is emptied
+ * first. Groups that are unfinished then never get their last request, and are discarded.
+ * That is done before the bit is cleared: later requests with the same index belong to
+ * new groups. The devices have got hardware's response, and ask again for what they still
+ * need.
+ *
+ * Return true if the ring has to be read again: it is not empty, or requests that came
+ * after the bit was cleared may not have interrupted, because the pending bit was set
+ * (7.5).
  */
 static bool intel_prq_handle_overflow(struct iopf_prq *prq)
 {
@@ -245,22 +251,22 @@ static bool intel_prq_handle_overflow(struct iopf_prq *prq)
 	pr_info_ratelimited("%s: page request queue overflow\n", prq->name);
 	iopf_prq_blame(prq);
 	iopf_queue_discard_partial(prq->queue);
-	/* Counted, then cleared: pairs with smp_rmb() in intel_prq_has_overflowed(). */
+	/* Count before clearing. Pairs with smp_rmb() in intel_prq_has_overflowed(). */
 	smp_wmb();
 	prq->ops->clear_status(prq, IOPF_PRQ_OVERFLOW);
 	WRITE_ONCE(prq->nr_cleared, prq->nr_cleared + 1);
 	wake_up_all(&prq->progress);
 
-	/* An overflow fills the ring. A bit that is set without is stuck. */
+	/* A new overflow fills the ring. If it is empty, the bit is stuck: do not spin. */
 	return !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW) ||
 	       !intel_prq_is_empty(prq);
 }
 
 /**
- * iopf_prq_run() - Report all that is in the ring
- * @prq: the queue
+ * iopf_prq_run() - Report all requests in the ring and handle overflows
+ * @prq: the page request queue
  *
- * Context: The interrupt's thread, may sleep.
+ * Context: The interrupt thread, may sleep.
  * Return: true if there was anything to do.
  */
 bool iopf_prq_run(struct iopf_prq *prq)
@@ -269,7 +275,7 @@ bool iopf_prq_run(struct iopf_prq *prq)
 	bool again;
 
 	do {
-		/* Before the tail is read: later requests interrupt again. */
+		/* Before the tail is read, so that later requests interrupt again. */
 		prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
 		any |= intel_prq_empty_ring(prq);
 		again = intel_prq_handle_overflow(prq);
@@ -285,13 +291,13 @@ static bool intel_prq_is_reported(struct iopf_prq *prq, u64 until)
 }
 
 /**
- * iopf_prq_wait() - Wait for the requests that have come
- * @prq: the queue
+ * iopf_prq_wait() - Wait until the requests in the ring have been reported
+ * @prq: the page request queue
  *
- * What is in the ring now, or was copied out of it, is reported on return; what comes
- * later is not waited for.
+ * On return all requests have been reported that were in the ring, or copied out of it,
+ * when the function was called. Does not wait for later ones.
  *
- * Context: Process context, not the interrupt's thread. May sleep.
+ * Context: Process context, not the interrupt thread. May sleep.
  */
 void iopf_prq_wait(struct iopf_prq *prq)
 {
@@ -299,7 +305,7 @@ void iopf_prq_wait(struct iopf_prq *prq)
 	u64 until;
 
 	spin_lock(&prq->lock);
-	used = intel_prq_used(prq);
+	used = intel_prq_ring_count(prq);
 	until = prq->copied + used;
 	prq->awaited = max(prq->awaited, until);
 	spin_unlock(&prq->lock);
@@ -310,12 +316,12 @@ void iopf_prq_wait(struct iopf_prq *prq)
 }
 
 /**
- * iopf_prq_wait_overflow() - Wait until hardware takes requests again
- * @prq: the queue
+ * iopf_prq_wait_overflow() - Wait until an overflow has been handled
+ * @prq: the page request queue
  *
- * Returns after one overflow, also if the next one has come meanwhile.
+ * Returns after one overflow was cleared, even if the next one has come meanwhile.
  *
- * Context: Process context, not the interrupt's thread. May sleep.
+ * Context: Process context, not the interrupt thread. May sleep.
  */
 void iopf_prq_wait_overflow(struct iopf_prq *prq)
 {
@@ -328,16 +334,17 @@ void iopf_prq_wait_overflow(struct iopf_prq *prq)
 }
 
 /**
- * iopf_prq_start() - Begin with a ring that hardware has just got
- * @prq: the queue
+ * iopf_prq_start() - Start taking requests from a new ring
+ * @prq: the page request queue
  *
- * The head is what the register says, whatever was written there. Status bits survive a
- * reset (11.4.11.4): those that a former kernel has left set (kexec, kdump) would keep
- * hardware from interrupting (7.5) and from taking requests (7.4.1). An overflow is left
- * to the thread: devices of that kernel may have filled the ring by now, and then the bit
- * stays until the ring is empty.
+ * Reads the head from its register instead of assuming its value. The status bits survive
+ * a reset (11.4.11.4), so a previous kernel (kexec, kdump) may have left them set, which
+ * would keep hardware from interrupting (7.5) and from writing requests (7.4.1). The
+ * pending bit is cleared here. An overflow is left to the thread, because devices that the
+ * previous kernel used may have filled the ring by now, and the bit may be cleared only
+ * while the ring is empty.
  *
- * Context: Process context. Hardware knows the ring, the interrupt has its thread.
+ * Context: Process context. Hardware has the ring, and the interrupt has its thread.
  */
 void iopf_prq_start(struct iopf_prq *prq)
 {
@@ -345,20 +352,20 @@ void iopf_prq_start(struct iopf_prq *prq)
 	prq->head = prq->ops->read_head(prq);
 	spin_unlock(&prq->lock);
 	prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
-	/* What has come while the pending bit was set has not interrupted. */
+	/* Requests that came while the pending bit was set have not interrupted. */
 	if (prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW ||
 	    !intel_prq_is_empty(prq))
 		prq->ops->wake_thread(prq);
 }
 
 /**
- * iopf_prq_restart() - Go on with hardware that was reset
- * @prq: the queue
+ * iopf_prq_restart() - Restart after a hardware reset
+ * @prq: the page request queue
  *
- * Head and tail have returned to 0, what was in the ring is lost, and the devices
- * were reset, too: their requests are forgotten without a response.
+ * Head and tail have returned to 0, and the requests in the ring are lost. The devices
+ * were reset, too, so their requests end without a response. The thread does the work.
  *
- * Context: Any. Hardware knows the ring again.
+ * Context: Any. Hardware has the ring again.
  */
 void iopf_prq_restart(struct iopf_prq *prq)
 {
@@ -367,7 +374,7 @@ void iopf_prq_restart(struct iopf_prq *prq)
 	prq->ops->wake_thread(prq);
 }
 
-/* The caller sets @prq->ops, name, queue, format, ring and size. */
+/* Initialize @prq. The caller sets ops, name, queue, format, ring and size. */
 void iopf_prq_init(struct iopf_prq *prq)
 {
 	spin_lock_init(&prq->lock);

@@ -2,9 +2,10 @@
 /*
  * VT-d page requests on the I/O page fault queue: which requester fills the ring
  *
- * A few counters are enough to find those with a large share (Misra and Gries): each
- * requester that finds no place takes its requests off all others. What is left is
- * never more than a requester has sent, so one that sends little is never blamed.
+ * A few counters suffice to find requesters with a large share of the requests (Misra and
+ * Gries): if all counters belong to other requesters, all of them are reduced instead. A
+ * counter never exceeds what its requester has sent, so a requester that sends little is
+ * never blamed.
  */
 #include <linux/limits.h>
 #include <linux/minmax.h>
@@ -12,7 +13,7 @@
 
 #include "prq.h"
 
-/* The place of @rid, or one to be had. */
+/* Return the counter of @rid, or else an unused one, or NULL. */
 static struct iopf_prq_suspect *intel_prq_find_suspect(struct iopf_prq *prq, u16 rid)
 {
 	struct iopf_prq_suspect *free = NULL;
@@ -29,7 +30,7 @@ static struct iopf_prq_suspect *intel_prq_find_suspect(struct iopf_prq *prq, u16
 	return free;
 }
 
-/* Take up to @count off all places. Returns how many that were. */
+/* Reduce all counters by up to @count, none below 0. Return by how much. */
 static unsigned int intel_prq_reduce_suspects(struct iopf_prq *prq, unsigned int count)
 {
 	unsigned int i;
@@ -41,8 +42,8 @@ static unsigned int intel_prq_reduce_suspects(struct iopf_prq *prq, unsigned int
 	return count;
 }
 
-/* @rid has sent @count requests. From the thread. */
-void iopf_prq_suspect(struct iopf_prq *prq, u16 rid, unsigned int count)
+/* Count @count requests of @rid. Called by the interrupt thread. */
+void iopf_prq_count_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
 {
 	struct iopf_prq_suspect *suspect = intel_prq_find_suspect(prq, rid);
 
@@ -58,8 +59,9 @@ void iopf_prq_suspect(struct iopf_prq *prq, u16 rid, unsigned int count)
 }
 
 /*
- * There was an overflow: blame the requester that has sent most since the one before,
- * an eighth of all at least, and begin anew. From the thread.
+ * After an overflow, record in iopf_prq.blamed the requester that has sent most requests
+ * since the previous overflow, if that is at least an eighth of all, and reset the
+ * counters. Called by the interrupt thread.
  */
 void iopf_prq_blame(struct iopf_prq *prq)
 {

@@ -236,8 +236,8 @@ static int blame(struct model *model, unsigned int count, unsigned int each,
 
 	for (n = 0; n < each; n++) {
 		for (i = 0; i < count; i++)
-			iopf_prq_suspect(&model->prq, MODEL_OTHER + i, 1);
-		iopf_prq_suspect(&model->prq, FLOODING + 0x1000, more / each);
+			iopf_prq_count_requests(&model->prq, MODEL_OTHER + i, 1);
+		iopf_prq_count_requests(&model->prq, FLOODING + 0x1000, more / each);
 	}
 	iopf_prq_blame(&model->prq);
 	return model->prq.blamed;

@@ -116,7 +116,7 @@ static int report(struct iopf_prq *prq, u16 rid, const struct iopf_request *requ
 	return library_knows(rid_number(rid)) ? 0 : -ENODEV;
 }
 
-static void forget_devices(struct iopf_prq *prq)
+static void reset_devices(struct iopf_prq *prq)
 {
 	sched_check_may_sleep(__func__);
 	expect(CHECK_CONTEXT, locked, "devices are forgotten while they may go");
@@ -172,7 +172,7 @@ static const struct iopf_prq_ops ops = {
 	.lock_devices = lock_devices,
 	.unlock_devices = unlock_devices,
 	.report = report,
-	.forget_devices = forget_devices,
+	.reset_devices = reset_devices,
 	.submit = queue_submit,
 	.drain = queue_drain,
 	.disable = disable,
