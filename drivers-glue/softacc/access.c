@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: how the engine touches memory
+ * softacc: memory accesses of the engine
  *
- * The thread wears the process's mm but holds it by mm_count only; it takes a
- * user reference for the time of an access. Page faults are disabled: what is
- * not there is a miss, as it is for a device.
+ * The engine thread uses the mm of the process, which it references by mm_count only; it
+ * takes a reference by mm_users for the time of an access. Page faults are disabled, so a
+ * page that is not present is missing, as it is for a device.
  */
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
 #include "core.h"
 
-static u64 softacc_piece(u64 len, u64 addr)
+/* Return @len, or less to end at the end of the page of @addr. */
+static u64 softacc_clamp_to_page(u64 len, u64 addr)
 {
 	return min(len, PAGE_SIZE - (addr & ~PAGE_MASK));
 }
 
-static int softacc_missing(const struct softacc_chunk *chunk, u64 base,
-			   u32 perm, struct softacc_miss *miss)
+static int softacc_set_miss(const struct softacc_chunk *chunk, u64 base,
+			    u32 perm, struct softacc_miss *miss)
 {
 	miss->addr = (base + chunk->pos) & PAGE_MASK;
 	miss->end = base + chunk->end;
@@ -25,12 +26,12 @@ static int softacc_missing(const struct softacc_chunk *chunk, u64 base,
 	return -EFAULT;
 }
 
-/* The next @n bytes of the area at @base: 0, or -EFAULT with @miss. */
+/* Read the next @n bytes of the area at @base. Return 0, or -EFAULT and set @miss. */
 static int softacc_read(const struct softacc_chunk *chunk, u64 base, void *to,
 			u64 n, struct softacc_miss *miss)
 {
 	if (__copy_from_user_inatomic(to, u64_to_user_ptr(base + chunk->pos), n))
-		return softacc_missing(chunk, base, IOMMU_FAULT_PERM_READ,
+		return softacc_set_miss(chunk, base, IOMMU_FAULT_PERM_READ,
 				       miss);
 	return 0;
 }
@@ -39,7 +40,7 @@ static int softacc_write(const struct softacc_chunk *chunk, u64 base,
 			 const void *from, u64 n, struct softacc_miss *miss)
 {
 	if (__copy_to_user_inatomic(u64_to_user_ptr(base + chunk->pos), from, n))
-		return softacc_missing(chunk, base, IOMMU_FAULT_PERM_WRITE,
+		return softacc_set_miss(chunk, base, IOMMU_FAULT_PERM_WRITE,
 				       miss);
 	return 0;
 }
@@ -56,16 +57,16 @@ static int softacc_fill(struct softacc_thread *thread,
 	return softacc_write(chunk, job->dst, thread->dst, n, miss);
 }
 
-/* The first word of a page, or of what the job has of it. */
+/* Write the first word of a page, or of the part of it that belongs to the job. */
 static int softacc_touch(const struct softacc_chunk *chunk,
 			 struct softacc_miss *miss)
 {
 	const struct softacc_job *job = &chunk->work->job;
 	u64 __user *word = u64_to_user_ptr(job->dst + chunk->pos);
 
-	/* One failing access, where a copy would try once more bytewise. */
+	/* A copy that fails would be tried again byte by byte. */
 	if (__put_user(softacc_pattern(job->seed, chunk->pos), word))
-		return softacc_missing(chunk, job->dst, IOMMU_FAULT_PERM_WRITE,
+		return softacc_set_miss(chunk, job->dst, IOMMU_FAULT_PERM_WRITE,
 				       miss);
 	return 0;
 }
@@ -143,8 +144,9 @@ static int softacc_access_piece(struct softacc_thread *thread,
 }
 
 /*
- * Go on with @chunk as far as memory is there. 0 when it is done; -EFAULT with
- * @miss; -ESRCH: no process any more; -EILSEQ: a difference.
+ * Continue with @chunk until it is done or a page is missing. Return 0 when it is done;
+ * -EFAULT, with @miss set, if a page is missing; -ESRCH if the process has exited; -EILSEQ
+ * if COMPARE has found a difference.
  */
 int softacc_access(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		   struct softacc_miss *miss)
@@ -159,9 +161,9 @@ int softacc_access(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	while (chunk->pos < chunk->end) {
 		u64 n = chunk->end - chunk->pos;
 
-		/* Unused addresses are 0 and cut nothing off. */
-		n = softacc_piece(n, job->src ? job->src + chunk->pos : 0);
-		n = softacc_piece(n, job->dst ? job->dst + chunk->pos : 0);
+		/* Unused addresses are 0 and do not shorten the piece. */
+		n = softacc_clamp_to_page(n, job->src ? job->src + chunk->pos : 0);
+		n = softacc_clamp_to_page(n, job->dst ? job->dst + chunk->pos : 0);
 		ret = softacc_access_piece(thread, chunk, n, miss);
 		if (ret)
 			break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * softacc: the differences between the kernels that it is built for
+ * softacc: differences between kernel versions and fault queues
  */
 #ifndef __SOFTACC_COMPAT_H
 #define __SOFTACC_COMPAT_H
@@ -18,7 +18,7 @@ static inline int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	return iopf_queue_flush_dev(dev);
 }
 
-/* It takes requests one by one. */
+/* Upstream's fault queue takes single requests only. */
 #define iopf_request iopf_fault
 
 static inline void iopf_report_requests(struct device *dev,
@@ -37,7 +37,7 @@ static inline int iopf_pasid_set_prefault(struct device *dev, u32 pasid,
 	return pages < 0 ? 0 : -EOPNOTSUPP;
 }
 
-/* It has no limits, and no time is ever over. */
+/* Upstream's fault queue has neither limits nor timeouts. */
 struct iopf_limits {
 	unsigned int groups;
 	unsigned int requests;
@@ -83,7 +83,7 @@ static inline int softacc_feature(struct device *dev,
 	return 0;
 }
 
-/* PASIDs are detached by an operation of their own, features are switched on. */
+/* Older kernels detach PASIDs by remove_dev_pasid, and enable features by name. */
 #define SOFTACC_VERSION_OPS				\
 	.remove_dev_pasid = softacc_remove_dev_pasid,	\
 	.dev_enable_feat = softacc_feature,		\

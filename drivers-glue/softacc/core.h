@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * softacc: structures
+ * softacc: private structures
  *
- *	iommu.c     the software IOMMU: domains, PASIDs, answers
- *	ring.c      its page request ring and interrupt thread
- *	device.c    a device's outstanding groups and counters
- *	access.c    how the engine touches memory
- *	engine.c    its threads, which work on jobs
- *	floor.c     the pages without a page request, for comparison
- *	queue.c     files and jobs: what UACCE and user space see
- *	handler.c   PASIDs with a handler of their own
- *	provoke.c   disturbance on request
- *	main.c      devices come and go
+ *	main.c      module parameters, adding and removing devices
+ *	queue.c     files and jobs: the interface to UACCE and user space
+ *	engine.c    engine threads, which work on jobs
+ *	access.c    memory accesses of the engine
+ *	floor.c     faulting in pages without page requests, for comparison
+ *	device.c    groups of the engine, indices and counters of a device
+ *	inject.c    requests that user space injects
+ *	handler.c   PASIDs whose domain has a handler of softacc
+ *	provoke.c   flush, removal and limits at any time, for tests
  *
- * iommu.c and ring.c make, with platform.c, one of two ports. The other one:
+ * The port "ring" is a software IOMMU:
  *
- *	vtd.c       page requests in the ring of an emulated VT-d, and its responses
- *	pci.c       the PCI function that sends them
- *	ecam.c      and what its root port lacks in some kernels
+ *	platform.c  platform devices
+ *	iommu.c     domains, PASIDs, responses
+ *	ring.c      page request ring and interrupt thread
  *
- * Locks: softacc_dev.lock and softacc_queue.lock are not nested in each other;
- * the lock of the ring nests in neither. Answers come in any context, so
- * softacc_dev.lock is taken with interrupts off.
+ * The port "vtd" uses an emulated VT-d:
+ *
+ *	vtd.c       page requests in the ring of VT-d, and its responses
+ *	pci.c       PCI functions that send them
+ *	ecam.c      extended config space of the root ports
+ *
+ * Locks: softacc_dev.lock, softacc_queue.lock and the lock of the ring are not nested in
+ * each other. Responses come in any context, so softacc_dev.lock is taken with interrupts
+ * disabled.
  */
 #ifndef __SOFTACC_CORE_H
 #define __SOFTACC_CORE_H
@@ -47,11 +52,11 @@ struct softacc_chunk;
 struct softacc_handler;
 
 /**
- * struct softacc_prq - a page request, as it stands in the ring
- * @dev: who asks
+ * struct softacc_prq - a page request in the ring
+ * @dev: the device that has sent it
  * @addr: page address
  * @pasid: PASID
- * @grpid: page request group index
+ * @grpid: Page Request Group Index
  * @perm: IOMMU_FAULT_PERM_* values
  * @flags: IOMMU_FAULT_PAGE_REQUEST_* values
  */
@@ -66,10 +71,10 @@ struct softacc_prq {
 
 /**
  * struct softacc_group - a group that waits for its response
- * @thread: whose it is, NULL once nobody waits for it any more
- * @chunk: what waits for it
- * @pasid: PASID; with the response it stays, to know a second one
- * @posted: when it was sent, softacc_clock()
+ * @thread: engine thread of @chunk; NULL once @chunk does not wait any more
+ * @chunk: the chunk that waits for the response
+ * @pasid: PASID; remains set after the response, so that a second one is recognized
+ * @posted: when the group was sent, softacc_clock(); 0 if it was not sent
  */
 struct softacc_group {
 	struct softacc_thread *thread;
@@ -79,18 +84,18 @@ struct softacc_group {
 };
 
 /**
- * struct softacc_indices - the page request group indices of a device or, with
+ * struct softacc_indices - the Page Request Group Indices of a device or, with
  *	prg_per_pasid, of one PASID on it
  * @node: in softacc_dev.indices
- * @pasid: the PASID, unused if the indices are the device's
- * @queues: files that use them
+ * @pasid: the PASID; unused if the indices are those of the device
+ * @queues: number of files that use them
  * @nr: number of indices
- * @next: where to look for a free one: an index rests as long as possible before
- *	it is used again, so that a second response is seen to be one
+ * @next: where the search for a free index starts. An index is reused as late as possible,
+ *	so that a second response is recognized
  * @busy: indices of groups without a response
  * @groups: the groups, by index
  *
- * All guarded by softacc_dev.lock.
+ * All fields are guarded by softacc_dev.lock.
  */
 struct softacc_indices {
 	struct list_head node;
@@ -103,12 +108,11 @@ struct softacc_indices {
 };
 
 /**
- * enum softacc_sent - what came of the requests of a group
- * @SOFTACC_NO_ROOM: there is no room for all, and nothing was sent
- * @SOFTACC_SENT: the driver gets them
- * @SOFTACC_DROPPED: hardware has dropped the last one, and others, maybe. If it was the
- *	last one of its group, it is answered with Success by the sender, on behalf of
- *	hardware
+ * enum softacc_sent - result of posting the requests of a group
+ * @SOFTACC_NO_ROOM: there is no room for all of them, and none was sent
+ * @SOFTACC_SENT: all requests are in the ring
+ * @SOFTACC_DROPPED: the hardware has dropped the last request, and maybe others. The
+ *	caller plays the hardware's part and calls softacc_respond_to_dropped()
  */
 enum softacc_sent {
 	SOFTACC_NO_ROOM,
@@ -117,24 +121,25 @@ enum softacc_sent {
 };
 
 /**
- * struct softacc_port - where a device is, and how page requests leave it
- * @name: for the parameter of the module
- * @prg_bits: width of the engine's page request group indices, by default
- * @max_prg_bits: and at most
- * @injected: how many indices from %SOFTACC_INJECT_GRPID on it can carry, 0 for any
- * @init: once, before the first device
- * @exit: after the last one
- * @add: make the device @id, set softacc_dev.dev
- * @remove: and remove it; nothing is posted any more
- * @post: send the requests of a group: @first, and @count - 1 for the pages after
- *	it. The flag for the last one, if @first has it, belongs to the last one.
- *	Does not sleep.
- * @interrupt: tell the driver that there are requests. Not later than the sender has
- *	nothing more to send; it may collect some groups before. Does not sleep.
- * @capacity: most requests that post can have room for
+ * struct softacc_port - the IOMMU that devices are behind
+ * @name: value of the module parameter "port"
+ * @prg_bits: default width of the engine's Page Request Group Indices
+ * @max_prg_bits: maximum width of these
+ * @injected: number of indices from %SOFTACC_INJECT_GRPID on that can be injected, 0 if
+ *	any index can
+ * @init: Set up the port before the first device is added.
+ * @exit: Tear down the port after the last device was removed.
+ * @add: Create device number @id and set softacc_dev.dev.
+ * @remove: Remove the device. Nothing is posted any more.
+ * @post: Put the requests of a group into the ring: @first, and @count - 1 requests for
+ *	the pages after it. If @first has the flag of a last request, only the last one of
+ *	them gets it. Does not sleep.
+ * @interrupt: Interrupt the IOMMU driver, so that it reads the ring. Callers may post
+ *	several groups before. Does not sleep.
+ * @capacity: Return the maximum number of requests in the ring.
  *
- * In the other direction a port calls softacc_respond() for what comes back, and
- * softacc_stop_pasid() and softacc_forget_pasid() if it knows of detached PASIDs.
+ * A port calls softacc_respond() for each response, and softacc_stop_pasid() and
+ * softacc_forget_pasid() if it is told when a PASID is detached.
  */
 struct softacc_port {
 	const char *name;
@@ -153,14 +158,14 @@ struct softacc_port {
 
 /**
  * struct softacc_dev - an accelerator
- * @dev: its device
- * @port: where its requests go
- * @uacce: its character device
- * @handler: PASIDs with a handler of their own, or NULL
- * @lock: guards all that follows
+ * @dev: the platform device or PCI function
+ * @port: the IOMMU that it is behind
+ * @uacce: the character device
+ * @handler: PASIDs whose domain has a handler, or NULL
+ * @lock: guards the fields below
  * @queues: open files
- * @indices: page request group indices in use
- * @injected: injected groups that are not answered, or answered and not yet read
+ * @indices: Page Request Group Indices, one entry or one for each PASID
+ * @injected: injected groups without a response, or with one that was not read
  * @stats: counters of the device
  */
 struct softacc_dev {
@@ -169,7 +174,7 @@ struct softacc_dev {
 	struct uacce_device *uacce;
 	struct softacc_handler *handler;
 
-	spinlock_t lock; /* all that follows */
+	spinlock_t lock; /* guards the fields below */
 	struct list_head queues;
 	struct list_head indices;
 	DECLARE_HASHTABLE(injected, 10);
@@ -178,14 +183,17 @@ struct softacc_dev {
 
 /**
  * struct softacc_work - a queued job
- * @node: in softacc_queue.jobs or .done
- * @job: as submitted
- * @end: the completion to be
- * @submitted: when, ktime in ns
- * @next: where the next chunk begins
- * @limit: the job ends here: its length, or where it has failed first. Chunks
- *	before it go on, so that of several failures the first one counts
- * @chunks: chunks being worked on
+ * @node: in softacc_queue.jobs or softacc_queue.done
+ * @job: the job
+ * @end: the completion
+ * @submitted: when it was submitted, ktime_get_ns()
+ * @next: offset at which the next chunk begins
+ * @limit: offset at which the job ends: its length, or the least offset at which it has
+ *	failed. Chunks before it continue, so that of several failures the one with the
+ *	least offset is reported. Read without the lock
+ * @chunks: number of chunks in work
+ *
+ * Guarded by softacc_queue.lock.
  */
 struct softacc_work {
 	struct list_head node;
@@ -205,22 +213,25 @@ enum softacc_chunk_state {
 
 /**
  * struct softacc_chunk - a part of a job, on one engine thread
- * @state: touched by the thread only
+ * @state: state
  * @work: the job
- * @begin: first byte of the job that is the chunk's
- * @pos: next byte to work on
- * @end: end of the chunk
- * @result: what CHECKSUM has summed up
+ * @begin: offset in the job at which the chunk begins
+ * @pos: offset of the next byte
+ * @end: offset at which the chunk ends
+ * @result: checksum of the chunk, or offset of the first difference
  * @retries: failed accesses since the last progress
- * @groups: groups that were sent for it
- * @requests: requests in these
- * @repeated: those of the groups that asked for the same once more
- * @group: while waiting, the group
- * @first: the first page that was asked for
- * @after: the one after the last
- * @refused: the response was no: the first of them that is missing ends the job
- * @responded: the response has come; written after @code
- * @code: the response
+ * @groups: number of groups sent
+ * @requests: number of requests in these groups
+ * @repeated: number of groups that were sent again for the same page
+ * @group: the group, in state %SOFTACC_WAITING
+ * @first: address of the first page that was requested
+ * @after: address after the last page that was requested
+ * @refused: the response was not Success: the job fails if one of these pages is missing
+ * @responded: the response has come; written with release semantics after @code, by the
+ *	thread that gets the response
+ * @code: the response code
+ *
+ * Accessed by the engine thread only, but for @responded and @code.
  */
 struct softacc_chunk {
 	enum softacc_chunk_state state;
@@ -245,12 +256,12 @@ struct softacc_chunk {
  * struct softacc_thread - an engine thread
  * @queue: the file that it works for
  * @task: the thread
- * @wait: where it waits for answers and jobs
- * @nr_chunks: chunks that it may have under way
- * @nr_posted: groups that are in the ring, but for which no interrupt was sent yet
- * @todo: chunks that there is a reason to look at
- * @src: a page's worth of what it reads
- * @dst: and of what it writes or compares with
+ * @wait: wait queue for responses and jobs
+ * @nr_chunks: number of entries of @chunks
+ * @nr_posted: number of groups in the ring for which no interrupt was sent yet
+ * @todo: bitmap of the chunks that may make progress; accessed with atomic operations
+ * @src: buffer of a page for data that it reads
+ * @dst: buffer of a page for data that it writes or compares with
  * @chunks: the chunks
  */
 struct softacc_thread {
@@ -268,26 +279,25 @@ struct softacc_thread {
 /**
  * struct softacc_queue - an open file
  * @dev: the device
- * @uq: what UACCE has of it; UACCE's mutex serialises all calls from there
+ * @uq: UACCE's part, whose mutex serializes all calls from UACCE
  * @node: in softacc_dev.queues
  * @mm: the address space, referenced by mm_count
- * @pasid: its PASID
- * @indices: where its groups get theirs
- * @config: as set
- * @threads: the engine, started with the first job
- * @nr_threads: its size
- * @stopped: the PASID goes away: nothing is sent any more. Guarded by
- *	softacc_dev.lock
- * @injected: groups that it has injected, answered or not. Guarded by
- *	softacc_dev.lock, as are the next three
- * @responses: those of them that have a response to be read
- * @nr_injected: in both
+ * @pasid: PASID of @mm
+ * @indices: Page Request Group Indices of its groups
+ * @config: configuration; changes only while the engine is stopped
+ * @threads: engine threads, started with the first job
+ * @nr_threads: number of @threads
+ * @stopped: the PASID is being detached, and nothing is sent any more. Guarded by
+ *	softacc_dev.lock, as are the next four fields
+ * @injected: injected groups without a response
+ * @responses: injected groups with a response that was not read
+ * @nr_injected: length of both lists
  * @stats: counters
- * @lock: guards all that follows
- * @jobs: jobs to do; the engine works on the first
- * @done: jobs to be reaped
- * @nr_jobs: in both
- * @last_id: the youngest job
+ * @lock: guards the fields below
+ * @jobs: jobs that are not completed; the engine works on the first one
+ * @done: completed jobs that were not reaped
+ * @nr_jobs: length of both lists
+ * @last_id: number of the last job
  */
 struct softacc_queue {
 	struct softacc_dev *dev;
@@ -305,7 +315,7 @@ struct softacc_queue {
 	unsigned int nr_injected;
 	struct softacc_stats stats;
 
-	spinlock_t lock; /* all that follows */
+	spinlock_t lock; /* guards the fields below */
 	struct list_head jobs;
 	struct list_head done;
 	unsigned int nr_jobs;
@@ -313,10 +323,10 @@ struct softacc_queue {
 };
 
 /**
- * struct softacc_miss - what an access found missing
- * @addr: the page
- * @end: end of the area that is accessed
- * @perm: IOMMU_FAULT_PERM_* value that is needed
+ * struct softacc_miss - a page that an access found missing
+ * @addr: address of the page
+ * @end: end of the area that the chunk accesses
+ * @perm: access that is needed, an IOMMU_FAULT_PERM_* value
  */
 struct softacc_miss {
 	u64 addr;
@@ -324,7 +334,7 @@ struct softacc_miss {
 	u32 perm;
 };
 
-/* Pages that a group asks for. */
+/* Return the number of pages that a group requests for @miss. */
 static inline u32 softacc_miss_pages(const struct softacc_queue *queue,
 				     const struct softacc_miss *miss)
 {
@@ -373,8 +383,8 @@ int softacc_iommu_prepare(struct device *dev);
 void softacc_iommu_unprepare(struct device *dev);
 int softacc_iommu_add(struct device *dev);
 void softacc_iommu_remove(struct device *dev);
-void softacc_iommu_begin(struct device *dev);
-void softacc_iommu_end(struct device *dev);
+void softacc_iommu_lock_queue(struct device *dev);
+void softacc_iommu_unlock_queue(struct device *dev);
 void softacc_iommu_flush(struct device *dev);
 void softacc_iommu_replug(struct device *dev);
 void softacc_iommu_discard(void);
@@ -425,7 +435,7 @@ int softacc_fault_in(struct softacc_queue *queue,
 int softacc_engine_start(struct softacc_queue *queue);
 void softacc_engine_stop(struct softacc_queue *queue);
 void softacc_engine_wake(struct softacc_queue *queue);
-void softacc_todo(struct softacc_thread *thread, struct softacc_chunk *chunk);
+void softacc_mark_todo(struct softacc_thread *thread, struct softacc_chunk *chunk);
 
 /* handler.c */
 int softacc_handler_add(struct softacc_dev *sdev);

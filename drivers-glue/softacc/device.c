@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: a device's groups, from the request to its response
+ * softacc: groups of the engine, from the request to the response
  *
- * As with a PCI function the index of a group is in use, whatever becomes of the
- * job, until the response comes or the PASID has been drained.
+ * The index of a group is in use until the response comes or the PASID was drained, even
+ * if the job has ended, as with a PCI function.
  */
 #include <linux/mm.h>
 #include <linux/sched/clock.h>
@@ -18,7 +18,7 @@
 
 #define SOFTACC_STAT(name)	offsetof(struct softacc_stats, name)
 
-/* Add to a counter of the device, and of the file if there is one. */
+/* Add @n to a counter of the device, and of the file @queue unless it is NULL. */
 static void softacc_count(struct softacc_dev *sdev, struct softacc_queue *queue,
 			  size_t counter, s64 n)
 {
@@ -29,8 +29,8 @@ static void softacc_count(struct softacc_dev *sdev, struct softacc_queue *queue,
 }
 
 /*
- * Two looks at the clock are part of what each group costs, so they are cheap: cycles,
- * where these are a clock, and nanoseconds only for the difference.
+ * The clock is read twice for each group, so this is cheap: the TSC where there is one,
+ * and only the difference is converted to nanoseconds.
  */
 #ifdef CONFIG_X86_TSC
 static u64 softacc_clock(void)
@@ -90,8 +90,8 @@ static struct softacc_indices *softacc_find_indices(struct softacc_dev *sdev,
 	return NULL;
 }
 
-/* Those of a PASID that nobody uses any more, every index answered. */
-static struct softacc_indices *softacc_idle_indices(struct softacc_dev *sdev)
+/* Return indices that no file uses and that belong to no group without a response. */
+static struct softacc_indices *softacc_find_idle_indices(struct softacc_dev *sdev)
 {
 	struct softacc_indices *indices;
 
@@ -101,7 +101,7 @@ static struct softacc_indices *softacc_idle_indices(struct softacc_dev *sdev)
 	return NULL;
 }
 
-static void softacc_free_one(struct softacc_indices *indices)
+static void softacc_free_index_set(struct softacc_indices *indices)
 {
 	if (!indices)
 		return;
@@ -121,11 +121,11 @@ static struct softacc_indices *softacc_alloc_indices(void)
 	indices->busy = bitmap_zalloc(nr, GFP_KERNEL);
 	if (indices->busy)
 		return indices;
-	softacc_free_one(indices);
+	softacc_free_index_set(indices);
 	return NULL;
 }
 
-/* Before the first request of @queue. UACCE's mutex keeps it from running twice. */
+/* Set the indices of @queue, before its first request. Serialized by UACCE's mutex. */
 int softacc_get_indices(struct softacc_queue *queue)
 {
 	struct softacc_dev *sdev = queue->dev;
@@ -135,7 +135,7 @@ int softacc_get_indices(struct softacc_queue *queue)
 	spin_lock_irq(&sdev->lock);
 	indices = softacc_find_indices(sdev, queue->pasid);
 	if (!indices)
-		indices = softacc_idle_indices(sdev);
+		indices = softacc_find_idle_indices(sdev);
 	spin_unlock_irq(&sdev->lock);
 	if (!indices) {
 		new = softacc_alloc_indices();
@@ -154,14 +154,14 @@ int softacc_get_indices(struct softacc_queue *queue)
 	return 0;
 }
 
-/* They stay: groups may have no response yet. */
+/* Give up the indices of @queue. They are not freed, as groups may have no response yet. */
 void softacc_put_indices(struct softacc_queue *queue)
 {
 	lockdep_assert_held(&queue->dev->lock);
 	queue->indices->queues--;
 }
 
-/* The device goes away. */
+/* Free all indices of a device that is being removed. */
 void softacc_free_indices(struct softacc_dev *sdev)
 {
 	struct softacc_indices *indices;
@@ -170,12 +170,12 @@ void softacc_free_indices(struct softacc_dev *sdev)
 	list_for_each_entry_safe(indices, next, &sdev->indices, node) {
 		WARN_ON(!bitmap_empty(indices->busy, indices->nr) &&
 			!softacc_no_drain);
-		softacc_free_one(indices);
+		softacc_free_index_set(indices);
 	}
 }
 
-static void softacc_end_group(struct softacc_dev *sdev,
-			      struct softacc_indices *indices,
+static void softacc_finish_group(struct softacc_dev *sdev,
+				 struct softacc_indices *indices,
 			      struct softacc_group *group)
 {
 	lockdep_assert_held(&sdev->lock);
@@ -184,8 +184,8 @@ static void softacc_end_group(struct softacc_dev *sdev,
 		      SOFTACC_STAT(outstanding), -1);
 }
 
-/* A free index, or @indices->nr. */
-static u32 softacc_take_index(struct softacc_indices *indices)
+/* Allocate an index. Return @indices->nr if there is none. */
+static u32 softacc_alloc_index(struct softacc_indices *indices)
 {
 	u32 grpid = find_next_zero_bit(indices->busy, indices->nr,
 				       indices->next);
@@ -199,8 +199,8 @@ static u32 softacc_take_index(struct softacc_indices *indices)
 	return grpid;
 }
 
-/* A group of @chunk, for @count pages: 0 or a negative errno. */
-static int softacc_begin_group(struct softacc_thread *thread,
+/* Start a group of @chunk for @count pages. Return 0 or a negative errno. */
+static int softacc_start_group(struct softacc_thread *thread,
 			       struct softacc_chunk *chunk, u32 count)
 {
 	struct softacc_queue *queue = thread->queue;
@@ -214,7 +214,7 @@ static int softacc_begin_group(struct softacc_thread *thread,
 		ret = -ECANCELED;
 		goto out;
 	}
-	grpid = softacc_take_index(indices);
+	grpid = softacc_alloc_index(indices);
 	if (grpid == indices->nr) {
 		ret = -EBUSY;
 		goto out;
@@ -234,21 +234,21 @@ out:
 	return ret;
 }
 
-/* PCIe 6.0, 10.4.1.2.1: it looks like a last request, and wants no response. */
+/* A Stop Marker looks like a last request, but wants no response (PCIe 6.0, 10.4.1.2.1). */
 static bool softacc_is_stop_marker(const struct softacc_prq *prq)
 {
 	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID &&
 	       !(prq->perm & SOFTACC_PERM_ACCESS);
 }
 
-/* Does the device wait for a response from here on? */
+/* Return true if the device waits for a response after this request. */
 bool softacc_is_owed(const struct softacc_prq *prq)
 {
 	return prq->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE &&
 	       !softacc_is_stop_marker(prq);
 }
 
-/* Hardware answers a last request that it had to drop (VT-d 5.1, Table 31). */
+/* Respond to a dropped last request in place of the hardware (VT-d 5.1, Table 31). */
 void softacc_respond_to_dropped(const struct softacc_prq *prq)
 {
 	if (softacc_is_owed(prq))
@@ -259,9 +259,9 @@ void softacc_respond_to_dropped(const struct softacc_prq *prq)
 }
 
 /*
- * Ask for what @chunk misses. -EBUSY: no index or no room in the ring at the moment;
- * -EAGAIN: hardware was full, dropped the request and has answered it; -ECANCELED: the
- * PASID is going away.
+ * Request the pages that @chunk misses. Return 0; -EBUSY if there is no free index or no
+ * room in the ring; -EAGAIN if the ring was full, and the hardware has dropped the last
+ * request and responded to it; or -ECANCELED if the PASID is being detached.
  */
 int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 		 const struct softacc_miss *miss)
@@ -284,7 +284,7 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	chunk->after = miss->addr + ((u64)count << PAGE_SHIFT);
 	chunk->refused = false;
 	chunk->responded = false;
-	ret = softacc_begin_group(thread, chunk, count);
+	ret = softacc_start_group(thread, chunk, count);
 	if (ret)
 		return ret;
 
@@ -303,14 +303,14 @@ int softacc_post(struct softacc_thread *thread, struct softacc_chunk *chunk,
 	softacc_count(sdev, queue, SOFTACC_STAT(groups), -1);
 	softacc_count(sdev, queue, SOFTACC_STAT(requests), -(s64)count);
 	softacc_count(sdev, queue, SOFTACC_STAT(ring_full), 1);
-	softacc_end_group(sdev, queue->indices, chunk->group);
-	/* Nobody has seen it, so there is no second response to it. */
+	softacc_finish_group(sdev, queue->indices, chunk->group);
+	/* The group was not sent, so a response to it is not a second one. */
 	chunk->group->posted = 0;
 	spin_unlock_irq(&sdev->lock);
 	return -EBUSY;
 }
 
-/* @chunk does not wait for its response any more. The device still does. */
+/* Let @chunk not wait for its response any more. The device still does. */
 void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk)
 {
 	struct softacc_queue *queue = thread->queue;
@@ -325,7 +325,8 @@ void softacc_abandon(struct softacc_thread *thread, struct softacc_chunk *chunk)
 	spin_unlock_irq(&sdev->lock);
 }
 
-static void softacc_tell(struct softacc_group *group, u32 code)
+/* Pass the response to the chunk that waits for it. */
+static void softacc_notify_chunk(struct softacc_group *group, u32 code)
 {
 	struct softacc_chunk *chunk = group->chunk;
 
@@ -334,9 +335,10 @@ static void softacc_tell(struct softacc_group *group, u32 code)
 	chunk->code = code;
 	/* Pairs with smp_load_acquire() in softacc_step_waiting(). */
 	smp_store_release(&chunk->responded, true);
-	softacc_todo(group->thread, chunk);
+	softacc_mark_todo(group->thread, chunk);
 }
 
+/* Respond to a group of the engine. Return false if it has sent no such group. */
 static bool softacc_respond_to_engine(struct softacc_dev *sdev, u32 pasid,
 				      u32 grpid, u32 code)
 {
@@ -361,14 +363,14 @@ static bool softacc_respond_to_engine(struct softacc_dev *sdev, u32 pasid,
 	softacc_count_latency(queue ? &queue->stats : &sdev->stats, ns);
 	softacc_count(sdev, queue,
 		      SOFTACC_STAT(responses) + min(code, 2U) * sizeof(u64), 1);
-	softacc_end_group(sdev, indices, group);
-	softacc_tell(group, code);
+	softacc_finish_group(sdev, indices, group);
+	softacc_notify_chunk(group, code);
 	return true;
 }
 
 /*
- * A response comes in, in any context. @last: the group's last request was received. An
- * injected group may not have one; the engine sends its groups whole.
+ * Handle a response. @last says whether the IOMMU driver has got the last request of the
+ * group; without it no response is owed. Called in any context.
  */
 void softacc_respond(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 		     u32 grpid, bool last, u32 code)
@@ -385,7 +387,7 @@ void softacc_respond(struct softacc_dev *sdev, bool pasid_valid, u32 pasid,
 	spin_unlock_irqrestore(&sdev->lock, flags);
 }
 
-/* From here on no request of @pasid is sent. */
+/* Let the engine send no more requests of @pasid. */
 void softacc_stop_pasid(struct softacc_dev *sdev, u32 pasid)
 {
 	struct softacc_queue *queue;
@@ -397,7 +399,10 @@ void softacc_stop_pasid(struct softacc_dev *sdev, u32 pasid)
 	spin_unlock_irq(&sdev->lock);
 }
 
-/* No answer for @pasid comes any more. Whoever waits for one is told so. */
+/*
+ * End the groups of @pasid that have no response: none comes any more. Chunks that wait
+ * for one get Invalid Request.
+ */
 void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid)
 {
 	struct softacc_indices *indices;
@@ -412,8 +417,8 @@ void softacc_forget_pasid(struct softacc_dev *sdev, u32 pasid)
 			continue;
 		softacc_count(sdev, softacc_group_queue(group),
 			      SOFTACC_STAT(forgotten), 1);
-		softacc_end_group(sdev, indices, group);
-		softacc_tell(group, IOMMU_PAGE_RESP_INVALID);
+		softacc_finish_group(sdev, indices, group);
+		softacc_notify_chunk(group, IOMMU_PAGE_RESP_INVALID);
 	}
 	softacc_forget_injected(sdev, pasid);
 	spin_unlock_irq(&sdev->lock);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: extended config space where the kernel has none
+ * softacc: access to extended config space in kernels without CONFIG_PCI_MMCONFIG
  *
- * PASIDs are enabled only below a root port that has Access Control Services (ACS), a
- * capability in extended config space. Kernels without CONFIG_PCI_MMCONFIG reach the
- * first 256 bytes only. So for as long as softacc is loaded the root bus is accessed
- * as the machine's MCFG table says, and root ports that were found without ACS are
- * found again.
+ * The kernel enables PASIDs only below a root port with Access Control Services (ACS), a
+ * capability in extended config space. Without CONFIG_PCI_MMCONFIG it reaches only the
+ * first 256 bytes. So while softacc is loaded, the root bus is accessed through the region
+ * that the machine's MCFG table names, and root ports that were found without ACS are
+ * removed and scanned again.
  */
 #include <linux/acpi.h>
 #include <linux/pci-ecam.h>
@@ -22,7 +22,7 @@ static struct {
 static void __iomem *softacc_ecam_map(struct pci_bus *bus, unsigned int devfn,
 				      int where)
 {
-	/* What is behind a root port inherits this, and has no device. */
+	/* Buses behind root ports inherit these operations, and have no devices. */
 	if (bus != ecam.root)
 		return NULL;
 	return ecam.base + PCIE_ECAM_OFFSET(0, devfn, where);
@@ -34,7 +34,7 @@ static struct pci_ops softacc_ecam_ops = {
 	.write = pci_generic_config_write,
 };
 
-/* The address of segment 0's extended config space, or 0. */
+/* Return the address of the extended config space of segment 0, or 0. */
 static u64 softacc_ecam_address(void)
 {
 	struct acpi_table_header *table;
@@ -59,7 +59,8 @@ static bool softacc_lacks_acs(struct pci_dev *pdev)
 	       list_empty(&pdev->subordinate->devices);
 }
 
-static void softacc_find_again(void)
+/* Let the PCI core find the root ports without ACS once more. */
+static void softacc_rescan_root_ports(void)
 {
 	struct pci_dev *pdev;
 	struct pci_dev *next;
@@ -80,7 +81,7 @@ int softacc_ecam_init(void)
 	ecam.root = pci_find_bus(0, 0);
 	if (!ecam.root)
 		return -ENODEV;
-	/* Does the kernel reach it itself? Not without an error if it does not. */
+	/* Without an error, the kernel reaches extended config space itself. */
 	if (!pci_bus_read_config_dword(ecam.root, 0, PCI_CFG_SPACE_SIZE, &value))
 		return 0;
 	address = softacc_ecam_address();
@@ -88,12 +89,12 @@ int softacc_ecam_init(void)
 		pr_err("softacc: this machine has no extended PCI config space\n");
 		return -ENODEV;
 	}
-	/* The part of bus 0 is all that is used. */
+	/* Only the part of bus 0 is used. */
 	ecam.base = ioremap(address, SZ_1M);
 	if (!ecam.base)
 		return -ENOMEM;
 	ecam.old = pci_bus_set_ops(ecam.root, &softacc_ecam_ops);
-	softacc_find_again();
+	softacc_rescan_root_ports();
 	return 0;
 }
 

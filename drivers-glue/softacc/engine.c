@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: the engine
+ * softacc: engine threads
  *
- * A job is cut into chunks of as many pages as a group may have. A thread keeps
- * several of them under way: while one waits for its response the next is tried.
+ * A job is divided into chunks of as many pages as a group may have. A thread works on
+ * several chunks at a time: while one waits for its response, it continues with others.
  */
 #include <linux/kthread.h>
 #include <linux/mmu_context.h>
@@ -13,17 +13,17 @@
 #include "core.h"
 
 #define SOFTACC_RETRY_LIMIT	1000
-/* Groups that are sent before the driver is interrupted, if there are so many. */
+/* Maximum number of groups that a thread posts before it interrupts the IOMMU driver. */
 #define SOFTACC_COALESCE	8
 
 enum softacc_step {
-	SOFTACC_IDLE,		/* nothing to do for this chunk */
+	SOFTACC_IDLE,		/* waits for a response or a job */
 	SOFTACC_PROGRESS,
-	SOFTACC_BLOCKED,	/* no index or no room in the ring */
+	SOFTACC_BLOCKED,	/* no free index, or no room in the ring */
 };
 
-/* The job that the engine works on, if it has something left to begin. */
-static struct softacc_work *softacc_open_job(struct softacc_queue *queue)
+/* Return the job that the engine works on, or NULL if all its chunks were started. */
+static struct softacc_work *softacc_current_job(struct softacc_queue *queue)
 {
 	struct softacc_work *work;
 
@@ -35,7 +35,10 @@ static struct softacc_work *softacc_open_job(struct softacc_queue *queue)
 	return NULL;
 }
 
-/* Chunks begin with a page of the area that is written, or else read. */
+/*
+ * Return the end of the next chunk. But for the first one, chunks begin at a page boundary
+ * of the area that is written, or else of the one that is read.
+ */
 static u64 softacc_chunk_end(struct softacc_queue *queue,
 			     struct softacc_work *work)
 {
@@ -46,13 +49,14 @@ static u64 softacc_chunk_end(struct softacc_queue *queue,
 	return min(end, work->job.len);
 }
 
-static bool softacc_take_chunk(struct softacc_queue *queue,
+/* Start the next chunk of the current job in @chunk. Return false if there is none. */
+static bool softacc_next_chunk(struct softacc_queue *queue,
 			       struct softacc_chunk *chunk)
 {
 	struct softacc_work *work;
 
 	spin_lock(&queue->lock);
-	work = softacc_open_job(queue);
+	work = softacc_current_job(queue);
 	if (work) {
 		*chunk = (struct softacc_chunk){
 			.state = SOFTACC_READY,
@@ -77,7 +81,7 @@ static void softacc_finish_job(struct softacc_queue *queue,
 	wake_up_interruptible(&queue->uq->wait);
 }
 
-/* @chunk is done, or its job has failed. */
+/* Add the results of @chunk to its job, and complete the job with its last chunk. */
 static void softacc_finish_chunk(struct softacc_queue *queue,
 				 struct softacc_chunk *chunk)
 {
@@ -101,13 +105,13 @@ static void softacc_finish_chunk(struct softacc_queue *queue,
 		softacc_engine_wake(queue);
 }
 
-/* Of several failures the one with the least offset is the job's. */
+/* Let the job of @chunk fail, unless it has failed at a smaller offset. */
 static void softacc_fail_job(struct softacc_queue *queue,
 			     struct softacc_chunk *chunk, int status, u64 addr)
 {
 	struct softacc_work *work = chunk->work;
 	struct softacc_completion *end = &work->end;
-	/* Without a process there is nothing that others could finish. */
+	/* Without the process or the PASID, no other chunk can finish. */
 	u64 offset = status == -ESRCH || status == -ECANCELED ? 0 : chunk->pos;
 
 	spin_lock(&queue->lock);
@@ -122,8 +126,8 @@ static void softacc_fail_job(struct softacc_queue *queue,
 	softacc_engine_wake(queue);
 }
 
-static enum softacc_step softacc_end_chunk(struct softacc_queue *queue,
-					   struct softacc_chunk *chunk,
+static enum softacc_step softacc_chunk_done(struct softacc_queue *queue,
+					    struct softacc_chunk *chunk,
 					   int status, u64 addr)
 {
 	if (status)
@@ -132,13 +136,14 @@ static enum softacc_step softacc_end_chunk(struct softacc_queue *queue,
 	return SOFTACC_PROGRESS;
 }
 
-/* There are requests in the ring, and nobody has been told. */
+/* Interrupt the IOMMU driver for the groups that were posted. */
 static void softacc_interrupt(struct softacc_thread *thread)
 {
 	thread->queue->dev->port->interrupt();
 	thread->nr_posted = 0;
 }
 
+/* Work on a chunk in state SOFTACC_READY. */
 static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 					    struct softacc_chunk *chunk)
 {
@@ -148,17 +153,17 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 
 	ret = softacc_access(thread, chunk, &miss);
 	if (ret != -EFAULT)
-		return softacc_end_chunk(queue, chunk, ret, 0);
+		return softacc_chunk_done(queue, chunk, ret, 0);
 	if (chunk->refused && miss.addr >= chunk->first &&
 	    miss.addr < chunk->after)
-		return softacc_end_chunk(queue, chunk, -EFAULT, miss.addr);
+		return softacc_chunk_done(queue, chunk, -EFAULT, miss.addr);
 	if (chunk->retries >= queue->config.retry_limit)
-		return softacc_end_chunk(queue, chunk, -ELOOP, miss.addr);
+		return softacc_chunk_done(queue, chunk, -ELOOP, miss.addr);
 	if (queue->config.flags & SOFTACC_CONFIG_FLOOR) {
 		chunk->retries++;
 		if (!softacc_fault_in(queue, &miss))
 			return SOFTACC_PROGRESS;
-		return softacc_end_chunk(queue, chunk, -EFAULT, miss.addr);
+		return softacc_chunk_done(queue, chunk, -EFAULT, miss.addr);
 	}
 
 	chunk->state = SOFTACC_WAITING;
@@ -166,13 +171,13 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 	if (ret && ret != -EAGAIN) {
 		chunk->state = SOFTACC_READY;
 		return ret == -EBUSY ? SOFTACC_BLOCKED :
-		       softacc_end_chunk(queue, chunk, ret, miss.addr);
+		       softacc_chunk_done(queue, chunk, ret, miss.addr);
 	}
 	if (++thread->nr_posted >= SOFTACC_COALESCE)
 		softacc_interrupt(thread);
 	chunk->groups++;
 	chunk->requests += softacc_miss_pages(queue, &miss);
-	/* Nobody has tried to get the pages yet: that is no failed try. */
+	/* The request was dropped before any fault handling, so this is no retry. */
 	if (ret == -EAGAIN)
 		return SOFTACC_BLOCKED;
 	chunk->retries++;
@@ -184,12 +189,12 @@ static enum softacc_step softacc_step_ready(struct softacc_thread *thread,
 static enum softacc_step softacc_step_waiting(struct softacc_thread *thread,
 					      struct softacc_chunk *chunk)
 {
-	/* Pairs with smp_store_release() in softacc_tell(). */
+	/* Pairs with smp_store_release() in softacc_notify_chunk(). */
 	if (!smp_load_acquire(&chunk->responded))
 		return SOFTACC_IDLE;
 	if (READ_ONCE(thread->queue->stopped))
-		return softacc_end_chunk(thread->queue, chunk, -ECANCELED, 0);
-	/* Some of the pages may be there; the job ends with the one that is not. */
+		return softacc_chunk_done(thread->queue, chunk, -ECANCELED, 0);
+	/* The job fails at the first of these pages that is missing; some may be present. */
 	chunk->refused = chunk->code != IOMMU_PAGE_RESP_SUCCESS;
 	chunk->state = SOFTACC_READY;
 	return SOFTACC_PROGRESS;
@@ -199,12 +204,12 @@ static enum softacc_step softacc_step(struct softacc_thread *thread,
 				      struct softacc_chunk *chunk)
 {
 	if (chunk->state == SOFTACC_FREE &&
-	    !softacc_take_chunk(thread->queue, chunk))
+	    !softacc_next_chunk(thread->queue, chunk))
 		return SOFTACC_IDLE;
 	if (chunk->pos >= READ_ONCE(chunk->work->limit)) {
 		if (chunk->state == SOFTACC_WAITING)
 			softacc_abandon(thread, chunk);
-		return softacc_end_chunk(thread->queue, chunk, 0, 0);
+		return softacc_chunk_done(thread->queue, chunk, 0, 0);
 	}
 	return chunk->state == SOFTACC_READY ?
 	       softacc_step_ready(thread, chunk) :
@@ -212,13 +217,13 @@ static enum softacc_step softacc_step(struct softacc_thread *thread,
 }
 
 /*
- * Chunks that there is a reason to look at, those of word @word. Others set bits
- * meanwhile: what is not seen now is seen before the thread sleeps.
+ * Return one word of the bitmap of chunks that may make progress. Bits that are set by
+ * softacc_mark_todo() afterwards are seen before the thread sleeps.
  */
 static unsigned long softacc_todo_word(struct softacc_thread *thread,
 				       unsigned int word)
 {
-	/* Pairs with set_bit() in softacc_todo(). */
+	/* Concurrent with set_bit() in softacc_mark_todo(). */
 	return READ_ONCE(thread->todo[word]);
 }
 
@@ -232,23 +237,26 @@ static bool softacc_has_todo(struct softacc_thread *thread)
 	return false;
 }
 
-/* Look at chunk @i: what came of it. */
-static enum softacc_step softacc_look(struct softacc_thread *thread,
-				      unsigned int i)
+/* Let chunk @i make progress, and leave it marked unless it has to wait. */
+static enum softacc_step softacc_step_chunk(struct softacc_thread *thread,
+					    unsigned int i)
 {
 	enum softacc_step step;
 
-	/* Before the look, so that a response after it counts. */
+	/*
+	 * Clear the bit before the state is read, so that it is set again for a response that
+	 * comes later.
+	 */
 	clear_bit(i, thread->todo);
-	smp_mb__after_atomic(); /* pairs with softacc_todo() */
+	smp_mb__after_atomic(); /* pairs with smp_mb__before_atomic() in softacc_mark_todo() */
 	step = softacc_step(thread, &thread->chunks[i]);
 	if (step != SOFTACC_IDLE)
 		set_bit(i, thread->todo);
 	return step;
 }
 
-/* Look at the chunks that there is a reason to look at. */
-static void softacc_round(struct softacc_thread *thread)
+/* Let all marked chunks make progress. */
+static void softacc_step_chunks(struct softacc_thread *thread)
 {
 	bool blocked = false;
 	bool progress = false;
@@ -259,7 +267,7 @@ static void softacc_round(struct softacc_thread *thread)
 		unsigned long todo = softacc_todo_word(thread, word);
 
 		for_each_set_bit(i, &todo, BITS_PER_LONG) {
-			switch (softacc_look(thread, word * BITS_PER_LONG + i)) {
+			switch (softacc_step_chunk(thread, word * BITS_PER_LONG + i)) {
 			case SOFTACC_PROGRESS:
 				progress = true;
 				break;
@@ -276,7 +284,7 @@ static void softacc_round(struct softacc_thread *thread)
 	if (progress)
 		cond_resched();
 	else if (blocked)
-		/* Whoever has what we lack does not know of us. */
+		/* There is no wakeup when an index or room in the ring is freed. */
 		schedule_timeout_interruptible(1);
 }
 
@@ -290,7 +298,7 @@ static int softacc_engine_thread(void *data)
 		wait_event_interruptible(thread->wait,
 					 kthread_should_stop() ||
 					 softacc_has_todo(thread));
-		softacc_round(thread);
+		softacc_step_chunks(thread);
 	}
 	for (i = 0; i < thread->nr_chunks; i++)
 		if (thread->chunks[i].state == SOFTACC_WAITING)
@@ -299,16 +307,16 @@ static int softacc_engine_thread(void *data)
 	return 0;
 }
 
-/* There is a reason to look at @chunk. */
-void softacc_todo(struct softacc_thread *thread, struct softacc_chunk *chunk)
+/* Mark @chunk, which may make progress, and wake its thread. */
+void softacc_mark_todo(struct softacc_thread *thread, struct softacc_chunk *chunk)
 {
-	smp_mb__before_atomic(); /* pairs with softacc_round() */
+	smp_mb__before_atomic(); /* pairs with smp_mb__after_atomic() in softacc_step_chunk() */
 	set_bit(chunk - thread->chunks, thread->todo);
 	if (wq_has_sleeper(&thread->wait))
 		wake_up(&thread->wait);
 }
 
-/* There is a reason to look at all of them. */
+/* Mark all chunks and wake all threads. */
 void softacc_engine_wake(struct softacc_queue *queue)
 {
 	unsigned int i;
@@ -316,8 +324,8 @@ void softacc_engine_wake(struct softacc_queue *queue)
 
 	for (i = 0; i < queue->nr_threads; i++)
 		for (j = 0; j < queue->threads[i]->nr_chunks; j++)
-			softacc_todo(queue->threads[i],
-				     &queue->threads[i]->chunks[j]);
+			softacc_mark_todo(queue->threads[i],
+					  &queue->threads[i]->chunks[j]);
 }
 
 static void softacc_thread_free(struct softacc_thread *thread)
@@ -348,7 +356,7 @@ static struct softacc_thread *softacc_thread_alloc(struct softacc_queue *queue)
 	return NULL;
 }
 
-/* Stops at once: threads never wait for the mm. Unfinished jobs stay queued. */
+/* Stop the engine, without waiting for the mm. Jobs that are not completed stay queued. */
 void softacc_engine_stop(struct softacc_queue *queue)
 {
 	unsigned int i;
@@ -356,8 +364,8 @@ void softacc_engine_stop(struct softacc_queue *queue)
 	for (i = 0; i < queue->nr_threads; i++)
 		kthread_stop(queue->threads[i]->task);
 	/*
-	 * A response that a thread has seen may still be about to wake it:
-	 * softacc_tell() does both under this lock.
+	 * A response may still be about to wake a thread that has seen it already. Wait for it:
+	 * softacc_notify_chunk() does both under this lock.
 	 */
 	spin_lock_irq(&queue->dev->lock);
 	spin_unlock_irq(&queue->dev->lock);
@@ -368,7 +376,7 @@ void softacc_engine_stop(struct softacc_queue *queue)
 	queue->nr_threads = 0;
 }
 
-/* Serialised by UACCE's mutex. Jobs are queued only after this. */
+/* Start the engine, before a job is queued. Serialized by UACCE's mutex. */
 int softacc_engine_start(struct softacc_queue *queue)
 {
 	struct softacc_thread *thread;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: the floor
+ * softacc: faulting in pages without page requests
  *
- * The pages of a group faulted in by the engine, at once and under one lock of the
- * mm. No page request, queue, thread or answer is involved, so this is what a
- * group costs at least, and what fault queues are measured against.
+ * The engine faults in the pages of a group itself, under one hold of mmap_lock. No page
+ * request, queue, worker or response is involved. This is the least that a group can
+ * cost, with which benchmarks compare fault queues.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -24,7 +24,7 @@ static int softacc_fault_in_locked(struct mm_struct *mm, u64 addr, u32 count,
 			vma = vma_lookup(mm, addr);
 		if (!vma || !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
 			return -EFAULT;
-		/* Without permission to retry the lock stays. */
+		/* Without FAULT_FLAG_ALLOW_RETRY, mmap_lock stays held. */
 		ret = handle_mm_fault(vma, addr, flags, NULL);
 		if (ret & VM_FAULT_ERROR)
 			return -EFAULT;
@@ -32,7 +32,7 @@ static int softacc_fault_in_locked(struct mm_struct *mm, u64 addr, u32 count,
 	return 0;
 }
 
-/* 0, or -EFAULT if one of the pages cannot be had. */
+/* Fault in the pages that a group would request. Return 0 or -EFAULT. */
 int softacc_fault_in(struct softacc_queue *queue,
 		     const struct softacc_miss *miss)
 {

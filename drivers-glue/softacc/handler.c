@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: PASIDs with a handler of their own
+ * softacc: PASIDs whose domain has a handler
  *
- * Their groups do not go to the library's SVA handling but to this file, which
- * treats them as iommufd's users and other handlers may: at once, late, never, by
- * two threads that do not know of each other. What is to be done stands in the
- * address of a group's last request, so that a test can choose it.
+ * Groups of these PASIDs are delivered to softacc_handle_group() instead of being handled
+ * by the library's workers. It treats them as iommufd's users and other handlers may: it
+ * responds at once, late, never, or from two threads at the same time. A test chooses by
+ * the address of a group's last request.
  */
 #include <linux/kref.h>
 #include <linux/module.h>
@@ -16,13 +16,13 @@
 
 static unsigned int softacc_handlers;
 module_param_named(handlers, softacc_handlers, uint, 0444);
-MODULE_PARM_DESC(handlers, "PASIDs of each device that have a handler of their own, up to 8 (default 0)");
+MODULE_PARM_DESC(handlers, "PASIDs of each device whose domain has a handler, up to 8 (default 0)");
 
 /**
- * struct softacc_handler - the handled PASIDs of a device
- * @domain: what is attached to them
- * @nr: how many are
- * @handles: they, attached
+ * struct softacc_handler - the PASIDs of a device whose domain has a handler
+ * @domain: the domain that is attached to them
+ * @nr: number of attached PASIDs
+ * @handles: their attach handles
  */
 struct softacc_handler {
 	struct iommu_domain domain;
@@ -31,13 +31,13 @@ struct softacc_handler {
 };
 
 /**
- * struct softacc_held - a group that was taken over
+ * struct softacc_held - a group that the handler owns
  * @group: the group
- * @users: threads that still have to do with it
- * @code: the response
- * @response: answer it; not to be answered, otherwise
- * @first: answers it
- * @second: answers it, too
+ * @users: number of scheduled works that use it
+ * @code: the response code
+ * @response: send the response; otherwise free the group without one
+ * @first: work that sends the response
+ * @second: work that sends a second response
  */
 struct softacc_held {
 	struct iopf_group *group;
@@ -48,7 +48,7 @@ struct softacc_held {
 	struct delayed_work second;
 };
 
-/* Held groups outlive their device, but not this module. */
+/* Number of scheduled works. They outlive their device, but not this module. */
 static atomic_t softacc_nr_held = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(softacc_none_held);
 
@@ -61,7 +61,7 @@ static void softacc_release_held(struct kref *users)
 	kfree(held);
 }
 
-static void softacc_end_held(struct softacc_held *held)
+static void softacc_finish_held(struct softacc_held *held)
 {
 	if (held->response)
 		iopf_group_response(held->group, held->code);
@@ -72,12 +72,12 @@ static void softacc_end_held(struct softacc_held *held)
 
 static void softacc_first_fn(struct work_struct *work)
 {
-	softacc_end_held(container_of(work, struct softacc_held, first.work));
+	softacc_finish_held(container_of(work, struct softacc_held, first.work));
 }
 
 static void softacc_second_fn(struct work_struct *work)
 {
-	softacc_end_held(container_of(work, struct softacc_held, second.work));
+	softacc_finish_held(container_of(work, struct softacc_held, second.work));
 }
 
 static void softacc_schedule_held(struct softacc_held *held,
@@ -88,9 +88,12 @@ static void softacc_schedule_held(struct softacc_held *held,
 	queue_delayed_work_on(cpu, system_wq, work, delay);
 }
 
-/* The first and the second response come from two CPUs, if there are two. */
-static int softacc_hold(struct iopf_group *group, u32 what,
-			enum iommu_page_response_code code, unsigned int ms)
+/*
+ * Keep @group, and respond to it @ms milliseconds later as @what says. A second response
+ * comes from another CPU than the first one, if there are two.
+ */
+static int softacc_hold_group(struct iopf_group *group, u32 what,
+			      enum iommu_page_response_code code, unsigned int ms)
 {
 	unsigned long delay = msecs_to_jiffies(ms);
 	int cpu = raw_smp_processor_id();
@@ -116,7 +119,8 @@ static int softacc_hold(struct iopf_group *group, u32 what,
 	return 0;
 }
 
-static int softacc_handle(struct iopf_group *group)
+/* The iopf_handler of the domain. */
+static int softacc_handle_group(struct iopf_group *group)
 {
 	u64 addr = group->last_fault.fault.prm.addr;
 	enum iommu_page_response_code code;
@@ -130,7 +134,7 @@ static int softacc_handle(struct iopf_group *group)
 	case SOFTACC_HANDLE_LATER:
 	case SOFTACC_HANDLE_TWICE:
 	case SOFTACC_HANDLE_NEVER:
-		return softacc_hold(group, SOFTACC_HANDLE_WHAT(addr), code,
+		return softacc_hold_group(group, SOFTACC_HANDLE_WHAT(addr), code,
 				    SOFTACC_HANDLE_MS(addr));
 	default:
 		return -EBUSY;
@@ -162,7 +166,7 @@ int softacc_handler_add(struct softacc_dev *sdev)
 		return -ENOMEM;
 	sdev->handler = handler;
 	softacc_init_domain(&handler->domain);
-	handler->domain.iopf_handler = softacc_handle;
+	handler->domain.iopf_handler = softacc_handle_group;
 	while (handler->nr < min(softacc_handlers, SOFTACC_MAX_HANDLERS)) {
 		ret = iommu_attach_device_pasid(&handler->domain, sdev->dev,
 						SOFTACC_HANDLER_PASID + handler->nr,

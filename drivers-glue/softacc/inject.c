@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: requests that user space makes up
+ * softacc: requests that user space injects
  *
- * They go into the ring as they are, whether they make sense or not, and their
- * responses are kept for the one who sent them. For tests of what no real engine
- * would send.
+ * Injected requests go into the ring as they are, valid or not, and their responses are
+ * kept until the file that has sent them reads them. For tests of requests that the
+ * engine does not send.
  */
 #include <linux/capability.h>
 #include <linux/hash.h>
@@ -14,13 +14,15 @@
 #include "core.h"
 
 /**
- * struct softacc_injected - a group that was injected
+ * struct softacc_injected - an injected group
  * @hash: in softacc_dev.injected
- * @node: in softacc_queue.injected or, once answered, .responses
- * @queue: who sent it, NULL if he is gone
+ * @node: in softacc_queue.injected or, with a response, in softacc_queue.responses
+ * @queue: the file that has sent it, NULL if that is closed
  * @pasid_valid: sent with a PASID
- * @posted: when it was sent, ktime in ns
- * @response: the key, and the response; no response yet if its count is 0
+ * @posted: when it was sent, ktime_get_ns()
+ * @response: PASID and index, and the response if its count is not 0
+ *
+ * All fields are guarded by softacc_dev.lock.
  */
 struct softacc_injected {
 	struct hlist_node hash;
@@ -31,20 +33,20 @@ struct softacc_injected {
 	struct softacc_response response;
 };
 
-static u64 softacc_key(u32 pasid, u32 grpid)
+static u64 softacc_injected_key(u32 pasid, u32 grpid)
 {
 	return (u64)pasid << 32 | grpid;
 }
 
-static struct softacc_injected *softacc_find(struct softacc_dev *sdev,
-					     bool pasid_valid, u32 pasid,
+static struct softacc_injected *softacc_find_injected(struct softacc_dev *sdev,
+						      bool pasid_valid, u32 pasid,
 					     u32 grpid, bool responded)
 {
 	struct softacc_injected *injected;
 
 	lockdep_assert_held(&sdev->lock);
 	hash_for_each_possible(sdev->injected, injected, hash,
-			       softacc_key(pasid, grpid))
+			       softacc_injected_key(pasid, grpid))
 		if (injected->pasid_valid == pasid_valid &&
 		    injected->response.pasid == pasid &&
 		    injected->response.grpid == grpid &&
@@ -66,15 +68,18 @@ static void softacc_free_injected(struct softacc_dev *sdev,
 	kfree(injected);
 }
 
-/* A second response goes on the account of the first one. */
+/*
+ * Record a response to an injected group, a second one with the first. Return false if
+ * there is no such group.
+ */
 bool softacc_respond_to_injected(struct softacc_dev *sdev, bool pasid_valid,
 				 u32 pasid, u32 grpid, u32 code)
 {
 	struct softacc_injected *injected;
 
-	injected = softacc_find(sdev, pasid_valid, pasid, grpid, false);
+	injected = softacc_find_injected(sdev, pasid_valid, pasid, grpid, false);
 	if (!injected) {
-		injected = softacc_find(sdev, pasid_valid, pasid, grpid, true);
+		injected = softacc_find_injected(sdev, pasid_valid, pasid, grpid, true);
 		if (!injected)
 			return false;
 		injected->response.count++;
@@ -97,6 +102,7 @@ bool softacc_respond_to_injected(struct softacc_dev *sdev, bool pasid_valid,
 	return true;
 }
 
+/* Free the injected groups of @pasid without a response: none comes any more. */
 void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid)
 {
 	struct softacc_injected *injected;
@@ -112,7 +118,7 @@ void softacc_forget_injected(struct softacc_dev *sdev, u32 pasid)
 		}
 }
 
-/* The sender goes away: without a response groups stay until they are answered. */
+/* Detach the groups of a file that is being closed. Those without a response wait for it. */
 void softacc_cancel_injected(struct softacc_queue *queue)
 {
 	struct softacc_dev *sdev = queue->dev;
@@ -128,7 +134,7 @@ void softacc_cancel_injected(struct softacc_queue *queue)
 	}
 }
 
-/* The device goes away. */
+/* Free all injected groups of a device that is being removed. */
 void softacc_free_all_injected(struct softacc_dev *sdev)
 {
 	struct softacc_injected *injected;
@@ -140,11 +146,12 @@ void softacc_free_all_injected(struct softacc_dev *sdev)
 }
 
 /*
- * The last request of a group: from now on the device waits for a response. If the
- * index is in use already, a mistake on purpose, one response is due for both.
+ * Let the device wait for the response to the last request of a group. Return -EEXIST if
+ * it waits for one with this index already: tests inject such requests on purpose, and
+ * one response is due for both.
  */
-static int softacc_expect(struct softacc_queue *queue,
-			  const struct softacc_prq *prq)
+static int softacc_track_injected(struct softacc_queue *queue,
+				  const struct softacc_prq *prq)
 {
 	bool pasid_valid = prq->flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 	struct softacc_dev *sdev = queue->dev;
@@ -163,11 +170,11 @@ static int softacc_expect(struct softacc_queue *queue,
 	spin_lock_irq(&sdev->lock);
 	if (queue->nr_injected >= SOFTACC_MAX_INJECTED)
 		ret = -EAGAIN;
-	else if (softacc_find(sdev, pasid_valid, prq->pasid, prq->grpid, false))
+	else if (softacc_find_injected(sdev, pasid_valid, prq->pasid, prq->grpid, false))
 		ret = -EEXIST;
 	if (!ret) {
 		hash_add(sdev->injected, &injected->hash,
-			 softacc_key(prq->pasid, prq->grpid));
+			 softacc_injected_key(prq->pasid, prq->grpid));
 		list_add_tail(&injected->node, &queue->injected);
 		queue->nr_injected++;
 		sdev->stats.outstanding++;
@@ -179,17 +186,17 @@ static int softacc_expect(struct softacc_queue *queue,
 }
 
 /*
- * It has not been sent, so there is no response either; unless its PASID has just
- * been detached, which ends it, or somebody answers what was never asked.
+ * Undo softacc_track_injected() for a request that was not sent. The group may be gone: its
+ * PASID was detached meanwhile, or a wrong response has come.
  */
-static void softacc_unexpect(struct softacc_queue *queue,
-			     const struct softacc_prq *prq)
+static void softacc_untrack_injected(struct softacc_queue *queue,
+				     const struct softacc_prq *prq)
 {
 	struct softacc_dev *sdev = queue->dev;
 	struct softacc_injected *injected;
 
 	spin_lock_irq(&sdev->lock);
-	injected = softacc_find(sdev, prq->flags &
+	injected = softacc_find_injected(sdev, prq->flags &
 				IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
 				prq->pasid, prq->grpid, false);
 	if (injected && injected->queue == queue)
@@ -233,7 +240,7 @@ int softacc_inject(struct softacc_queue *queue,
 	if (request->flags & SOFTACC_INJECT_LAST)
 		prq.flags |= IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 	if (softacc_is_owed(&prq)) {
-		ret = softacc_expect(queue, &prq);
+		ret = softacc_track_injected(queue, &prq);
 		if (ret && ret != -EEXIST)
 			return ret;
 		expected = !ret;
@@ -246,8 +253,8 @@ int softacc_inject(struct softacc_queue *queue,
 		break;
 	case SOFTACC_NO_ROOM:
 		if (expected)
-			softacc_unexpect(queue, &prq);
-		/* There may be no room because nobody has been told of the others. */
+			softacc_untrack_injected(queue, &prq);
+		/* The ring may be full of requests for which no interrupt was sent. */
 		sdev->port->interrupt();
 		return -EAGAIN;
 	}

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: the software IOMMU
+ * softacc: software IOMMU
  *
- * It translates nothing: the engine uses the process's own page tables through
- * the CPU. What it does have is PASIDs that are attached and detached, page
- * requests, and their responses.
+ * It does not translate addresses: the engine uses the page tables of the process through
+ * the CPU. It attaches and detaches PASIDs, and handles page responses.
  */
 #include <linux/delay.h>
 #include <linux/property.h>
@@ -15,41 +14,41 @@
 static struct iommu_device softacc_iommu;
 static struct iopf_queue *softacc_iopf_queue;
 
-/* Held for writing while a device is off its fault queue for a moment. */
-static DECLARE_RWSEM(softacc_on_queue);
+/* Held for writing while softacc_replug_fn() has a device off its fault queue. */
+static DECLARE_RWSEM(softacc_queue_sem);
 
-void softacc_iommu_begin(struct device *dev)
+void softacc_iommu_lock_queue(struct device *dev)
 {
-	down_read(&softacc_on_queue);
+	down_read(&softacc_queue_sem);
 }
 
-void softacc_iommu_end(struct device *dev)
+void softacc_iommu_unlock_queue(struct device *dev)
 {
-	up_read(&softacc_on_queue);
+	up_read(&softacc_queue_sem);
 }
 
 /*
- * No more requests of this PASID: the engine stops, what is in the ring is
- * reported, what has been reported is answered. After that the device forgets
- * groups that have got no response.
+ * End the requests of a PASID: let the engine send no more, wait until those in the ring
+ * have been reported, and flush the fault queue. Groups without a response after that get
+ * none any more.
  */
 static void softacc_detach_pasid(struct device *dev, ioasid_t pasid)
 {
 	struct softacc_dev *sdev = dev_get_drvdata(dev);
 
 	softacc_stop_pasid(sdev, pasid);
-	/* Without a drain answers still come, and are waited for. */
+	/* Without a drain, responses still come. */
 	if (softacc_no_drain)
 		return;
 	softacc_ring_drain();
 	if (softacc_no_flush)
 		return;
-	softacc_iommu_begin(dev);
+	softacc_iommu_lock_queue(dev);
 	if (softacc_single)
 		iopf_queue_flush_dev(dev);
 	else
 		iopf_queue_flush_pasid(dev, pasid);
-	softacc_iommu_end(dev);
+	softacc_iommu_unlock_queue(dev);
 	softacc_forget_pasid(sdev, pasid);
 }
 
@@ -60,7 +59,7 @@ static int softacc_block_pasid(struct iommu_domain *domain, struct device *dev,
 	return 0;
 }
 
-/* How kernels before 6.13 detach a PASID. */
+/* Kernels before 6.13 detach a PASID by this operation. */
 static void __maybe_unused softacc_remove_dev_pasid(struct device *dev,
 						    ioasid_t pasid,
 						    struct iommu_domain *domain)
@@ -135,7 +134,7 @@ static void softacc_page_response(struct device *dev, struct iopf_fault *evt,
 	unsigned int us = READ_ONCE(softacc_slow_responses);
 	u32 flags = evt->fault.prm.flags;
 
-	/* Some take a while to go out, as they do in a full hardware queue. */
+	/* With slow_responses, one in eight is sent late, as with a full hardware queue. */
 	if (us && !(resp->grpid & 7))
 		usleep_range(us, 2 * us);
 	softacc_respond(dev_get_drvdata(dev),
@@ -164,10 +163,9 @@ void softacc_init_domain(struct iommu_domain *domain)
 }
 
 /*
- * Say that @dev, which nobody knows yet, is behind this IOMMU. This is what
- * iommu_fwspec_init() does for firmware, under a lock that modules cannot take
- * and that a device nobody knows does not need. The IOMMU core frees all this
- * with the device.
+ * Put @dev, which was not added yet, behind this IOMMU. iommu_fwspec_init() does this for
+ * devices that firmware describes, under a lock that modules cannot take; before
+ * device_add() no lock is needed. The IOMMU core frees dev->iommu with the device.
  */
 int softacc_iommu_prepare(struct device *dev)
 {
@@ -188,7 +186,7 @@ int softacc_iommu_prepare(struct device *dev)
 	return 0;
 }
 
-/* The same for a device that could not be added, and that nobody frees. */
+/* Undo softacc_iommu_prepare() for a device that could not be added. */
 void softacc_iommu_unprepare(struct device *dev)
 {
 	struct dev_iommu *iommu = dev->iommu;
@@ -204,7 +202,7 @@ void softacc_iommu_unprepare(struct device *dev)
 
 int softacc_iommu_add(struct device *dev)
 {
-	/* The IOMMU core does not tell why it did not probe a device. */
+	/* The IOMMU core does not report why it did not probe a device. */
 	if (!dev->iommu || dev->iommu->iommu_dev != &softacc_iommu) {
 		dev_err(dev, "the IOMMU core has not taken this device\n");
 		return -ENODEV;
@@ -220,26 +218,26 @@ void softacc_iommu_remove(struct device *dev)
 
 void softacc_iommu_flush(struct device *dev)
 {
-	softacc_iommu_begin(dev);
+	softacc_iommu_lock_queue(dev);
 	iopf_queue_flush_dev(dev);
-	softacc_iommu_end(dev);
+	softacc_iommu_unlock_queue(dev);
 }
 
-/* On the interrupt's thread, with an empty ring: nothing is reported meanwhile. */
+/* Called by the interrupt thread with an empty ring, so no request is reported meanwhile. */
 static void softacc_replug_fn(struct device *dev)
 {
 	int ret;
 
-	down_write(&softacc_on_queue);
+	down_write(&softacc_queue_sem);
 	iopf_queue_remove_device(softacc_iopf_queue, dev);
 	do {
 		ret = iopf_queue_add_device(softacc_iopf_queue, dev);
 	} while (ret == -ENOMEM);
 	WARN_ON(ret);
-	up_write(&softacc_on_queue);
+	up_write(&softacc_queue_sem);
 }
 
-/* Take the device off its fault queue, with all that it has there, and back. */
+/* Remove the device, with its groups, from its fault queue and add it again. */
 void softacc_iommu_replug(struct device *dev)
 {
 	softacc_ring_call(softacc_replug_fn, dev);
@@ -268,7 +266,7 @@ int softacc_iommu_init(void)
 	struct fwnode_handle *fwnode;
 	int ret;
 
-	/* A node of its own keeps it apart from all other IOMMUs. */
+	/* The firmware node distinguishes this IOMMU from others. */
 	fwnode = fwnode_create_software_node(NULL, NULL);
 	if (IS_ERR(fwnode))
 		return PTR_ERR(fwnode);

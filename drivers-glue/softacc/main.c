@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: a software accelerator behind a software or an emulated IOMMU
+ * softacc: software accelerator behind a software or an emulated IOMMU
  *
- * For trying out and testing shared virtual addressing without hardware. What it
- * asks of the kernel is what a real accelerator asks: a PASID for a process,
- * page requests, and their responses.
+ * For testing shared virtual addressing without hardware. It uses the kernel as a real
+ * accelerator does: it binds processes to PASIDs, sends page requests and waits for the
+ * responses.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -26,22 +26,22 @@ const struct softacc_port *softacc_port;
 unsigned int softacc_prg_bits;
 module_param_named(prg_bits, softacc_prg_bits, uint, 0444);
 MODULE_PARM_DESC(prg_bits,
-		 "Width of the engine's page request group indices, 1 to 16 (default 9, as PCI; vtd: 8 at most, for the others are for injected requests)");
+		 "Width of the engine's page request group indices, 1 to 16 (default 9, as PCI; vtd: 8 at most, the other indices are for injected requests)");
 
 bool softacc_prg_per_pasid;
 module_param_named(prg_per_pasid, softacc_prg_per_pasid, bool, 0444);
 MODULE_PARM_DESC(prg_per_pasid,
-		 "Each PASID counts its group indices from 0, so that PASIDs use the same ones");
+		 "Each PASID has all group indices, so that PASIDs use the same ones");
 
 bool softacc_single;
 module_param_named(single, softacc_single, bool, 0444);
 MODULE_PARM_DESC(single,
-		 "Report page requests one by one, and flush whole devices, as a driver that knows <linux/iommu.h> only (default: in batches, and PASIDs; not for port=vtd)");
+		 "Report page requests one by one and flush whole devices, as a driver that uses only <linux/iommu.h> (default: report batches, flush PASIDs; not for port=vtd)");
 
 bool softacc_fifo = true;
 module_param_named(fifo, softacc_fifo, bool, 0444);
 MODULE_PARM_DESC(fifo,
-		 "The thread that reports is SCHED_FIFO, as the threads of interrupts are (default true; not for port=vtd)");
+		 "The reporting thread is SCHED_FIFO, as interrupt threads are (default true; not for port=vtd)");
 
 bool softacc_no_drain;
 module_param_named(no_drain, softacc_no_drain, bool, 0644);
@@ -51,17 +51,17 @@ MODULE_PARM_DESC(no_drain,
 bool softacc_no_flush;
 module_param_named(no_flush, softacc_no_flush, bool, 0644);
 MODULE_PARM_DESC(no_flush,
-		 "Misbehave: detach PASIDs when all has been reported, but without flushing the fault queue");
+		 "Misbehave: detach PASIDs after draining their page requests, without flushing the fault queue");
 
 unsigned int softacc_slow_responses;
 module_param_named(slow_responses, softacc_slow_responses, uint, 0644);
 MODULE_PARM_DESC(slow_responses,
-		 "Microseconds that it takes to send one answer in eight (default 0)");
+		 "Microseconds that it takes to send one response in eight (default 0)");
 
 bool softacc_overflow;
 module_param_named(overflow, softacc_overflow, bool, 0644);
 MODULE_PARM_DESC(overflow,
-		 "The page request ring overflows as VT-d's does: what does not fit is dropped, last requests are answered");
+		 "The page request ring overflows as VT-d's does: requests that find no room are dropped, the hardware responds to last requests");
 
 static struct softacc_dev *softacc_table[SOFTACC_MAX_DEVICES];
 static DEFINE_MUTEX(softacc_table_lock);
@@ -119,13 +119,13 @@ err_free:
 }
 
 /**
- * struct softacc_record - what has become of the groups of removed devices
- * @devices: how many these are
- * @requests: page requests that they have sent
- * @groups: groups that they have sent
- * @missing: groups that never got a response
- * @duplicate: responses that were second ones
- * @unexpected: responses that nobody had asked for
+ * struct softacc_record - sums of the counters of removed devices
+ * @devices: number of removed devices
+ * @requests: page requests sent
+ * @groups: groups sent
+ * @missing: groups that got no response
+ * @duplicate: second responses to a group
+ * @unexpected: responses to no group
  *
  * Guarded by softacc_table_lock.
  */
@@ -138,7 +138,7 @@ static struct softacc_record {
 	u64 unexpected;
 } softacc_record;
 
-/* The device is off its fault queue: all its groups have had their response. */
+/* Called after the device left its fault queue, when all responses have been sent. */
 static void softacc_add_record(struct softacc_dev *sdev)
 {
 	struct softacc_stats *stats = &sdev->stats;
@@ -170,9 +170,9 @@ static const struct kernel_param_ops softacc_record_ops = {
 };
 
 module_param_cb(record, &softacc_record_ops, NULL, 0444);
-MODULE_PARM_DESC(record, "What has become of the page requests of removed devices");
+MODULE_PARM_DESC(record, "Sums of the counters of removed devices");
 
-/* Files may be open: UACCE ends their queues and unbinds them first. */
+/* Remove a device. Files may be open: uacce_remove() puts their queues and unbinds them. */
 static void softacc_remove(struct softacc_dev *sdev)
 {
 	uacce_remove(sdev->uacce);
@@ -196,7 +196,7 @@ static void softacc_remove_all(void)
 	mutex_unlock(&softacc_table_lock);
 }
 
-/* Add those of the first @count devices that are not there. */
+/* Add those of the first @count devices that do not exist. */
 static int softacc_add_all(unsigned int count)
 {
 	struct softacc_dev *sdev;
@@ -230,8 +230,8 @@ void softacc_for_each(void (*fn)(struct softacc_dev *sdev, unsigned int arg),
 }
 
 /*
- * A device pins the driver of its IOMMU, which is this module: the devices have
- * to go before rmmod can work.
+ * Remove all devices, so that the module can be unloaded: a device holds a reference to
+ * the driver of its IOMMU, which is this module.
  */
 static int softacc_set_remove(const char *value, const struct kernel_param *kp)
 {
@@ -254,7 +254,7 @@ static int softacc_set_add(const char *value, const struct kernel_param *kp)
 	ret = kstrtouint(value, 0, &count);
 	if (ret)
 		return ret;
-	/* Before the module is there, @devices says how many. */
+	/* While the module is being loaded, there is no port yet. */
 	if (!softacc_port || !count || count > SOFTACC_MAX_DEVICES)
 		return -EINVAL;
 	return softacc_add_all(count);

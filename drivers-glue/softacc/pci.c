@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: a PCI function without hardware
+ * softacc: PCI functions without hardware
  *
- * A PCIe root port with nothing behind it gets other config space accessors, and
- * behind these is a function with the capabilities that shared virtual addressing
- * wants: ATS, PRI and PASID. The PCI core finds it, and the IOMMU that the root
- * port belongs to probes it as it does with any other function.
+ * The bus of a PCIe root port with nothing behind it gets other config space operations.
+ * They show a function with the capabilities that shared virtual addressing needs: ATS,
+ * PRI and PASID. The PCI core finds this function, and the driver of the root port's IOMMU
+ * probes it like any other.
  */
 #include <linux/pci.h>
 #include <linux/unaligned.h>
 
 #include "core.h"
 
-/* Of the vendor that emulated devices use, and nobody's there. */
+/* The vendor ID is that of QEMU's own devices, none of which has this device ID. */
 #define SOFTACC_PCI_VENDOR	0x1234
 #define SOFTACC_PCI_DEVICE	0xacc0
 #define SOFTACC_PCI_CLASS	0x120000 /* processing accelerator */
@@ -25,10 +25,10 @@
 #define SOFTACC_PCI_MAX_REQUESTS	4096
 
 /**
- * struct softacc_slot - a function and the root port that it is behind
- * @bus: the bus, NULL for a free slot
- * @old: how its config space was reached before
- * @config: the config space; guarded by the PCI core's own lock
+ * struct softacc_slot - a function and its bus
+ * @bus: the bus behind the root port
+ * @old: previous config space operations of the bus
+ * @config: the config space; guarded by the PCI core's config lock
  */
 struct softacc_slot {
 	struct pci_bus *bus;
@@ -64,7 +64,7 @@ static int softacc_pci_read(struct pci_bus *bus, unsigned int devfn, int where,
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* PRI stops at once: the engine looks at the bit whenever it sends. */
+/* PRI is stopped at once: softacc_vtd_post() reads the enable bit each time. */
 static void softacc_write_pri(struct softacc_slot *slot, u16 control)
 {
 	u8 *pri = slot->config + SOFTACC_PCI_PRI;
@@ -77,7 +77,7 @@ static void softacc_write_pri(struct softacc_slot *slot, u16 control)
 	put_unaligned_le16(status, pri + PCI_PRI_STATUS);
 }
 
-/* What is not a control register keeps its value. */
+/* Writes to anything but control registers are ignored. */
 static int softacc_pci_write(struct pci_bus *bus, unsigned int devfn, int where,
 			     int size, u32 value)
 {
@@ -127,7 +127,7 @@ static void softacc_make_config(struct softacc_slot *slot)
 	put_unaligned_le32(SOFTACC_PCI_CLASS << 8, config + PCI_CLASS_REVISION);
 	config[PCI_CAPABILITY_LIST] = SOFTACC_PCI_EXP;
 
-	/* An endpoint on a link of one PASID queue, PASIDs in prefixes. */
+	/* An endpoint on an x1 link that takes End-End TLP prefixes, which carry PASIDs. */
 	cap = config + SOFTACC_PCI_EXP;
 	cap[PCI_CAP_LIST_ID] = PCI_CAP_ID_EXP;
 	put_unaligned_le16(2, cap + PCI_EXP_FLAGS);
@@ -162,7 +162,7 @@ bool softacc_pci_pri_enabled(struct pci_dev *pdev)
 		       PCI_PRI_CTRL_ENABLE;
 }
 
-/* A root port with nothing behind it. */
+/* Find the bus of a root port with nothing behind it. */
 static struct pci_bus *softacc_find_bus(void)
 {
 	struct pci_dev *pdev = NULL;
@@ -187,7 +187,7 @@ static void softacc_free_slot(struct softacc_slot *slot, int id)
 	kfree(slot);
 }
 
-/* Takes @slot over. */
+/* Add the function of @slot to the PCI core. Frees @slot on error. */
 static struct pci_dev *softacc_fill_slot(struct softacc_slot *slot, int id)
 {
 	struct pci_dev *pdev;
@@ -210,7 +210,7 @@ static struct pci_dev *softacc_fill_slot(struct softacc_slot *slot, int id)
 	return ERR_PTR(-ENODEV);
 }
 
-/* The function @id, referenced. */
+/* Add function number @id and return it, with a reference. */
 struct pci_dev *softacc_pci_add(int id)
 {
 	struct softacc_slot *slot;
@@ -240,7 +240,7 @@ void softacc_pci_remove(struct pci_dev *pdev)
 	pci_dev_put(pdev);
 }
 
-/* That the function has a driver is what keeps others from it. */
+/* Does nothing: with a driver bound, the function is not available to others. */
 static int softacc_pci_probe(struct pci_dev *pdev,
 			     const struct pci_device_id *id)
 {

@@ -26,7 +26,7 @@ static const struct property_entry softacc_properties[] = {
 	{ }
 };
 
-/* The IOMMU probes the device when it is added, so all is told before. */
+/* The IOMMU core probes the device in platform_device_add(), so all is set before. */
 static struct platform_device *softacc_add_platform(int id)
 {
 	struct platform_device *pdev;
@@ -79,7 +79,10 @@ static void softacc_platform_remove(struct softacc_dev *sdev)
 	platform_device_unregister(to_platform_device(sdev->dev));
 }
 
-/* For those who use a device although they have been told that it goes. */
+/*
+ * With slow_removal, delay the removal after all other notifiers have run, to catch users
+ * of a device that ignore BUS_NOTIFY_DEL_DEVICE.
+ */
 static int softacc_notify(struct notifier_block *nb, unsigned long action,
 			  void *data)
 {
@@ -92,7 +95,7 @@ static int softacc_notify(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_OK;
 }
 
-/* All others have been told before. */
+/* Called last of all notifiers. */
 static struct notifier_block softacc_notifier = {
 	.notifier_call = softacc_notify,
 	.priority = INT_MIN,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: what a driver may do to its fault queue at any time
+ * softacc: operations that a driver may do at any time
  *
  *	echo WORD > /sys/module/softacc/parameters/provoke
  *
- * for all devices; for tests of what it does to page requests under way.
+ * does the operation for all devices, while page requests are under way. For tests.
  */
 #include <linux/module.h>
 
@@ -18,9 +18,9 @@ static void softacc_flush(struct softacc_dev *sdev, unsigned int unused)
 static void softacc_flush_handlers(struct softacc_dev *sdev,
 				   unsigned int unused)
 {
-	softacc_iommu_begin(sdev->dev);
+	softacc_iommu_lock_queue(sdev->dev);
 	softacc_handler_flush(sdev);
-	softacc_iommu_end(sdev->dev);
+	softacc_iommu_unlock_queue(sdev->dev);
 }
 
 static void softacc_replug(struct softacc_dev *sdev, unsigned int unused)
@@ -35,16 +35,16 @@ static void softacc_set_limits(struct softacc_dev *sdev, unsigned int limit)
 		.requests = limit,
 	};
 
-	softacc_iommu_begin(sdev->dev);
+	softacc_iommu_lock_queue(sdev->dev);
 	iopf_device_set_limits(sdev->dev, &limits);
-	softacc_iommu_end(sdev->dev);
+	softacc_iommu_unlock_queue(sdev->dev);
 }
 
 static int softacc_provoke(const char *value, const struct kernel_param *kp)
 {
 	unsigned int number;
 
-	/* Another port's fault queue is its driver's. */
+	/* The fault queue of another port belongs to the IOMMU driver. */
 	if (softacc_port != &softacc_ring_port)
 		return -EOPNOTSUPP;
 	if (sysfs_streq(value, "flush"))

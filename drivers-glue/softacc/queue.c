@@ -2,9 +2,9 @@
 /*
  * softacc: files and jobs
  *
- * UACCE calls all this under its mutex, ioctls included: nothing here waits for
- * a job. put_queue comes when the file is closed, which for a killed process is
- * after its memory is gone.
+ * UACCE calls all functions here, ioctls included, under its mutex, so none waits for a
+ * job. It calls put_queue when the file is closed, which for a killed process is after
+ * exit_mmap().
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -112,11 +112,11 @@ static long softacc_ioc_config(struct softacc_queue *queue, void __user *arg)
 		return -EINVAL;
 	if (!list_empty_careful(&queue->jobs))
 		return -EBUSY;
-	softacc_iommu_begin(queue->dev->dev);
+	softacc_iommu_lock_queue(queue->dev->dev);
 	ret = iopf_pasid_set_prefault(queue->dev->dev, queue->pasid,
 				      config.flags & SOFTACC_CONFIG_PREFAULT ?
 				      SOFTACC_PREFAULT_PAGES : -1);
-	softacc_iommu_end(queue->dev->dev);
+	softacc_iommu_unlock_queue(queue->dev->dev);
 	if (ret)
 		return ret;
 	softacc_engine_stop(queue);
@@ -194,7 +194,7 @@ static long softacc_ioc_reap(struct softacc_queue *queue, void __user *arg)
 	spin_unlock(&queue->lock);
 	if (!work)
 		return -EAGAIN;
-	/* UACCE's mutex keeps others from reaping it; the engine is done. */
+	/* UACCE's mutex serializes reaping, and the engine has completed the job. */
 	if (copy_to_user(arg, &work->end, sizeof(work->end)))
 		return -EFAULT;
 	spin_lock(&queue->lock);
@@ -205,7 +205,7 @@ static long softacc_ioc_reap(struct softacc_queue *queue, void __user *arg)
 	return 0;
 }
 
-/* Ends all jobs that are not done, without waiting for their responses. */
+/* Cancel all jobs that are not completed, without waiting for responses. */
 static long softacc_ioc_cancel(struct softacc_queue *queue)
 {
 	struct softacc_work *work;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * softacc: the page request ring and its interrupt thread
+ * softacc: page request ring and interrupt thread
  *
- * Devices put requests at the tail. The thread, real-time as the threads of
- * interrupts are, takes a batch from the head, moves the head early, and reports
- * the batch: at once, or with single=1 a request at a time. A device that finds no
- * room tries again.
+ * Devices put requests at the tail. The thread, which is SCHED_FIFO as interrupt threads
+ * are, copies a batch from the head, moves the head, and reports the batch: all requests
+ * at once, or with single=1 one by one. A device that finds no room tries again.
  *
- * With overflow=1 the ring does what VT-d's does (5.1, 7.4.1 and Table 31): requests
- * that find no room are dropped, and so are all that come until the ring is empty and
- * the overflow is cleared. Hardware answers those that are the last of their group with
- * Success itself, so that the device asks again.
+ * With overflow=1 the ring behaves as that of VT-d (5.1, 7.4.1 and Table 31): requests that
+ * find no room are dropped, and so are all that come until the ring is empty and the
+ * overflow is cleared. Hardware responds with Success to those that are the last of their
+ * group, so that the device asks again.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -21,9 +20,10 @@
 #define SOFTACC_BATCH	64
 
 /**
- * struct softacc_batch - what the thread takes from the ring at a time
- * @entries: the requests as they stood in the ring
- * @requests: those that are reported at once; what all have in common stays as it is
+ * struct softacc_batch - requests that the thread copies from the ring at a time
+ * @entries: the requests as they were in the ring
+ * @requests: requests that are reported at once; fields that softacc_decode() does not set
+ *	are always zero
  */
 struct softacc_batch {
 	struct softacc_prq entries[SOFTACC_BATCH];
@@ -31,10 +31,10 @@ struct softacc_batch {
 };
 
 /**
- * struct softacc_call - what is to be done while nothing is reported
- * @fn: does it
+ * struct softacc_call - a function to be called while no request is reported
+ * @fn: the function
  * @dev: its argument
- * @done: it is done
+ * @done: completed when @fn has returned
  */
 struct softacc_call {
 	void (*fn)(struct device *dev);
@@ -43,13 +43,13 @@ struct softacc_call {
 };
 
 /*
- * @reported follows @head when a batch has been reported; these never go back, so a
- * drain waits for numbers. A closed ring takes nothing until it is empty and its
- * thread has opened it again: it has overflowed, or there is a @call, one at a time
- * under @call_lock.
+ * @head, @tail and @reported count requests and never decrease; @reported follows @head
+ * when a batch was reported, so a drain waits until it reaches the tail. The ring is
+ * closed after an overflow or for a @call, one at a time under @call_lock. A closed ring
+ * takes no requests until it is empty and the thread has opened it again.
  */
 static struct {
-	spinlock_t lock; /* entries, head, tail, closed, overflowed, call */
+	spinlock_t lock; /* guards entries, head, tail, closed, overflowed, call */
 	struct softacc_prq *entries;
 	unsigned int size;
 	u64 head;
@@ -58,13 +58,13 @@ static struct {
 	bool closed;
 	bool overflowed;
 	struct softacc_call *call;
-	struct mutex call_lock; /* those who want @call */
+	struct mutex call_lock; /* serializes softacc_ring_call() */
 	struct task_struct *thread;
 	wait_queue_head_t not_empty;
 	wait_queue_head_t progress;
 } ring;
 
-/* What is not set here is zero in all requests, and in @fault from the start. */
+/* Fields that are not set here are zero in @fault already. */
 static void softacc_decode(const struct softacc_prq *prq,
 			   struct iommu_fault *fault)
 {
@@ -78,8 +78,8 @@ static void softacc_decode(const struct softacc_prq *prq,
 	prm->addr = prq->addr;
 }
 
-/* Move requests from the ring to @batch. */
-static unsigned int softacc_ring_take(struct softacc_batch *batch)
+/* Move requests from the ring to @batch. Return their number. */
+static unsigned int softacc_ring_fetch_batch(struct softacc_batch *batch)
 {
 	unsigned int count = 0;
 	u64 head;
@@ -92,7 +92,7 @@ static unsigned int softacc_ring_take(struct softacc_batch *batch)
 	return count;
 }
 
-/* Report @count requests of @batch, those of a device that come together at once. */
+/* Report @count requests of @batch, consecutive ones of the same device at once. */
 static void softacc_report_batch(struct softacc_batch *batch, unsigned int count)
 {
 	struct softacc_dev *sdev;
@@ -105,12 +105,12 @@ static void softacc_report_batch(struct softacc_batch *batch, unsigned int count
 		     batch->entries[done + n].dev == sdev; n++)
 			softacc_decode(&batch->entries[done + n],
 				       &batch->requests[n].fault);
-		/* Errors have been answered; there is nobody else to tell. */
+		/* The fault queue has sent the responses of requests that it did not take. */
 		iopf_report_requests(sdev->dev, batch->requests, n);
 	}
 }
 
-/* Report @count requests of @batch as a driver does that knows <linux/iommu.h> only. */
+/* Report @count requests of @batch as a driver does that uses only <linux/iommu.h>. */
 static void softacc_report_single(const struct softacc_batch *batch,
 				  unsigned int count)
 {
@@ -124,8 +124,8 @@ static void softacc_report_single(const struct softacc_batch *batch,
 	}
 }
 
-/* The ring was closed and is empty: do what it was closed for. */
-static void softacc_open_ring(void)
+/* Called when a closed ring is empty: handle the overflow or the call, and open the ring. */
+static void softacc_reopen_ring(void)
 {
 	struct softacc_call *call;
 	bool overflowed;
@@ -161,9 +161,9 @@ static int softacc_irq_thread(void *unused)
 					 READ_ONCE(ring.head) != READ_ONCE(ring.tail) ||
 					 READ_ONCE(ring.closed) ||
 					 kthread_should_stop());
-		count = softacc_ring_take(&batch);
+		count = softacc_ring_fetch_batch(&batch);
 		if (!count && READ_ONCE(ring.closed))
-			softacc_open_ring();
+			softacc_reopen_ring();
 		if (!count)
 			continue;
 		if (softacc_single)
@@ -178,10 +178,11 @@ static int softacc_irq_thread(void *unused)
 }
 
 /*
- * How many of @count requests are put into the ring. One that may overflow drops the
- * rest, and from then on all that comes, until the thread has read it and opens it.
+ * Return how many of @count requests are to be put into the ring. Without overflow=1 that
+ * is all or none. Otherwise, if there is no room for all, close the ring as overflowed:
+ * the rest is dropped, and so are later requests until the thread opens the ring.
  */
-static unsigned int softacc_ring_fit(unsigned int count)
+static unsigned int softacc_ring_reserve(unsigned int count)
 {
 	unsigned int room = ring.size - (ring.tail - ring.head);
 
@@ -208,7 +209,7 @@ enum softacc_sent softacc_ring_post(const struct softacc_prq *first,
 
 	prq.flags &= ~last;
 	spin_lock(&ring.lock);
-	fit = softacc_ring_fit(count);
+	fit = softacc_ring_reserve(count);
 	if (fit < count)
 		sent = ring.overflowed ? SOFTACC_DROPPED : SOFTACC_NO_ROOM;
 	for (i = 0; i < fit; i++) {
@@ -217,7 +218,7 @@ enum softacc_sent softacc_ring_post(const struct softacc_prq *first,
 		ring.entries[(ring.tail + i) & (ring.size - 1)] = prq;
 		prq.addr += PAGE_SIZE;
 	}
-	/* The thread looks at this without the lock before it sleeps. */
+	/* The thread reads it without the lock before it sleeps. */
 	WRITE_ONCE(ring.tail, ring.tail + i);
 	spin_unlock(&ring.lock);
 	return sent;
@@ -235,8 +236,9 @@ unsigned int softacc_ring_capacity(void)
 }
 
 /*
- * Have @fn called by the thread when all that is in the ring has been reported, and
- * before there is more. Whole groups: what the engine sends is sent at once.
+ * Let the thread call @fn when all requests in the ring have been reported, and before
+ * there are new ones. No group of the engine is unfinished then, because the engine posts
+ * all requests of a group at once.
  */
 void softacc_ring_call(void (*fn)(struct device *dev), struct device *dev)
 {
@@ -261,7 +263,7 @@ void softacc_ring_drain(void)
 	spin_lock(&ring.lock);
 	tail = ring.tail;
 	spin_unlock(&ring.lock);
-	/* A sender that has announced more may never send it. */
+	/* A sender may have posted requests without an interrupt. */
 	softacc_ring_interrupt();
 	/* Pairs with smp_store_release() in softacc_irq_thread(). */
 	wait_event(ring.progress, smp_load_acquire(&ring.reported) >= tail);

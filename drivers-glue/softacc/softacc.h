@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * softacc: a software accelerator with shared virtual addressing - user ABI
+ * softacc: software accelerator with shared virtual addressing - user ABI
  *
- * Opening /dev/softacc-N binds the opener's address space to the device. Jobs
- * work on virtual addresses of that process; whatever is not present the device
- * asks for with page requests. No call blocks: poll() tells when there is a
- * completion to be reaped. (When the device is removed, calls fail with ENXIO, but
- * UACCE leaves a poll() that waits asleep: give it a timeout.)
+ * Opening /dev/softacc-N binds the address space of the calling process to the device.
+ * Jobs work on virtual addresses of that process, and the device sends page requests for
+ * pages that are not present. No call blocks; poll() reports EPOLLIN when there is a
+ * completion or a response to read. After the device was removed, calls fail with ENXIO,
+ * but UACCE does not wake a poll() that waits: use a timeout.
  *
- * All reserved fields have to be zero.
+ * Reserved fields have to be zero.
  */
 #ifndef _SOFTACC_H
 #define _SOFTACC_H
@@ -24,13 +24,13 @@
 #define SOFTACC_MAX_JOBS		64
 
 /**
- * struct softacc_info - what one has opened
+ * struct softacc_info - properties of the device and of the kernel
  * @abi_version: %SOFTACC_ABI_VERSION
  * @pasid: PASID of the process on this device
- * @prg_indices: groups that can be outstanding, of the device or, if the module
- *	was loaded with prg_per_pasid, of each PASID
- * @ring_entries: size of the page request ring
- * @implementation: whose fault queue the kernel has, "iopf" or "upstream"
+ * @prg_indices: number of Page Request Group Indices, which bounds the groups without a
+ *	response: of the device or, with the module parameter prg_per_pasid, of each PASID
+ * @ring_entries: maximum number of requests in the page request ring
+ * @implementation: the kernel's fault queue, "iopf" or "upstream"
  */
 struct softacc_info {
 	__u32 abi_version;
@@ -41,16 +41,16 @@ struct softacc_info {
 };
 
 /**
- * struct softacc_config - how the engine of this file works
- * @pages_per_group: most pages that it asks for at once
- * @outstanding: most groups that it has under way
- * @threads: its threads
- * @retry_limit: responses of "success" for the same page, still missing, after
- *	which a job fails; 0 for the default of 1000
+ * struct softacc_config - configuration of the engine of this file
+ * @pages_per_group: maximum number of requests in a group
+ * @outstanding: maximum number of groups without a response
+ * @threads: number of engine threads
+ * @retry_limit: number of Success responses for a page that is still missing after which
+ *	a job fails; 0 for the default of 1000
  * @flags: SOFTACC_CONFIG_* values
  * @reserved: zero
  *
- * Only while no job is queued, otherwise EBUSY.
+ * EBUSY: a job is queued.
  */
 struct softacc_config {
 	__u32 pages_per_group;
@@ -62,13 +62,16 @@ struct softacc_config {
 };
 
 /*
- * What is missing is faulted in by the engine itself, a group at a time, without
- * a page request: what remains is the work of the device and of the mm, the floor
- * that no fault queue gets under. For benchmarks.
+ * The engine faults in missing pages itself, a group at a time and without page requests.
+ * The time that jobs take then is that of the device and the mm alone, the lower bound
+ * for any fault queue. For benchmarks.
  */
 #define SOFTACC_CONFIG_FLOOR	(1 << 0)
 
-/* Let the fault queue go ahead, if it can: EOPNOTSUPP if not. */
+/*
+ * Let the fault queue prefault SOFTACC_PREFAULT_PAGES pages ahead. EOPNOTSUPP: the fault
+ * queue does not support it.
+ */
 #define SOFTACC_CONFIG_PREFAULT	(1 << 1)
 #define SOFTACC_PREFAULT_PAGES	64
 
@@ -77,19 +80,19 @@ enum softacc_op {
 	SOFTACC_OP_COPY,	/* copy src to dst */
 	SOFTACC_OP_COMPARE,	/* compare src with dst */
 	SOFTACC_OP_CHECKSUM,	/* sum softacc_mix() over src */
-	SOFTACC_OP_TOUCH,	/* FILL, but of each page the first 8 bytes only */
+	SOFTACC_OP_TOUCH,	/* like FILL, but only the first 8 bytes of each page */
 };
 
 /**
  * struct softacc_job - a job
  * @op: &enum softacc_op
  * @flags: zero
- * @src: address to read
- * @dst: address to write, or to compare with
- * @len: bytes; this and the addresses are multiples of 8
- * @seed: of the pattern
- * @tag: comes back with the completion
- * @id: out: names the job
+ * @src: address to read, 0 if @op does not read
+ * @dst: address to write or to compare with, 0 if @op has none
+ * @len: length in bytes; @src, @dst and @len are multiples of 8
+ * @seed: seed of the pattern
+ * @tag: returned with the completion
+ * @id: zero; set to the number of the job
  * @reserved: zero
  */
 struct softacc_job {
@@ -105,21 +108,22 @@ struct softacc_job {
 };
 
 /**
- * struct softacc_completion - how a job ended
- * @id: the job
- * @status: 0 or a negative errno: -EFAULT a page request was refused,
- *	-ESRCH the process is gone, -ECANCELED, -ELOOP retried too often,
- *	-EILSEQ COMPARE found a difference
- * @tag: the job's
- * @fault_addr: for -EFAULT and -ELOOP the first page that was still missing
- * @fault_code: for -EFAULT the response code (enum iommu_page_response_code)
+ * struct softacc_completion - completion of a job
+ * @id: number of the job
+ * @status: 0 or a negative errno: -EFAULT: the response to a page request was not
+ *	Success; -ESRCH: the process has exited; -ECANCELED: the job was cancelled, or the
+ *	PASID is being detached; -ELOOP: &softacc_config.retry_limit was reached; -EILSEQ:
+ *	COMPARE found a difference
+ * @tag: &softacc_job.tag
+ * @fault_addr: for -EFAULT and -ELOOP, the first page that was still missing
+ * @fault_code: for -EFAULT, the response code (enum iommu_page_response_code)
  * @reserved: zero
- * @result: the checksum, or the offset of the first difference
- * @bytes: done
- * @requests: page requests sent
- * @groups: page request groups sent
- * @retries: accesses that failed again after a response of "success"
- * @ns: from submission to completion
+ * @result: the checksum, or for -EILSEQ the offset of the first difference
+ * @bytes: number of bytes processed
+ * @requests: number of page requests sent
+ * @groups: number of page request groups sent
+ * @retries: number of groups sent again after a Success response
+ * @ns: time from submission to completion, in nanoseconds
  */
 struct softacc_completion {
 	__u32 id;
@@ -142,23 +146,22 @@ struct softacc_completion {
 /**
  * struct softacc_stats - counters
  * @requests: page requests sent; those of the device include injected ones
- * @groups: groups sent; injected ones count, for the device, with their response
- * @responses: answers received, by response code
- * @spurious: answers for a group that was not outstanding
- * @duplicate: those of them that were a second response
+ * @groups: groups sent; those of the device include injected groups with a response
+ * @responses: responses received, by response code
+ * @spurious: responses to groups that were not waiting for one
+ * @duplicate: spurious responses that were a second response to a group
  * @forgotten: groups that had no response when their PASID was drained
- * @abandoned: groups whose job did not wait for the response
- * @early: answers for a group whose last request was not sent yet, which is owed none;
- *	spurious, too
+ * @abandoned: groups whose job ended before the response came
+ * @early: spurious responses to unfinished groups, which are owed none
  * @outstanding: groups without a response now; those of the device include injected
- *	ones
- * @ring_full: times that the engine waited for room in the ring
- * @bytes: bytes done by jobs
- * @retries: accesses that failed again after a response of "success"
- * @lat_count: latencies, request to response, in @lat; those of the device are of
- *	groups whose file is closed
- * @lat_sum: their sum, in ns
- * @lat_max: their maximum, in ns
+ *	groups
+ * @ring_full: number of times that the engine found no room in the ring
+ * @bytes: unused
+ * @retries: unused
+ * @lat_count: number of latencies, from request to response, in @lat; those of the device
+ *	are of groups whose file was closed before the response came
+ * @lat_sum: sum of the latencies, in nanoseconds
+ * @lat_max: maximum of the latencies, in nanoseconds
  * @lat: histogram, see softacc_lat_floor()
  */
 struct softacc_stats {
@@ -181,19 +184,19 @@ struct softacc_stats {
 };
 
 /**
- * struct softacc_inject - one page request, sent to the IOMMU as it is
+ * struct softacc_inject - a page request that is sent to the IOMMU as it is
  * @flags: SOFTACC_INJECT_* values
- * @grpid: page request group index
+ * @grpid: Page Request Group Index
  * @perm: IOMMU_FAULT_PERM_* values
- * @pasid: with %SOFTACC_INJECT_OTHER_PASID; needs CAP_SYS_ADMIN
+ * @pasid: PASID with %SOFTACC_INJECT_OTHER_PASID, which needs CAP_SYS_ADMIN; otherwise 0
  * @addr: address
  * @reserved: zero
  *
- * The last request makes a group that waits for a response, which is read by
- * %SOFTACC_IOC_RESPONSE; poll() tells when there is one. EAGAIN: no room in the
- * ring, or %SOFTACC_MAX_INJECTED groups without a response that has been read. Use
- * a @grpid of %SOFTACC_INJECT_GRPID or more to keep clear of the engine's. A device
- * on VT-d has 256 of these and no others.
+ * The last request of a group makes the device wait for a response, which is read with
+ * %SOFTACC_IOC_RESPONSE; poll() reports it. EAGAIN: there is no room in the ring, or
+ * %SOFTACC_MAX_INJECTED groups have no response or one that was not read. Indices from
+ * %SOFTACC_INJECT_GRPID on are not used by the engine. With port=vtd there are 256 of
+ * these, and no others are allowed.
  */
 struct softacc_inject {
 	__u32 flags;
@@ -207,7 +210,7 @@ struct softacc_inject {
 #define SOFTACC_INJECT_LAST		(1 << 0)
 #define SOFTACC_INJECT_NO_PASID		(1 << 1)
 #define SOFTACC_INJECT_OTHER_PASID	(1 << 2)
-/* Others follow at once: no interrupt for this one, so that they are reported together. */
+/* Send no interrupt, because more requests follow: they are reported together. */
 #define SOFTACC_INJECT_MORE		(1 << 3)
 
 #define SOFTACC_INJECT_GRPID		(1 << 16)
@@ -215,12 +218,12 @@ struct softacc_inject {
 #define SOFTACC_MAX_INJECTED		65536
 
 /**
- * struct softacc_response - the response of an injected group
+ * struct softacc_response - response to an injected group
  * @pasid: PASID
- * @grpid: page request group index
- * @code: response code
- * @count: responses that this group got: more than one is a bug
- * @ns: from the request to the first response
+ * @grpid: Page Request Group Index
+ * @code: response code of the first response
+ * @count: number of responses to this group; more than one is a bug of the fault queue
+ * @ns: time from the request to the first response, in nanoseconds
  */
 struct softacc_response {
 	__u32 pasid;
@@ -231,9 +234,9 @@ struct softacc_response {
 };
 
 /*
- * With the module's parameter handlers=N, page requests of N PASIDs from
- * SOFTACC_HANDLER_PASID on go to a handler, which does what the address of a
- * group's last request says: answer with CODE, MS milliseconds later.
+ * With the module parameter handlers=N, a handler of softacc owns the groups of N PASIDs
+ * from SOFTACC_HANDLER_PASID on. The address of a group's last request says what it does:
+ * send a response with CODE, MS milliseconds later, as enum softacc_handling says.
  */
 #define SOFTACC_HANDLER_PASID	0xf0000
 #define SOFTACC_MAX_HANDLERS	8U
@@ -245,12 +248,12 @@ struct softacc_response {
 enum softacc_handling {
 	SOFTACC_HANDLE_NOW,	/* before the report returns */
 	SOFTACC_HANDLE_LATER,
-	SOFTACC_HANDLE_TWICE,	/* by two threads at once */
-	SOFTACC_HANDLE_NEVER,	/* given up without a response */
-	SOFTACC_HANDLE_REFUSE,	/* not taken over; all other values, too */
+	SOFTACC_HANDLE_TWICE,	/* two responses from two threads at once */
+	SOFTACC_HANDLE_NEVER,	/* free the group without a response */
+	SOFTACC_HANDLE_REFUSE,	/* refuse the group; so do all other values */
 };
 
-/* Those of UACCE count from 0. */
+/* The numbers of UACCE's ioctls start at 0. */
 #define SOFTACC_IOC_INFO	_IOR('W', 0x40, struct softacc_info)
 #define SOFTACC_IOC_CONFIG	_IOW('W', 0x41, struct softacc_config)
 #define SOFTACC_IOC_SUBMIT	_IOWR('W', 0x42, struct softacc_job)
@@ -261,19 +264,19 @@ enum softacc_handling {
 #define SOFTACC_IOC_INJECT	_IOW('W', 0x47, struct softacc_inject)
 #define SOFTACC_IOC_RESPONSE	_IOR('W', 0x48, struct softacc_response)
 
-/* The 8 bytes at @offset of an area filled with @seed. */
+/* Return the 8 bytes at @offset of an area filled with @seed. */
 static inline __u64 softacc_pattern(__u64 seed, __u64 offset)
 {
 	return (seed + (offset >> 3)) * 0x9e3779b97f4a7c15ULL;
 }
 
-/* What the 8 bytes @word at @offset add to a checksum. */
+/* Return what the 8 bytes @word at @offset add to a checksum. */
 static inline __u64 softacc_mix(__u64 word, __u64 offset)
 {
 	return (word ^ (word >> 29)) * ((offset >> 2) | 1);
 }
 
-/* The least latency, in ns, that counts in @bucket. */
+/* Return the smallest latency, in nanoseconds, that is counted in @bucket. */
 static inline __u64 softacc_lat_floor(unsigned int bucket)
 {
 	return bucket < 4 ? bucket :

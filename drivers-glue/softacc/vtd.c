@@ -2,11 +2,11 @@
 /*
  * softacc: the port "vtd": page requests in the ring of an emulated VT-d
  *
- * QEMU has VT-d's page request registers, but no device that uses them. This
- * writes page request descriptors into the ring that intel-iommu has set up,
- * moves the tail and sends the interrupt, all as the hardware would do it. What
- * intel-iommu answers goes into its invalidation queue, where a trace point sees
- * it; QEMU, which does not know of the function, drops it.
+ * QEMU emulates the page request registers of VT-d, but has no device that uses them. This
+ * file writes page request descriptors into the ring that intel-iommu has set up, moves
+ * the tail and sends the interrupt, as the hardware would. The responses of intel-iommu go
+ * into its invalidation queue, where a probe of the tracepoint qi_submit reads them. QEMU
+ * does not know the function and drops them.
  */
 #include <linux/delay.h>
 #include <linux/irq_work.h>
@@ -21,9 +21,9 @@
 #define SOFTACC_MSI_SIZE	0x100000
 
 /**
- * struct softacc_vtd_response - a page group response descriptor, seen
- * @qw0: its first quadword
- * @qw1: its second
+ * struct softacc_vtd_response - a page group response descriptor
+ * @qw0: first quadword
+ * @qw1: second quadword
  */
 struct softacc_vtd_response {
 	u64 qw0;
@@ -31,30 +31,30 @@ struct softacc_vtd_response {
 };
 
 /*
- * There is one VT-d unit. @devices_lock guards @devices. @ring_lock guards the ring
- * and its tail. @responses_lock, which is taken under the lock of the invalidation
- * queue, guards @responses, of which @seen have come and @taken have been looked at.
+ * The one VT-d unit that all devices are behind. @responses is a ring buffer: @seen
+ * responses were put into it by the tracepoint, and @taken were read by @work.
+ * @responses_lock is taken under the lock of the invalidation queue.
  */
 static struct {
 	struct intel_iommu *iommu;
 	void __iomem *msi;
 	u64 *ring;
 	unsigned int size;
-	spinlock_t ring_lock; /* the ring and its tail */
-	spinlock_t devices_lock; /* devices */
+	spinlock_t ring_lock; /* guards the ring and its tail */
+	spinlock_t devices_lock; /* guards devices */
 	struct softacc_dev *devices[SOFTACC_MAX_DEVICES];
 	struct tracepoint *tracepoint;
 	struct irq_work work;
-	raw_spinlock_t responses_lock; /* answers, seen, taken */
+	raw_spinlock_t responses_lock; /* guards responses, seen, taken */
 	struct softacc_vtd_response responses[SOFTACC_VTD_RESPONSES];
 	unsigned int seen;
 	unsigned int taken;
 } vtd;
 
 /*
- * QEMU's VT-d lacks ECAP.SMPWC, a promise about the coherence of page walks that
- * an emulation keeps by its nature; intel-iommu does not do SVA without it. This
- * is the one place that says otherwise. For tests only.
+ * Let intel-iommu allow SVA on QEMU's VT-d. It requires ECAP.SMPWC, coherent page walks,
+ * which QEMU does not report although the walks of an emulation are coherent. For tests
+ * only.
  */
 static void softacc_vtd_allow_sva(struct intel_iommu *iommu)
 {
@@ -67,8 +67,8 @@ static u16 softacc_rid(struct softacc_dev *sdev)
 }
 
 /*
- * A page group index has 9 bits. The lower half belongs to the engine, the upper
- * half to injected requests.
+ * A Page Request Group Index of VT-d has 9 bits. The engine uses the lower half of the
+ * indices, injected requests the upper half.
  */
 static u32 softacc_to_wire(u32 grpid)
 {
@@ -83,7 +83,7 @@ static u32 softacc_from_wire(u32 index)
 }
 
 /* VT-d 4.1, 7.4.1.1: Page Request Descriptor. */
-static void softacc_vtd_write(u64 *slot, const struct softacc_prq *prq, u32 flags)
+static void softacc_vtd_write_desc(u64 *slot, const struct softacc_prq *prq, u32 flags)
 {
 	u64 qw0 = 1 | (u64)softacc_rid(prq->dev) << 16;
 	u64 qw1 = (u64)softacc_to_wire(prq->grpid) << 3 | (prq->addr & PAGE_MASK);
@@ -107,9 +107,9 @@ static void softacc_vtd_write(u64 *slot, const struct softacc_prq *prq, u32 flag
 }
 
 /*
- * Where the driver wants it, which may change with its affinity. It is sent
- * whenever there is something new, as the bit that says whether one is under way
- * (PRS.PPR) cannot be set from here.
+ * Send the page request interrupt to the address that the driver has programmed, which
+ * depends on its affinity. Unlike the hardware, this sends it even if one is pending,
+ * because the pending bit (PRS.PPR) cannot be set from here.
  */
 static void softacc_vtd_interrupt(void)
 {
@@ -138,7 +138,7 @@ static enum softacc_sent softacc_vtd_post(const struct softacc_prq *first,
 	spin_lock(&vtd.ring_lock);
 	head = readq(reg + DMAR_PQH_REG) / 32 & mask;
 	tail = readq(reg + DMAR_PQT_REG) / 32 & mask;
-	/* A full ring would look like an empty one. */
+	/* One slot remains free: a full ring would look like an empty one. */
 	if (count > ((head - tail - 1) & mask)) {
 		spin_unlock(&vtd.ring_lock);
 		return SOFTACC_NO_ROOM;
@@ -146,11 +146,11 @@ static enum softacc_sent softacc_vtd_post(const struct softacc_prq *first,
 	for (i = 0; i < count; i++) {
 		if (i == count - 1)
 			prq.flags |= last;
-		softacc_vtd_write(vtd.ring + 4 * tail, &prq, prq.flags);
+		softacc_vtd_write_desc(vtd.ring + 4 * tail, &prq, prq.flags);
 		prq.addr += PAGE_SIZE;
 		tail = (tail + 1) & mask;
 	}
-	/* After the descriptors: writeq() orders. */
+	/* writeq() orders this after the descriptors. */
 	writeq((u64)tail * 32, reg + DMAR_PQT_REG);
 	spin_unlock(&vtd.ring_lock);
 	return SOFTACC_SENT;
@@ -173,8 +173,8 @@ static enum iommu_page_response_code softacc_from_pri(u64 code)
 	}
 }
 
-/* VT-d 4.1, 7.7.1: Page Group Response Descriptor. It tells of whole groups. */
-static void softacc_vtd_response(const struct softacc_vtd_response *response)
+/* VT-d 4.1, 7.7.1: Page Group Response Descriptor. It has no LPIG bit. */
+static void softacc_vtd_handle_response(const struct softacc_vtd_response *response)
 {
 	u16 rid = response->qw0 >> 16;
 	int i;
@@ -205,19 +205,19 @@ static void softacc_vtd_work(struct irq_work *work)
 			response = vtd.responses[vtd.taken++ % SOFTACC_VTD_RESPONSES];
 		raw_spin_unlock(&vtd.responses_lock);
 		if (more)
-			softacc_vtd_response(&response);
+			softacc_vtd_handle_response(&response);
 	} while (more);
 	spin_unlock_irqrestore(&vtd.devices_lock, flags);
 }
 
-/* Called with the lock of the invalidation queue, interrupts off. */
+/* Tracepoint probe, called under the lock of the invalidation queue, interrupts disabled. */
 static void softacc_qi_submit(void *data, struct intel_iommu *iommu, u64 qw0,
 			      u64 qw1, u64 qw2, u64 qw3)
 {
 	if ((qw0 & 0xf) != QI_PGRP_RESP_TYPE)
 		return;
 	raw_spin_lock(&vtd.responses_lock);
-	/* The function has no more indices than there is room. */
+	/* There is room for a response to each index of a function. */
 	if (!WARN_ON_ONCE(vtd.seen - vtd.taken == SOFTACC_VTD_RESPONSES))
 		vtd.responses[vtd.seen++ % SOFTACC_VTD_RESPONSES] =
 			(struct softacc_vtd_response){ qw0, qw1 };
@@ -225,15 +225,15 @@ static void softacc_qi_submit(void *data, struct intel_iommu *iommu, u64 qw0,
 	irq_work_queue(&vtd.work);
 }
 
-/* The trace point is not exported by its own name. */
+/* Find the tracepoint, which is not exported. */
 static void softacc_match_tracepoint(struct tracepoint *tp, void *data)
 {
 	if (!strcmp(tp->name, "qi_submit"))
 		vtd.tracepoint = tp;
 }
 
-/* The unit that @dev is behind, if it is a VT-d that takes page requests. */
-static struct intel_iommu *softacc_vtd_of(struct device *dev)
+/* Return the VT-d unit that @dev is behind, or NULL if there is none that takes requests. */
+static struct intel_iommu *softacc_find_vtd(struct device *dev)
 {
 	struct iommu_device *unit = dev->iommu ? dev->iommu->iommu_dev : NULL;
 	struct device_domain_info *info;
@@ -250,7 +250,7 @@ static struct intel_iommu *softacc_vtd_of(struct device *dev)
 	return info->iommu;
 }
 
-static int softacc_vtd_use(struct softacc_dev *sdev, struct intel_iommu *iommu)
+static int softacc_vtd_set_unit(struct softacc_dev *sdev, struct intel_iommu *iommu)
 {
 	u64 pqa = readq(iommu->reg + DMAR_PQA_REG);
 
@@ -274,9 +274,9 @@ static int softacc_vtd_add(struct softacc_dev *sdev, int id)
 	if (IS_ERR(pdev))
 		return PTR_ERR(pdev);
 	sdev->dev = &pdev->dev;
-	iommu = softacc_vtd_of(sdev->dev);
+	iommu = softacc_find_vtd(sdev->dev);
 	if (iommu)
-		ret = softacc_vtd_use(sdev, iommu);
+		ret = softacc_vtd_set_unit(sdev, iommu);
 	if (ret) {
 		softacc_pci_remove(pdev);
 		return ret;
@@ -299,8 +299,8 @@ static bool softacc_is_idle(struct softacc_dev *sdev)
 }
 
 /*
- * All PASIDs are unbound. An intel-iommu that does not drain them may still have
- * requests in the ring, whose responses come in a moment.
+ * All PASIDs are unbound. If intel-iommu has not drained them, their requests may still be
+ * in the ring: wait up to a second for the responses.
  */
 static void softacc_vtd_remove(struct softacc_dev *sdev)
 {
@@ -310,7 +310,7 @@ static void softacc_vtd_remove(struct softacc_dev *sdev)
 	for (tries = 0; tries < 1000 && !softacc_is_idle(sdev); tries++)
 		fsleep(1000);
 	if (!softacc_is_idle(sdev))
-		dev_err(sdev->dev, "%llu groups have got no answer\n",
+		dev_err(sdev->dev, "%llu groups have no response\n",
 			sdev->stats.outstanding);
 	spin_lock_irq(&vtd.devices_lock);
 	for (i = 0; i < SOFTACC_MAX_DEVICES; i++)
@@ -330,7 +330,7 @@ static int softacc_vtd_init(void)
 	init_irq_work(&vtd.work, softacc_vtd_work);
 	for_each_kernel_tracepoint(softacc_match_tracepoint, NULL);
 	if (!vtd.tracepoint) {
-		pr_err("softacc: this kernel has no trace point qi_submit\n");
+		pr_err("softacc: this kernel has no tracepoint qi_submit\n");
 		return -ENODEV;
 	}
 	vtd.msi = ioremap(SOFTACC_MSI_BASE, SOFTACC_MSI_SIZE);
