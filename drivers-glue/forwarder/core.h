@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * iopf_forward: structures
+ * iopf_forward: private structures
  *
- *	main.c      files, and the devices that they are bound to
- *	queue.c     groups on their way to user space and back
+ *	main.c      files and the devices that they are bound to
+ *	queue.c     delivering groups to user space, and responses from there
  *
  * Locks:
  *
  *	forward.binding (mutex)		binding and unbinding of one file
- *	  fwd_lock (mutex)		the list of files with a device
- *	  forward.responding (rwsem)	read: responses on their way to the device
+ *	  fwd_lock (mutex)		list of files with a device
+ *	  forward.responding (rwsem)	read: responses are being sent
  *	    forward.lock (spinlock)	groups and counters
  *
- * in this order; the fault queue's locks nest in all of them but fwd_lock. An unbind
- * may wait for as long as a driver takes to send responses. It holds the file's own
- * lock only, so fwd_lock is never held for long. No lock is held where user memory is
- * touched, which may take as long as its owner likes.
+ * taken in this order. The fault queue's locks nest inside all of them but fwd_lock. An
+ * unbind waits for responses that are being sent, which may take long. It holds
+ * forward.binding meanwhile, but not fwd_lock, so files do not wait for each other. No
+ * lock is held while user memory is accessed, which may sleep for an unbounded time.
  *
- * References: a file has one from its opener until it is closed, and one from each bus
- * notifier that unbinds it. A group has one from the queue or table that it is in, or
- * from the task that has taken it out, and one from each reader that copies it.
+ * References: a file has one from open() until it is closed, and one from each bus
+ * notifier that unbinds it. A group has one from the queue or table that it is in, or from
+ * the task that has removed it from there, and one from each reader that copies it.
  */
 #ifndef __IOPF_FORWARD_CORE_H
 #define __IOPF_FORWARD_CORE_H
@@ -42,13 +42,13 @@
 
 /**
  * struct fwd_group - a page request group without a response
- * @node: in forward.queue, or on the way out of it
- * @fault_cookie: the fault queue's name for it
- * @msg: its PASID and index, and room for the response
- * @cookie: user space's name for it, once it was read; guarded by forward.lock
- * @users: references; guarded by forward.lock
- * @count: its requests
- * @records: as user space gets them, but for the cookie; constant
+ * @node: in forward.queue, or in a local list of the task that has removed it
+ * @fault_cookie: cookie of the fault queue, from iopf_fault_cookie()
+ * @msg: PASID, Page Request Group Index and, once it is sent, the response code
+ * @cookie: cookie that user space has got; guarded by forward.lock
+ * @users: number of references; guarded by forward.lock
+ * @count: number of requests
+ * @records: records for user space without the cookie; constant
  */
 struct fwd_group {
 	struct list_head node;
@@ -62,29 +62,29 @@ struct fwd_group {
 
 /**
  * struct forward - an open file
- * @users: references
- * @node: in the list of files with a device; guarded by fwd_lock
- * @dev: the device, referenced, from the beginning of a bind on; NULL if there is none.
- *	Changes under @binding and fwd_lock
- * @bind: how it is bound, constant while it is
- * @binding: held while it is bound or unbound
- * @bound: the bind has succeeded. Set once, with release semantics, after @dev and
- *	@bind; fwd_state() acquires it
- * @wait: readers
- * @reap: drops groups that have had a response without this file
- * @responding: held for reading by those who send responses; unbinding waits for them
- * @lock: guards all that follows
- * @closed: no group is taken any more
+ * @users: reference count
+ * @node: in fwd_files; guarded by fwd_lock
+ * @dev: the device, referenced, from the start of a bind on, or NULL. Changes under
+ *	@binding and fwd_lock
+ * @bind: arguments of the bind; constant while the file is bound
+ * @binding: serializes binding and unbinding
+ * @bound: the bind has succeeded. Set once, with release semantics, after @dev and @bind;
+ *	read with acquire semantics in fwd_check_bound()
+ * @wait: wait queue of readers
+ * @reap: drops groups that got their response from the library
+ * @responding: held for reading while responses are sent; unbinding takes it for writing
+ * @lock: guards the fields below
+ * @closed: no group is queued any more; set by the unbind, lockless reads are allowed
  * @queue: groups to be read
  * @delivered: groups that were read, by cookie
- * @next_cookie: where to look for a free one: late responses should not meet a new
- *	group
- * @nr_groups: groups, until their last reference is gone
- * @nr_requests: in these
- * @full_since: when the first group found no room, of those since the reader was last
- *	seen alive; 0 if all have found room
- * @nomem_since: when there was no memory for a group, if there has been none since; 0
- *	otherwise
+ * @next_cookie: where the search for a free cookie starts, so that a cookie is reused as
+ *	late as possible: a late response must not match a new group
+ * @nr_groups: number of groups whose last reference was not dropped
+ * @nr_requests: number of requests in these groups
+ * @full_since: when a group first found no room since the reader was last active; 0 if
+ *	all groups since then have found room
+ * @nomem_since: when there first was no memory for a group since the last group that was
+ *	queued; 0 if there was memory for all since then
  * @stats: counters
  */
 struct forward {
@@ -92,13 +92,13 @@ struct forward {
 	struct list_head node;
 	struct device *dev;
 	struct iopf_forward_bind bind;
-	struct mutex binding; /* see above */
+	struct mutex binding; /* serializes binding and unbinding */
 	bool bound;
 	wait_queue_head_t wait;
 	struct work_struct reap;
 	struct rw_semaphore responding;
 
-	spinlock_t lock; /* all that follows */
+	spinlock_t lock; /* guards the fields below */
 	bool closed;
 	struct list_head queue;
 	struct xarray delivered;
@@ -115,7 +115,7 @@ void fwd_init_queue(struct forward *fwd);
 int fwd_handler(struct iommu_fault *fault, void *data);
 ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len);
 ssize_t fwd_write(struct forward *fwd, const char __user *buf, size_t len);
-void fwd_again(struct forward *fwd);
+void fwd_requeue_delivered(struct forward *fwd);
 void fwd_respond_all(struct forward *fwd);
 
 #endif /* __IOPF_FORWARD_CORE_H */

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * iopf_forward: a device's page faults in user space - user ABI
+ * iopf_forward: page faults of a device in user space - user ABI
  *
- * Each open file of /dev/iopf-forward can be bound to one device. From then on it
- * gets that device's faults, and is as a fault queue of iommufd:
+ * An open file of /dev/iopf-forward can be bound to one device, once. A bound file gets
+ * the device's page faults, and is used like a fault queue of iommufd.
  *
- * Binding needs CAP_SYS_ADMIN, in the initial user namespace: EPERM. Whoever has the
- * bound file sees where any user of the device works, and may let it wait or fail;
- * devices and their IOMMUs belong to no namespace. Reading and writing need the file
- * only, so a VMM without privilege can be given one that is bound.
+ * Binding needs CAP_SYS_ADMIN in the initial user namespace (EPERM), because devices and
+ * their IOMMUs belong to no namespace, and the bound file shows the faulting addresses of
+ * all users of the device and can delay or fail their faults. Reading and writing need
+ * only the file, so a bound file can be passed to a VMM without privileges.
  *
- * read() gives whole groups of struct iommu_hwpt_pgfault, as many as fit, and 0 if
- * there are none; it does not block. A group has the same cookie in all its records,
- * and IOMMU_PGFAULT_FLAGS_LAST_PAGE in the last one. No group has more than
- * IOPF_FORWARD_MAX_GROUP of them. ESPIPE: the size is no multiple of a record's.
- * EINVAL: too small for the next group. EFAULT: the first group cannot be stored. A
- * later one that cannot be ends the call without an error. Either stays to be read.
+ * read() returns whole groups of struct iommu_hwpt_pgfault, as many as fit, or 0 if there
+ * are none; it does not block. All records of a group have the same cookie, and the last
+ * one has IOMMU_PGFAULT_FLAGS_LAST_PAGE. A group has at most IOPF_FORWARD_MAX_GROUP
+ * records. ESPIPE: the size is no multiple of the size of a record. EINVAL: the buffer is
+ * too small for the next group. EFAULT: the first group cannot be stored. If a later one
+ * cannot be stored, the call returns those before it. Groups that were not returned can be
+ * read again.
  *
- * write() takes answers, struct iommu_hwpt_page_response. It stops at the first that
- * is wrong and tells what was taken, or, if that is nothing, what is wrong. EINVAL: an
- * unknown cookie or code. A response that comes too late, because the device could not
- * wait any longer, is taken and counted.
+ * write() takes responses, struct iommu_hwpt_page_response. It stops at the first one that
+ * is invalid and returns the size of those before it, or an error if there are none.
+ * ESPIPE: the size is no multiple of the size of a response. EINVAL: unknown cookie or
+ * code. EFAULT: the response cannot be read. A response to a group that has one already,
+ * because of a timeout or a flush, is accepted and counted as late.
  *
- * poll() says EPOLLIN when there is a group, and EPOLLHUP when the device is gone, as
- * does ENODEV.
+ * poll() reports EPOLLIN when there is a group to read, and EPOLLHUP and EPOLLERR while the
+ * file is not bound or after its device was removed. read() and write() fail with ENOTCONN
+ * or ENODEV then.
  *
- * Closing the last reference of the file answers all that was not answered with
- * Invalid Request, and the device is without a forwarder again.
+ * Closing the file sends Invalid Request to all groups without a response and unbinds it
+ * from the device.
  */
 #ifndef _IOPF_FORWARD_H
 #define _IOPF_FORWARD_H
@@ -40,31 +43,32 @@
 #define IOPF_FORWARD_MAX_STALL_MS	100000
 
 /**
- * struct iopf_forward_bind - which faults one wants
- * @flags: IOPF_FORWARD_* values
- * @dev_id: comes back in the records
- * @pasid: with %IOPF_FORWARD_PASID: only faults of this PASID, others go where they
- *	would go anyway
- * @groups: most groups without a response, read or not; 0 for the default of 1024
- * @requests: most requests in these groups; 0 for the default of 16384
- * @stall_ms: how long groups without room may have to be asked for again, in
- *	milliseconds, up to %IOPF_FORWARD_MAX_STALL_MS; 0 for the default of 10000
- * @device: bus and name: "platform/softacc.0", "pci/0000:00:03.0"
+ * struct iopf_forward_bind - arguments of %IOPF_FORWARD_IOC_BIND
+ * @flags: IOPF_FORWARD_PASID and IOPF_FORWARD_REFUSE
+ * @dev_id: value of iommu_hwpt_pgfault.dev_id in the records
+ * @pasid: with %IOPF_FORWARD_PASID, the only PASID whose faults are forwarded; faults of
+ *	others are handled as without a forwarder
+ * @groups: maximum number of groups without a response, read or not, up to
+ *	%IOPF_FORWARD_MAX_GROUPS; 0 for the default of 1024
+ * @requests: maximum number of requests in these groups, up to
+ *	%IOPF_FORWARD_MAX_REQUESTS; 0 for the default of 16384
+ * @stall_ms: how long groups that find no room get Success, in milliseconds, up to
+ *	%IOPF_FORWARD_MAX_STALL_MS; 0 for the default of 10000
+ * @device: bus and name of the device, such as "platform/softacc.0" or "pci/0000:00:03.0"
  *
- * A group that has no room is answered at once: with Success, so that the device asks
- * again, or, with %IOPF_FORWARD_REFUSE, with Invalid Request. A device must not ask
- * for ever because its reader is dead or stopped: when @stall_ms have passed since the
- * first group that found no room, and nothing was read or answered meanwhile, the
- * answer is Invalid Request. The next group that is read, or answered, starts that
- * time anew. The default is that of iopf.prq_timeout, after which groups that did find
- * room are answered with Invalid Request: none fares better for having found none.
- * Groups that there is no memory for are treated alike; that ends when there is.
+ * A group that finds no room gets its response at once: Success, so that the device asks
+ * again, or with %IOPF_FORWARD_REFUSE Invalid Request. If the reader is dead or stopped,
+ * the device must not ask again for ever. So @stall_ms after the first group that found no
+ * room the response becomes Invalid Request, unless a group was read or responded to
+ * meanwhile, which starts that time anew. The default is that of iopf.prq_timeout, after
+ * which groups that have found room get Invalid Request, too. If there is no memory for a
+ * group, the same applies, until there is memory for one.
  *
- * A group larger than @requests or %IOPF_FORWARD_MAX_GROUP can never have room: it is
- * answered with Invalid Request, and counted as full.
+ * A group with more requests than @requests or %IOPF_FORWARD_MAX_GROUP gets Invalid Request
+ * at once and is counted as full.
  *
- * EPERM: no CAP_SYS_ADMIN. EBUSY: this file is bound, or the device has a handler.
- * ENODEV: no such device, or none behind an IOMMU.
+ * EPERM: no CAP_SYS_ADMIN. EINVAL: invalid arguments. EBUSY: the file is bound, or the
+ * device has a handler. ENODEV: there is no such device, or it is not behind an IOMMU.
  */
 struct iopf_forward_bind {
 	__u32 flags;
@@ -80,19 +84,19 @@ struct iopf_forward_bind {
 #define IOPF_FORWARD_REFUSE	(1 << 1)
 
 /**
- * struct iopf_forward_stats - counters of a bound file
- * @groups: groups that were taken
- * @requests: requests in them
+ * struct iopf_forward_stats - counters of a file
+ * @groups: groups that were queued
+ * @requests: requests in these groups
  * @delivered: groups that were read
- * @responded: answers, by response code
- * @late: responses that came too late
- * @overdue: groups that were dropped, because somebody else had answered them
- * @full: groups that had no room
- * @nomem: groups that there was no memory for
- * @again: groups that were read again
- * @unrecoverable: events that nobody can do anything about
- * @queued: groups not read yet
- * @pending: groups read and not answered
+ * @responded: responses that were sent, by response code
+ * @late: responses to groups that had one already
+ * @overdue: groups that were dropped because they had a response already
+ * @full: groups that found no room
+ * @nomem: groups for which there was no memory
+ * @again: groups that %IOPF_FORWARD_IOC_AGAIN has queued again
+ * @unrecoverable: unrecoverable faults
+ * @queued: groups that are queued now
+ * @pending: groups that were read and have no response now
  */
 struct iopf_forward_stats {
 	__u64 groups;
@@ -110,8 +114,8 @@ struct iopf_forward_stats {
 };
 
 /*
- * AGAIN: all that was read and not answered is to be read again, with new cookies:
- * for one who takes over from a reader that has died.
+ * IOPF_FORWARD_IOC_AGAIN queues all groups again that were read and have no response; they
+ * get new cookies. For a process that takes over from a reader that has died.
  */
 #define IOPF_FORWARD_IOC_BIND	_IOW('W', 0x60, struct iopf_forward_bind)
 #define IOPF_FORWARD_IOC_STATS	_IOR('W', 0x61, struct iopf_forward_stats)

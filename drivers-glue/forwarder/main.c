@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iopf_forward: a device's page faults in user space
+ * iopf_forward: page faults of a device in user space
  *
- * For devices that work on address spaces whose owner is not in this kernel: a guest's.
- * What iommufd does for devices that are assigned to a user, this does for any device
- * behind an IOMMU, through the report API: it registers a handler.
+ * For devices that use address spaces which this kernel does not manage, such as those of
+ * a guest. iommufd forwards the faults of devices that are assigned to a user. This module
+ * forwards those of any device behind an IOMMU, through a registered handler.
  *
- * A file is bound to a device only while the device exists, and no handler is left when
- * dev->iommu is freed. device_del() tells of BUS_NOTIFY_DEL_DEVICE, takes the device off
- * its bus, unbinds the driver, and tells of BUS_NOTIFY_REMOVED_DEVICE, at which the
- * IOMMU core releases the device. The first notification ends what is bound while the
- * driver is still there. A bind may come after it, as the device is found on its bus
- * until it is off it. So finding the device and entering the list of files is one step
- * under fwd_lock, and the second notification, which reaches this file before the IOMMU
- * core by its priority, looks again: a device that is off its bus is in no file that is
- * not in the list. The notifier waits for a bind that is under way, and undoes it.
+ * A file is bound only while its device exists, and no handler is registered any more when
+ * dev->iommu is freed. device_del() sends BUS_NOTIFY_DEL_DEVICE, removes the device from
+ * its bus, unbinds the driver, and sends BUS_NOTIFY_REMOVED_DEVICE, on which the IOMMU
+ * core releases the device. On the first notification files are unbound, while the device
+ * still has its driver. A bind may come after that, because the device is found until it
+ * is removed from its bus. Therefore fwd_add_file() finds the device and adds the file to
+ * fwd_files under one hold of fwd_lock, so that every file with the device is in the list
+ * once the device is off its bus. On the second notification, which comes here before the
+ * IOMMU core because of FWD_PRIORITY, files are unbound again; fwd_unbind() waits for a
+ * bind in progress.
  */
 #include <linux/capability.h>
 #include <linux/delay.h>
@@ -33,10 +34,10 @@
 #define FWD_DEFAULT_REQUESTS	16384
 #define FWD_DEFAULT_STALL_MS	10000
 
-/* Before the IOMMU core, which has 0. */
+/* Higher than that of the IOMMU core, which is 0. */
 #define FWD_PRIORITY		1
 
-/* Guards the list; never held while anything is waited for. */
+/* Guards fwd_files; not held while waiting. */
 static DEFINE_MUTEX(fwd_lock);
 static LIST_HEAD(fwd_files);
 
@@ -60,6 +61,7 @@ static struct device *fwd_find_device(const char *name)
 	return NULL;
 }
 
+/* Return true if @bind is invalid; otherwise set the defaults. */
 static bool fwd_bad_bind(struct iopf_forward_bind *bind)
 {
 	if (bind->flags & ~(IOPF_FORWARD_PASID | IOPF_FORWARD_REFUSE) ||
@@ -90,8 +92,8 @@ static void fwd_put(struct forward *fwd)
 	kref_put(&fwd->users, fwd_free);
 }
 
-/* Find the device and enter the list, in one step: see above. */
-static int fwd_enter(struct forward *fwd)
+/* Find the device and add the file to the list, under one hold of the lock: see above. */
+static int fwd_add_file(struct forward *fwd)
 {
 	int ret = -ENODEV;
 
@@ -106,7 +108,7 @@ static int fwd_enter(struct forward *fwd)
 	return ret;
 }
 
-static void fwd_leave(struct forward *fwd)
+static void fwd_remove_file(struct forward *fwd)
 {
 	lockdep_assert_held(&fwd->binding);
 	mutex_lock(&fwd_lock);
@@ -122,39 +124,42 @@ static int fwd_bind(struct forward *fwd, const struct iopf_forward_bind *bind)
 	if (fwd->bound)
 		return -EBUSY;
 	fwd->bind = *bind;
-	ret = fwd_enter(fwd);
+	ret = fwd_add_file(fwd);
 	if (ret)
 		return ret;
 	ret = iommu_register_device_fault_handler(fwd->dev, fwd_handler, fwd);
 	if (ret) {
-		fwd_leave(fwd);
+		fwd_remove_file(fwd);
 		put_device(fwd->dev);
 		fwd->dev = NULL;
 		return ret;
 	}
-	/* Pairs with fwd_state(). */
+	/* Pairs with smp_load_acquire() in fwd_check_bound(). */
 	smp_store_release(&fwd->bound, true);
 	return 0;
 }
 
-/* Unbind the file, for good: a file is bound once. With @dev, only from that. */
+/*
+ * Unbind the file, if @dev is not NULL only from that device. It cannot be bound again: it
+ * remains closed.
+ */
 static void fwd_unbind(struct forward *fwd, struct device *dev)
 {
 	mutex_lock(&fwd->binding);
 	if (!fwd->bound || fwd->closed || (dev && fwd->dev != dev))
 		goto unlock;
 	do {
-		/* The handler may just be queueing another one. */
+		/* The handler may own groups that it is about to queue: try again. */
 		fwd_respond_all(fwd);
 		if (iommu_unregister_device_fault_handler(fwd->dev) != -EBUSY)
 			break;
 		usleep_range(100, 1000);
 	} while (true);
 	cancel_work_sync(&fwd->reap);
-	/* Late responses are on their way, too, and the device may go after this. */
+	/* Wait for writers that send late responses: the device may be freed after this. */
 	down_write(&fwd->responding);
 	up_write(&fwd->responding);
-	fwd_leave(fwd);
+	fwd_remove_file(fwd);
 	wake_up_interruptible(&fwd->wait);
 unlock:
 	mutex_unlock(&fwd->binding);
@@ -183,10 +188,10 @@ static int fwd_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* 0 if there is a device, and it is still there. */
-static int fwd_state(struct forward *fwd)
+/* Return 0 if the file is bound, or an error if it was not bound yet or is not any more. */
+static int fwd_check_bound(struct forward *fwd)
 {
-	/* Pairs with fwd_bind(). */
+	/* Pairs with smp_store_release() in fwd_bind(). */
 	if (!smp_load_acquire(&fwd->bound))
 		return -ENOTCONN;
 	return READ_ONCE(fwd->closed) ? -ENODEV : 0;
@@ -195,14 +200,14 @@ static int fwd_state(struct forward *fwd)
 static ssize_t fwd_fop_read(struct file *file, char __user *buf, size_t len,
 			    loff_t *pos)
 {
-	return fwd_state(file->private_data) ?:
+	return fwd_check_bound(file->private_data) ?:
 	       fwd_read(file->private_data, buf, len);
 }
 
 static ssize_t fwd_fop_write(struct file *file, const char __user *buf,
 			     size_t len, loff_t *pos)
 {
-	return fwd_state(file->private_data) ?:
+	return fwd_check_bound(file->private_data) ?:
 	       fwd_write(file->private_data, buf, len);
 }
 
@@ -212,7 +217,7 @@ static __poll_t fwd_fop_poll(struct file *file, poll_table *table)
 	__poll_t events = EPOLLOUT | EPOLLWRNORM;
 
 	poll_wait(file, &fwd->wait, table);
-	if (fwd_state(fwd))
+	if (fwd_check_bound(fwd))
 		return EPOLLHUP | EPOLLERR;
 	if (!list_empty_careful(&fwd->queue))
 		events |= EPOLLIN | EPOLLRDNORM;
@@ -224,7 +229,7 @@ static long fwd_ioc_bind(struct forward *fwd, void __user *arg)
 	struct iopf_forward_bind bind;
 	long ret;
 
-	/* Not that of a namespace: see iopf_forward.h. */
+	/* In the initial user namespace, see iopf_forward.h. */
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (copy_from_user(&bind, arg, sizeof(bind)))
@@ -261,7 +266,7 @@ static long fwd_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case IOPF_FORWARD_IOC_AGAIN:
 		if (arg)
 			return -EINVAL;
-		fwd_again(fwd);
+		fwd_requeue_delivered(fwd);
 		return 0;
 	default:
 		return -ENOTTY;
@@ -286,7 +291,7 @@ static struct miscdevice fwd_misc = {
 	.mode = 0600,
 };
 
-/* A file with that device, bound to it or just being bound; with a reference. */
+/* Return a file that is bound to @dev or being bound to it, with a reference, or NULL. */
 static struct forward *fwd_find_file(struct device *dev)
 {
 	struct forward *fwd;
@@ -304,7 +309,7 @@ unlock:
 	return fwd;
 }
 
-/* A device goes away: end what is bound to it, and tell the readers. */
+/* Unbind all files of a device that is being removed, which wakes their readers. */
 static int fwd_notify(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
@@ -345,7 +350,7 @@ static int fwd_register_notifiers(void)
 	return 0;
 }
 
-/* Files can be bound only while the notifiers are there. */
+/* The notifiers are registered before the first file can be opened. */
 static int __init fwd_module_init(void)
 {
 	int ret;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iopf_forward: groups on their way to user space and back
+ * iopf_forward: delivering groups to user space, and responses from there
  *
- * A group is queued, then delivered, then answered; whoever takes it out of the queue
- * or the table of delivered ones sends the response. It is known to the fault queue by
- * its cookie there, so that a late response is known to be one.
+ * A group is queued, delivered to a reader, and responded to. The task that removes it from
+ * the queue or from the table of delivered groups sends the response, with the cookie of
+ * the fault queue, so that a late response is recognized.
  *
- * What a call of read() or write() allocates does not depend on its size: nothing. Groups
- * are copied to user space from where they are, without a lock, by a reader that has a
- * reference; responses come by way of the stack.
+ * read() and write() allocate no memory but for entries of the table. A reader copies a
+ * group to user space without a lock, holding a reference; responses are copied from user
+ * space to the stack.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -16,7 +16,7 @@
 
 #include "core.h"
 
-/* Records and responses that go by way of the stack at a time. */
+/* Number of records or responses that are copied through the stack at a time. */
 #define FWD_BATCH	8
 
 static struct fwd_group *fwd_alloc_group(struct forward *fwd,
@@ -48,16 +48,16 @@ static struct fwd_group *fwd_alloc_group(struct forward *fwd,
 			.perm = request->fault.prm.perm,
 			.addr = request->fault.prm.addr,
 		};
-	/* A request that is answered by itself is a whole group, too. */
+	/* A single request is a whole group for user space, too. */
 	group->records[i - 1].flags |= IOMMU_PGFAULT_FLAGS_LAST_PAGE;
 	return group;
 }
 
 /*
- * Room or memory is lacking since *@since, or from now on. -EAGAIN: the device may ask
- * again, -ENOSPC: no more.
+ * Note a shortage of room or memory, which began at *@since, or begins now if that is 0.
+ * Return -EAGAIN if the device is to ask again, or -ENOSPC if the fault is to be refused.
  */
-static int fwd_lack(struct forward *fwd, ktime_t *since)
+static int fwd_note_shortage(struct forward *fwd, ktime_t *since)
 {
 	ktime_t now = ktime_get();
 
@@ -70,22 +70,25 @@ static int fwd_lack(struct forward *fwd, ktime_t *since)
 	return -EAGAIN;
 }
 
-/* Queue @group, NULL if there was no memory for it. 0, or as fwd_lack(). */
+/*
+ * Queue @group, which is NULL if there was no memory for it. Return 0, or the error of
+ * fwd_note_shortage().
+ */
 static int fwd_queue_group(struct forward *fwd, struct fwd_group *group)
 {
 	int ret = 0;
 
 	spin_lock(&fwd->lock);
 	if (fwd->closed) {
-		/* It will find another way. */
+		/* The handler is being unregistered: let the device ask again. */
 		ret = -EAGAIN;
 	} else if (!group) {
 		fwd->stats.nomem++;
-		ret = fwd_lack(fwd, &fwd->nomem_since);
+		ret = fwd_note_shortage(fwd, &fwd->nomem_since);
 	} else if (fwd->nr_groups >= fwd->bind.groups ||
 		   fwd->nr_requests + group->count > fwd->bind.requests) {
 		fwd->stats.full++;
-		ret = fwd_lack(fwd, &fwd->full_since);
+		ret = fwd_note_shortage(fwd, &fwd->full_since);
 	} else {
 		list_add_tail(&group->node, &fwd->queue);
 		fwd->nr_groups++;
@@ -99,8 +102,11 @@ static int fwd_queue_group(struct forward *fwd, struct fwd_group *group)
 	return ret;
 }
 
-/* What cannot be taken does not keep the device waiting. */
-static int fwd_turn_away(struct forward *fwd, struct iommu_fault *fault, int why)
+/*
+ * Handle a fault that cannot be queued because of @why. If that is -EAGAIN, respond with
+ * Success, so that the device asks again; otherwise refuse the fault.
+ */
+static int fwd_handle_shortage(struct forward *fwd, struct iommu_fault *fault, int why)
 {
 	struct iommu_page_response msg = {
 		.pasid = fault->prm.pasid,
@@ -108,7 +114,7 @@ static int fwd_turn_away(struct forward *fwd, struct iommu_fault *fault, int why
 		.code = IOMMU_PAGE_RESP_SUCCESS,
 	};
 
-	/* Maybe the room is taken by groups that have had a response. */
+	/* Free the room of groups that have a response already. */
 	schedule_work(&fwd->reap);
 	if (why != -EAGAIN)
 		return why;
@@ -116,7 +122,7 @@ static int fwd_turn_away(struct forward *fwd, struct iommu_fault *fault, int why
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-/* Asked for again it would be as large. */
+/* Return true if there never is room for the group, so that asking again does not help. */
 static bool fwd_is_too_large(struct forward *fwd, struct iommu_fault *fault)
 {
 	size_t count = iopf_fault_whole_group(fault)->fault_count;
@@ -129,11 +135,12 @@ static bool fwd_is_too_large(struct forward *fwd, struct iommu_fault *fault)
 	return true;
 }
 
+/* Return true if the fault is to be forwarded. */
 static bool fwd_wants(struct forward *fwd, struct iommu_fault *fault)
 {
 	if (READ_ONCE(fwd->closed))
 		return false;
-	/* The fault queue keeps the requests of a group until the last one. */
+	/* Not the last request: the fault queue collects the requests of a group. */
 	if (!iopf_fault_whole_group(fault))
 		return false;
 	return !(fwd->bind.flags & IOPF_FORWARD_PASID) ||
@@ -141,6 +148,7 @@ static bool fwd_wants(struct forward *fwd, struct iommu_fault *fault)
 		fault->prm.pasid == fwd->bind.pasid);
 }
 
+/* The registered handler of the device. */
 int fwd_handler(struct iommu_fault *fault, void *data)
 {
 	struct forward *fwd = data;
@@ -162,13 +170,13 @@ int fwd_handler(struct iommu_fault *fault, void *data)
 	ret = fwd_queue_group(fwd, group);
 	if (ret) {
 		kfree(group);
-		return fwd_turn_away(fwd, fault, ret);
+		return fwd_handle_shortage(fwd, fault, ret);
 	}
 	wake_up_interruptible(&fwd->wait);
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-/* Drop a reference to @group. It takes up room until the last one is gone. */
+/* Drop a reference to @group. The last one frees it and its room. */
 static void fwd_put_group(struct forward *fwd, struct fwd_group *group)
 {
 	bool last;
@@ -184,15 +192,15 @@ static void fwd_put_group(struct forward *fwd, struct fwd_group *group)
 		kfree(group);
 }
 
-/* There is a reader, and it does something for the room that was lacking. */
-static void fwd_reader_lives(struct forward *fwd)
+/* Note that the reader is active: the time of stall_ms starts anew. */
+static void fwd_note_reader(struct forward *fwd)
 {
 	lockdep_assert_held(&fwd->lock);
 	fwd->full_since = 0;
 }
 
-/* Out of the table, if it is there, with the table's reference. */
-static struct fwd_group *fwd_take_back(struct forward *fwd, u32 cookie)
+/* Remove a group from the table and return it with the table's reference, or NULL. */
+static struct fwd_group *fwd_remove_delivered(struct forward *fwd, u32 cookie)
 {
 	struct fwd_group *group = xa_erase(&fwd->delivered, cookie);
 
@@ -203,8 +211,9 @@ static struct fwd_group *fwd_take_back(struct forward *fwd, u32 cookie)
 }
 
 /*
- * Deliver the next group, under a cookie of its own, if it has @room records at most. 0 if
- * there is none; with a reference for the reader, otherwise.
+ * Move the next group from the queue to the table, if it has at most @room records. Return
+ * 1 and set @group, with a reference for the reader, and @cookie; 0 if there is no group;
+ * or a negative errno.
  */
 static int fwd_deliver(struct forward *fwd, size_t room,
 		       struct fwd_group **group, u32 *cookie)
@@ -236,13 +245,13 @@ unlock:
 	return ret;
 }
 
-/* The reader could not be given @group: it is still to be read, before all others. */
-static void fwd_undeliver(struct forward *fwd, struct fwd_group *group, u32 cookie)
+/* Queue @group again, before all others, as it could not be copied to user space. */
+static void fwd_requeue_group(struct forward *fwd, struct fwd_group *group, u32 cookie)
 {
 	spin_lock(&fwd->lock);
-	/* Answered meanwhile, or delivered again under another cookie? */
+	/* Unless it was responded to meanwhile, or queued again and has another cookie. */
 	if (xa_load(&fwd->delivered, cookie) == group) {
-		fwd_take_back(fwd, cookie);
+		fwd_remove_delivered(fwd, cookie);
 		list_add(&group->node, &fwd->queue);
 		fwd->stats.delivered--;
 		fwd->stats.queued++;
@@ -252,8 +261,8 @@ static void fwd_undeliver(struct forward *fwd, struct fwd_group *group, u32 cook
 }
 
 /*
- * Copy @group to user space. Others may deliver it anew meanwhile, so the cookie is put in
- * on the way.
+ * Copy @group to user space with @cookie. The cookie is not stored in the records, because
+ * another reader may get the group with a new cookie at the same time.
  */
 static int fwd_copy_group(struct iommu_hwpt_pgfault __user *buf,
 			  const struct fwd_group *group, u32 cookie)
@@ -275,7 +284,10 @@ static int fwd_copy_group(struct iommu_hwpt_pgfault __user *buf,
 	return 0;
 }
 
-/* Deliver one group to @buf: its records, 0 if there is none, or a negative errno. */
+/*
+ * Deliver one group to @buf. Return the number of its records, 0 if there is no group, or
+ * a negative errno.
+ */
 static int fwd_read_group(struct forward *fwd,
 			  struct iommu_hwpt_pgfault __user *buf, size_t room)
 {
@@ -288,7 +300,7 @@ static int fwd_read_group(struct forward *fwd,
 		return ret;
 	ret = fwd_copy_group(buf, group, cookie);
 	if (ret)
-		fwd_undeliver(fwd, group, cookie);
+		fwd_requeue_group(fwd, group, cookie);
 	else
 		ret = group->count;
 	fwd_put_group(fwd, group);
@@ -311,12 +323,12 @@ ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len)
 	if (!done)
 		return ret;
 	spin_lock(&fwd->lock);
-	fwd_reader_lives(fwd);
+	fwd_note_reader(fwd);
 	spin_unlock(&fwd->lock);
 	return done * sizeof(*records);
 }
 
-/* Send the response of a group that the caller has taken, with its reference. */
+/* Send the response to a group that the caller has removed, and drop the reference. */
 static void fwd_respond(struct forward *fwd, struct fwd_group *group, u32 code)
 {
 	int ret;
@@ -333,8 +345,8 @@ static void fwd_respond(struct forward *fwd, struct fwd_group *group, u32 code)
 	fwd_put_group(fwd, group);
 }
 
-static int fwd_take_response(struct forward *fwd,
-			     const struct iommu_hwpt_page_response *response)
+static int fwd_handle_response(struct forward *fwd,
+			       const struct iommu_hwpt_page_response *response)
 {
 	struct fwd_group *group;
 
@@ -342,9 +354,9 @@ static int fwd_take_response(struct forward *fwd,
 	    response->code != IOMMUFD_PAGE_RESP_INVALID)
 		return -EINVAL;
 	spin_lock(&fwd->lock);
-	group = fwd_take_back(fwd, response->cookie);
+	group = fwd_remove_delivered(fwd, response->cookie);
 	if (group)
-		fwd_reader_lives(fwd);
+		fwd_note_reader(fwd);
 	spin_unlock(&fwd->lock);
 	if (!group)
 		return -EINVAL;
@@ -352,17 +364,17 @@ static int fwd_take_response(struct forward *fwd,
 	return 0;
 }
 
-/* Take responses up to the first that is wrong: their number, and in *@ret what is. */
+/* Handle responses up to the first invalid one. Return their number; set *@ret on error. */
 static unsigned int
-fwd_take_responses(struct forward *fwd,
-		   const struct iommu_hwpt_page_response *responses,
+fwd_handle_responses(struct forward *fwd,
+		     const struct iommu_hwpt_page_response *responses,
 		   unsigned int count, int *ret)
 {
 	unsigned int done;
 
 	down_read(&fwd->responding);
 	for (done = 0; done < count; done++) {
-		int err = fwd_take_response(fwd, &responses[done]);
+		int err = fwd_handle_response(fwd, &responses[done]);
 
 		if (err) {
 			*ret = err;
@@ -386,18 +398,18 @@ ssize_t fwd_write(struct forward *fwd, const char __user *buf, size_t len)
 		size_t want = min(len - done, sizeof(responses));
 		size_t left = copy_from_user(responses, buf + done, want);
 
-		/* What can be read counts, as if responses came one by one. */
+		/* Handle the responses that were copied, as if they were written one by one. */
 		if (left)
 			ret = -EFAULT;
-		done += size * fwd_take_responses(fwd, responses,
+		done += size * fwd_handle_responses(fwd, responses,
 						  (want - left) / size, &ret);
 		cond_resched();
 	}
 	return done ?: ret;
 }
 
-/* All that was read and not answered goes back to the queue, oldest first. */
-void fwd_again(struct forward *fwd)
+/* Queue all groups again that were read and have no response, in the order of the table. */
+void fwd_requeue_delivered(struct forward *fwd)
 {
 	struct fwd_group *group;
 	unsigned long cookie;
@@ -405,7 +417,7 @@ void fwd_again(struct forward *fwd)
 
 	spin_lock(&fwd->lock);
 	xa_for_each(&fwd->delivered, cookie, group) {
-		fwd_take_back(fwd, cookie);
+		fwd_remove_delivered(fwd, cookie);
 		list_add_tail(&group->node, &back);
 		fwd->stats.again++;
 		fwd->stats.queued++;
@@ -415,7 +427,7 @@ void fwd_again(struct forward *fwd)
 	wake_up_interruptible(&fwd->wait);
 }
 
-/* Close the queue, and answer what is in it or was read from it. */
+/* Close the queue and send Invalid Request to all groups without a response. */
 void fwd_respond_all(struct forward *fwd)
 {
 	struct fwd_group *group;
@@ -428,7 +440,7 @@ void fwd_respond_all(struct forward *fwd)
 	list_splice_init(&fwd->queue, &all);
 	fwd->stats.queued = 0;
 	xa_for_each(&fwd->delivered, cookie, group) {
-		fwd_take_back(fwd, cookie);
+		fwd_remove_delivered(fwd, cookie);
 		list_add_tail(&group->node, &all);
 	}
 	spin_unlock(&fwd->lock);
@@ -442,6 +454,7 @@ static bool fwd_is_overdue(struct forward *fwd, struct fwd_group *group)
 					    group->fault_cookie);
 }
 
+/* Drop groups that the library has responded to, because of a timeout or a flush. */
 static void fwd_reap(struct work_struct *work)
 {
 	struct forward *fwd = container_of(work, struct forward, reap);
@@ -460,7 +473,7 @@ static void fwd_reap(struct work_struct *work)
 	xa_for_each(&fwd->delivered, cookie, group) {
 		if (!fwd_is_overdue(fwd, group))
 			continue;
-		fwd_take_back(fwd, cookie);
+		fwd_remove_delivered(fwd, cookie);
 		list_add(&group->node, &dead);
 	}
 	list_for_each_entry(group, &dead, node)
