@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// End the groups of a PASID that goes away. The driver does not flush there; its translations
-// are gone by then. After the spinlock: the flush may sleep, and page_response takes a lock
-// of its own. On a device without PRI, which is on no fault queue, it does nothing.
+// Flush the groups of a PASID that is detached, which the driver does not do. Its translations
+// are invalidated by then. The flush comes after the spinlock is released: it may sleep, and
+// page_response takes a lock of its own. A device without PRI is on no fault queue, and the
+// flush does nothing for it.
 //
 // Files: drivers/iommu/amd/pasid.c
 

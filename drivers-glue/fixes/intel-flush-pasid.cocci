@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Name the PASID that goes away, so that the groups of others are left alone. The driver
-// waits until its requests in the ring have been reported, and drains the hardware after it.
-// It holds no lock that its page_response takes.
+// Flush only the PASID that is detached, so that the groups of others are not affected. The
+// driver has waited until its requests in the ring were reported, and drains the hardware
+// afterwards. It holds no lock that its page_response takes.
 //
 // Files: drivers/iommu/intel/prq.c
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Set the mark of a dead process (FPD) together with clearing the present bit.
-// What is wrong and how it is reached: intel-pasid-teardown.mail
+// Set Fault Processing Disable (FPD) together with clearing the present bit. The bug and how
+// to reproduce it are described in intel-pasid-teardown.mail.
 //
 // Files: drivers/iommu/intel/pasid.c
 

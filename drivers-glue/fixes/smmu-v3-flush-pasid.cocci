@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// End the groups of a PASID that goes away. The driver does not flush there; its context
-// descriptor is cleared and its translations are gone by then. After the mutex: other
-// devices of the unit do not wait for the flush. On a device that does not stall, which is
-// on no fault queue, it does nothing.
+// Flush the groups of a PASID that is detached, which the driver does not do. Its context
+// descriptor is cleared and its translations are invalidated by then. The flush comes after
+// the mutex is released, so that other devices of the unit do not wait for it. A device that
+// does not stall is on no fault queue, and the flush does nothing for it.
 //
 // Files: drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c
 

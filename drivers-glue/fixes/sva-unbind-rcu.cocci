@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Wait for RCU readers before the attach handle and the domain are freed.
-// What is wrong and how it is reached: sva-unbind-rcu.mail
+// Wait for RCU readers before the attach handle and the domain are freed. The bug and how to
+// reproduce it are described in sva-unbind-rcu.mail.
 //
 // Files: drivers/iommu/iommu-sva.c
 
