@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Deliberate mistakes in the library: patches to our own sources in tests/mutants, or in the
-# folder that a script has set MUTANTS to, each with a paragraph that says what is wrong and
-# which test has to notice. Sourced.
+# Deliberate mistakes in the library (mutants): patches to its sources in tests/mutants, or
+# in the folder that MUTANTS names. A paragraph in each says what is wrong and which test
+# has to detect it. Sourced.
 
 : "${MUTANTS:=$TOP/tests/mutants}"
-# Where the sources of what goes into a kernel tree are.
+# The sources that go into a kernel tree.
 SOURCES=(iopf drivers-glue/intel-svm tests/kunit include)
 
 mutant_names()
@@ -20,15 +20,15 @@ check_mutant_name()
 		die "BROKEN=$1 is unknown" "the names are those of the patches in ${MUTANTS#"$TOP/"}"
 }
 
-# copy_sources DIR
+# copy_sources DIR: copies the sources to DIR.
 copy_sources()
 {
 	mkdir -p "$1"
 	(cd "$TOP" && cp -a --parents "${SOURCES[@]}" "$1")
 }
 
-# break_sources NAME DIR: makes the mistake in DIR, a copy of the sources. A patch that does not
-# fit line by line would make another mistake than the one that its paragraph describes.
+# break_sources NAME DIR: makes the mistake NAME in DIR, a copy of the sources. The patch has
+# to apply exactly: otherwise it might make another mistake than its paragraph describes.
 break_sources()
 {
 	local said
@@ -45,6 +45,7 @@ break_sources()
 		die "${MUTANTS#"$TOP/"}/$1.patch changes nothing"
 }
 
+# unchanged_sources DIR: true if the sources in DIR are those of the repository.
 unchanged_sources()
 {
 	local dir

@@ -1,19 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh kernel|tree|kdir|source: builds the kernel that the variables name and
-# says where it is, only puts its source tree in place, prints the build
-# directory, or prints the source tree.
+# build.sh kernel|tree|kdir|source: builds the kernel that the variables select; or only
+# prepares its source tree; or prints the build directory; or prints the source tree.
 #
 #   KERNEL  7.3 or 6.12: a series of Debian's linux-source packages
 #   KSRC    the user's own tree instead; it is copied, never written to
-#   IMPL    iopf or upstream: whose fault queue
+#   IMPL    iopf or upstream: the fault queue
 #   CONFIG  release, debug or kcsan
 #   PRQ     kernel or iopf: intel-iommu's page request driver, or the library's
 #   FIXES   1: with the fixes to known bugs of the tree
 #
-# One source tree serves every IMPL and CONFIG: CONFIG_IOPF_QUEUE chooses. It has
-# the fixes or not, as the last build wanted it.
+# All IMPL and CONFIG share a source tree; CONFIG_IOPF_QUEUE selects the fault queue. The
+# tree has the fixes if the last build had FIXES=1.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/kernel.sh"
@@ -55,7 +54,7 @@ check_variables()
 	esac
 }
 
-# A copy that shares what is never written with the pristine source.
+# copy_cached FROM TO: copies a tree; files that are never written are hard links.
 copy_cached()
 {
 	rm -rf "$2" "$2.tmp"
@@ -67,8 +66,8 @@ copy_cached()
 	mv "$2.tmp" "$2"
 }
 
-# A user's tree may change and may hold a build of its own; neither its objects
-# nor its configuration come along.
+# copy_user FROM TO: copies or updates a user's tree, without its objects and its
+# configuration.
 copy_user()
 {
 	rsync -a --delete --exclude .git --exclude '*.o' --exclude '.*.cmd' \
@@ -129,7 +128,8 @@ fragments()
 		"$CONFIGS/prq-$PRQ.config" 2>/dev/null || true
 }
 
-# What the result depends on; equal stamps mean there is nothing to build.
+# Prints a checksum of all that the result depends on. If it is that of the last build,
+# there is nothing to build.
 stamp()
 {
 	{
@@ -145,7 +145,8 @@ stamp()
 	} | sha1sum
 }
 
-# kconfig drops what its dependencies do not allow without a word; we do not.
+# Fails if an option is not set as requested: kconfig drops silently what dependencies do not
+# allow.
 configure()
 {
 	local all=$build/fragments.config missing
@@ -166,8 +167,8 @@ configure()
 	[ -z "$missing" ] || { echo "kconfig dropped: $missing"; return 1; }
 }
 
-# The other implementation's objects are ours too, save those that look at
-# CONFIG_IOPF_QUEUE: kbuild finds them.
+# Starts with a copy of another build of this CONFIG. Most objects are the same; kbuild
+# rebuilds those that depend on other options.
 seed()
 {
 	local other
@@ -177,7 +178,7 @@ seed()
 			rm -rf "$build"
 			cp -a "$other" "$build"
 			rm -f "$build/.stamp"
-			# The tools know their folder; rebuilt tools rebuild all.
+			# Dependency files of tools have absolute paths; rebuilt tools rebuild all.
 			grep -rlZ --include='*.cmd' --include='*.d' "$other" \
 				"$build/tools" | xargs -0r sed -i "s|$other|$build|g"
 			return
@@ -201,7 +202,7 @@ kernel()
 		say "kernel ${build##*/} is up to date"
 		return
 	fi
-	# Not what a configuration that failed has left.
+	# Also when all that is there is a configuration that has failed.
 	[ -e "$build/vmlinux.o" ] || seed
 	run_logged "$build.config.log" "configuring kernel ${build##*/}" configure
 	run_logged "$build.log" "building kernel ${build##*/} (first time: 5 to 10 minutes)" compile

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Debian packages of other suites, without touching the system: a second apt
-# root in the cache, fed from the mirrors that the system itself uses, its
-# indexes checked with the Debian archive keyring. Sourced after lib.sh.
+# Debian packages of other suites, without changes to the system: a second apt root in the
+# cache, with the mirrors that the system uses, whose indexes are verified with the Debian
+# archive keyring. Sourced after lib.sh.
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The archive's and the security archive's addresses, as the system knows them.
-# stable-security lists as "bookworm-security" or (oldstable) by suite name.
+# Prints the addresses of the archive and of the security archive that the system uses.
+# stable-security is listed as "bookworm-security" or (oldstable) by suite name.
 debian_mirrors()
 {
 	apt-get indextargets --format '$(REPO_URI) $(SUITE)' \
@@ -32,7 +32,7 @@ debian_apt()
 		-o APT::Install-Recommends=false "$@"
 }
 
-# debian_update: makes the second apt root and reads the indexes, once a day.
+# debian_update: creates the second apt root and reads the indexes, at most once a day.
 debian_update()
 {
 	local root=$IOPF_CACHE/apt main security suite
@@ -67,13 +67,13 @@ debian_update()
 	touch "$root/updated"
 }
 
-# debian_newest PACKAGE: the newest version that any of the suites has.
+# debian_newest PACKAGE: prints the newest version in any of the suites.
 debian_newest()
 {
 	debian_apt cache madison "$1" | awk -F ' *[|] *' '{ print $2 }' | sort -uV | tail -n 1
 }
 
-# debian_download PACKAGE VERSION DIR: the .deb, checked by apt, into DIR.
+# debian_download PACKAGE VERSION DIR: downloads the .deb, verified by apt, to DIR.
 debian_download()
 {
 	mkdir -p "$3"

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fetch.sh SERIES: prints the folder of a pristine kernel source of SERIES
-# (7.3 or 6.12), fetched from Debian's linux-source package when the cache does
-# not have it.
+# fetch.sh SERIES: prints the folder of the pristine kernel sources of SERIES (7.3 or
+# 6.12), and first fetches them from Debian's linux-source package if the cache does not
+# have them.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/debian.sh"
 
-# find_series SERIES: the series to fetch. Backports carry one kernel at a time,
-# so 7.3 may have given way to a newer 7.x.
+# find_series SERIES: prints the series to fetch. Backports carry one kernel at a time, so
+# a newer 7.x may have replaced 7.3.
 find_series()
 {
 	local newest

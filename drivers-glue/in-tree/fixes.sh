@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# FIXES=1: small fixes to known bugs of a kernel tree, as semantic patches in
-# drivers-glue/fixes. Sourced, after lib.sh and kernel.sh, by scripts that set DIR, the tree.
+# FIXES=1: fixes to known bugs of a kernel tree, as semantic patches in drivers-glue/fixes.
+# Sourced, after lib.sh and kernel.sh, by scripts that set DIR, the tree.
 #
 # NAME.cocci names the files that it changes in lines "// Files: PATH...". It has two modes:
 #   -D patch    make the fix
-#   -D present  mark with a star what a file looks like in which the fix is whole
-# Each of its files has to be in the form that "present" knows, before or after "patch".
+#   -D present  mark with a star a place in a file that has the whole fix
+# "present" has to find its place in each of these files, before or after "patch".
 #
-# What was changed in a file is kept in the tree as a patch, so that it can be taken
-# back whatever else has been edited meanwhile.
+# The changes to a file are kept in the tree as a patch, so that they can be reverted even
+# if the file was edited elsewhere meanwhile.
 
 FIXES_DIR=$TOP/drivers-glue/fixes
 FIXES_RECORD=drivers/iommu/iopf/.fixes
 
-# fix_names DIR [without-library]: the fixes for this tree, in their order; those alone that
-# a tree can have which does not have the library. An untested version, which only FORCE=1
-# lets come here, gets those of the newest one.
+# fix_names DIR [without-library]: prints the fixes for this tree, in order; with
+# "without-library" only those that do not need the library. A version that was not tested,
+# which FORCE=1 allows, gets the fixes of the newest tested one.
 fix_names()
 {
 	local series name kind
@@ -45,7 +45,7 @@ fix_files()
 	sed -n 's,^// Files: *,,p' "$FIXES_DIR/$1.cocci" | tr -s ' ' '\n'
 }
 
-# Files of the tree that have been fixed.
+# Prints the files of the tree that have fixes.
 recorded_files()
 {
 	[ ! -d "$DIR/$FIXES_RECORD" ] ||
@@ -53,7 +53,7 @@ recorded_files()
 			sed 's/\.patch$//'
 }
 
-# unfixed FILE TO: the text of FILE as it was before all fixes.
+# unfixed FILE TO: writes FILE as it was before all fixes to TO.
 unfixed()
 {
 	local patch=$DIR/$FIXES_RECORD/$1.patch
@@ -67,7 +67,7 @@ unfixed()
 		    "undo this by hand, then remove the file: $patch"
 }
 
-# has_fix NAME FILE
+# has_fix NAME FILE: true if FILE has the fix.
 has_fix()
 {
 	local found
@@ -76,7 +76,7 @@ has_fix()
 	[ -n "$found" ]
 }
 
-# apply_fix NAME TO: the files of the fix, unfixed ones in TO, get fixed.
+# apply_fix NAME TO: applies the fix to its files in TO.
 apply_fix()
 {
 	local name=$1 to=$2 file needed=0
@@ -93,7 +93,8 @@ apply_fix()
 	[ $needed = 1 ] || say "notice: $DIR does not need the fix $name"
 }
 
-# copy_unfixed NAME TO: the files of a fix that are not in TO yet.
+# copy_unfixed NAME TO: copies the files of a fix, without fixes, to TO, unless they are
+# there.
 copy_unfixed()
 {
 	local file
@@ -107,9 +108,8 @@ copy_unfixed()
 	done
 }
 
-# prepare_fixes TO: writes into TO/old what the tree looks like without fixes, and into
-# TO/new what it is to look like, which $FIXES says. Dies before anything in the tree has
-# changed.
+# prepare_fixes TO: writes the files that fixes change to TO/old, without fixes, and to
+# TO/new, with fixes if FIXES=1. If that fails, the tree is unchanged.
 prepare_fixes()
 {
 	local to=$1 names file name
@@ -132,7 +132,7 @@ prepare_fixes()
 	done
 }
 
-# install_fixes FROM: what prepare_fixes has written.
+# install_fixes FROM: installs in the tree what prepare_fixes has written.
 install_fixes()
 {
 	local from=$1 file patch

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// 6.12 refuses SVA on x86, where device TLBs may keep stale kernel mappings. The guests
-// of our tests have no such device: their kernels, and only they, lift the refusal.
-// See Documentation/kernels.rst.
+// 6.12 refuses SVA on x86, because device TLBs may keep stale kernel mappings. The guests of
+// the tests have no such device, so the refusal is removed, in their kernels only. See
+// Documentation/kernels.rst.
 
 @@
 @@

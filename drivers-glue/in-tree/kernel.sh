@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What is to be known about a kernel tree, and how a file in it is changed. Sourced.
+# Checking kernel trees, and changing files in them. Sourced.
 
-# kernel_version DIR: "7.3" of 7.3.4.
+# kernel_version DIR: prints the version without the patch level, "7.3" for 7.3.4.
 kernel_version()
 {
 	awk '/^VERSION = /{ v = $3 } /^PATCHLEVEL = /{ print v "." $3; exit }' "$1/Makefile"
 }
 
-# check_kernel DIR: a kernel tree of a version that was tested.
+# check_kernel DIR: dies unless DIR is a kernel tree of a version that was tested.
 check_kernel()
 {
 	local version patch
@@ -31,8 +31,9 @@ check_kernel()
 	esac
 }
 
-# replace_file FILE NEW: FILE gets the text of NEW and keeps owner and mode. It is a new
-# file then: a tree in the cache shares files with the pristine sources by hard links.
+# replace_file FILE NEW: replaces the text of FILE by that of NEW, with the same owner and
+# mode. Creates a new file, because trees in the cache share files with the pristine sources
+# by hard links.
 replace_file()
 {
 	cp -p "$1" "$1.iopf-new"
@@ -40,7 +41,7 @@ replace_file()
 	mv -f "$1.iopf-new" "$1"
 }
 
-# semantic_patch FILE ARGUMENTS...: spatch; what it prints goes to stdout.
+# semantic_patch FILE ARGUMENTS...: runs spatch on FILE; its output goes to stdout.
 semantic_patch()
 {
 	local file=$1

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What every script of the project shares: messages, the cache, Debian
-# packages. Sourced, never run.
+# Functions that all scripts share: messages, the cache, Debian packages. Sourced.
 
 : "${IOPF_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/iopf}"
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export IOPF_CACHE TOP
 
-# Progress goes to stderr: several scripts print a result on stdout.
+# Progress goes to stderr, because several scripts print a result to stdout.
 say()
 {
 	printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2
@@ -22,8 +21,8 @@ die()
 	exit 1
 }
 
-# run_logged LOG WHAT COMMAND...: hides the output of a long command, shows its
-# end when it fails.
+# run_logged LOG WHAT COMMAND...: runs a long command with its output in LOG, and shows the
+# end of LOG if it fails.
 run_logged()
 {
 	local log=$1 what=$2 start=$SECONDS
@@ -31,7 +30,7 @@ run_logged()
 	shift 2
 	mkdir -p "$(dirname "$log")"
 	say "$what (log: $log)"
-	# In the background, for "if" would switch off errexit inside functions.
+	# In the background, because "if" would disable errexit inside functions.
 	"$@" >"$log" 2>&1 </dev/null &
 	if ! wait $!; then
 		tail -n 30 "$log" >&2
@@ -40,7 +39,7 @@ run_logged()
 	say "$what: done in $((SECONDS - start)) s"
 }
 
-# check_numbers NAME...: variables that are numbers from 1.
+# check_numbers NAME...: dies unless these variables are numbers from 1.
 check_numbers()
 {
 	local name
@@ -50,13 +49,13 @@ check_numbers()
 	done
 }
 
-# SEED is a number, or empty: a new one.
+# Dies unless SEED is a number, or empty for a new one.
 check_seed()
 {
 	[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
 }
 
-# with_lock NAME: until the script ends, only one of its kind works on NAME.
+# with_lock NAME: takes the lock NAME until the script ends.
 with_lock()
 {
 	mkdir -p "$IOPF_CACHE/lock"
@@ -66,8 +65,8 @@ with_lock()
 	flock 9
 }
 
-# need_packages PACKAGE...: Debian packages that the host has to have. Installed
-# when they are missing and we may, else named.
+# need_packages PACKAGE...: installs Debian packages that are missing on the host, or dies
+# with their names if it may not.
 need_packages()
 {
 	local missing=() pkg sudo=()
@@ -92,7 +91,7 @@ need_packages()
 		install_packages "${missing[@]}"
 }
 
-# Called through run_logged, with the caller's sudo.
+# Called by run_logged; uses "sudo" of need_packages.
 # shellcheck disable=SC2154
 install_packages()
 {

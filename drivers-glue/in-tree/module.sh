@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# module.sh FOLDER NAME: builds NAME.ko from drivers-glue/FOLDER for the kernel that
-# KERNEL, KSRC, IMPL and CONFIG name and prints where it is. A copy of the sources
-# is built in the cache, so that neither that folder nor the kernel's gets objects.
+# module.sh FOLDER NAME: builds NAME.ko from drivers-glue/FOLDER for the kernel that KERNEL,
+# KSRC, IMPL and CONFIG select, and prints its path. A copy of the sources is built in the
+# cache, so that no objects are written to the folder or to the kernel's build directory.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,7 +12,7 @@ kdir=$("$TOP/drivers-glue/in-tree/build.sh" kdir)
 [ -e "$kdir/.stamp" ] || "$TOP/drivers-glue/in-tree/build.sh" kernel
 build=$IOPF_CACHE/module/$(basename "$kdir")/$1
 with_lock "module-$(basename "$kdir")"
-# kbuild does not see that another configuration makes other objects of a module.
+# kbuild does not rebuild an external module when the kernel's configuration changes.
 config=$(sha1sum <"$kdir/.config")
 [ "$(cat "$build/.config-stamp" 2>/dev/null)" = "$config" ] || rm -rf "$build"
 mkdir -p "$build"

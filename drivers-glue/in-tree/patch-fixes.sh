@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# patch-fixes.sh: writes the fixes to a kernel tree as mails for git am, one for
-# each that the tree needs, and prints their names.
+# patch-fixes.sh: writes each fix that a kernel tree needs as a mail for git am and
+# prints the names of the files.
 #
 #   KERNEL  7.3 or 6.12: for Debian's sources of this series
-#   KSRC    the user's own tree instead, which is only read
-#   OUT     the folder for the mails (one in the cache)
+#   KSRC    the user's own tree instead; it is only read
+#   OUT     folder for the mails (default: one in the cache)
 #
-# Text and diff come from git: the mails are the commits of a repository that has
-# nothing but the files of the fixes. Author is whoever git takes for the committer.
+# git makes the mails: each is a commit of a temporary repository that has only the files
+# of the fixes. The author is the committer that git is configured with.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/kernel.sh"
@@ -30,12 +30,11 @@ read_identity()
 	export GIT_AUTHOR_EMAIL=${ident#*<}
 	GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL%%>*}
 	export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
-	# Signatures, hooks and formats of the user are not for this repository.
+	# The user's signatures, hooks and formats must not apply to this repository.
 	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 	unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 }
 
-# The folder must not hold mails that a later "git am OUT/*.patch" takes for ours.
 check_out()
 {
 	local path=$OUT
@@ -48,6 +47,7 @@ check_out()
 	[ -w "$path" ] || die "OUT=$OUT cannot be written: $path is not writable"
 }
 
+# Other mails in the folder would be applied by "git am OUT/*.patch", too.
 check_others()
 {
 	local file
@@ -59,7 +59,7 @@ check_others()
 	done
 }
 
-# commit_fix NAME: makes it on top of the ones before.
+# commit_fix NAME: makes the commit of a fix, on top of those before.
 commit_fix()
 {
 	[ -s "$FIXES_DIR/$1.mail" ] || die "drivers-glue/fixes has no $1.mail"

@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tree.sh apply|unapply DIR: puts the library into the kernel tree DIR beside
-# drivers/iommu/io-pgfault.c, or takes it out again and leaves the tree as it
-# was. Everything is checked before the first byte is written. FORCE=1 allows
-# kernel versions that were not tested, and overwrites or removes placed files
-# that were edited in the tree. FIXES=1 mends known bugs of the tree. BROKEN=NAME
-# makes the mistake tests/mutants/NAME.patch, for tests of the tests.
+# tree.sh apply|unapply DIR: puts the library into the kernel tree DIR, beside
+# drivers/iommu/io-pgfault.c, or removes it and leaves the tree as it was before. All
+# checks are done before the first write. FORCE=1 allows kernel versions that were not
+# tested, and overwrites or removes placed files that were edited in the tree. FIXES=1
+# fixes known bugs of the tree. BROKEN=NAME applies tests/mutants/NAME.patch, to test the
+# tests.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/kernel.sh"
 . "$(dirname "$0")/fixes.sh"
 . "$(dirname "$0")/broken.sh"
 
-# What was placed, as sha1sum prints it.
+# The placed files with their checksums, in the format of sha1sum.
 MANIFEST=drivers/iommu/iopf/.placed
 BEGIN='# iopf: begin (placed by make apply)'
 END='# iopf: end'
@@ -25,7 +25,7 @@ usage()
 	die "usage: $0 apply|unapply DIR" "DIR is a Linux source tree: make apply KSRC=DIR"
 }
 
-# What goes where: "source in this repository<TAB>place in the kernel tree".
+# Prints lines "source in this repository<TAB>place in the kernel tree".
 placements()
 {
 	(cd "$TOP" && {
@@ -36,7 +36,7 @@ placements()
 	} | sort)
 }
 
-# The text that apply would leave in FILE; unhook is its inverse.
+# The hook functions are filters that make the changes to a file; unhook reverts them.
 hook_makefile()
 {
 	awk -v begin="$BEGIN" -v end="$END" -v line="$UPSTREAM" '
@@ -54,7 +54,7 @@ hook_makefile()
 		}'
 }
 
-# intel-iommu's own page request driver, or ours.
+# CONFIG_IOPF_INTEL_PRQ selects the library's page request driver or intel-iommu's own.
 hook_intel()
 {
 	awk -v begin="$BEGIN" -v end="$END" '
@@ -93,8 +93,8 @@ unhook()
 		$0 == end { skip = 0 }'
 }
 
-# rewrite FILE FILTER: only if the text changes, so that make does not rebuild for
-# nothing.
+# rewrite FILE FILTER: filters FILE, but writes it only if the text changes, so that make
+# does not rebuild it otherwise.
 rewrite()
 {
 	"$2" <"$DIR/$1" >"$tmp/text"
@@ -122,7 +122,7 @@ check_tree()
 		die "$DIR/drivers/iommu/Kconfig has no line 'endif # IOMMU_SUPPORT'"
 }
 
-# The library as it is to be placed goes to $tmp/place, its checksums to $tmp/manifest.
+# Writes the files to be placed to $tmp/place, and their checksums to $tmp/manifest.
 stage()
 {
 	local source place
@@ -139,13 +139,13 @@ stage()
 	(cd "$tmp/place" && find . -type f -printf '%P\n' | sort | xargs sha1sum) >"$tmp/manifest"
 }
 
-# What is in the tree by its manifest. One of an older version has paths alone.
+# Prints the files in the tree's manifest. Older versions wrote paths without checksums.
 placed()
 {
 	[ ! -f "$DIR/$MANIFEST" ] || sed -E 's/^[0-9a-f]{40}  //' "$DIR/$MANIFEST" | sort -u
 }
 
-# only_files: of the paths that are read, those that are in the tree.
+# only_files: filters a list of paths; prints those that exist in the tree.
 only_files()
 {
 	local place
@@ -155,8 +155,8 @@ only_files()
 	done
 }
 
-# The placed files that were edited in the tree: neither the text that was placed nor
-# the one that is to be placed now. A path without a checksum has to be believed.
+# Prints the placed files that were edited in the tree: they have neither the text that was
+# placed nor the one that is to be placed now. A file without a checksum counts as unedited.
 edited()
 {
 	local place
@@ -181,7 +181,7 @@ check_edited()
 	say "notice: FORCE=1, edits of these files in $DIR are lost: ${files[*]}"
 }
 
-# A file of the tree's own where one of ours would go is never overwritten.
+# Dies if a file of the tree itself is where one is to be placed.
 check_collisions()
 {
 	local others
@@ -194,7 +194,7 @@ check_collisions()
 		    "move it away first"
 }
 
-# Every file is written as a new one beside it.
+# The folders have to be writable, because each file is written as a new one beside it.
 check_writable()
 {
 	local path
@@ -229,7 +229,7 @@ remove_placed()
 		say "notice: $DIR/drivers/iommu/iopf holds other files and stays"
 }
 
-# Drops what an older version placed and this one does not have.
+# Removes files that an older version has placed and this one does not have.
 remove_stale()
 {
 	local place
@@ -239,8 +239,8 @@ remove_stale()
 	done
 }
 
-# An apply that is interrupted leaves files of before and of now: until it is done the
-# manifest has both.
+# Places the files. Until this is done the manifest has the old and the new files, because an
+# interrupted apply leaves both in the tree.
 place()
 {
 	local place
@@ -293,7 +293,7 @@ apply|unapply) ;;
 esac
 case ${FIXES:-0} in
 0|1) ;;
-*) die "FIXES=$FIXES is unknown" "FIXES=1 mends known bugs of the tree, see Documentation/fixes.rst" ;;
+*) die "FIXES=$FIXES is unknown" "FIXES=1 fixes known bugs of the tree, see Documentation/fixes.rst" ;;
 esac
 check_tree
 tmp=$(mktemp -d)
