@@ -49,22 +49,22 @@ static void check_group(struct kunit *test, unsigned int count)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 }
 
-static void single_request(struct kunit *test)
+static void group_of_one_request(struct kunit *test)
 {
 	check_group(test, 1);
 }
 
-static void inline_requests(struct kunit *test)
+static void group_beyond_inline_requests(struct kunit *test)
 {
 	check_group(test, IOPF_INLINE_REQUESTS + 1);
 }
 
-static void many_requests(struct kunit *test)
+static void group_of_512_requests(struct kunit *test)
 {
 	check_group(test, 512);
 }
 
-static void two_pasids_one_index(struct kunit *test)
+static void same_index_in_two_pasids(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_group *group;
@@ -84,7 +84,7 @@ static void two_pasids_one_index(struct kunit *test)
 }
 
 /* PASID 0 and no PASID are two things. */
-static void no_pasid(struct kunit *test)
+static void pasid_zero_is_not_no_pasid(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -95,7 +95,7 @@ static void no_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->table.nr_groups);
 }
 
-static void one_response_without_handler(struct kunit *test)
+static void group_without_handler_gets_one_response(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -108,7 +108,7 @@ static void one_response_without_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.unhandled);
 }
 
-static void unknown_type(struct kunit *test)
+static void unknown_fault_type_is_refused(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_fault evt = { .fault.type = 77 };
@@ -118,7 +118,7 @@ static void unknown_type(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
-static void stop_marker(struct kunit *test)
+static void stop_marker_discards_unfinished_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -135,7 +135,7 @@ static void stop_marker(struct kunit *test)
 }
 
 /* The index is in use until the response is out. */
-static void index_in_use(struct kunit *test)
+static void index_in_use_until_response(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_group *group;
@@ -204,7 +204,7 @@ static void batch_of_two_groups(struct kunit *test)
 }
 
 /* What is wrong in the middle of a run is noticed there as it is elsewhere. */
-static void batch_with_mistakes(struct kunit *test)
+static void batch_with_bad_requests(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -247,27 +247,27 @@ static void batch_beyond_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
 }
 
-static struct kunit_case cases[] = {
+static struct kunit_case iopf_assemble_cases[] = {
 	KUNIT_CASE(batch_of_two_groups),
-	KUNIT_CASE(batch_with_mistakes),
+	KUNIT_CASE(batch_with_bad_requests),
 	KUNIT_CASE(batch_beyond_limit),
-	KUNIT_CASE(single_request),
-	KUNIT_CASE(inline_requests),
-	KUNIT_CASE(many_requests),
-	KUNIT_CASE(two_pasids_one_index),
-	KUNIT_CASE(no_pasid),
-	KUNIT_CASE(one_response_without_handler),
-	KUNIT_CASE(unknown_type),
-	KUNIT_CASE(stop_marker),
-	KUNIT_CASE(index_in_use),
+	KUNIT_CASE(group_of_one_request),
+	KUNIT_CASE(group_beyond_inline_requests),
+	KUNIT_CASE(group_of_512_requests),
+	KUNIT_CASE(same_index_in_two_pasids),
+	KUNIT_CASE(pasid_zero_is_not_no_pasid),
+	KUNIT_CASE(group_without_handler_gets_one_response),
+	KUNIT_CASE(unknown_fault_type_is_refused),
+	KUNIT_CASE(stop_marker_discards_unfinished_groups),
+	KUNIT_CASE(index_in_use_until_response),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_assemble_suite = {
 	.name = "iopf_assemble",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_assemble_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_assemble_suite);

@@ -139,7 +139,7 @@ static void expect_response(struct kunit *test, int nr, bool is_last, u64 word0,
 }
 
 /* PASID 7 (the address space), index 5, two pages; the first with data. */
-static void v3_private_data(struct kunit *test)
+static void v3_private_data_on_partial_request(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -167,7 +167,7 @@ static void v3_private_data(struct kunit *test)
 }
 
 /* Data on the last request goes back with the group's answer, which is one. */
-static void v3_private_last(struct kunit *test)
+static void v3_private_data_on_last_request(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -184,7 +184,7 @@ static void v3_private_last(struct kunit *test)
 }
 
 /* Refused, its group forgotten, or without anybody there: answered, with data. */
-static void v3_owed(struct kunit *test)
+static void v3_response_without_handler_or_queue(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -208,7 +208,7 @@ static void v3_owed(struct kunit *test)
 }
 
 /* To a domain's handler each is a whole group; to the device it is what it was. */
-static void v3_domain(struct kunit *test)
+static void v3_domain_handler_gets_single_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -234,7 +234,7 @@ static void v3_domain(struct kunit *test)
 }
 
 /* Exactly once, also if nobody answers or the PASID goes away. */
-static void v3_ends_early(struct kunit *test)
+static void v3_flush_and_timeout_respond_once(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -275,7 +275,7 @@ static int see(struct iommu_fault *fault, void *data)
 }
 
 /* A registered handler sees the flags, and answers each by its cookie. */
-static void v3_handler(struct kunit *test)
+static void v3_handler_responds_by_cookie(struct kunit *test)
 {
 	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
 	struct fake *fake = test->priv;
@@ -308,7 +308,7 @@ static int keep(struct iommu_fault *fault, void *data)
 }
 
 /* By PASID and index the oldest is meant. */
-static void v3_handler_in_order(struct kunit *test)
+static void v3_handler_responds_to_oldest_first(struct kunit *test)
 {
 	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
 	struct fake *fake = test->priv;
@@ -333,7 +333,7 @@ static void v3_handler_in_order(struct kunit *test)
 }
 
 /* PASID 7, index 3: two streamed, one that is not, and the last one. */
-static void v2_streaming(struct kunit *test)
+static void v2_streaming_requests_get_responses(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 4 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -364,7 +364,7 @@ static void v2_streaming(struct kunit *test)
 }
 
 /* Each has its own code: a bad one spoils neither the others nor the group. */
-static void v2_streaming_codes(struct kunit *test)
+static void v2_streaming_response_codes(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE, PROT_READ);
 	struct fake *fake = test->priv;
@@ -380,24 +380,24 @@ static void v2_streaming_codes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[2].code);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(v3_private_data),
-	KUNIT_CASE(v3_private_last),
-	KUNIT_CASE(v3_owed),
-	KUNIT_CASE(v3_domain),
-	KUNIT_CASE(v3_ends_early),
-	KUNIT_CASE(v3_handler),
-	KUNIT_CASE(v3_handler_in_order),
-	KUNIT_CASE(v2_streaming),
-	KUNIT_CASE(v2_streaming_codes),
+static struct kunit_case iopf_flags_cases[] = {
+	KUNIT_CASE(v3_private_data_on_partial_request),
+	KUNIT_CASE(v3_private_data_on_last_request),
+	KUNIT_CASE(v3_response_without_handler_or_queue),
+	KUNIT_CASE(v3_domain_handler_gets_single_requests),
+	KUNIT_CASE(v3_flush_and_timeout_respond_once),
+	KUNIT_CASE(v3_handler_responds_by_cookie),
+	KUNIT_CASE(v3_handler_responds_to_oldest_first),
+	KUNIT_CASE(v2_streaming_requests_get_responses),
+	KUNIT_CASE(v2_streaming_response_codes),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_flags_suite = {
 	.name = "iopf_flags",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_flags_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_flags_suite);

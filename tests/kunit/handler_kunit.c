@@ -100,7 +100,7 @@ static int unregister(struct fake *fake)
 	return iommu_unregister_device_fault_handler(fake_dev(fake));
 }
 
-static void registration(struct kunit *test)
+static void register_and_unregister(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher;
@@ -126,7 +126,7 @@ static void registration(struct kunit *test)
 }
 
 /* Only a response that matches takes a fault from the list. */
-static void response_matches(struct kunit *test)
+static void response_must_match_request(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -170,7 +170,7 @@ static void response_without_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void respond_at_once(struct kunit *test)
+static void response_from_within_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -189,7 +189,7 @@ static void respond_at_once(struct kunit *test)
 }
 
 /* It sees all requests; those that it lets go on are kept for the last one. */
-static void whole_groups(struct kunit *test)
+static void handler_sees_whole_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -213,7 +213,7 @@ static void whole_groups(struct kunit *test)
 }
 
 /* Requests that are reported several at a time are seen one by one, too. */
-static void batch(struct kunit *test)
+static void handler_sees_batched_requests(struct kunit *test)
 {
 	struct iopf_request requests[3] = {};
 	struct fake *fake = test->priv;
@@ -242,7 +242,7 @@ static void batch(struct kunit *test)
 }
 
 /* What goes on ends where it would without a handler. */
-static void goes_on(struct kunit *test)
+static void continued_group_is_handled(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 4 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -279,7 +279,7 @@ static void goes_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void refuses(struct kunit *test)
+static void handler_refuses_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -295,7 +295,7 @@ static void refuses(struct kunit *test)
 }
 
 /* The queue as a handler: as if there were none. */
-static void queue_as_handler(struct kunit *test)
+static void iommu_queue_iopf_as_handler(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -318,7 +318,7 @@ static void queue_as_handler(struct kunit *test)
 }
 
 /* A handler that keeps a fault and gives it to the queue later. */
-static void queued_later(struct kunit *test)
+static void handler_queues_fault_later(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -344,7 +344,7 @@ static void queued_later(struct kunit *test)
 }
 
 /* The time is over; the index is used again; then the late response comes. */
-static void late_by_cookie(struct kunit *test)
+static void late_response_by_cookie(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -374,7 +374,7 @@ static void late_by_cookie(struct kunit *test)
 }
 
 /* Without a cookie the pair is set apart until the late response has come. */
-static void late_by_pair(struct kunit *test)
+static void late_response_by_pasid_and_index(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -401,7 +401,7 @@ static void late_by_pair(struct kunit *test)
 }
 
 /* A late response that never comes does not cost the index for ever. */
-static void quarantine_ends(struct kunit *test)
+static void quarantine_expires(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -438,7 +438,7 @@ static void quarantine_full(struct kunit *test)
 }
 
 /* A device that is on no queue of its driver, and then is, and then not. */
-static void without_queue(struct kunit *test)
+static void handler_on_default_queue(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -483,7 +483,7 @@ static void without_queue(struct kunit *test)
 }
 
 /* Cookies from before the device was removed name nothing afterwards. */
-static void cookies_do_not_return(struct kunit *test)
+static void cookie_invalid_after_removal(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -502,7 +502,7 @@ static void cookies_do_not_return(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void unrecoverable(struct kunit *test)
+static void unrecoverable_faults(struct kunit *test)
 {
 	struct iommu_fault_unrecoverable event = {
 		.reason = IOMMU_FAULT_REASON_PERMISSION,
@@ -535,7 +535,7 @@ static void unrecoverable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, unregister(fake));
 }
 
-static void flush_responds_to_handled(struct kunit *test)
+static void flush_responds_to_handler_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -591,7 +591,7 @@ static struct device *release_second(struct fake *fake)
 }
 
 /* Unregistered too late: nothing of the device is left, and nothing is sent. */
-static void unregistered_after_release(struct kunit *test)
+static void unregister_after_device_release(struct kunit *test)
 {
 	struct watcher *watcher = kunit_kzalloc(test, sizeof(*watcher),
 						GFP_KERNEL);
@@ -642,7 +642,7 @@ static int report_many(void *data)
 }
 
 /* Coming and going while faults are reported: each has its one response. */
-static void register_in_a_storm(struct kunit *test)
+static void register_while_faults_are_reported(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct watcher *watcher = register_watcher(test);
@@ -674,36 +674,36 @@ static void register_in_a_storm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_handled);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(registration),
-	KUNIT_CASE(response_matches),
+static struct kunit_case iopf_handler_cases[] = {
+	KUNIT_CASE(register_and_unregister),
+	KUNIT_CASE(response_must_match_request),
 	KUNIT_CASE(response_without_pasid),
-	KUNIT_CASE(respond_at_once),
-	KUNIT_CASE(whole_groups),
-	KUNIT_CASE(batch),
-	KUNIT_CASE(goes_on),
-	KUNIT_CASE(refuses),
-	KUNIT_CASE(queue_as_handler),
-	KUNIT_CASE(queued_later),
-	KUNIT_CASE(late_by_cookie),
-	KUNIT_CASE(late_by_pair),
-	KUNIT_CASE(quarantine_ends),
+	KUNIT_CASE(response_from_within_handler),
+	KUNIT_CASE(handler_sees_whole_groups),
+	KUNIT_CASE(handler_sees_batched_requests),
+	KUNIT_CASE(continued_group_is_handled),
+	KUNIT_CASE(handler_refuses_requests),
+	KUNIT_CASE(iommu_queue_iopf_as_handler),
+	KUNIT_CASE(handler_queues_fault_later),
+	KUNIT_CASE(late_response_by_cookie),
+	KUNIT_CASE(late_response_by_pasid_and_index),
+	KUNIT_CASE(quarantine_expires),
 	KUNIT_CASE(quarantine_full),
-	KUNIT_CASE(without_queue),
-	KUNIT_CASE(cookies_do_not_return),
-	KUNIT_CASE(unrecoverable),
-	KUNIT_CASE(flush_responds_to_handled),
-	KUNIT_CASE(unregistered_after_release),
+	KUNIT_CASE(handler_on_default_queue),
+	KUNIT_CASE(cookie_invalid_after_removal),
+	KUNIT_CASE(unrecoverable_faults),
+	KUNIT_CASE(flush_responds_to_handler_groups),
+	KUNIT_CASE(unregister_after_device_release),
 	KUNIT_CASE(registration_holds_device),
-	KUNIT_CASE(register_in_a_storm),
+	KUNIT_CASE(register_while_faults_are_reported),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_handler_suite = {
 	.name = "iopf_handler",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_handler_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_handler_suite);

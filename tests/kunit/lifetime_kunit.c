@@ -10,7 +10,7 @@
 #include "fake.h"
 
 /* Removing the device answers what a handler holds, and does not free it. */
-static void remove_with_handler(struct kunit *test)
+static void remove_with_group_at_domain_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -31,7 +31,7 @@ static void remove_with_handler(struct kunit *test)
 }
 
 /* Nothing is owed before the last request has come, and then one response. */
-static void remove_forgets_partial(struct kunit *test)
+static void remove_discards_partial(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -121,7 +121,7 @@ static void flush_waits_for_responses(struct kunit *test)
 }
 
 /* A fault that waits for mmap_lock: nobody waits for the fault. */
-static void flush_asleep(struct kunit *test)
+static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -154,7 +154,7 @@ static void flush_asleep(struct kunit *test)
  * A flush while a PASID is unbound ends the groups of that one, or none if it has none,
  * and does not wait for those of others.
  */
-static void flush_unbound(struct kunit *test)
+static void flush_dev_during_unbind(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -198,7 +198,7 @@ static void flush_unbound(struct kunit *test)
 }
 
 /* The PASID that is unbound has never asked for a page. */
-static void flush_unbound_idle(struct kunit *test)
+static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -217,7 +217,7 @@ static void flush_unbound_idle(struct kunit *test)
 }
 
 /* A device that was reset waits for nothing. */
-static void forget_device(struct kunit *test)
+static void reset_dev_sends_no_response(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -245,7 +245,7 @@ static void forget_device(struct kunit *test)
  * Requests that come while a PASID has groups are for their address space, without a
  * look at the domain; not so after a flush, which is how a driver ends a PASID.
  */
-static void unbound_and_flushed(struct kunit *test)
+static void mm_looked_up_again_after_flush(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -266,7 +266,7 @@ static void unbound_and_flushed(struct kunit *test)
 }
 
 /* What does not sleep ends by itself when the device is flushed. */
-static void flush_lets_finish(struct kunit *test)
+static void flush_dev_lets_faults_finish(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 64 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -285,7 +285,7 @@ static void flush_lets_finish(struct kunit *test)
  * A flush is over with the groups that it waits for, and not when its time is. The
  * machine may be busy for once.
  */
-static void flush_ends_with_groups(struct kunit *test)
+static void flush_returns_when_groups_end(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 8 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -305,7 +305,7 @@ static void flush_ends_with_groups(struct kunit *test)
 }
 
 /* Removal and freeing while a worker is asleep; it wakes to an empty house. */
-static void remove_asleep(struct kunit *test)
+static void remove_with_sleeping_worker(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -349,7 +349,7 @@ static int report_storm(void *data)
 }
 
 /* Four reporters, flushes beside them: every group has one response. */
-static void storm(struct kunit *test)
+static void flush_during_fault_storm(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -389,29 +389,29 @@ static void storm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2000, fake->responses);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(remove_with_handler),
-	KUNIT_CASE(remove_forgets_partial),
+static struct kunit_case iopf_lifetime_cases[] = {
+	KUNIT_CASE(remove_with_group_at_domain_handler),
+	KUNIT_CASE(remove_discards_partial),
 	KUNIT_CASE(discard_partial),
 	KUNIT_CASE(flush_one_pasid),
 	KUNIT_CASE(flush_waits_for_responses),
-	KUNIT_CASE(flush_asleep),
-	KUNIT_CASE(flush_lets_finish),
-	KUNIT_CASE(flush_ends_with_groups),
-	KUNIT_CASE(flush_unbound),
-	KUNIT_CASE(flush_unbound_idle),
-	KUNIT_CASE(forget_device),
-	KUNIT_CASE(unbound_and_flushed),
-	KUNIT_CASE(remove_asleep),
-	KUNIT_CASE(storm),
+	KUNIT_CASE(flush_does_not_wait_for_sleeping_fault),
+	KUNIT_CASE(flush_dev_lets_faults_finish),
+	KUNIT_CASE(flush_returns_when_groups_end),
+	KUNIT_CASE(flush_dev_during_unbind),
+	KUNIT_CASE(flush_dev_during_unbind_of_idle_pasid),
+	KUNIT_CASE(reset_dev_sends_no_response),
+	KUNIT_CASE(mm_looked_up_again_after_flush),
+	KUNIT_CASE(remove_with_sleeping_worker),
+	KUNIT_CASE(flush_during_fault_storm),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_lifetime_suite = {
 	.name = "iopf_lifetime",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_lifetime_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_lifetime_suite);

@@ -26,7 +26,7 @@ static void set_limits(struct kunit *test, unsigned int unfinished,
 }
 
 /* More than may wait: the group is refused when its last request comes. */
-static void partial_requests(struct kunit *test)
+static void limit_on_partial_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -45,7 +45,7 @@ static void partial_requests(struct kunit *test)
 }
 
 /* Groups without end, and none has a last request. */
-static void partial_groups(struct kunit *test)
+static void limit_on_unfinished_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -68,7 +68,7 @@ static void partial_groups(struct kunit *test)
 	iopf_free_group(group);
 }
 
-static void pending_groups(struct kunit *test)
+static void limit_on_pending_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -91,7 +91,7 @@ static void pending_groups(struct kunit *test)
 }
 
 /* A handler that responses groups and does not give them back gets no more of them. */
-static void handler_keeps_groups(struct kunit *test)
+static void limit_counts_groups_until_freed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -123,7 +123,7 @@ static void handler_keeps_groups(struct kunit *test)
 }
 
 /* Requests count as long as their groups do, beside the last one of each. */
-static void long_groups(struct kunit *test)
+static void limit_on_requests_in_groups(struct kunit *test)
 {
 	struct iopf_limits limits = { .requests = 64, .unfinished = 32 };
 	struct fake *fake = test->priv;
@@ -155,7 +155,7 @@ static void long_groups(struct kunit *test)
  * A group whose fault sleeps stays its worker's when it is answered for its time being
  * over. So it is not where that leaves too little for what the device may ask meanwhile.
  */
-static void sleepers_leave_half(struct kunit *test)
+static void sleepers_leave_half_of_limit(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, 6);
 	struct fake *fake = test->priv;
@@ -187,7 +187,7 @@ static unsigned int grant_100(struct device *dev)
 }
 
 /* PRI lets a device have more under way than the defaults: all of it is served. */
-static void as_much_as_pri_grants(struct kunit *test)
+static void limits_follow_pri_grant(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -243,7 +243,7 @@ static bool pasid_queues_stay(struct kunit *test, u32 first)
 }
 
 /* Many idle PASID queues go in time, and not with each group; PASID queues in use stay. */
-static void idle_pqs(struct kunit *test)
+static void idle_pasid_queues_expire(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -261,7 +261,7 @@ static void idle_pqs(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-static void pasid_queues_in_use(struct kunit *test)
+static void limit_on_pasid_queues(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -276,7 +276,7 @@ static void pasid_queues_in_use(struct kunit *test)
 }
 
 /* An index that the device does not have, and limits that make no sense. */
-static void index_width(struct kunit *test)
+static void limit_on_index_width(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_limits limits = { .grpid_bits = 33 };
@@ -311,7 +311,7 @@ static void default_limits(struct kunit *test)
 }
 
 /* PASID queues of PASIDs that are done make room for others. */
-static void pasid_queues_come_and_go(struct kunit *test)
+static void idle_pasid_queues_make_room(struct kunit *test)
 {
 	struct iopf_limits limits = { .pasids = 2 };
 	struct fake *fake = test->priv;
@@ -328,27 +328,27 @@ static void pasid_queues_come_and_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 10, fake_fdev(fake)->stats.unhandled);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(partial_requests),
-	KUNIT_CASE(partial_groups),
-	KUNIT_CASE(pending_groups),
-	KUNIT_CASE(handler_keeps_groups),
-	KUNIT_CASE(long_groups),
-	KUNIT_CASE(sleepers_leave_half),
-	KUNIT_CASE(as_much_as_pri_grants),
-	KUNIT_CASE(idle_pqs),
-	KUNIT_CASE(pasid_queues_in_use),
-	KUNIT_CASE(index_width),
+static struct kunit_case iopf_limits_cases[] = {
+	KUNIT_CASE(limit_on_partial_requests),
+	KUNIT_CASE(limit_on_unfinished_groups),
+	KUNIT_CASE(limit_on_pending_groups),
+	KUNIT_CASE(limit_counts_groups_until_freed),
+	KUNIT_CASE(limit_on_requests_in_groups),
+	KUNIT_CASE(sleepers_leave_half_of_limit),
+	KUNIT_CASE(limits_follow_pri_grant),
+	KUNIT_CASE(idle_pasid_queues_expire),
+	KUNIT_CASE(limit_on_pasid_queues),
+	KUNIT_CASE(limit_on_index_width),
 	KUNIT_CASE(default_limits),
-	KUNIT_CASE(pasid_queues_come_and_go),
+	KUNIT_CASE(idle_pasid_queues_make_room),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_limits_suite = {
 	.name = "iopf_limits",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_limits_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_limits_suite);

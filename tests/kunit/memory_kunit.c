@@ -27,7 +27,7 @@ static bool report_with_failure(struct fake *fake, u32 pasid, u32 grpid,
 }
 
 /* Each allocation in turn: the group is served from the reserve, or refused. */
-static void every_allocation_fails(struct kunit *test)
+static void each_group_allocation_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned int n = 1;
@@ -45,7 +45,7 @@ static void every_allocation_fails(struct kunit *test)
 }
 
 /* Groups live from the reserve until that is empty, too; then they are refused. */
-static void reserve_is_empty(struct kunit *test)
+static void reserve_exhausted(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -72,7 +72,7 @@ static void reserve_is_empty(struct kunit *test)
 }
 
 /* Each allocation of the first group of a PASID, which needs a PASID queue. */
-static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
+static void each_pasid_queue_allocation_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned int n = 1;
@@ -85,17 +85,17 @@ static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
 	KUNIT_EXPECT_LE(test, 5, n);
 }
 #else
-static void reserve_is_empty(struct kunit *test)
+static void reserve_exhausted(struct kunit *test)
 {
 	kunit_skip(test, "CONFIG_FAILSLAB is not set");
 }
 
-static void every_allocation_fails(struct kunit *test)
+static void each_group_allocation_fails(struct kunit *test)
 {
 	kunit_skip(test, "CONFIG_FAILSLAB is not set");
 }
 
-static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
+static void each_pasid_queue_allocation_fails(struct kunit *test)
 {
 	kunit_skip(test, "CONFIG_FAILSLAB is not set");
 }
@@ -106,7 +106,7 @@ static void every_allocation_of_a_pasid_queue_fails(struct kunit *test)
  * other groups do not notice. The kernel's own queue keeps all of them, and looks at
  * each of them with each last request.
  */
-static void million_partial(struct kunit *test)
+static void million_partial_requests(struct kunit *test)
 {
 	int requests = IS_ENABLED(CONFIG_KASAN) ? 100000 : 1000000;
 	struct fake *fake = test->priv;
@@ -151,7 +151,7 @@ static void million_pasids(struct kunit *test)
 }
 
 /* What Documentation/promises/memory.rst says a device can take. */
-static void sizes(struct kunit *test)
+static void object_sizes(struct kunit *test)
 {
 	kunit_info(test, "bytes: group %zu, %u more requests %zu, PASID queue %zu, device %zu, worker %zu\n",
 		   sizeof(struct iopf_prg), IOPF_CHUNK_REQUESTS,
@@ -165,21 +165,21 @@ static void sizes(struct kunit *test)
 	KUNIT_EXPECT_GE(test, 512, sizeof(struct iopf_pasid_queue));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(sizes),
+static struct kunit_case iopf_memory_cases[] = {
+	KUNIT_CASE(object_sizes),
 	KUNIT_CASE(million_pasids),
-	KUNIT_CASE(every_allocation_fails),
-	KUNIT_CASE(every_allocation_of_a_pasid_queue_fails),
-	KUNIT_CASE(reserve_is_empty),
-	KUNIT_CASE(million_partial),
+	KUNIT_CASE(each_group_allocation_fails),
+	KUNIT_CASE(each_pasid_queue_allocation_fails),
+	KUNIT_CASE(reserve_exhausted),
+	KUNIT_CASE(million_partial_requests),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_memory_suite = {
 	.name = "iopf_memory",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_memory_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_memory_suite);

@@ -106,7 +106,7 @@ static void check_fires_for_unready_group(struct kunit *test)
 }
 
 /* The setter asks the check, with the lock. */
-static void setter_checks(struct kunit *test)
+static void setter_calls_check(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -128,7 +128,7 @@ static void setter_checks(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-static void domain_owns(struct kunit *test)
+static void domain_handler_owns_group(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_prg *prg;
@@ -174,7 +174,7 @@ static int see_owner(struct iommu_fault *fault, void *data)
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-static void handler_owns(struct kunit *test)
+static void registered_handler_owns_group(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -247,9 +247,9 @@ static void handler_queues_and_refuses(struct kunit *test)
 static struct kunit_case iopf_owner_cases[] = {
 	KUNIT_CASE(check_fires_for_wrong_pairs),
 	KUNIT_CASE(check_fires_for_unready_group),
-	KUNIT_CASE(setter_checks),
-	KUNIT_CASE(domain_owns),
-	KUNIT_CASE(handler_owns),
+	KUNIT_CASE(setter_calls_check),
+	KUNIT_CASE(domain_handler_owns_group),
+	KUNIT_CASE(registered_handler_owns_group),
 	KUNIT_CASE(handler_queues_and_refuses),
 	{ }
 };

@@ -52,7 +52,7 @@ static void report_pages(struct fake *fake, u32 pasid, unsigned long addr,
  * A PASID's faults may sleep until only the reserved workers are left. The rest waits,
  * and another PASID gets in. When they wake up, those that wait go on.
  */
-static void bounded_sleepers(struct kunit *test)
+static void sleepers_leave_reserved_workers(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 100 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -106,7 +106,7 @@ static void burst_of_sleepers(struct kunit *test)
 }
 
 /* The response to a group is not deferred for as long as the next one's fault sleeps. */
-static void deferred_response_leaves(struct kunit *test)
+static void deferred_response_sent_while_next_fault_sleeps(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -153,7 +153,7 @@ static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned lo
 }
 
 /* Those that wait for a page take one worker, and each is answered. */
-static void followers(struct kunit *test)
+static void followers_share_one_worker(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -283,7 +283,7 @@ static void wait_free(struct iopf_device *fdev, unsigned int nr)
  * However many PASIDs have a fault asleep, and would have others, another one gets in
  * as long as there is a worker; and when there is none, as soon as one comes back.
  */
-static void crowd_of_sleepers(struct kunit *test)
+static void sleepers_of_many_pasids(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -388,7 +388,7 @@ static void expect_responses(struct kunit *test,
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, KEPT + 1));
 }
 
-static void deferred_and_flushed(struct kunit *test)
+static void deferred_response_on_flush_pasid(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -398,7 +398,7 @@ static void deferred_and_flushed(struct kunit *test)
 }
 
 /* Nor does the flush of all PASIDs wait for the watch to send it. */
-static void deferred_and_all_flushed(struct kunit *test)
+static void deferred_response_on_flush_dev(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned long start;
@@ -411,7 +411,7 @@ static void deferred_and_all_flushed(struct kunit *test)
 	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
-static void deferred_and_removed(struct kunit *test)
+static void deferred_response_on_removal(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -421,7 +421,7 @@ static void deferred_and_removed(struct kunit *test)
 	fake_add_device(test);
 }
 
-static void deferred_and_overdue(struct kunit *test)
+static void deferred_response_on_timeout(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -434,7 +434,7 @@ static void deferred_and_overdue(struct kunit *test)
 	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
-static void deferred_and_forgotten(struct kunit *test)
+static void deferred_response_on_reset(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -450,7 +450,7 @@ static void deferred_and_forgotten(struct kunit *test)
  * The last task of an address space is gone: a fault that sleeps in it ends, as do those
  * that follow it, and nobody uses it any more.
  */
-static void orphan(struct kunit *test)
+static void fault_of_killed_process_ends(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct mm_struct *mm = current->mm;
@@ -487,30 +487,30 @@ static void orphan(struct kunit *test)
 }
 #endif
 
-static struct kunit_case cases[] = {
+static struct kunit_case iopf_progress_cases[] = {
 #ifdef CONFIG_MEMCG
-	KUNIT_CASE(orphan),
+	KUNIT_CASE(fault_of_killed_process_ends),
 #endif
-	KUNIT_CASE(bounded_sleepers),
+	KUNIT_CASE(sleepers_leave_reserved_workers),
 	KUNIT_CASE(burst_of_sleepers),
-	KUNIT_CASE(deferred_response_leaves),
-	KUNIT_CASE(followers),
+	KUNIT_CASE(deferred_response_sent_while_next_fault_sleeps),
+	KUNIT_CASE(followers_share_one_worker),
 	KUNIT_CASE(followers_flushed),
 	KUNIT_CASE(followers_timed_out),
-	KUNIT_CASE(crowd_of_sleepers),
-	KUNIT_CASE(deferred_and_flushed),
-	KUNIT_CASE(deferred_and_all_flushed),
-	KUNIT_CASE(deferred_and_removed),
-	KUNIT_CASE_SLOW(deferred_and_overdue),
-	KUNIT_CASE(deferred_and_forgotten),
+	KUNIT_CASE(sleepers_of_many_pasids),
+	KUNIT_CASE(deferred_response_on_flush_pasid),
+	KUNIT_CASE(deferred_response_on_flush_dev),
+	KUNIT_CASE(deferred_response_on_removal),
+	KUNIT_CASE_SLOW(deferred_response_on_timeout),
+	KUNIT_CASE(deferred_response_on_reset),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_progress_suite = {
 	.name = "iopf_progress",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_progress_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_progress_suite);

@@ -18,8 +18,8 @@ static void decode_rev4(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x0128, event.rid);
 	KUNIT_EXPECT_NULL(test, event.bad);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
-	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
-			    IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, true);
+	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
+			  IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, true);
 	/* Private data is gone from this revision. */
 	iopf_prq_decode(IOPF_PRQ_REV4, reserved, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
@@ -36,8 +36,8 @@ static void decode_rev3(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
 	KUNIT_EXPECT_EQ(test, 0x1234, event.request.private_data[0]);
 	KUNIT_EXPECT_EQ(test, 0x5678, event.request.private_data[1]);
-	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
-			    IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, false);
+	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
+			  IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, false);
 }
 
 /* Bus 01, devfn 28, PASID 12345, index 1ab, private 55aa, streaming, write. */
@@ -59,12 +59,12 @@ static void decode_rev2(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_STREAMING | IOPF_REQUEST_PRIVATE_DATA,
 			event.request.flags);
 	KUNIT_EXPECT_EQ(test, 0x55aa, event.request.private_data[0]);
-	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
-			    IOMMU_FAULT_PERM_WRITE, false);
+	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
+			  IOMMU_FAULT_PERM_WRITE, false);
 	iopf_prq_decode(IOPF_PRQ_REV2, last, &event);
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
-	model_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
-			    IOMMU_FAULT_PERM_WRITE, true);
+	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
+			  IOMMU_FAULT_PERM_WRITE, true);
 	/* A flag would have it answered by itself. */
 	iopf_prq_decode(IOPF_PRQ_REV2, partial, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
@@ -206,7 +206,7 @@ static u64 random_qword(struct rnd_state *seed)
 }
 
 /* Random descriptors, half of them with a canonical address, and each with a bit changed. */
-static void decode_by_table(struct kunit *test)
+static void decode_random_descriptors(struct kunit *test)
 {
 	enum iopf_prq_format format;
 	struct rnd_state seed;
@@ -230,7 +230,7 @@ static void decode_by_table(struct kunit *test)
 }
 
 /* What stands in the fields of a PASID that is not there says nothing. */
-static void fields_without_pasid(struct kunit *test)
+static void decode_without_pasid(struct kunit *test)
 {
 	u64 desc[] = { image[0] & ~HAS_PASID, image[1], 0, 0 };
 	struct iopf_prq_event event;
@@ -246,7 +246,7 @@ static void fields_without_pasid(struct kunit *test)
 }
 
 /* To execute is to read. */
-static void execute_without_read(struct kunit *test)
+static void decode_execute_without_read(struct kunit *test)
 {
 	u64 desc[] = { image[0] | EXECUTE, image[1] & ~READ_ACCESS, 0, 0 };
 	struct iopf_prq_event event;
@@ -275,7 +275,7 @@ static struct iopf_response response_to(enum iopf_prq_format format,
 	return response;
 }
 
-static void encode(struct kunit *test)
+static void encode_responses(struct kunit *test)
 {
 	u64 private_data[] = { image[0] | PRIVATE, image[1], 0x1234, 0x5678 };
 	struct iopf_response response;
@@ -283,25 +283,25 @@ static void encode(struct kunit *test)
 
 	response = response_to(IOPF_PRQ_REV4, image, IOMMU_PAGE_RESP_SUCCESS);
 	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
-	model_check_desc(test, &desc, 0x0001234501280019ULL, 0xd58, 0, 0);
+	vtd_check_desc(test, &desc, 0x0001234501280019ULL, 0xd58, 0, 0);
 	response.msg.code = IOMMU_PAGE_RESP_INVALID;
 	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
-	model_check_desc(test, &desc, 0x0001234501281019ULL, 0xd58, 0, 0);
+	vtd_check_desc(test, &desc, 0x0001234501281019ULL, 0xd58, 0, 0);
 	/* The kernel's own driver sends 2 here, which PRI does not have. */
 	response.msg.code = IOMMU_PAGE_RESP_FAILURE;
 	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
-	model_check_desc(test, &desc, 0x000123450128f019ULL, 0xd58, 0, 0);
+	vtd_check_desc(test, &desc, 0x000123450128f019ULL, 0xd58, 0, 0);
 
 	response = response_to(IOPF_PRQ_REV3, private_data,
 			       IOMMU_PAGE_RESP_SUCCESS);
 	iopf_prq_encode(IOPF_PRQ_REV3, 0x0128, &response, &desc);
-	model_check_desc(test, &desc, 0x0001234501280039ULL, 0xd5c, 0x1234, 0x5678);
+	vtd_check_desc(test, &desc, 0x0001234501280039ULL, 0xd5c, 0x1234, 0x5678);
 
 	response = response_to(IOPF_PRQ_REV2, streaming, IOMMU_PAGE_RESP_INVALID);
 	iopf_prq_encode(IOPF_PRQ_REV2, 0x0128, &response, &desc);
-	model_check_desc(test, &desc,
-			 0xd5800000000000ULL << 8 | 0x55aaULL << 32 | 0x01123450ULL | 0xa,
-			 0x00007f1234567281ULL, 0, 0);
+	vtd_check_desc(test, &desc,
+		       0xd5800000000000ULL << 8 | 0x55aaULL << 32 | 0x01123450ULL | 0xa,
+		       0x00007f1234567281ULL, 0, 0);
 }
 
 /* A response to a request without a PASID names none, and does not say that it has one. */
@@ -313,9 +313,9 @@ static void encode_without_pasid(struct kunit *test)
 	response = response_to(IOPF_PRQ_REV4, image, IOMMU_PAGE_RESP_SUCCESS);
 	response.fault.prm.flags &= ~IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
-	model_check_desc(test, &desc, 0x01280009, 0xd58, 0, 0);
+	vtd_check_desc(test, &desc, 0x01280009, 0xd58, 0, 0);
 	iopf_prq_encode(IOPF_PRQ_REV2, 0x0128, &response, &desc);
-	model_check_desc(test, &desc, 0x01280009, 0xd5800000ULL << 32, 0, 0);
+	vtd_check_desc(test, &desc, 0x01280009, 0xd5800000ULL << 32, 0, 0);
 }
 
 /* Responses with the numbers from 0 on for index, all with a PASID. */
@@ -334,7 +334,7 @@ static struct iopf_response *make_responses(struct kunit *test, unsigned int cou
 	return responses;
 }
 
-static void check_sent_in_order(struct kunit *test, struct model *model,
+static void check_sent_in_order(struct kunit *test, struct vtd_model *model,
 				unsigned int count)
 {
 	unsigned int i;
@@ -345,16 +345,16 @@ static void check_sent_in_order(struct kunit *test, struct model *model,
 }
 
 /* The invalidation queue is never asked for more than it can have. */
-static void many_responses(struct kunit *test)
+static void many_responses_are_split(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
-	iopf_prq_respond(&model->prq, MODEL_RID, make_responses(test, 200), 200);
+	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, 200), 200);
 	KUNIT_EXPECT_EQ(test, IOPF_MAX_RESPONSES, model->most_sent);
 	check_sent_in_order(test, model, 200);
 }
 
-static void check_sizes(struct kunit *test, struct model *model,
+static void check_sizes(struct kunit *test, struct vtd_model *model,
 			const unsigned int *sizes, unsigned int count)
 {
 	unsigned int i;
@@ -365,36 +365,36 @@ static void check_sizes(struct kunit *test, struct model *model,
 }
 
 /* What hardware may refuse has a submission of its own. */
-static void alone_without_pasid(struct kunit *test)
+static void submitted_alone_without_pasid(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 3, 1, 2, 1, 1 };
 	struct iopf_response *responses = make_responses(test, 8);
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	responses[3].fault.prm.flags = 0;
 	responses[6].fault.prm.flags = 0;
 	responses[7].fault.prm.flags = 0;
-	iopf_prq_respond(&model->prq, MODEL_RID, responses, 8);
+	iopf_prq_respond(&model->prq, VTD_RID, responses, 8);
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 	check_sent_in_order(test, model, 8);
 }
 
 /* It is counted, and not tried again: it would be refused again. */
-static void refused_without_pasid(struct kunit *test)
+static void hardware_refuses_without_pasid(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 2, 1, 2, 2 };
 	struct iopf_response *responses = make_responses(test, 5);
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	responses[2].fault.prm.flags = 0;
 	model->refuse = 1;
 	model->refuse_with = -EINVAL;
-	iopf_prq_respond(&model->prq, MODEL_RID, responses, 5);
+	iopf_prq_respond(&model->prq, VTD_RID, responses, 5);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&model->prq.nr_unsent));
 	check_sent_in_order(test, model, 5);
 	/* That was to be expected: others are sent together still. */
 	model->nr_sent = 0;
-	iopf_prq_respond(&model->prq, MODEL_RID, responses, 2);
+	iopf_prq_respond(&model->prq, VTD_RID, responses, 2);
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 }
 
@@ -402,21 +402,21 @@ static void refused_without_pasid(struct kunit *test)
  * Others behind the refused one were sent. That one was refused at all says that the
  * next one may be in the middle, where there is no way out.
  */
-static void refused_with_pasid(struct kunit *test)
+static void hardware_refuses_with_pasid(struct kunit *test)
 {
 	static const unsigned int sizes[] = { IOPF_MAX_RESPONSES, 1, 1, 1, 1 };
 	unsigned int count = IOPF_MAX_RESPONSES + 4;
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->refuse_with = -EINVAL;
-	iopf_prq_respond(&model->prq, MODEL_RID, make_responses(test, count), count);
+	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, count), count);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&model->prq.nr_unsent));
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 	check_sent_in_order(test, model, count);
 }
 
 /* Responses with the index of a number, twice. */
-static void check_sent_twice(struct kunit *test, struct model *model,
+static void check_sent_twice(struct kunit *test, struct vtd_model *model,
 			     unsigned int count)
 {
 	unsigned int i;
@@ -430,30 +430,30 @@ static void check_sent_twice(struct kunit *test, struct model *model,
 static void check_aborted(struct kunit *test, int error)
 {
 	static const unsigned int sizes[] = { 5, 5 };
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->refuse_with = error;
-	iopf_prq_respond(&model->prq, MODEL_RID, make_responses(test, 5), 5);
+	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, 5), 5);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&model->prq.nr_unsent));
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 	check_sent_twice(test, model, 5);
 }
 
-static void aborted_submission(struct kunit *test)
+static void submission_aborted_once(struct kunit *test)
 {
 	check_aborted(test, -EAGAIN);
 	check_aborted(test, -ETIMEDOUT);
 }
 
 /* A few times, and then the others' turn comes. */
-static void aborted_for_ever(struct kunit *test)
+static void submission_aborted_repeatedly(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 	unsigned int count = IOPF_MAX_RESPONSES + 1;
 
 	model->refuse_with = -EAGAIN;
 	model->refuse_more = IOPF_PRQ_SUBMIT_TRIES - 1;
-	iopf_prq_respond(&model->prq, MODEL_RID, make_responses(test, count), count);
+	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, count), count);
 	KUNIT_EXPECT_EQ(test, IOPF_MAX_RESPONSES, atomic_read(&model->prq.nr_unsent));
 	KUNIT_EXPECT_EQ(test, IOPF_PRQ_SUBMIT_TRIES + 1, model->nr_submissions);
 	KUNIT_EXPECT_EQ(test, 1, model->sizes[IOPF_PRQ_SUBMIT_TRIES]);
@@ -464,24 +464,24 @@ static struct kunit_case iopf_prq_desc_cases[] = {
 	KUNIT_CASE(decode_rev4),
 	KUNIT_CASE(decode_rev3),
 	KUNIT_CASE(decode_rev2),
-	KUNIT_CASE(decode_by_table),
-	KUNIT_CASE(fields_without_pasid),
-	KUNIT_CASE(execute_without_read),
-	KUNIT_CASE(encode),
+	KUNIT_CASE(decode_random_descriptors),
+	KUNIT_CASE(decode_without_pasid),
+	KUNIT_CASE(decode_execute_without_read),
+	KUNIT_CASE(encode_responses),
 	KUNIT_CASE(encode_without_pasid),
-	KUNIT_CASE(many_responses),
-	KUNIT_CASE(alone_without_pasid),
-	KUNIT_CASE(refused_without_pasid),
-	KUNIT_CASE(refused_with_pasid),
-	KUNIT_CASE(aborted_submission),
-	KUNIT_CASE(aborted_for_ever),
+	KUNIT_CASE(many_responses_are_split),
+	KUNIT_CASE(submitted_alone_without_pasid),
+	KUNIT_CASE(hardware_refuses_without_pasid),
+	KUNIT_CASE(hardware_refuses_with_pasid),
+	KUNIT_CASE(submission_aborted_once),
+	KUNIT_CASE(submission_aborted_repeatedly),
 	{ }
 };
 
 static struct kunit_suite iopf_prq_desc_suite = {
 	.name = "iopf_prq_desc",
 	.init = fake_init,
-	.exit = model_suite_exit,
+	.exit = vtd_suite_exit,
 	.test_cases = iopf_prq_desc_cases,
 };
 

@@ -10,54 +10,54 @@
 /* Drains that are more than any bound allows: a test has to fail, not to hang. */
 #define TOO_MANY	(10 * IOPF_PRQ_DRAIN_TRIES)
 
-static int drain(struct model *model)
+static int drain(struct vtd_model *model)
 {
 	return iopf_prq_drain(&model->prq, fake_dev(model->fake), FAKE_PASID);
 }
 
-static void request_while_draining(struct model *model)
+static void request_while_draining(struct vtd_model *model)
 {
-	model_post(model, MODEL_RID, FAKE_PASID, 2, 0x2000, WRITE_ACCESS | LAST);
+	vtd_post(model, VTD_RID, FAKE_PASID, 2, 0x2000, WRITE_ACCESS | LAST);
 }
 
 /* What is in the ring, and what hardware brings while it is drained, gets its response. */
 static void drain_ends_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
-	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
-	model_on(model, MODEL_DRAIN, request_while_draining);
+	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
+	vtd_on(model, VTD_DRAIN, request_while_draining);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, 1, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 2));
-	model_end(model);
+	vtd_end(model);
 }
 
 /* An overflow begins while hardware drains, and the thread has not seen it. */
-static void overflow_while_draining(struct model *model)
+static void overflow_while_draining(struct vtd_model *model)
 {
-	model_on(model, MODEL_DRAIN, NULL);
-	model_overflow(model, MODEL_OTHER);
+	vtd_on(model, VTD_DRAIN, NULL);
+	vtd_overflow(model, VTD_OTHER);
 }
 
 static void drain_again_after_overflow(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
-	model_on(model, MODEL_DRAIN, overflow_while_draining);
+	vtd_on(model, VTD_DRAIN, overflow_while_draining);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, 2, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* It begins, and the thread is done with it before anybody looks. */
-static void short_overflow_while_draining(struct model *model)
+static void short_overflow_while_draining(struct vtd_model *model)
 {
 	overflow_while_draining(model);
 	iopf_prq_run(&model->prq);
@@ -65,99 +65,99 @@ static void short_overflow_while_draining(struct model *model)
 
 static void drain_again_after_short_overflow(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
-	model_on(model, MODEL_DRAIN, short_overflow_while_draining);
+	vtd_on(model, VTD_DRAIN, short_overflow_while_draining);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, 2, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
 }
 
-static bool is_flooding(struct model *model)
+static bool is_flooding(struct vtd_model *model)
 {
 	return model->disabled != FLOODING && model->nr_drains < TOO_MANY;
 }
 
 /* A device that does not stop before it is stopped, and others that are as they should. */
-static void flood(struct model *model)
+static void flood(struct vtd_model *model)
 {
 	unsigned int i;
 
 	for (i = 0; i < 20; i++)
-		model_post(model, MODEL_OTHER + 8 + i, 1, 0, 0x1000, WRITE_ACCESS);
+		vtd_post(model, VTD_OTHER + 8 + i, 1, 0, 0x1000, WRITE_ACCESS);
 	if (is_flooding(model))
-		model_overflow(model, FLOODING);
+		vtd_overflow(model, FLOODING);
 }
 
 static void drain_ends_flood(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
-	model_on(model, MODEL_DRAIN, flood);
+	vtd_on(model, VTD_DRAIN, flood);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, FLOODING, model->disabled);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* As long as the case is to fail, and not to hang. */
 static unsigned long flood_until;
 
-static void flood_for_a_while(struct model *model)
+static void flood_for_a_while(struct vtd_model *model)
 {
 	if (model->disabled != FLOODING && time_before(jiffies, flood_until))
-		model_overflow(model, FLOODING);
+		vtd_overflow(model, FLOODING);
 }
 
 /* The thread has no end of it, and the bit is set whenever it is looked at. */
 static void drain_ends_endless_flood(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
 	flood_until = jiffies + 5 * HZ;
-	model_on(model, MODEL_DRAIN, flood_for_a_while);
+	vtd_on(model, VTD_DRAIN, flood_for_a_while);
 	/* The queue overflows again as soon as it may. */
-	model_on(model, MODEL_CLEARED, flood_for_a_while);
+	vtd_on(model, VTD_CLEARED, flood_for_a_while);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_GE(test, model->nr_drains, IOPF_PRQ_DRAIN_TRIES + 1);
 	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, FLOODING, model->disabled);
-	model_end(model);
+	vtd_end(model);
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 }
 
 /* Two take turns: both have to go. */
-static void flood_in_turn(struct model *model)
+static void flood_in_turn(struct vtd_model *model)
 {
 	u16 rid = FLOODING + model->nr_disabled;
 
 	if (model->nr_disabled < 2 && model->nr_drains < TOO_MANY)
-		model_overflow(model, rid);
+		vtd_overflow(model, rid);
 }
 
-static void drain_ends_floods(struct kunit *test)
+static void drain_ends_two_floods(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
-	model_on(model, MODEL_DRAIN, flood_in_turn);
+	vtd_on(model, VTD_DRAIN, flood_in_turn);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, 2, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, FLOODING + 1, model->disabled);
 	KUNIT_EXPECT_EQ(test, 2 * IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* Another drain is a little faster: it has disabled the device in the last attempt. */
-static void flood_until_other_drain(struct model *model)
+static void flood_until_other_drain(struct vtd_model *model)
 {
 	if (model->nr_drains < IOPF_PRQ_DRAIN_TRIES) {
-		model_overflow(model, FLOODING);
+		vtd_overflow(model, FLOODING);
 	} else if (model->nr_drains == IOPF_PRQ_DRAIN_TRIES) {
-		model_overflow(model, FLOODING);
+		vtd_overflow(model, FLOODING);
 		model->disabled = FLOODING;
 		model->prq.nr_disabled++;
 	}
@@ -165,70 +165,70 @@ static void flood_until_other_drain(struct model *model)
 
 static void other_drain_ends_flood(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
-	model_on(model, MODEL_DRAIN, flood_until_other_drain);
+	vtd_on(model, VTD_DRAIN, flood_until_other_drain);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* Nothing is to be disabled: the drain is given up, and its groups end all the same. */
-static void flood_from_nowhere(struct model *model)
+static void flood_from_nowhere(struct vtd_model *model)
 {
 	if (model->nr_drains < TOO_MANY)
-		model_overflow(model, MODEL_UNKNOWN);
+		vtd_overflow(model, VTD_UNKNOWN);
 }
 
 static void drain_gives_up(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
-	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
-	model_on(model, MODEL_DRAIN, flood_from_nowhere);
+	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
+	vtd_on(model, VTD_DRAIN, flood_from_nowhere);
 	KUNIT_EXPECT_EQ(test, -EBUSY, drain(model));
 	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* Patience is in time, too: some overflows in a row may be a busy machine's. */
 static void drain_is_patient(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 	unsigned long begun = jiffies;
 
 	model->threaded = true;
 	model->prq.patience = HZ / 5;
 	flood_until = begun + 2 * HZ;
-	model_on(model, MODEL_DRAIN, flood_for_a_while);
+	vtd_on(model, VTD_DRAIN, flood_for_a_while);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_GE(test, jiffies - begun, HZ / 5);
 	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* A unit that cannot drain is not asked again. */
 static void drain_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->threaded = true;
 	model->drain_error = -ETIMEDOUT;
-	model_post(model, MODEL_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
+	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
 	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, drain(model));
 	KUNIT_EXPECT_EQ(test, 1, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
-	model_end(model);
+	vtd_end(model);
 }
 
 /* Requests of @count devices, @each of them in turns, beside @more of another one. */
-static int blame(struct model *model, unsigned int count, unsigned int each,
+static int blame(struct vtd_model *model, unsigned int count, unsigned int each,
 		 unsigned int more)
 {
 	unsigned int i;
@@ -236,7 +236,7 @@ static int blame(struct model *model, unsigned int count, unsigned int each,
 
 	for (n = 0; n < each; n++) {
 		for (i = 0; i < count; i++)
-			iopf_prq_count_requests(&model->prq, MODEL_OTHER + i, 1);
+			iopf_prq_count_requests(&model->prq, VTD_OTHER + i, 1);
 		iopf_prq_count_requests(&model->prq, FLOODING + 0x1000, more / each);
 	}
 	iopf_prq_blame(&model->prq);
@@ -244,9 +244,9 @@ static int blame(struct model *model, unsigned int count, unsigned int each,
 }
 
 /* The one that sends much is found, and one that sends little is never taken for it. */
-static void who_floods(struct kunit *test)
+static void blame_flooding_requester(struct kunit *test)
 {
-	struct model *model = make_model(test, 0);
+	struct vtd_model *model = vtd_model_new(test, 0);
 
 	KUNIT_EXPECT_EQ(test, FLOODING + 0x1000, blame(model, 0, 10, 100));
 	KUNIT_EXPECT_EQ(test, FLOODING + 0x1000, blame(model, 50, 10, 1000));
@@ -254,7 +254,7 @@ static void who_floods(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -1, blame(model, 100, 10, 10));
 	KUNIT_EXPECT_EQ(test, -1, blame(model, 20, 100, 100));
 	/* Each overflow is judged by itself. */
-	KUNIT_EXPECT_EQ(test, MODEL_OTHER, blame(model, 1, 10, 0));
+	KUNIT_EXPECT_EQ(test, VTD_OTHER, blame(model, 1, 10, 0));
 	KUNIT_EXPECT_EQ(test, -1, blame(model, 0, 1, 0));
 }
 
@@ -264,19 +264,19 @@ static struct kunit_case iopf_prq_drain_cases[] = {
 	KUNIT_CASE(drain_again_after_short_overflow),
 	KUNIT_CASE(drain_ends_flood),
 	KUNIT_CASE(drain_ends_endless_flood),
-	KUNIT_CASE(drain_ends_floods),
+	KUNIT_CASE(drain_ends_two_floods),
 	KUNIT_CASE(other_drain_ends_flood),
 	KUNIT_CASE(drain_gives_up),
 	KUNIT_CASE(drain_is_patient),
 	KUNIT_CASE(drain_fails),
-	KUNIT_CASE(who_floods),
+	KUNIT_CASE(blame_flooding_requester),
 	{ }
 };
 
 static struct kunit_suite iopf_prq_drain_suite = {
 	.name = "iopf_prq_drain",
 	.init = fake_init,
-	.exit = model_suite_exit,
+	.exit = vtd_suite_exit,
 	.test_cases = iopf_prq_drain_cases,
 };
 

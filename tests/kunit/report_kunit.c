@@ -124,7 +124,7 @@ static void check_all_entries(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-static void same_checks_on_all_ways(struct kunit *test)
+static void same_checks_for_each_entry_point(struct kunit *test)
 {
 	check_all_entries(test);
 }
@@ -174,7 +174,7 @@ static void stop_marker_ends_groups(struct kunit *test)
 }
 
 /* One refused request in a batch spoils its group and no other. */
-static void refused_in_batch(struct kunit *test)
+static void refused_request_in_batch(struct kunit *test)
 {
 	struct iopf_request requests[] = {
 		{ make_fault(IOMMU_FAULT_PAGE_REQ, 0, 1, WRITE_PERM) },
@@ -198,7 +198,7 @@ static void refused_in_batch(struct kunit *test)
 }
 
 /* Refused and with private data: answered by itself, with the data. */
-static void refused_with_private_data(struct kunit *test)
+static void refused_request_with_private_data(struct kunit *test)
 {
 	struct iopf_request request = {
 		.fault = make_fault(IOMMU_FAULT_PAGE_REQ, 0, 1, WRITE_PERM),
@@ -216,11 +216,11 @@ static void refused_with_private_data(struct kunit *test)
 }
 
 static struct kunit_case iopf_report_cases[] = {
-	KUNIT_CASE(same_checks_on_all_ways),
+	KUNIT_CASE(same_checks_for_each_entry_point),
 	KUNIT_CASE(same_checks_with_handler),
 	KUNIT_CASE(stop_marker_ends_groups),
-	KUNIT_CASE(refused_in_batch),
-	KUNIT_CASE(refused_with_private_data),
+	KUNIT_CASE(refused_request_in_batch),
+	KUNIT_CASE(refused_request_with_private_data),
 	{ }
 };
 

@@ -7,7 +7,7 @@
 
 #include "fake.h"
 
-static void wire_codes(struct kunit *test)
+static void pri_response_codes(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, 0x0,
 			iopf_pri_response_code(IOMMU_PAGE_RESP_SUCCESS));
@@ -18,7 +18,7 @@ static void wire_codes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x1, iopf_pri_response_code(42));
 }
 
-static void handler_responds_twice(struct kunit *test)
+static void domain_handler_responds_twice(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -31,7 +31,7 @@ static void handler_responds_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.late);
 }
 
-static void handler_fails(struct kunit *test)
+static void domain_handler_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -56,7 +56,7 @@ static u32 sva_response(struct kunit *test, u32 perm, u64 addr)
 	return fake->log[before].code;
 }
 
-static void sva_populates(struct kunit *test)
+static void sva_fault_populates_pages(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 16 * PAGE_SIZE,
 				      PROT_READ | PROT_WRITE);
@@ -158,11 +158,11 @@ static void sva_malformed(struct kunit *test)
 			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(wire_codes),
-	KUNIT_CASE(handler_responds_twice),
-	KUNIT_CASE(handler_fails),
-	KUNIT_CASE(sva_populates),
+static struct kunit_case iopf_respond_cases[] = {
+	KUNIT_CASE(pri_response_codes),
+	KUNIT_CASE(domain_handler_responds_twice),
+	KUNIT_CASE(domain_handler_fails),
+	KUNIT_CASE(sva_fault_populates_pages),
 	KUNIT_CASE(sva_permissions),
 	KUNIT_CASE(sva_write_only),
 	KUNIT_CASE(sva_shadow_stack),
@@ -171,11 +171,11 @@ static struct kunit_case cases[] = {
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_respond_suite = {
 	.name = "iopf_respond",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_respond_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_respond_suite);

@@ -29,7 +29,7 @@ static u64 cost_in_turn(struct fake *fake, unsigned int nr)
 }
 
 /* One idle PASID queue more than are kept does not cost a PASID queue for each group. */
-static void pasids_in_turn(struct kunit *test)
+static void report_cost_with_many_pasids(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	u64 kept = cost_in_turn(fake, IOPF_IDLE_PQS);
@@ -48,7 +48,7 @@ static int flush_dev(void *data)
 }
 
 /* Beside a flush that waits, a response does not look at all PASIDs. */
-static void response_during_flush(struct kunit *test)
+static void response_cost_during_flush(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -78,17 +78,17 @@ static void response_during_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(pasids_in_turn),
-	KUNIT_CASE(response_during_flush),
+static struct kunit_case iopf_scale_cases[] = {
+	KUNIT_CASE(report_cost_with_many_pasids),
+	KUNIT_CASE(response_cost_during_flush),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_scale_suite = {
 	.name = "iopf_scale",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_scale_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_scale_suite);

@@ -10,7 +10,7 @@
 
 #define TIMEOUT_MS	100
 
-static void overdue_handler(struct kunit *test)
+static void timeout_of_domain_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned long start = jiffies;
@@ -37,7 +37,7 @@ static void overdue_handler(struct kunit *test)
 }
 
 /* A domain's handler has all the time that it wants, whatever the timeout of others. */
-static void domain_has_no_timeout(struct kunit *test)
+static void queue_timeout_spares_domain_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -55,7 +55,7 @@ static void domain_has_no_timeout(struct kunit *test)
 }
 
 /* And the other way round: its timeout is not that of a fault of the library's own. */
-static void domain_timeout_is_its_own(struct kunit *test)
+static void domain_timeout_spares_sva_faults(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -80,7 +80,7 @@ static void domain_timeout_is_its_own(struct kunit *test)
  * A fault that waits for mmap_lock is answered, too: the device is told to ask again.
  * Its worker is late.
  */
-static void overdue_worker(struct kunit *test)
+static void timeout_of_sleeping_faults(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -103,7 +103,7 @@ static void overdue_worker(struct kunit *test)
 }
 
 /* Requests that wait for the last one of their group do not wait for ever. */
-static void overdue_partial(struct kunit *test)
+static void timeout_of_partial_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -117,7 +117,7 @@ static void overdue_partial(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
-static void no_deadline(struct kunit *test)
+static void timeout_disabled(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -132,7 +132,7 @@ static void no_deadline(struct kunit *test)
 }
 
 /* Nobody waits for a deadline then: what ends groups early ends them all. */
-static void no_deadline_needed(struct kunit *test)
+static void flush_and_removal_without_timeout(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
@@ -159,7 +159,7 @@ static void no_deadline_needed(struct kunit *test)
 }
 
 /* A new time is for groups that are there already, too, and in both directions. */
-static void timeout_changed(struct kunit *test)
+static void timeout_change_affects_pending_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned long start = jiffies;
@@ -187,7 +187,7 @@ static void timeout_changed(struct kunit *test)
 }
 
 /* Groups in time are left alone, and without groups nobody looks. */
-static void watch_ends(struct kunit *test)
+static void timeout_work_ends_without_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -206,7 +206,7 @@ static void watch_ends(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fake_fdev(fake)->timeout_armed);
 }
 
-static void bad_timeout(struct kunit *test)
+static void timeout_out_of_range(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -223,7 +223,7 @@ static void bad_timeout(struct kunit *test)
 }
 
 /* The watch ends with the device, and begins again with its next life. */
-static void removed_while_watched(struct kunit *test)
+static void removal_stops_timeout_work(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
@@ -242,26 +242,26 @@ static void removed_while_watched(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 }
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(overdue_handler),
-	KUNIT_CASE(domain_has_no_timeout),
-	KUNIT_CASE(domain_timeout_is_its_own),
-	KUNIT_CASE(overdue_worker),
-	KUNIT_CASE(overdue_partial),
-	KUNIT_CASE(no_deadline),
-	KUNIT_CASE(no_deadline_needed),
-	KUNIT_CASE(timeout_changed),
-	KUNIT_CASE(watch_ends),
-	KUNIT_CASE(bad_timeout),
-	KUNIT_CASE(removed_while_watched),
+static struct kunit_case iopf_timeout_cases[] = {
+	KUNIT_CASE(timeout_of_domain_handler),
+	KUNIT_CASE(queue_timeout_spares_domain_handler),
+	KUNIT_CASE(domain_timeout_spares_sva_faults),
+	KUNIT_CASE(timeout_of_sleeping_faults),
+	KUNIT_CASE(timeout_of_partial_requests),
+	KUNIT_CASE(timeout_disabled),
+	KUNIT_CASE(flush_and_removal_without_timeout),
+	KUNIT_CASE(timeout_change_affects_pending_groups),
+	KUNIT_CASE(timeout_work_ends_without_groups),
+	KUNIT_CASE(timeout_out_of_range),
+	KUNIT_CASE(removal_stops_timeout_work),
 	{ }
 };
 
-static struct kunit_suite suite = {
+static struct kunit_suite iopf_timeout_suite = {
 	.name = "iopf_timeout",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = cases,
+	.test_cases = iopf_timeout_cases,
 };
 
-kunit_test_suite(suite);
+kunit_test_suite(iopf_timeout_suite);

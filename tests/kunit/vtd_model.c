@@ -4,20 +4,20 @@
 
 #include "vtd_model.h"
 
-static struct model *to_model(struct iopf_prq *prq)
+static struct vtd_model *to_vtd_model(struct iopf_prq *prq)
 {
-	return container_of(prq, struct model, prq);
+	return container_of(prq, struct vtd_model, prq);
 }
 
-void model_on(struct model *model, enum model_access access, model_hook_t hook)
+void vtd_on(struct vtd_model *model, enum vtd_access access, vtd_hook_t hook)
 {
 	model->hooks[access] = hook;
 }
 
 /* A hook does not happen while it happens. */
-static void model_happen(struct model *model, enum model_access access)
+static void vtd_happen(struct vtd_model *model, enum vtd_access access)
 {
-	model_hook_t hook = model->hooks[access];
+	vtd_hook_t hook = model->hooks[access];
 
 	if (!hook || model->happening[access])
 		return;
@@ -26,45 +26,45 @@ static void model_happen(struct model *model, enum model_access access)
 	model->happening[access] = false;
 }
 
-static unsigned int model_read_head(struct iopf_prq *prq)
+static unsigned int vtd_read_head(struct iopf_prq *prq)
 {
-	return to_model(prq)->head;
+	return to_vtd_model(prq)->head;
 }
 
-static unsigned int model_read_tail(struct iopf_prq *prq)
+static unsigned int vtd_read_tail(struct iopf_prq *prq)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 
-	model_happen(model, MODEL_READ_TAIL);
+	vtd_happen(model, VTD_READ_TAIL);
 	return READ_ONCE(model->tail);
 }
 
-static void model_write_head(struct iopf_prq *prq, unsigned int head)
+static void vtd_write_head(struct iopf_prq *prq, unsigned int head)
 {
-	to_model(prq)->head = head;
+	to_vtd_model(prq)->head = head;
 }
 
-static u32 model_read_status(struct iopf_prq *prq)
+static u32 vtd_read_status(struct iopf_prq *prq)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 
-	model_happen(model, MODEL_READ_STATUS);
+	vtd_happen(model, VTD_READ_STATUS);
 	return READ_ONCE(model->status);
 }
 
-unsigned int model_used(struct model *model)
+unsigned int vtd_used(struct vtd_model *model)
 {
-	return (model->tail - model->head) % MODEL_SLOTS;
+	return (model->tail - model->head) % VTD_SLOTS;
 }
 
-static void model_clear_status(struct iopf_prq *prq, u32 bits)
+static void vtd_clear_status(struct iopf_prq *prq, u32 bits)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 	bool overflow;
 
 	spin_lock(&model->lock);
 	overflow = model->status & bits & IOPF_PRQ_OVERFLOW;
-	if (overflow && model_used(model))
+	if (overflow && vtd_used(model))
 		model->early_clears++;
 	if (overflow && model->stuck) {
 		model->stuck--;
@@ -73,46 +73,46 @@ static void model_clear_status(struct iopf_prq *prq, u32 bits)
 	WRITE_ONCE(model->status, model->status & ~bits);
 	spin_unlock(&model->lock);
 	if (overflow)
-		model_happen(model, MODEL_CLEARED);
+		vtd_happen(model, VTD_CLEARED);
 }
 
-static void model_lock_devices(struct iopf_prq *prq)
+static void vtd_lock_devices(struct iopf_prq *prq)
 {
-	to_model(prq)->locked = true;
+	to_vtd_model(prq)->locked = true;
 }
 
-static void model_unlock_devices(struct iopf_prq *prq)
+static void vtd_unlock_devices(struct iopf_prq *prq)
 {
-	to_model(prq)->locked = false;
+	to_vtd_model(prq)->locked = false;
 }
 
-static int model_report(struct iopf_prq *prq, u16 rid,
-			const struct iopf_request *requests, unsigned int count)
+static int vtd_report(struct iopf_prq *prq, u16 rid,
+		      const struct iopf_request *requests, unsigned int count)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 	unsigned int i;
 
-	if (!model->locked || rid >> 8 != MODEL_RID >> 8)
+	if (!model->locked || rid >> 8 != VTD_RID >> 8)
 		return -ENODEV;
 	if (model->blocking) {
 		complete(&model->blocked);
 		wait_for_completion(&model->go_on);
 	}
 	for (i = 0; i < count; i++) {
-		unsigned int place = model->reported++ % MODEL_LOG;
+		unsigned int place = model->reported++ % VTD_LOG;
 
 		model->heads[place] = model->head;
 		model->rids[place] = rid;
 		model->log[place] = requests[i];
 	}
-	if (rid == MODEL_RID)
+	if (rid == VTD_RID)
 		iopf_report_requests(fake_dev(model->fake), requests, count);
 	return 0;
 }
 
-static void model_reset_devices(struct iopf_prq *prq)
+static void vtd_reset_devices(struct iopf_prq *prq)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 
 	if (!model->locked)
 		return;
@@ -120,35 +120,35 @@ static void model_reset_devices(struct iopf_prq *prq)
 	iopf_queue_reset_dev(fake_dev(model->fake));
 }
 
-static int model_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
-			unsigned int count)
+static int vtd_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+		      unsigned int count)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 	bool refused = model->nr_submissions >= model->refuse &&
 		       model->nr_submissions <= model->refuse + model->refuse_more;
 
 	model->most_sent = max(model->most_sent, count);
-	model->sizes[model->nr_submissions++ % MODEL_LOG] = count;
+	model->sizes[model->nr_submissions++ % VTD_LOG] = count;
 	for (; count--; model->nr_sent++, descs++)
-		if (model->nr_sent < MODEL_LOG)
+		if (model->nr_sent < VTD_LOG)
 			model->sent[model->nr_sent] = *descs;
 	return refused ? model->refuse_with : 0;
 }
 
-static int model_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+static int vtd_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 
 	model->nr_drains++;
-	model_happen(model, MODEL_DRAIN);
+	vtd_happen(model, VTD_DRAIN);
 	return model->drain_error;
 }
 
-static int model_disable(struct iopf_prq *prq, u16 rid)
+static int vtd_disable(struct iopf_prq *prq, u16 rid)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 
-	if (rid >> 8 != MODEL_RID >> 8)
+	if (rid >> 8 != VTD_RID >> 8)
 		return -ENODEV;
 	if (model->disabled == rid)
 		return -EALREADY;
@@ -157,57 +157,57 @@ static int model_disable(struct iopf_prq *prq, u16 rid)
 	return 0;
 }
 
-static void model_wake_thread(struct iopf_prq *prq)
+static void vtd_wake_thread(struct iopf_prq *prq)
 {
-	struct model *model = to_model(prq);
+	struct vtd_model *model = to_vtd_model(prq);
 
 	model->woken++;
 	if (model->threaded)
 		queue_work(model->fake->queue->wq, &model->run);
 }
 
-static const struct iopf_prq_ops model_ops = {
-	.read_head = model_read_head,
-	.read_tail = model_read_tail,
-	.write_head = model_write_head,
-	.read_status = model_read_status,
-	.clear_status = model_clear_status,
-	.lock_devices = model_lock_devices,
-	.unlock_devices = model_unlock_devices,
-	.report = model_report,
-	.reset_devices = model_reset_devices,
-	.submit = model_submit,
-	.drain = model_drain,
-	.disable = model_disable,
-	.wake_thread = model_wake_thread,
+static const struct iopf_prq_ops vtd_ops = {
+	.read_head = vtd_read_head,
+	.read_tail = vtd_read_tail,
+	.write_head = vtd_write_head,
+	.read_status = vtd_read_status,
+	.clear_status = vtd_clear_status,
+	.lock_devices = vtd_lock_devices,
+	.unlock_devices = vtd_unlock_devices,
+	.report = vtd_report,
+	.reset_devices = vtd_reset_devices,
+	.submit = vtd_submit,
+	.drain = vtd_drain,
+	.disable = vtd_disable,
+	.wake_thread = vtd_wake_thread,
 };
 
-static void model_run(struct work_struct *work)
+static void vtd_run(struct work_struct *work)
 {
-	iopf_prq_run(&container_of(work, struct model, run)->prq);
+	iopf_prq_run(&container_of(work, struct vtd_model, run)->prq);
 }
 
-static void model_wait(struct work_struct *work)
+static void vtd_wait(struct work_struct *work)
 {
-	struct model *model = container_of(work, struct model, wait);
+	struct vtd_model *model = container_of(work, struct vtd_model, wait);
 
 	iopf_prq_wait(&model->prq);
 	complete(&model->waited);
 }
 
-struct model *make_model(struct kunit *test, unsigned int first_slot)
+struct vtd_model *vtd_model_new(struct kunit *test, unsigned int first_slot)
 {
-	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+	struct vtd_model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, model);
 	iopf_prq_init(&model->prq);
 	model->fake = test->priv;
-	model->prq.ops = &model_ops;
+	model->prq.ops = &vtd_ops;
 	model->prq.name = "model";
 	model->prq.queue = model->fake->queue;
 	model->prq.format = IOPF_PRQ_REV4;
 	model->prq.ring = model->ring;
-	model->prq.size = MODEL_SLOTS;
+	model->prq.size = VTD_SLOTS;
 	model->prq.patience = 0;
 	model->head = first_slot;
 	model->tail = first_slot;
@@ -217,14 +217,14 @@ struct model *make_model(struct kunit *test, unsigned int first_slot)
 	init_completion(&model->go_on);
 	init_completion(&model->blocked);
 	init_completion(&model->waited);
-	INIT_WORK(&model->run, model_run);
-	INIT_WORK(&model->wait, model_wait);
+	INIT_WORK(&model->run, vtd_run);
+	INIT_WORK(&model->wait, vtd_wait);
 	iopf_prq_start(&model->prq);
 	return model;
 }
 
 /* Its thread has stopped, where it has one, and so has who waits, right or wrong. */
-void model_end(struct model *model)
+void vtd_end(struct vtd_model *model)
 {
 	/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
 	smp_store_release(&model->prq.reported, U64_MAX);
@@ -234,8 +234,8 @@ void model_end(struct model *model)
 }
 
 /* Put a descriptor into the ring, and nothing else. */
-void model_put(struct model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
-	       u64 addr, u64 flags)
+void vtd_put(struct vtd_model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
+	     u64 addr, u64 flags)
 {
 	u64 *slot = model->ring + 4 * model->tail;
 
@@ -243,23 +243,23 @@ void model_put(struct model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
 	slot[1] = addr | index << 3 | flags;
 	slot[2] = 0x1111;
 	slot[3] = 0x2222;
-	WRITE_ONCE(model->tail, (model->tail + 1) % MODEL_SLOTS);
+	WRITE_ONCE(model->tail, (model->tail + 1) % VTD_SLOTS);
 }
 
 /* A request comes, and hardware does what it does (7.4.1, 7.5). */
-void model_post(struct model *model, u16 rid, u32 pasid, u32 index, u64 addr,
-		u64 flags)
+void vtd_post(struct vtd_model *model, u16 rid, u32 pasid, u32 index, u64 addr,
+	      u64 flags)
 {
 	u32 status;
 
 	spin_lock(&model->lock);
 	status = model->status;
-	if (model_used(model) == MODEL_SLOTS - 1)
+	if (vtd_used(model) == VTD_SLOTS - 1)
 		status |= IOPF_PRQ_OVERFLOW;
 	if (status & IOPF_PRQ_OVERFLOW) {
 		model->dropped++;
 	} else {
-		model_put(model, rid, 0, pasid, index, addr, flags);
+		vtd_put(model, rid, 0, pasid, index, addr, flags);
 		status |= IOPF_PRQ_PENDING;
 	}
 	if (status && !model->status)
@@ -269,14 +269,14 @@ void model_post(struct model *model, u16 rid, u32 pasid, u32 index, u64 addr,
 }
 
 /* Requests of @rid come until one is dropped. */
-void model_overflow(struct model *model, u16 rid)
+void vtd_overflow(struct vtd_model *model, u16 rid)
 {
 	while (!(READ_ONCE(model->status) & IOPF_PRQ_OVERFLOW))
-		model_post(model, rid, 1, 0, 0x1000, WRITE_ACCESS);
+		vtd_post(model, rid, 1, 0, 0x1000, WRITE_ACCESS);
 }
 
-void model_check_request(struct kunit *test, const struct iopf_request *request,
-			 u32 pasid, u32 index, u64 addr, u32 perm, bool last)
+void vtd_check_request(struct kunit *test, const struct iopf_request *request,
+		       u32 pasid, u32 index, u64 addr, u32 perm, bool last)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
 	u32 flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
@@ -291,8 +291,8 @@ void model_check_request(struct kunit *test, const struct iopf_request *request,
 	KUNIT_EXPECT_EQ(test, perm, prm->perm);
 }
 
-void model_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
-		      u64 qw0, u64 qw1, u64 qw2, u64 qw3)
+void vtd_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
+		    u64 qw0, u64 qw1, u64 qw2, u64 qw3)
 {
 	KUNIT_EXPECT_EQ(test, qw0, desc->qw[0]);
 	KUNIT_EXPECT_EQ(test, qw1, desc->qw[1]);
@@ -300,7 +300,7 @@ void model_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
 	KUNIT_EXPECT_EQ(test, qw3, desc->qw[3]);
 }
 
-void model_suite_exit(struct kunit *test)
+void vtd_suite_exit(struct kunit *test)
 {
 	if (test->priv)
 		fake_free_taken(test->priv);

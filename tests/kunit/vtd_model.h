@@ -11,12 +11,12 @@
 #include "../intel/prq.h"
 #include "fake.h"
 
-#define MODEL_SLOTS	128
-#define MODEL_LOG	1024
+#define VTD_SLOTS	128
+#define VTD_LOG	1024
 /* The device of the fake; any other one on its bus is known, too, and reports nothing. */
-#define MODEL_RID	0x0128
-#define MODEL_OTHER	0x0100
-#define MODEL_UNKNOWN	0x0300
+#define VTD_RID	0x0128
+#define VTD_OTHER	0x0100
+#define VTD_UNKNOWN	0x0300
 
 /* What makes a descriptor of revision 3 and 4. */
 #define READ_ACCESS	BIT_ULL(0)
@@ -27,28 +27,28 @@
 #define EXECUTE		BIT_ULL(52)
 #define PRIVILEGED	BIT_ULL(53)
 
-struct model;
+struct vtd_model;
 
 /**
- * enum model_access - what the driver does to the unit
- * @MODEL_READ_TAIL: before the tail is read
- * @MODEL_READ_STATUS: before the status is read
- * @MODEL_CLEARED: after the overflow bit was cleared
- * @MODEL_DRAIN: while hardware drains
- * @MODEL_NR_ACCESSES: how many these are
+ * enum vtd_access - what the driver does to the unit
+ * @VTD_READ_TAIL: before the tail is read
+ * @VTD_READ_STATUS: before the status is read
+ * @VTD_CLEARED: after the overflow bit was cleared
+ * @VTD_DRAIN: while hardware drains
+ * @VTD_NR_ACCESSES: how many these are
  */
-enum model_access {
-	MODEL_READ_TAIL,
-	MODEL_READ_STATUS,
-	MODEL_CLEARED,
-	MODEL_DRAIN,
-	MODEL_NR_ACCESSES,
+enum vtd_access {
+	VTD_READ_TAIL,
+	VTD_READ_STATUS,
+	VTD_CLEARED,
+	VTD_DRAIN,
+	VTD_NR_ACCESSES,
 };
 
-typedef void (*model_hook_t)(struct model *model);
+typedef void (*vtd_hook_t)(struct vtd_model *model);
 
 /**
- * struct model - a VT-d unit
+ * struct vtd_model - a VT-d unit
  * @prq: what is tested
  * @ring: its ring
  * @head: the head register
@@ -62,12 +62,12 @@ typedef void (*model_hook_t)(struct model *model);
  * @hooks: what happens at an access, or NULL
  * @happening: it does
  * @seed: of random numbers
- * @fake: where requests of %MODEL_RID go, besides @log
- * @log: requests reported, the last %MODEL_LOG
+ * @fake: where requests of %VTD_RID go, besides @log
+ * @log: requests reported, the last %VTD_LOG
  * @rids: whose they are
  * @heads: the head register when they were
  * @reported: how many were
- * @sent: response descriptors, the first %MODEL_LOG
+ * @sent: response descriptors, the first %VTD_LOG
  * @nr_sent: how many there were
  * @sizes: descriptors in each submission
  * @nr_submissions: length of @sizes
@@ -90,9 +90,9 @@ typedef void (*model_hook_t)(struct model *model);
  * @wait: waits for it, then completes @waited
  * @waited: see there
  */
-struct model {
+struct vtd_model {
 	struct iopf_prq prq;
-	u64 ring[MODEL_SLOTS * 4];
+	u64 ring[VTD_SLOTS * 4];
 	unsigned int head;
 	spinlock_t lock; /* tail, status */
 	unsigned int tail;
@@ -101,17 +101,17 @@ struct model {
 	unsigned int interrupts;
 	unsigned int dropped;
 	unsigned int early_clears;
-	model_hook_t hooks[MODEL_NR_ACCESSES];
-	bool happening[MODEL_NR_ACCESSES];
+	vtd_hook_t hooks[VTD_NR_ACCESSES];
+	bool happening[VTD_NR_ACCESSES];
 	struct rnd_state seed;
 	struct fake *fake;
-	struct iopf_request log[MODEL_LOG];
-	u16 rids[MODEL_LOG];
-	unsigned int heads[MODEL_LOG];
+	struct iopf_request log[VTD_LOG];
+	u16 rids[VTD_LOG];
+	unsigned int heads[VTD_LOG];
 	unsigned int reported;
-	struct iopf_prq_desc sent[MODEL_LOG];
+	struct iopf_prq_desc sent[VTD_LOG];
 	unsigned int nr_sent;
-	unsigned int sizes[MODEL_LOG];
+	unsigned int sizes[VTD_LOG];
 	unsigned int nr_submissions;
 	unsigned int most_sent;
 	unsigned int refuse;
@@ -133,21 +133,21 @@ struct model {
 	struct completion waited;
 };
 
-struct model *make_model(struct kunit *test, unsigned int first_slot);
-void model_end(struct model *model);
-void model_on(struct model *model, enum model_access access, model_hook_t hook);
-void model_put(struct model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
-	       u64 addr, u64 flags);
-void model_post(struct model *model, u16 rid, u32 pasid, u32 index, u64 addr,
-		u64 flags);
-void model_overflow(struct model *model, u16 rid);
-unsigned int model_used(struct model *model);
-void model_check_request(struct kunit *test, const struct iopf_request *request,
-			 u32 pasid, u32 index, u64 addr, u32 perm, bool last);
-void model_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
-		      u64 qw0, u64 qw1, u64 qw2, u64 qw3);
+struct vtd_model *vtd_model_new(struct kunit *test, unsigned int first_slot);
+void vtd_end(struct vtd_model *model);
+void vtd_on(struct vtd_model *model, enum vtd_access access, vtd_hook_t hook);
+void vtd_put(struct vtd_model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
+	     u64 addr, u64 flags);
+void vtd_post(struct vtd_model *model, u16 rid, u32 pasid, u32 index, u64 addr,
+	      u64 flags);
+void vtd_overflow(struct vtd_model *model, u16 rid);
+unsigned int vtd_used(struct vtd_model *model);
+void vtd_check_request(struct kunit *test, const struct iopf_request *request,
+		       u32 pasid, u32 index, u64 addr, u32 perm, bool last);
+void vtd_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
+		    u64 qw0, u64 qw1, u64 qw2, u64 qw3);
 
 /* For suites that use the model: the handler of %FAKE_PASID keeps what it gets. */
-void model_suite_exit(struct kunit *test);
+void vtd_suite_exit(struct kunit *test);
 
 #endif /* __IOPF_TESTS_VTD_MODEL_H */

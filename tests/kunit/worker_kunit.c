@@ -73,7 +73,7 @@ static void expect_idle(struct kunit *test, struct iopf_device *fdev)
  * A worker that comes back is too few for the device that was refused first, as it has
  * a sleeper already. Then it is the other device's.
  */
-static void worker_back_for_second_device(struct kunit *test)
+static void returned_worker_serves_second_device(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, 3);
 	struct fake *fake = test->priv;
@@ -139,7 +139,7 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
  * The sleeper of a starved PASID queue wakes, and its worker sleeps in the next group: nothing
  * looks at the PASID queue, and the first response leaves all the same.
  */
-static void starved_pasid_queue_responds(struct kunit *test)
+static void starved_pasid_queue_sends_responses(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -155,7 +155,7 @@ static void starved_pasid_queue_responds(struct kunit *test)
  * The last group in the queue of a starved PASID queue ends its starving, and nothing looks at
  * the PASID queue either.
  */
-static void last_of_starved_pasid_queue(struct kunit *test)
+static void last_group_of_starved_pasid_queue(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
@@ -266,7 +266,7 @@ static void sleeper_leaves_starved_pasid_queue(struct kunit *test)
  * A worker sleeps for a page of an address space that is not its PASID's any more. A
  * group for the same address in the PASID's next address space does not wait for it.
  */
-static void bound_again_while_asleep(struct kunit *test)
+static void rebind_while_worker_sleeps(struct kunit *test)
 {
 	struct iommu_sva bond;
 	struct fake *fake = test->priv;
@@ -315,7 +315,7 @@ static void bound_again_while_asleep(struct kunit *test)
  * A worker reads without the lock that it was seen asleep; by the time that it has the
  * lock, the note may have been taken back.
  */
-static void note_taken_back(struct kunit *test)
+static void sleep_note_taken_back(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, 1);
 	struct fake *fake = test->priv;
@@ -358,7 +358,7 @@ static void note_taken_back(struct kunit *test)
  * Groups that take longer than a worker may go on: it ends, and another worker comes
  * for those that are left.
  */
-static void worker_ends_after_its_time(struct kunit *test)
+static void worker_ends_after_time_limit(struct kunit *test)
 {
 	unsigned long addr = slow_map(test, SPINNING);
 	struct fake *fake = test->priv;
@@ -392,7 +392,7 @@ static void worker_ends_after_its_time(struct kunit *test)
  * A worker is the last user of an address space: a work item of its own tears that
  * down, on an unbound workqueue.
  */
-static void last_user_of_mm(struct kunit *test)
+static void worker_drops_last_user_of_mm(struct kunit *test)
 {
 	struct iommu_sva bond;
 	struct fake *fake = test->priv;
@@ -433,23 +433,23 @@ static void last_user_of_mm(struct kunit *test)
 	mmdrop(mm);
 }
 
-static struct kunit_case iopf_workers_cases[] = {
-	KUNIT_CASE(worker_back_for_second_device),
-	KUNIT_CASE(starved_pasid_queue_responds),
-	KUNIT_CASE(last_of_starved_pasid_queue),
+static struct kunit_case iopf_worker_cases[] = {
+	KUNIT_CASE(returned_worker_serves_second_device),
+	KUNIT_CASE(starved_pasid_queue_sends_responses),
+	KUNIT_CASE(last_group_of_starved_pasid_queue),
 	KUNIT_CASE(sleeper_leaves_starved_pasid_queue),
-	KUNIT_CASE(bound_again_while_asleep),
-	KUNIT_CASE(note_taken_back),
-	KUNIT_CASE(worker_ends_after_its_time),
-	KUNIT_CASE(last_user_of_mm),
+	KUNIT_CASE(rebind_while_worker_sleeps),
+	KUNIT_CASE(sleep_note_taken_back),
+	KUNIT_CASE(worker_ends_after_time_limit),
+	KUNIT_CASE(worker_drops_last_user_of_mm),
 	{ }
 };
 
-static struct kunit_suite iopf_workers_suite = {
+static struct kunit_suite iopf_worker_suite = {
 	.name = "iopf_worker",
 	.init = fake_init,
 	.exit = fake_exit,
-	.test_cases = iopf_workers_cases,
+	.test_cases = iopf_worker_cases,
 };
 
-kunit_test_suite(iopf_workers_suite);
+kunit_test_suite(iopf_worker_suite);
