@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which requests make a group
+ * Assembly of page requests into groups
  */
 #include <linux/mman.h>
 
 #include "fake.h"
 
+/* Return the only group that the domain's handler has taken. */
 static struct iopf_group *expect_taken(struct kunit *test, size_t fault_count)
 {
 	struct fake *fake = test->priv;
@@ -19,13 +20,9 @@ static struct iopf_group *expect_taken(struct kunit *test, size_t fault_count)
 	return group;
 }
 
-static void response(struct iopf_group *group)
-{
-	iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(group);
-}
-
-/* @count requests come to the handler as one group, in their order. */
+/*
+ * Check that @count requests reach the domain's handler as one group, in their order.
+ */
 static void check_group(struct kunit *test, unsigned int count)
 {
 	struct fake *fake = test->priv;
@@ -44,7 +41,7 @@ static void check_group(struct kunit *test, unsigned int count)
 		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
 	KUNIT_EXPECT_PTR_EQ(test, &fake->handle, group->attach_handle);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
-	response(group);
+	fake_finish_group(group);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 }
@@ -69,7 +66,7 @@ static void same_index_in_two_pasids(struct kunit *test)
 	struct fake *fake = test->priv;
 	struct iopf_group *group;
 
-	/* Another PASID, which nobody handles, uses the same index. */
+	/* Another PASID, which has no domain, uses the same index. */
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 1, 0x9000));
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0x1000));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0x2000));
@@ -77,13 +74,13 @@ static void same_index_in_two_pasids(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x1000,
 			list_first_entry(&group->faults, struct iopf_fault,
 					 list)->fault.prm.addr);
-	response(group);
+	fake_finish_group(group);
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, 99, 1, 0xa000));
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, 99, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
 }
 
-/* PASID 0 and no PASID are two things. */
+/* A request with PASID 0 and one without a PASID are in different groups. */
 static void pasid_zero_is_not_no_pasid(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -125,16 +122,14 @@ static void stop_marker_discards_unfinished_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 99, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0,
-			fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
-				    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
-				    FAKE_PASID, 2, 0, 0));
+			fake_report(fake, FAKE_LAST, FAKE_PASID, 2, 0, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
-/* The index is in use until the response is out. */
+/* An index is in use until the response to its group is sent. */
 static void index_in_use_until_response(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -145,31 +140,14 @@ static void index_in_use_until_response(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EEXIST, fake_partial(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	group = expect_taken(test, 1);
-	response(group);
+	fake_finish_group(group);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
-	response(expect_taken(test, 1));
+	fake_finish_group(expect_taken(test, 1));
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 }
 
-static struct iopf_request batched(u32 pasid, u32 grpid, u64 addr, bool last)
-{
-	return (struct iopf_request){
-		.fault = {
-			.type = IOMMU_FAULT_PAGE_REQ,
-			.prm = {
-				.flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
-					 (last ? IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE : 0),
-				.pasid = pasid,
-				.grpid = grpid,
-				.perm = IOMMU_FAULT_PERM_WRITE,
-				.addr = addr,
-			},
-		},
-	};
-}
-
-/* Two groups in one batch, mixed: each gets its own, in their order. */
+/* The requests of two groups are mixed in one batch. */
 static void batch_of_two_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -179,13 +157,15 @@ static void batch_of_two_groups(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++)
-		requests[count++] = batched(FAKE_PASID, 1, i * PAGE_SIZE, false);
-	requests[count++] = batched(FAKE_PASID, 2, 0, false);
-	/* More than a group has room for without an allocation. */
+		requests[count++] = fake_request(FAKE_PASID, 1, i * PAGE_SIZE,
+						 false);
+	requests[count++] = fake_request(FAKE_PASID, 2, 0, false);
+	/* More requests than a group has room for without an allocation. */
 	for (; i <= IOPF_INLINE_REQUESTS; i++)
-		requests[count++] = batched(FAKE_PASID, 1, i * PAGE_SIZE, false);
-	requests[count++] = batched(FAKE_PASID, 2, PAGE_SIZE, true);
-	requests[count++] = batched(FAKE_PASID, 1, i * PAGE_SIZE, true);
+		requests[count++] = fake_request(FAKE_PASID, 1, i * PAGE_SIZE,
+						 false);
+	requests[count++] = fake_request(FAKE_PASID, 2, PAGE_SIZE, true);
+	requests[count++] = fake_request(FAKE_PASID, 1, i * PAGE_SIZE, true);
 	KUNIT_ASSERT_LE(test, count, ARRAY_SIZE(requests));
 
 	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests,
@@ -198,12 +178,12 @@ static void batch_of_two_groups(struct kunit *test)
 	list_for_each_entry(request, &fake->taken[1]->faults, list)
 		KUNIT_EXPECT_EQ(test, i++ * PAGE_SIZE, request->fault.prm.addr);
 	KUNIT_EXPECT_EQ(test, count, fake_fdev(fake)->stats.requests);
-	response(fake->taken[0]);
-	response(fake->taken[1]);
+	fake_finish_group(fake->taken[0]);
+	fake_finish_group(fake->taken[1]);
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 }
 
-/* What is wrong in the middle of a run is noticed there as it is elsewhere. */
+/* Bad requests in the middle of a batch are found as they are elsewhere. */
 static void batch_with_bad_requests(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -212,15 +192,15 @@ static void batch_with_bad_requests(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 4; i++)
-		requests[i] = batched(FAKE_PASID, 1, i * PAGE_SIZE, i == 3);
+		requests[i] = fake_request(FAKE_PASID, 1, i * PAGE_SIZE, i == 3);
 	requests[2].fault.type = 17;
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iopf_report_requests(fake_dev(fake), requests, 4));
-	/* It is none, the others are a group. */
-	response(expect_taken(test, 3));
+	/* The bad request is left out, the other ones are a group. */
+	fake_finish_group(expect_taken(test, 3));
 
 	for (i = 0; i < 4; i++)
-		requests[i] = batched(FAKE_SVA_PASID, 1, addr, i == 3);
+		requests[i] = fake_request(FAKE_SVA_PASID, 1, addr, i == 3);
 	requests[2].fault.prm.perm = 0;
 	iopf_report_requests(fake_dev(fake), requests, 4);
 	KUNIT_ASSERT_EQ(test, 2, fake->responses);
@@ -228,7 +208,7 @@ static void batch_with_bad_requests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.malformed);
 }
 
-/* A run ends where the device's limit does. */
+/* Requests of a batch beyond the device's limit are refused. */
 static void batch_beyond_limit(struct kunit *test)
 {
 	struct iopf_limits limits = { .unfinished = 4, .groups = 64 };
@@ -236,9 +216,9 @@ static void batch_beyond_limit(struct kunit *test)
 	struct iopf_request requests[8];
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	fake_set_limits(test, &limits);
 	for (i = 0; i < 8; i++)
-		requests[i] = batched(FAKE_PASID, 1, i * PAGE_SIZE, i == 7);
+		requests[i] = fake_request(FAKE_PASID, 1, i * PAGE_SIZE, i == 7);
 	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests, 7));
 	KUNIT_EXPECT_EQ(test, 4, fake_fdev(fake)->nr_partial);
 	iopf_report_requests(fake_dev(fake), &requests[7], 1);

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/delay.h>
+/*
+ * A fake IOMMU with a device on a fault queue, for the KUnit tests
+ *
+ * The IOMMU logs the responses that it is asked to send. One domain has a handler that
+ * takes groups for the test to respond to; an SVA domain has the test's address space.
+ */
+#include <kunit/resource.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sort.h>
 #include <linux/version.h>
 
@@ -11,7 +20,7 @@
 
 static struct fake *the_fake;
 
-static bool fake_is_ours(struct device *dev)
+static bool is_fake_device(struct device *dev)
 {
 	return dev_is_platform(dev) &&
 	       !strcmp(to_platform_device(dev)->name, "iopf-kunit");
@@ -19,7 +28,7 @@ static bool fake_is_ours(struct device *dev)
 
 static struct iommu_device *fake_probe_device(struct device *dev)
 {
-	return fake_is_ours(dev) ? &the_fake->iommu : ERR_PTR(-ENODEV);
+	return is_fake_device(dev) ? &the_fake->iommu : ERR_PTR(-ENODEV);
 }
 
 static int fake_def_domain_type(struct device *dev)
@@ -62,7 +71,7 @@ static int fake_handler(struct iopf_group *group)
 	return 0;
 }
 
-/* The library handles SVA domains by itself. */
+/* The library handles SVA domains itself and does not call their handler. */
 static int fake_sva_handler(struct iopf_group *group)
 {
 	WARN_ON(1);
@@ -125,6 +134,7 @@ static const struct property_entry fake_properties[] = {
 	{ }
 };
 
+/* Put the device on the fault queue. */
 void fake_add_device(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -133,12 +143,13 @@ void fake_add_device(struct kunit *test)
 			iopf_queue_add_device(fake->queue, fake_dev(fake)));
 }
 
+/* Remove the device from the fault queue. */
 void fake_remove_device(struct fake *fake)
 {
 	iopf_queue_remove_device(fake->queue, fake_dev(fake));
 }
 
-/* Attach a domain that is handled by this file, or by the library. */
+/* Attach @domain to @pasid of @dev. */
 static void fake_attach(struct kunit *test, struct iommu_domain *domain,
 			struct device *dev, u32 pasid,
 			struct iommu_attach_handle *handle)
@@ -157,7 +168,7 @@ void fake_bind_to(struct kunit *test, struct iommu_domain *domain,
 	refcount_set(&bond->users, 1);
 }
 
-/* Attach @mm to @pasid by @domain, which becomes an SVA domain. */
+/* Make @domain an SVA domain of @mm, and attach it to @pasid of the device. */
 void fake_bind(struct kunit *test, struct iommu_domain *domain,
 	       struct mm_struct *mm, u32 pasid, struct iommu_sva *bond)
 {
@@ -184,8 +195,8 @@ static struct platform_device *fake_new_pdev(struct kunit *test, int id)
 }
 
 /*
- * A second device on the queue, with the address space of fake_map() at
- * %FAKE_SVA_PASID.
+ * Add a second device to the fault queue. The address space of fake_map() is attached
+ * to its %FAKE_SVA_PASID.
  */
 struct device *fake_add_second(struct kunit *test)
 {
@@ -200,6 +211,7 @@ struct device *fake_add_second(struct kunit *test)
 	return dev;
 }
 
+/* Set up the IOMMU, the device and its queue. For struct kunit_suite.init. */
 int fake_init(struct kunit *test)
 {
 	struct fake *fake;
@@ -230,6 +242,10 @@ int fake_init(struct kunit *test)
 	return 0;
 }
 
+/*
+ * Undo fake_init() and what tests have added. For struct kunit_suite.exit. It is not a
+ * kunit action, as a test of the reference model has many fakes, one after the other.
+ */
 void fake_exit(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -237,7 +253,7 @@ void fake_exit(struct kunit *test)
 	if (!fake)
 		return;
 	slow_release_all();
-	/* Where another IOMMU has taken the device, this is how far it went. */
+	/* fake_init() fails here if another IOMMU driver has the device. */
 	iopf_queue_free(fake->queue);
 	if (fake->handle.domain)
 		iommu_detach_device_pasid(&fake->domain, fake_dev(fake),
@@ -259,7 +275,9 @@ void fake_exit(struct kunit *test)
 	kvfree(fake);
 }
 
-/* Memory that nobody has touched, at %FAKE_SVA_PASID. */
+/*
+ * Map anonymous memory without pages, and attach the address space to %FAKE_SVA_PASID.
+ */
 unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot)
 {
 	struct fake *fake = test->priv;
@@ -276,6 +294,7 @@ unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot)
 	return addr;
 }
 
+/* Report a page request of @dev by iommu_report_device_fault(). */
 int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
 		     u32 perm, u64 addr)
 {
@@ -295,9 +314,72 @@ int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
 	return iommu_report_device_fault(dev, &evt);
 }
 
+/* Report @request of the device by iopf_report_requests(). */
 int fake_report_request(struct fake *fake, const struct iopf_request *request)
 {
 	return iopf_report_requests(fake_dev(fake), request, 1);
+}
+
+/* Set the limits of the device. They have to be valid. */
+void fake_set_limits(struct kunit *test, const struct iopf_limits *limits)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), limits));
+}
+
+/* Register @handler for the device. The test unregisters it. */
+void fake_register_handler(struct kunit *test, iommu_dev_fault_handler_t handler,
+			   void *data)
+{
+	struct fake *fake = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(fake_dev(fake),
+							    handler, data));
+}
+
+/* Start a thread, referenced. The test ends it by kthread_stop_put(). */
+struct task_struct *fake_start_thread(struct kunit *test, int (*fn)(void *data),
+				      void *data)
+{
+	struct task_struct *task = kthread_create(fn, data, "iopf-kunit");
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	return task;
+}
+
+/* Allocate an address space without mappings. The test is its only user. */
+struct mm_struct *fake_new_mm(struct kunit *test)
+{
+	struct mm_struct *mm = mm_alloc();
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	mm->task_size = TASK_SIZE;
+	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
+	return mm;
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(drop_mm, mmdrop, struct mm_struct *);
+KUNIT_DEFINE_ACTION_WRAPPER(free_array, kvfree, const void *);
+
+/* Drop a reference to @mm that the test holds, after fake_exit(). */
+void fake_drop_mm_at_exit(struct kunit *test, struct mm_struct *mm)
+{
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drop_mm, mm));
+}
+
+/* Allocate an array too large for kunit_kcalloc(). It is freed with the test. */
+void *fake_kvcalloc(struct kunit *test, size_t nr, size_t size)
+{
+	void *array = kvcalloc(nr, size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, array);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, free_array, array));
+	return array;
 }
 
 static unsigned int fake_responses(struct fake *fake)
@@ -311,8 +393,9 @@ static unsigned int fake_responses(struct fake *fake)
 }
 
 /*
- * True when there are exactly @count answers, soon, and still a moment later. Many
- * answers may take a slow machine long, so wait as long as others come.
+ * Wait for @count responses. Return true if there are no more than that, also a moment
+ * later. Many responses may take a slow machine long, so the wait lasts while further
+ * ones arrive.
  */
 bool fake_wait_responses(struct fake *fake, unsigned int count)
 {
@@ -333,6 +416,7 @@ bool fake_wait_responses(struct fake *fake, unsigned int count)
 	return fake_responses(fake) == count;
 }
 
+/* Return the number of responses to group @grpid of @pasid. */
 unsigned int fake_responses_for(struct fake *fake, u32 pasid, u32 grpid)
 {
 	unsigned int count = 0;
@@ -346,16 +430,16 @@ unsigned int fake_responses_for(struct fake *fake, u32 pasid, u32 grpid)
 	return count;
 }
 
-/* The workers that a test has taken out of the queue's pool. */
-static LIST_HEAD(set_aside);
+/* Workers that the test has taken out of the queue's pool. */
+static LIST_HEAD(withheld_workers);
 
-/* Give one back to the pool; false if there is none. */
+/* Return a worker to the pool. Return false if there is none to return. */
 bool fake_return_worker(void)
 {
 	struct iopf_worker *worker;
 	struct iopf_device *fdev;
 
-	worker = list_first_entry_or_null(&set_aside, struct iopf_worker, node);
+	worker = list_first_entry_or_null(&withheld_workers, struct iopf_worker, node);
 	if (!worker)
 		return false;
 	fdev = worker->fdev;
@@ -372,15 +456,16 @@ static void return_workers(void *unused)
 }
 
 /*
- * Leave the queue @nr workers until the test ends. As those in use, the others hold the
- * device, and with it the queue: they are given back after fake_exit().
+ * Leave @nr workers in the queue's pool until the test ends. The others are withheld:
+ * like workers in use they have a reference to the device, and so to the queue. They
+ * are returned after fake_exit().
  */
 void fake_leave_workers(struct kunit *test, unsigned int nr)
 {
 	struct iopf_device *fdev = fake_fdev(test->priv);
 	struct iopf_worker *worker;
 
-	if (list_empty(&set_aside))
+	if (list_empty(&withheld_workers))
 		KUNIT_ASSERT_EQ(test, 0,
 				kunit_add_action(test, return_workers, NULL));
 	spin_lock(&fdev->lock);
@@ -388,11 +473,12 @@ void fake_leave_workers(struct kunit *test, unsigned int nr)
 		worker = iopf_pool_get(fdev);
 		worker->fdev = fdev;
 		refcount_inc(&fdev->base.users);
-		list_add(&worker->node, &set_aside);
+		list_add(&worker->node, &withheld_workers);
 	}
 	spin_unlock(&fdev->lock);
 }
 
+/* Return the PASID queue of @pasid, or NULL. */
 struct iopf_pasid_queue *fake_find_pq(struct iopf_device *fdev, u32 pasid)
 {
 	const struct iopf_key key = { true, pasid };
@@ -413,9 +499,9 @@ static int compare_times(const void *a, const void *b)
 }
 
 /*
- * What @probe costs its caller that has nothing to do with others, in ns. The clock of a
- * user-mode kernel may advance in steps of microseconds, so this is not one of the times
- * but the mean of the middle half of them.
+ * Return how long a call of @probe takes, in ns, without disturbance by other tasks.
+ * The clock of a user-mode kernel may advance in steps of microseconds, so this is the
+ * mean of the middle half of the times and not a single one.
  */
 u64 fake_cost(struct fake *fake, void (*probe)(struct fake *fake, unsigned int i))
 {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests that are answered although they are not the last of their group, as
- * older revisions of VT-d have them. The requests are made from images of their
- * descriptors, so that the bits are those of the specification.
+ * Requests with a response of their own although they are not the last of their group,
+ * as in older revisions of VT-d
+ *
+ * The requests are made from images of their descriptors, so that the bits are those of
+ * the specification.
  */
 #include <linux/bitfield.h>
 #include <linux/mm.h>
@@ -11,9 +13,9 @@
 #include "fake.h"
 
 /*
- * VT-d 3.x, 7.4.1.1, Page Request Descriptor: 256 bits. A descriptor with private
- * data is answered even if it is not the last one in its group, with the same data
- * (7.6, 7.7.1).
+ * VT-d 3.x, 7.4.1.1, Page Request Descriptor: 256 bits. A descriptor with private data
+ * gets a response even if it is not the last one of its group, with the same data (7.6,
+ * 7.7.1).
  */
 #define V3_TYPE			GENMASK_ULL(7, 0)
 #define V3_PASID_PRESENT	BIT_ULL(8)
@@ -28,9 +30,8 @@
 #define V3_ADDR			GENMASK_ULL(63, 12)
 
 /*
- * VT-d 2.x, 7.5: 128 bits, with 23 bits of private data that every response
- * carries back. Descriptors with SRR and without LPIG get a Page Stream Response
- * of their own.
+ * VT-d 2.x, 7.5: 128 bits, with 23 bits of private data that each response returns.
+ * Descriptors with SRR and without LPIG get a Page Stream Response of their own.
  */
 #define V2_SRR			BIT_ULL(0)
 #define V2_PASID_PRESENT	BIT_ULL(2)
@@ -121,24 +122,19 @@ static int report_v2(struct fake *fake, u64 qw0, u64 qw1)
 	return fake_report_request(fake, &request);
 }
 
-static bool last(const struct iommu_fault *fault)
-{
-	return fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-}
-
-/* What answer number @nr brought back. */
+/* Check what response number @nr has returned to the device. */
 static void expect_response(struct kunit *test, int nr, bool is_last, u64 word0,
 			    u64 word1)
 {
 	struct fake *fake = test->priv;
 	struct iommu_fault *fault = &fake->faults[nr];
 
-	KUNIT_EXPECT_EQ(test, is_last, last(fault));
+	KUNIT_EXPECT_EQ(test, is_last, iopf_is_last(fault));
 	KUNIT_EXPECT_EQ(test, word0, fault->prm.private_data[0]);
 	KUNIT_EXPECT_EQ(test, word1, fault->prm.private_data[1]);
 }
 
-/* PASID 7 (the address space), index 5, two pages; the first with data. */
+/* PASID 7 (SVA), index 5, two pages. The first request has private data. */
 static void v3_private_data_on_partial_request(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
@@ -157,7 +153,7 @@ static void v3_private_data_on_partial_request(struct kunit *test)
 			0x99aabbccddeeff00ULL);
 	KUNIT_EXPECT_EQ(test, before + 1, fake_anon_pages());
 
-	/* The last one, without data: the group's own response. */
+	/* The last request has none: this is the response of the group. */
 	KUNIT_EXPECT_EQ(test, 0,
 			report_v3(fake, 0x0000000700000101ULL,
 				  (addr + PAGE_SIZE) | 0x2e, 1, 2));
@@ -166,7 +162,7 @@ static void v3_private_data_on_partial_request(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
 }
 
-/* Data on the last request goes back with the group's answer, which is one. */
+/* Private data of the last request is returned with the only response of the group. */
 static void v3_private_data_on_last_request(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
@@ -183,12 +179,18 @@ static void v3_private_data_on_last_request(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
-/* Refused, its group forgotten, or without anybody there: answered, with data. */
+/*
+ * Requests with private data get a response also if nothing handles them or the device
+ * is on no queue.
+ */
 static void v3_response_without_handler_or_queue(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 
-	/* PASID 0x63: nobody's. The partial one without data is owed nothing. */
+	/*
+	 * PASID 0x63 has no domain. The partial request without data is owed no
+	 * response.
+	 */
 	report_v3(fake, 0x0000006300000101ULL, 0x1000 | 0x2a, 0, 0);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			report_v3(fake, 0x0000006300000301ULL, 0x2000 | 0x2a,
@@ -207,13 +209,16 @@ static void v3_response_without_handler_or_queue(struct kunit *test)
 	fake_add_device(test);
 }
 
-/* To a domain's handler each is a whole group; to the device it is what it was. */
+/*
+ * The domain's handler gets each request as a whole group, with the last flag. The
+ * device gets its own flags back.
+ */
 static void v3_domain_handler_gets_single_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	int i;
 
-	/* PASID 5, index 5 three times. */
+	/* PASID 5, index 5, three times. */
 	report_v3(fake, 0x0000000500000301ULL, 0x1000 | 0x2a, 1, 1);
 	report_v3(fake, 0x0000000500000301ULL, 0x2000 | 0x2a, 2, 2);
 	report_v3(fake, 0x0000000500000301ULL, 0x3000 | 0x2e, 3, 3);
@@ -222,18 +227,20 @@ static void v3_domain_handler_gets_single_requests(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, 1, fake->taken[i]->fault_count);
 		KUNIT_EXPECT_TRUE(test,
-				  last(&fake->taken[i]->last_fault.fault));
+				  iopf_is_last(&fake->taken[i]->last_fault.fault));
 	}
 	for (i = 2; i >= 0; i--) {
-		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
-		iopf_free_group(fake->taken[i]);
+		fake_finish_group(fake->taken[i]);
 		expect_response(test, 2 - i, i == 2, i + 1, i + 1);
 	}
 	KUNIT_EXPECT_EQ(test, 3, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
-/* Exactly once, also if nobody answers or the PASID goes away. */
+/*
+ * A flush and the timeout send one response, and later ones of the handler are not
+ * sent.
+ */
 static void v3_flush_and_timeout_respond_once(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -254,6 +261,7 @@ static void v3_flush_and_timeout_respond_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.late);
 }
 
+/* What see() was called with. */
 struct seen {
 	struct fake *fake;
 	unsigned int count;
@@ -274,7 +282,7 @@ static int see(struct iommu_fault *fault, void *data)
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-/* A registered handler sees the flags, and answers each by its cookie. */
+/* A registered handler sees the flags, and responds to each request by its cookie. */
 static void v3_handler_responds_by_cookie(struct kunit *test)
 {
 	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
@@ -282,9 +290,7 @@ static void v3_handler_responds_by_cookie(struct kunit *test)
 	struct seen seen = { fake };
 	int i;
 
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_register_device_fault_handler(fake_dev(fake),
-							    see, &seen));
+	fake_register_handler(test, see, &seen);
 	for (i = 0; i < 3; i++)
 		report_v3(fake, 0x0000006300000301ULL, 0x1000 | 0x2a, 0, i);
 	KUNIT_EXPECT_EQ(test, 3, seen.count);
@@ -298,8 +304,7 @@ static void v3_handler_responds_by_cookie(struct kunit *test)
 		expect_response(test, 2 - i, false, 0, i);
 	}
 	KUNIT_EXPECT_EQ(test, 3, fake->responses);
-	KUNIT_EXPECT_EQ(test, 0,
-			iommu_unregister_device_fault_handler(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 }
 
 static int keep(struct iommu_fault *fault, void *data)
@@ -307,16 +312,14 @@ static int keep(struct iommu_fault *fault, void *data)
 	return IOMMU_FAULT_STATUS_HANDLED;
 }
 
-/* By PASID and index the oldest is meant. */
+/* A response by PASID and index is for the oldest request. */
 static void v3_handler_responds_to_oldest_first(struct kunit *test)
 {
 	struct iommu_page_response msg = { 0x63, 5, IOMMU_PAGE_RESP_SUCCESS };
 	struct fake *fake = test->priv;
 	int i;
 
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_register_device_fault_handler(fake_dev(fake),
-							    keep, NULL));
+	fake_register_handler(test, keep, NULL);
 	report_v3(fake, 0x0000006300000301ULL, 0x1000 | 0x2a, 0, 1);
 	report_v3(fake, 0x0000006300000101ULL, 0x2000 | 0x2e, 0, 2);
 	report_v3(fake, 0x0000006300000301ULL, 0x3000 | 0x2a, 0, 3);
@@ -328,11 +331,10 @@ static void v3_handler_responds_to_oldest_first(struct kunit *test)
 	expect_response(test, 0, false, 0, 1);
 	expect_response(test, 1, true, 0, 0);
 	expect_response(test, 2, false, 0, 3);
-	KUNIT_EXPECT_EQ(test, 0,
-			iommu_unregister_device_fault_handler(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 }
 
-/* PASID 7, index 3: two streamed, one that is not, and the last one. */
+/* PASID 7, index 3: two streamed requests, a plain one, and the last one. */
 static void v2_streaming_requests_get_responses(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 4 * PAGE_SIZE,
@@ -363,7 +365,10 @@ static void v2_streaming_requests_get_responses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, fake->log[1].grpid);
 }
 
-/* Each has its own code: a bad one spoils neither the others nor the group. */
+/*
+ * Each response has its own code. A bad request spoils neither the other ones nor the
+ * group.
+ */
 static void v2_streaming_response_codes(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE, PROT_READ);

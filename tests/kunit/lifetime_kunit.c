@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Flush, removal and exit at bad moments: one response, no wait, nothing kept
+ * Flush, removal, reset and unbinding while groups are pending
  */
-#include <linux/delay.h>
-#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 
 #include "fake.h"
 
-/* Removing the device answers what a handler holds, and does not free it. */
+/* Removal responds to groups that the domain's handler has, and does not free them. */
 static void remove_with_group_at_domain_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -23,14 +21,13 @@ static void remove_with_group_at_domain_handler(struct kunit *test)
 	iopf_free_group(fake->taken[0]);
 	fake_add_device(test);
 	fake->nr_taken = 0;
-	/* The same index works for the device's next life. */
+	/* The same index can be used when the device is on the queue again. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 1, 0));
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 }
 
-/* Nothing is owed before the last request has come, and then one response. */
+/* No response is owed before the last request has come. */
 static void remove_discards_partial(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -57,8 +54,7 @@ static void discard_partial(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iopf_queue_discard_partial(NULL));
 }
 
@@ -76,9 +72,8 @@ static void flush_one_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
-	/* The handler is late. */
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	/* The handler's response is too late. */
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
@@ -90,8 +85,8 @@ static int flush_sva_pasid(void *data)
 }
 
 /*
- * A flush waits for the responses of its PASID that are on their way, and not for
- * those of another.
+ * A flush of a PASID waits for its responses that are being sent, and not for those of
+ * other PASIDs.
  */
 static void flush_waits_for_responses(struct kunit *test)
 {
@@ -107,10 +102,7 @@ static void flush_waits_for_responses(struct kunit *test)
 			iopf_queue_flush_pasid(fake_dev(fake), FAKE_PASID));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 
-	task = kthread_create(flush_sva_pasid, fake, "iopf-kunit");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	get_task_struct(task);
-	wake_up_process(task);
+	task = fake_start_thread(test, flush_sva_pasid, fake);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&fake_fdev(fake)->flushes));
@@ -120,7 +112,7 @@ static void flush_waits_for_responses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
-/* A fault that waits for mmap_lock: nobody waits for the fault. */
+/* A fault sleeps on mmap_lock. A flush does not wait for it. */
 static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -138,7 +130,7 @@ static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fdev->stats.interrupted);
-	/* The device asks again, and again nobody waits. */
+	/* The same for a flush of the PASID when the device has asked again. */
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_pasid(fake_dev(fake),
 							FAKE_SVA_PASID));
@@ -148,10 +140,11 @@ static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 }
 
+/* The PASID that is unbound, by setting the users of its handle to 0. */
 #define UNBOUND_PASID	99
 
 /*
- * A flush while a PASID is unbound ends the groups of that one, or none if it has none,
+ * A flush of the device while a PASID is unbound ends the groups of this PASID only,
  * and does not wait for those of others.
  */
 static void flush_dev_during_unbind(struct kunit *test)
@@ -174,17 +167,19 @@ static void flush_dev_during_unbind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, UNBOUND_PASID, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_NULL(test, fake_find_pq(fdev, UNBOUND_PASID)->mm);
-	/* It has no groups any more, but is still there. */
+	/* The PASID has no groups any more, but its PASID queue still exists. */
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 
-	/* Nobody is unbound: all groups end. */
+	/* No PASID is unbound: all groups end. */
 	refcount_set(&bond.users, 1);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
 	KUNIT_EXPECT_EQ(test, 3, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 1));
 
-	/* Bound again, the PASID has a response for what it asks now, and no other. */
+	/*
+	 * Bound again, the PASID gets a response for its new request, and no other one.
+	 */
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
 	fake_last(fake, UNBOUND_PASID, 1, addr);
@@ -197,7 +192,7 @@ static void flush_dev_during_unbind(struct kunit *test)
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
 
-/* The PASID that is unbound has never asked for a page. */
+/* The PASID that is unbound has never had a request, and so has no PASID queue. */
 static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -216,7 +211,7 @@ static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
 
-/* A device that was reset waits for nothing. */
+/* A device that was reset gets no response to earlier requests. */
 static void reset_dev_sends_no_response(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -229,28 +224,27 @@ static void reset_dev_sends_no_response(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_reset_dev(fake_dev(fake)));
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->stats.discarded);
-	/* Too late. */
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	/* The handler's response comes too late to be sent. */
+	fake_finish_group(fake->taken[0]);
 	fake->nr_taken = 0;
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
-	/* What it asks next is answered. */
+	/* Later requests get a response. */
 	fake_last(fake, FAKE_PASID, 2, 0);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
 /*
- * Requests that come while a PASID has groups are for their address space, without a
- * look at the domain; not so after a flush, which is how a driver ends a PASID.
+ * Requests of a PASID that has groups are for the mm of these groups, without a look-up
+ * of the domain. After a flush, by which a driver ends a PASID, the domain is looked up
+ * again.
  */
 static void mm_looked_up_again_after_flush(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
 	struct fake *fake = test->priv;
 
-	/* This one is unfinished, so it outlives the flush. */
+	/* An unfinished group survives the flush. */
 	fake_partial(fake, FAKE_SVA_PASID, 1, addr);
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), FAKE_SVA_PASID);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
@@ -265,7 +259,7 @@ static void mm_looked_up_again_after_flush(struct kunit *test)
 	fake->sva.mm = NULL;
 }
 
-/* What does not sleep ends by itself when the device is flushed. */
+/* Faults that do not sleep complete during a flush of the device. */
 static void flush_dev_lets_faults_finish(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 64 * PAGE_SIZE,
@@ -282,8 +276,8 @@ static void flush_dev_lets_faults_finish(struct kunit *test)
 }
 
 /*
- * A flush is over with the groups that it waits for, and not when its time is. The
- * machine may be busy for once.
+ * A flush returns when the groups that it waits for have ended, not when its time limit
+ * is reached. The least of several times counts, as the machine may be busy.
  */
 static void flush_returns_when_groups_end(struct kunit *test)
 {
@@ -304,7 +298,7 @@ static void flush_returns_when_groups_end(struct kunit *test)
 	KUNIT_EXPECT_GT(test, msecs_to_jiffies(50), least);
 }
 
-/* Removal and freeing while a worker is asleep; it wakes to an empty house. */
+/* The device is removed and the queue freed while a worker sleeps in a fault. */
 static void remove_with_sleeping_worker(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -348,7 +342,7 @@ static int report_storm(void *data)
 	return 0;
 }
 
-/* Four reporters, flushes beside them: every group has one response. */
+/* Four threads report while the test flushes. Each group gets one response. */
 static void flush_during_fault_storm(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
@@ -362,11 +356,7 @@ static void flush_during_fault_storm(struct kunit *test)
 
 	for (i = 0; i < 4; i++) {
 		reporters[i] = (struct reporter){ fake, addr, i };
-		tasks[i] = kthread_create(report_storm, &reporters[i],
-					  "iopf-kunit/%d", i);
-		KUNIT_ASSERT_FALSE(test, IS_ERR(tasks[i]));
-		get_task_struct(tasks[i]);
-		wake_up_process(tasks[i]);
+		tasks[i] = fake_start_thread(test, report_storm, &reporters[i]);
 	}
 	for (i = 0; i < 10; i++) {
 		iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
@@ -375,7 +365,10 @@ static void flush_during_fault_storm(struct kunit *test)
 	}
 	for (i = 0; i < 4; i++)
 		kthread_stop_put(tasks[i]);
-	/* A flush between its two requests makes a group of the last one alone. */
+	/*
+	 * If a flush came between the two requests of a group, the last one is a group
+	 * of its own.
+	 */
 	iopf_queue_flush_pasid(fake_dev(fake), FAKE_SVA_PASID);
 	for (i = 0; i < 4; i++)
 		for (j = 0; j < 500; j++)

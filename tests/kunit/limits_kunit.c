@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a device may make the library remember is limited
+ * Limits on what the library stores for a device
  */
 #include <kunit/static_stub.h>
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 
@@ -19,13 +18,11 @@ static void set_limits(struct kunit *test, unsigned int unfinished,
 		.pasids = pasids,
 		.grpid_bits = 16,
 	};
-	struct fake *fake = test->priv;
 
-	KUNIT_ASSERT_EQ(test, 0,
-			iopf_device_set_limits(fake_dev(fake), &limits));
+	fake_set_limits(test, &limits);
 }
 
-/* More than may wait: the group is refused when its last request comes. */
+/* A group with too many partial requests is refused when its last request comes. */
 static void limit_on_partial_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -44,7 +41,7 @@ static void limit_on_partial_requests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_unfinished);
 }
 
-/* Groups without end, and none has a last request. */
+/* Many groups begin, and none gets its last request. */
 static void limit_on_unfinished_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -59,13 +56,15 @@ static void limit_on_unfinished_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 16, fdev->nr_unfinished);
 	KUNIT_EXPECT_EQ(test, 16, fdev->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 1000 - 16, fdev->stats.limited);
-	/* What was lost of it the device asks for again. */
+	/*
+	 * The last request of a group whose earlier ones were dropped is accepted. The
+	 * device asks for the missing pages again.
+	 */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 20, 0));
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	group = fake->taken[0];
 	KUNIT_EXPECT_EQ(test, 1, group->fault_count);
-	iopf_group_response(group, IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(group);
+	fake_finish_group(group);
 }
 
 static void limit_on_pending_groups(struct kunit *test)
@@ -82,15 +81,16 @@ static void limit_on_pending_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_partial(fake, FAKE_PASID, 100, 0));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fake_last(fake, FAKE_PASID, 100, 0));
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
-	for (i = 0; i < 16; i++) {
-		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
-		iopf_free_group(fake->taken[i]);
-	}
+	for (i = 0; i < 16; i++)
+		fake_finish_group(fake->taken[i]);
 	KUNIT_EXPECT_EQ(test, 18, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
 }
 
-/* A handler that responses groups and does not give them back gets no more of them. */
+/*
+ * A domain's handler that responds to groups but does not free them gets no more at the
+ * limit.
+ */
 static void limit_counts_groups_until_freed(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -122,7 +122,7 @@ static void limit_counts_groups_until_freed(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-/* Requests count as long as their groups do, beside the last one of each. */
+/* Requests, except the last one of each group, count as long as their groups. */
 static void limit_on_requests_in_groups(struct kunit *test)
 {
 	struct iopf_limits limits = { .requests = 64, .unfinished = 32 };
@@ -131,19 +131,19 @@ static void limit_on_requests_in_groups(struct kunit *test)
 	int i;
 	int j;
 
-	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	fake_set_limits(test, &limits);
 	for (i = 0; i < 10; i++) {
 		for (j = 0; j < 20; j++)
 			fake_partial(fake, FAKE_PASID, i, 0);
 		fake_last(fake, FAKE_PASID, i, 0);
 		KUNIT_EXPECT_GE(test, 64, iopf_held_requests(fdev));
 	}
-	/* Three fit. What the others had was given back when they were refused. */
+	/* Three groups fit. The requests of refused groups do not count any more. */
 	KUNIT_EXPECT_EQ(test, 3, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 7, fake->responses);
 	fake_refresh_limits(fdev);
 	KUNIT_EXPECT_EQ(test, 60, iopf_held_requests(fdev));
-	/* A group of one needs none of that. */
+	/* A group of one request has none that count. */
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_PASID, 100, 0));
 	fake_respond_to_taken(fake);
 	fake_refresh_limits(fdev);
@@ -152,8 +152,9 @@ static void limit_on_requests_in_groups(struct kunit *test)
 }
 
 /*
- * A group whose fault sleeps stays its worker's when it is answered for its time being
- * over. So it is not where that leaves too little for what the device may ask meanwhile.
+ * A group whose fault sleeps stays with its worker after the timeout has sent its
+ * response. There is no timeout where that would leave less than half of the limit for
+ * further groups.
  */
 static void sleepers_leave_half_of_limit(struct kunit *test)
 {
@@ -186,7 +187,7 @@ static unsigned int grant_100(struct device *dev)
 	return 100;
 }
 
-/* PRI lets a device have more under way than the defaults: all of it is served. */
+/* The limits rise to what PRI grants to the device. */
 static void limits_follow_pri_grant(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -202,7 +203,10 @@ static void limits_follow_pri_grant(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 100, fake->taken[0]->fault_count);
-	/* That one was answered and is held on, and the device asks for as much again. */
+	/*
+	 * The group has a response and is not freed, and the device sends as many
+	 * requests again.
+	 */
 	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 1000 + i, 1, 0) ==
@@ -211,11 +215,13 @@ static void limits_follow_pri_grant(struct kunit *test)
 	fake_free_taken(fake);
 }
 
+/* PASIDs that are used one after the other, see pasid_queues_stay(). */
 #define TURNS		(IOPF_IDLE_PQS + 16)
 
 /*
- * PASIDs that take turns keep their PASID queues, also if there are more than are kept for
- * ever. False if the machine is so slow that they had time to go.
+ * Check that PASIDs that are used in turn keep their PASID queues, also if these are
+ * more than are kept without a time limit. Return false if the machine was so slow that
+ * the PASID queues may have expired.
  */
 static bool pasid_queues_stay(struct kunit *test, u32 first)
 {
@@ -242,7 +248,10 @@ static bool pasid_queues_stay(struct kunit *test, u32 first)
 	return true;
 }
 
-/* Many idle PASID queues go in time, and not with each group; PASID queues in use stay. */
+/*
+ * Idle PASID queues beyond a number are freed after a while, not with each group. PASID
+ * queues in use stay.
+ */
 static void idle_pasid_queues_expire(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -275,7 +284,7 @@ static void limit_on_pasid_queues(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
-/* An index that the device does not have, and limits that make no sense. */
+/* An index beyond the device's width is refused, and so is an invalid width. */
 static void limit_on_index_width(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -292,7 +301,7 @@ static void limit_on_index_width(struct kunit *test)
 			iopf_device_set_limits(fake_dev(fake), &limits));
 }
 
-/* The limits are the defaults again when the driver says so. */
+/* Limits of 0 set the defaults again. */
 static void default_limits(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -310,16 +319,16 @@ static void default_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 32, fake_fdev(fake)->limits.grpid_bits);
 }
 
-/* PASID queues of PASIDs that are done make room for others. */
+/* Idle PASID queues are freed where the limit needs it. */
 static void idle_pasid_queues_make_room(struct kunit *test)
 {
 	struct iopf_limits limits = { .pasids = 2 };
 	struct fake *fake = test->priv;
 	u32 pasid;
 
-	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	fake_set_limits(test, &limits);
 	for (pasid = 200; pasid < 210; pasid++) {
-		/* Nobody has this PASID: it is answered at once. */
+		/* This PASID has no domain, so its group gets a response at once. */
 		fake_last(fake, pasid, 1, 0);
 		KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, pasid, 1));
 		KUNIT_EXPECT_GE(test, 2, fake_fdev(fake)->nr_pqs);

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory runs out, or is asked for without end
+ * Failing allocations, and bounds of memory use
  */
 #include "fake.h"
 
-/* More than a group has room for without an allocation. */
+/*
+ * Requests of a group that needs an allocation for them.
+ */
 #define REQUESTS	(IOPF_INLINE_REQUESTS + 4)
 
 #ifdef CONFIG_FAILSLAB
-/* A group whose @nth allocation fails. True if it had that many. */
+/*
+ * Report a group, and let its allocation number @nth fail. Return true if there were as
+ * many allocations.
+ */
 static bool report_with_failure(struct fake *fake, u32 pasid, u32 grpid,
 				unsigned int nth)
 {
 	bool failed;
 	int i;
 
-	/* What is kept of earlier groups would do without the allocation. */
+	/* Spare memory of earlier groups would make the allocation unnecessary. */
 	iopf_spare_free(fake_fdev(fake));
 	current->fail_nth = nth;
 	for (i = 1; i < REQUESTS; i++)
@@ -26,7 +31,10 @@ static bool report_with_failure(struct fake *fake, u32 pasid, u32 grpid,
 	return failed;
 }
 
-/* Each allocation in turn: the group is served from the reserve, or refused. */
+/*
+ * Each allocation of a group fails once. The group is handled with memory of the
+ * reserve, or refused.
+ */
 static void each_group_allocation_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -40,18 +48,18 @@ static void each_group_allocation_fails(struct kunit *test)
 		KUNIT_ASSERT_GT(test, 100, n);
 	}
 	fake_respond_to_taken(fake);
-	/* The PASID queue, the group itself, what it has no room for. */
+	/* The PASID queue, the group, and room for its further requests. */
 	KUNIT_EXPECT_LE(test, 4, n);
 }
 
-/* Groups live from the reserve until that is empty, too; then they are refused. */
+/* Groups are allocated from the reserve until that is empty, and then refused. */
 static void reserve_exhausted(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	int i;
 
-	/* A PASID queue has no reserve: the PASID has to be known. */
+	/* There is no reserve of PASID queues, so the PASID has to have one. */
 	fake_last(fake, FAKE_PASID, IOPF_RESERVE_GROUPS + 1, 0);
 	fake_respond_to_taken(fake);
 	iopf_spare_free(fdev);
@@ -71,7 +79,7 @@ static void reserve_exhausted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_RESERVE_GROUPS + 2, fake->responses);
 }
 
-/* Each allocation of the first group of a PASID, which needs a PASID queue. */
+/* Each allocation of the first group of a PASID fails once; it needs a PASID queue. */
 static void each_pasid_queue_allocation_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -102,9 +110,9 @@ static void each_pasid_queue_allocation_fails(struct kunit *test)
 #endif
 
 /*
- * A million requests that never become groups: what is kept of them is limited, and
- * other groups do not notice. The kernel's own queue keeps all of them, and looks at
- * each of them with each last request.
+ * A million requests of groups that never get their last one: what is stored of them is
+ * limited, and other groups take no longer. Upstream's queue stores all of them, and
+ * walks through them for each last request.
  */
 static void million_partial_requests(struct kunit *test)
 {
@@ -128,7 +136,7 @@ static void million_partial_requests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2 * FAKE_PROBES, fake->responses);
 }
 
-/* A million PASIDs, each for one group: few of them are remembered. */
+/* A million PASIDs with a group each: the number of PASID queues is limited. */
 static void million_pasids(struct kunit *test)
 {
 	u32 pasids = IS_ENABLED(CONFIG_KASAN) ? 10000 : 1000000;
@@ -150,14 +158,14 @@ static void million_pasids(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
 }
 
-/* What Documentation/promises/memory.rst says a device can take. */
+/* The sizes that Documentation/promises/memory.rst states. */
 static void object_sizes(struct kunit *test)
 {
 	kunit_info(test, "bytes: group %zu, %u more requests %zu, PASID queue %zu, device %zu, worker %zu\n",
 		   sizeof(struct iopf_prg), IOPF_CHUNK_REQUESTS,
 		   sizeof(struct iopf_chunk), sizeof(struct iopf_pasid_queue),
 		   sizeof(struct iopf_device), sizeof(struct iopf_worker));
-	/* Locks are larger where they are watched. */
+	/* Lock debugging makes locks larger. */
 	if (IS_ENABLED(CONFIG_LOCKDEP))
 		return;
 	KUNIT_EXPECT_GE(test, 896, sizeof(struct iopf_prg));

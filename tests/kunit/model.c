@@ -13,10 +13,10 @@
 #define ACCESS		(IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE | \
 			 IOMMU_FAULT_PERM_EXEC)
 #define SINGLE		(IOPF_REQUEST_PRIVATE_DATA | IOPF_REQUEST_STREAMING)
-/* Code of a group that is owed no response. */
+/* In place of a response code: no response is sent. */
 #define NO_RESPONSE	U32_MAX
 
-/* The first thing that is wrong counts. */
+/* Note that something is wrong. Only the first message is stored. */
 void model_wrong(struct model *model, const char *format, ...)
 {
 	va_list args;
@@ -28,9 +28,7 @@ void model_wrong(struct model *model, const char *format, ...)
 	va_end(args);
 }
 
-/*
- * What a request says
- */
+/* Properties of a request */
 
 static bool is_last(const struct iopf_request *request)
 {
@@ -59,7 +57,7 @@ static bool is_single(const struct iopf_request *request)
 	return request->flags & SINGLE && !is_last(request);
 }
 
-/* Does the device wait for a response to this request? */
+/* Return true if the device waits for a response to this request. */
 bool model_is_owed(const struct iopf_request *request)
 {
 	return request->fault.type == IOMMU_FAULT_PAGE_REQ &&
@@ -67,7 +65,7 @@ bool model_is_owed(const struct iopf_request *request)
 	       (is_last(request) || is_single(request));
 }
 
-/* What no device may ask of a process. */
+/* Return true if no device may send such a request for a process. */
 static bool is_malformed(struct model *model, const struct iopf_request *request)
 {
 	u32 perm = request->fault.prm.perm;
@@ -96,7 +94,7 @@ static bool is_bound(struct model *model, const struct iopf_request *request)
  * Groups
  */
 
-/* The unfinished or without a response group that @request is part of, or NULL. */
+/* Return the unfinished or pending group that @request belongs to, or NULL. */
 static struct model_group *find_group(struct model *model,
 				      const struct iopf_request *request)
 {
@@ -111,7 +109,7 @@ static struct model_group *find_group(struct model *model,
 	return NULL;
 }
 
-/* A free group if there are @nr of them. */
+/* Return an unused group if there are @nr of them, else NULL. */
 struct model_group *model_room(struct model *model, unsigned int nr)
 {
 	struct model_group *group;
@@ -122,7 +120,7 @@ struct model_group *model_room(struct model *model, unsigned int nr)
 	return NULL;
 }
 
-/* Has an access of the group that @request is part of been one that is not allowed? */
+/* Return true if an access of the group of @request is not allowed. */
 bool model_is_bad(struct model *model, const struct iopf_request *request)
 {
 	const struct model_group *group = find_group(model, request);
@@ -147,7 +145,7 @@ static struct model_group *begin_group(struct model *model,
 	return group;
 }
 
-/* One request more, which the library keeps. */
+/* Add a request that the library stores. */
 static void add_request(struct model *model, struct model_group *group,
 			const struct iopf_request *request)
 {
@@ -186,7 +184,7 @@ static void owe(struct model *model, const struct iopf_request *request,
 	};
 }
 
-/* The group ends, with a response or without. */
+/* End a group, with a response or without. */
 static void end_group(struct model *model, struct model_group *group, u32 code)
 {
 	if (code == NO_RESPONSE) {
@@ -226,7 +224,7 @@ static struct model_late *find_late(struct model *model, bool valid, u32 pasid,
 	return NULL;
 }
 
-/* Neither its owner nor its last request has ended the group. */
+/* End a group before its owner has responded to it. */
 static void end_early(struct model *model, struct model_group *group, u32 code)
 {
 	if (group->state == MODEL_PARTIAL)
@@ -238,7 +236,7 @@ static void end_early(struct model *model, struct model_group *group, u32 code)
 	end_group(model, group, code);
 }
 
-/* A limit or a failed allocation has met the request. */
+/* Return true if the request has met a limit or a failed allocation. */
 static bool is_met(struct model *model, const struct model_seen *seen)
 {
 	if (seen->limited && !model_near_limit(model, 1))
@@ -330,7 +328,7 @@ static int deliver_group(struct model *model, struct model_group *group)
 	}
 }
 
-/* A complete group to where it belongs, if no registered handler wants it. */
+/* Give a complete group to the mm or to the domain's handler. */
 static int route_group(struct model *model, struct model_group *group)
 {
 	if (group->rejected) {
@@ -353,7 +351,7 @@ static int continue_group(struct model *model, struct model_group *group)
 	return route_group(model, group);
 }
 
-/* The oldest group that a response means, or NULL. @*valid says where it was found. */
+/* Return the oldest group that a response matches, or NULL. */
 static struct model_group *match(struct model *model,
 				 const struct iommu_page_response *msg,
 				 u64 cookie, bool valid)
@@ -370,7 +368,7 @@ static struct model_group *match(struct model *model,
 	return found;
 }
 
-/* A response does not say whether its PASID 0 is one: first it is none. */
+/* PASID 0 in a response may be no PASID, which is tried first. */
 static struct model_group *match_either(struct model *model,
 					const struct iommu_page_response *msg,
 					u64 cookie)
@@ -397,7 +395,10 @@ static void expect_late(struct model *model,
 	model->counts.late++;
 }
 
-/* By PASID and index if @cookie is 0. All cookies but U64_MAX were given out. */
+/*
+ * Respond by the registered handler, by PASID and index if @cookie is 0. All cookies
+ * except U64_MAX were given out.
+ */
 int model_respond(struct model *model, const struct iommu_page_response *msg,
 		  u64 cookie)
 {
@@ -425,7 +426,7 @@ bool model_is_pending(struct model *model,
 	return model->on_queue && match_either(model, msg, cookie);
 }
 
-/* The registered handler is asked about a complete group. */
+/* Call the registered handler with a complete group. */
 static int ask_handler(struct model *model, struct model_group *group)
 {
 	struct iommu_page_response msg = {
@@ -467,7 +468,7 @@ static int ask_handler(struct model *model, struct model_group *group)
 	default:
 		break;
 	}
-	/* An older group may have been meant. */
+	/* The response may have been for an older group. */
 	if (group->state == MODEL_HANDLER)
 		end_group(model, group, IOMMU_PAGE_RESP_INVALID);
 	else
@@ -497,7 +498,7 @@ static void stop_pasid(struct model *model, bool valid, u32 pasid)
 			end_early(model, group, NO_RESPONSE);
 }
 
-/* A request that is not the last one. */
+/* Add a request that is not the last one to its group. */
 static int join_group(struct model *model, struct model_group *group,
 		      const struct iopf_request *request,
 		      const struct model_seen *seen)
@@ -525,7 +526,7 @@ static int complete_group(struct model *model, struct model_group *group,
 					 route_group(model, group);
 }
 
-/* What the library does with a request that a registered handler leaves to it. */
+/* Take a request in that the registered handler lets continue. */
 static int take_request(struct model *model, const struct iopf_request *request,
 			bool ask, const struct model_seen *seen)
 {
@@ -544,7 +545,7 @@ static int take_request(struct model *model, const struct iopf_request *request,
 	if (!is_single(request))
 		group = find_group(model, request);
 	if (!group) {
-		/* Nothing else has this result when a limit or an allocation is met. */
+		/* Only a group that cannot begin returns this error. */
 		if ((seen->limited || seen->nomem) && seen->ret == -ENOMEM) {
 			is_met(model, seen);
 			return refuse(model, request, -ENOMEM);
@@ -564,7 +565,7 @@ static int take_request(struct model *model, const struct iopf_request *request,
 		       join_group(model, group, request, seen);
 }
 
-/* The registered handler sees a request that is owed no response. */
+/* Call the registered handler with a request that is owed no response. */
 static int ask_about_partial(struct model *model,
 			     const struct iopf_request *request,
 			     const struct model_seen *seen)
@@ -597,8 +598,8 @@ static bool is_set_apart(struct model *model, const struct iopf_request *request
 }
 
 /*
- * The response has ended the group: what has come of it before is not part of the next
- * one that has its index.
+ * Discard the requests of a group that is refused, so that they do not join the next
+ * group with its index.
  */
 static void forget_group(struct model *model, const struct iopf_request *request)
 {
@@ -633,8 +634,8 @@ int model_report(struct model *model, const struct iopf_request *request,
 }
 
 /*
- * @nr plain requests of one group at once, more than there may be. @kept is what the
- * library has of partial requests afterwards, of all groups.
+ * Report @nr plain requests of one group together, possibly more than the limits allow.
+ * @kept is the number of partial requests that the library has afterwards.
  */
 int model_flood(struct model *model, const struct iopf_request *request,
 		unsigned int nr, const struct model_seen *seen,
@@ -671,7 +672,7 @@ int model_flood(struct model *model, const struct iopf_request *request,
 	return 0;
 }
 
-/* The group that iommu_queue_iopf() continues; *@nr: how many there are. */
+/* Return the group that iommu_queue_iopf() continues, and their number in *@nr. */
 struct model_group *model_find_queued(struct model *model,
 				      const struct iommu_fault *fault,
 				      unsigned int *nr)
@@ -694,7 +695,7 @@ struct model_group *model_find_queued(struct model *model,
 	return found;
 }
 
-/* A handler gives a fault to the queue, later. */
+/* Let a handler give a fault to iommu_queue_iopf() later. */
 int model_queue(struct model *model, const struct iopf_request *request,
 		const struct model_seen *seen)
 {
@@ -711,9 +712,7 @@ int model_queue(struct model *model, const struct iopf_request *request,
 				  take_request(model, &plain, false, seen);
 }
 
-/*
- * What ends groups
- */
+/* Ends of groups */
 
 void model_group_response(struct model *model, struct model_group *group,
 			  u32 code)
@@ -731,7 +730,7 @@ void model_free_group(struct model *model, struct model_group *group)
 		group->state = MODEL_FREE;
 }
 
-/* @pasid 0: requests without one. */
+/* Flush a PASID. 0 stands for requests without one. */
 void model_flush_pasid(struct model *model, u32 pasid)
 {
 	struct model_group *group;
@@ -752,7 +751,7 @@ static void flush_faulting(struct model *model, bool all, u32 pasid)
 			end_early(model, group, IOMMU_PAGE_RESP_SUCCESS);
 }
 
-/* A flush of the device in the path that unbinds @pasid, which the library has seen. */
+/* Flush the device while @pasid is being unbound, which the library has noticed. */
 void model_flush_unbound(struct model *model, u32 pasid)
 {
 	flush_faulting(model, false, pasid);
@@ -781,13 +780,13 @@ static void end_all(struct model *model, u32 code)
 			end_early(model, group, code);
 }
 
-/* The device was reset. */
+/* Reset the device. */
 void model_reset(struct model *model)
 {
 	end_all(model, NO_RESPONSE);
 }
 
-/* All groups that have a timeout have reached it. */
+/* Let all groups reach their timeout, if they have one. */
 void model_expire(struct model *model, bool time, bool domain_time)
 {
 	struct model_group *group;
@@ -807,7 +806,7 @@ void model_expire(struct model *model, bool time, bool domain_time)
 	}
 }
 
-/* What is held comes now, and will not be held again. */
+/* Let faults for held pages complete. These pages are not held again. */
 void model_release(struct model *model)
 {
 	struct model_group *group;
@@ -827,7 +826,7 @@ void model_leave_queue(struct model *model)
 	model->on_default_queue = false;
 }
 
-/* A queue knows nothing of the one before. */
+/* Add the device to a queue, with new counters and limits. */
 void model_join_queue(struct model *model, bool default_queue)
 {
 	model->on_queue = true;
@@ -850,7 +849,7 @@ static bool is_first_of_pasid(struct model *model, struct model_group *group)
 	return true;
 }
 
-/* Bring the counters of what there is up to date. */
+/* Update the counters of existing groups. */
 void model_count(struct model *model)
 {
 	struct model_counts *counts = &model->counts;

@@ -2,14 +2,14 @@
 /*
  * A reference model of the report API
  *
- * Plain arrays and simple rules, written from what <linux/iommu.h>, <linux/iopf.h> and the
- * specifications promise, and from nothing else: the model shares no code and no
- * structure with the library. It is told what was done, and says what has to come of it:
- * the return value, the responses on the wire, the counters.
+ * Plain arrays and simple rules, written from what <linux/iommu.h>, <linux/iopf.h> and
+ * the specifications promise. The model shares no code and no structure with the
+ * library. It is told which operation was done, and says what the result has to be: the
+ * return value, the responses to the device, the counters.
  *
- * The model decides everything by itself but what depends on memory: whether a limit or a
- * failed allocation has met a request is seen in the counters of the library. Then the
- * model says whether that was allowed.
+ * The model decides everything except what depends on memory. Whether a request has met
+ * a limit or a failed allocation is read from the library's counters, and the model
+ * says whether that was allowed.
  */
 #ifndef __IOPF_TESTS_MODEL_H
 #define __IOPF_TESTS_MODEL_H
@@ -23,13 +23,15 @@
 #define MODEL_PASIDS		16
 
 /**
- * enum model_state - where a group is
- * @MODEL_FREE: there is none
+ * enum model_state - state of a group
+ * @MODEL_FREE: unused
  * @MODEL_PARTIAL: its last request has not come
- * @MODEL_FAULTING: asleep in the mm; one whose pages are there is answered at once
- * @MODEL_DOMAIN: the handler of its domain has it
- * @MODEL_HANDLER: the registered handler has it
- * @MODEL_ENDED: responded to or forgotten, and the handler of its domain has not freed it
+ * @MODEL_FAULTING: its fault sleeps in the mm; groups whose pages are present get their
+ *	response at once
+ * @MODEL_DOMAIN: the domain's handler owns it
+ * @MODEL_HANDLER: the registered handler owns it
+ * @MODEL_ENDED: it has a response or was discarded, and the domain's handler has not
+ *	freed it
  */
 enum model_state {
 	MODEL_FREE,
@@ -41,10 +43,10 @@ enum model_state {
 };
 
 /**
- * enum model_page - what the mm says of an access to a page
- * @MODEL_PAGE_GOOD: the page is there or comes at once
+ * enum model_page - what the mm does on an access
+ * @MODEL_PAGE_GOOD: the page is present or faulted in at once
  * @MODEL_PAGE_BAD: the access is not allowed
- * @MODEL_PAGE_SLOW: the fault sleeps as long as pages are held
+ * @MODEL_PAGE_SLOW: the fault sleeps while pages are held
  */
 enum model_page {
 	MODEL_PAGE_GOOD,
@@ -52,14 +54,14 @@ enum model_page {
 	MODEL_PAGE_SLOW,
 };
 
-/* What responses of a registered handler and of domains' handlers are made of. */
+/* What the registered handler and the domain's handler do with a group. */
 enum model_mood {
-	MODEL_KEEP,		/* and respond later */
+	MODEL_KEEP,		/* take it and respond later */
 	MODEL_KEEP_COOKIE,	/* the same, by cookie; domain: as MODEL_KEEP */
 	MODEL_CONTINUE,		/* domain: free without a response */
 	MODEL_FAIL,
-	MODEL_ODD,		/* a result that is none; domain: as MODEL_FAIL */
-	MODEL_RESPOND,		/* at once */
+	MODEL_ODD,		/* return an invalid result; domain: as MODEL_FAIL */
+	MODEL_RESPOND,		/* respond at once */
 	MODEL_RESPOND_TWICE,
 	MODEL_RESPOND_CONTINUE,	/* domain: as MODEL_RESPOND_FAIL */
 	MODEL_RESPOND_FAIL,
@@ -67,18 +69,18 @@ enum model_mood {
 	MODEL_NR_MOODS,
 };
 
-/* What MODEL_FAIL and its like return. */
+/* Errors that the handlers return. */
 #define MODEL_HANDLER_ERROR	(-EPERM)
 #define MODEL_DOMAIN_ERROR	(-EIO)
 
 /**
- * struct model_wire - a response on the wire
- * @pasid: PASID of the message, 0 without one
- * @grpid: its index
- * @code: its code
- * @flags: the request's
- * @addr: the request's
- * @private_data: the request's, or 0
+ * struct model_wire - a response that the device gets
+ * @pasid: PASID of the response, 0 without one
+ * @grpid: its page request group index
+ * @code: its response code
+ * @flags: flags of the request
+ * @addr: address of the request
+ * @private_data: private data of the request, or 0
  */
 struct model_wire {
 	u32 pasid;
@@ -91,22 +93,22 @@ struct model_wire {
 
 /**
  * struct model_group - a page request group
- * @state: see there
+ * @state: its state
  * @valid: has a PASID
  * @pasid: the PASID, 0 without one
- * @grpid: the index
- * @single: one request, responded to by itself
+ * @grpid: the page request group index
+ * @single: a single request, with a response of its own
  * @sva: its PASID was bound to the mm when it began
- * @rejected: Invalid Request when its last request comes
- * @bad: an access is not allowed
- * @slow: an access sleeps, if none before it is bad
- * @by_pair: the registered handler knows it by PASID and index
- * @cookie: the handler's cookie, if it has taken it
- * @order: place in the order of complete groups
- * @joined: which time that the device was on a queue it is from
- * @nr: its requests that the library keeps
- * @last: the request that has completed it
- * @taken: what the handler of its domain has, or NULL
+ * @rejected: the response is Invalid Request when the last request comes
+ * @bad: one of its accesses is not allowed
+ * @slow: the fault of one of its accesses sleeps, and no access before it is bad
+ * @by_pair: the registered handler responds by PASID and index
+ * @cookie: its cookie if the handler has taken it
+ * @order: number in the order of complete groups
+ * @joined: model.nr_joined when it began
+ * @nr: number of requests that the library stores
+ * @last: its last request
+ * @taken: what the domain's handler has, or NULL
  */
 struct model_group {
 	enum model_state state;
@@ -128,10 +130,10 @@ struct model_group {
 };
 
 /**
- * struct model_late - a pair that a registered handler may be late for
+ * struct model_late - a group that the registered handler may respond to late
  * @valid: has a PASID
  * @pasid: the PASID, 0 without one
- * @grpid: the index
+ * @grpid: the page request group index
  */
 struct model_late {
 	bool valid;
@@ -140,29 +142,29 @@ struct model_late {
 };
 
 /**
- * struct model_counts - what the library counts, too
- * @partial: requests of groups without a last one
- * @unfinished: groups without a last one
- * @held_groups: groups that anybody has, by what was last seen; the library's alone
- * @held_requests: requests in them, beside last ones; the library's alone
+ * struct model_counts - counters that the library has, too
+ * @partial: requests of unfinished groups
+ * @unfinished: groups whose last request has not come
+ * @held_groups: groups that are not freed; the library's only
+ * @held_requests: requests in them except last ones; the library's only
  * @pending: complete groups without a response
- * @handled: those of them that the registered handler has
- * @faulting: those of them that are asleep in the mm
- * @groups: groups that are not responded to
+ * @handled: those of them that the registered handler owns
+ * @faulting: those of them whose faults sleep
+ * @groups: groups without a response
  * @pasids: PASIDs with such groups; the library may have more
- * @requests: as in the library's statistics, as all that follows
+ * @requests: requests; this one and all that follow as in the library's statistics
  * @completed: groups whose last request has come
- * @success: responses by code
- * @invalid: see there
- * @failure: see there
+ * @success: responses with code Success
+ * @invalid: responses with code Invalid Request
+ * @failure: responses with code Response Failure
  * @malformed: requests that no device should send
- * @unhandled: groups that no handler was found for
+ * @unhandled: groups for which there was no handler
  * @discarded: groups that ended without a response
  * @overdue: groups that reached their timeout
- * @retried: those of them that were asleep
- * @quarantined: groups refused as a late response could be taken for theirs
- * @limited: requests that have met a limit
- * @nomem: requests that have met a failed allocation
+ * @retried: those of them whose faults slept
+ * @quarantined: groups refused because of a late response
+ * @limited: requests that met a limit
+ * @nomem: requests that met a failed allocation
  * @late: responses to groups that had ended
  */
 struct model_counts {
@@ -192,10 +194,10 @@ struct model_counts {
 };
 
 /**
- * struct model_seen - what was seen of a call, beside the wire
- * @ret: what it has returned
+ * struct model_seen - what was seen of a call, except the responses
+ * @ret: its return value
  * @limited: how often a limit was met
- * @nomem: how often memory was missing
+ * @nomem: how often an allocation failed
  */
 struct model_seen {
 	int ret;
@@ -205,11 +207,11 @@ struct model_seen {
 
 /**
  * struct model_call - a call of a handler
- * @request: what it was shown
- * @nr: requests of the whole group, 0 if no response is owed
- * @cookie: what it has taken, or 0
- * @group: the group that a domain's handler was called with, or NULL
- * @ret: what came of a request that the handler has given to the queue at once
+ * @request: the request that it was called with
+ * @nr: number of requests of the group, 0 if no response is owed
+ * @cookie: the cookie if it has taken it, or 0
+ * @group: group that the domain's handler was called with, or NULL
+ * @ret: what iommu_queue_iopf() has returned to the handler
  */
 struct model_call {
 	struct iopf_request request;
@@ -222,9 +224,9 @@ struct model_call {
 struct model;
 
 /**
- * struct model_ops - what the model has to ask
- * @page: what the mm says of an access
- * @next_call: the next call of a handler that was seen, or NULL
+ * struct model_ops - callbacks of the model
+ * @page: returns what the mm does on an access
+ * @next_call: returns the next call of a handler that was seen, or NULL
  */
 struct model_ops {
 	enum model_page (*page)(struct model *model,
@@ -233,34 +235,34 @@ struct model_ops {
 };
 
 /**
- * struct model - what must be true
- * @ops: see there
+ * struct model - the reference model
+ * @ops: its callbacks
  * @group: the groups
- * @nr_orders: complete groups until now
- * @nr_joined: times that the device was put on a queue
+ * @nr_orders: number of complete groups
+ * @nr_joined: number of times that the device was added to a queue
  * @on_queue: the device is on a queue
- * @on_default_queue: which is the library's own
+ * @on_default_queue: that queue is the default queue
  * @has_handler: a handler is registered
- * @mood: of the registered handler, for requests that are owed a response
- * @mood_partial: the same for others: keep, continue, fail or queue
- * @mood_code: what it responds with
- * @domain_mood: of the domain's handler
- * @domain_code: what that responds with
- * @domain_pasid: the PASID of that domain
+ * @mood: what the registered handler does with requests that are owed a response
+ * @mood_partial: what it does with others: keep, continue, fail or queue
+ * @mood_code: its response code
+ * @domain_mood: what the domain's handler does
+ * @domain_code: its response code
+ * @domain_pasid: the PASID of the domain
  * @sva_pasid: PASIDs that are bound to the mm, 0 for none
- * @task_size: of the mm
- * @max_pasids: of the device
+ * @task_size: task_size of the mm
+ * @max_pasids: max_pasids of the device
  * @held: faults for slow pages sleep
- * @limits: of the device, all set
- * @before: what was held when the limits were set: it stays
- * @late: pairs that the handler may be late for
+ * @limits: limits of the device; none is 0
+ * @before: what was stored when the limits were set, which stays
+ * @late: groups that the handler may respond to late
  * @nr_late: length of @late
- * @late_full: there were too many
- * @slept: groups that have ended while they were asleep; their workers are late
- * @counts: counters
- * @wire: responses that are owed
+ * @late_full: there were more of them
+ * @slept: groups that have ended while their faults slept, so their workers are late
+ * @counts: the counters
+ * @wire: responses that are expected
  * @nr_wire: length of @wire
- * @wrong: what is wrong, or ""
+ * @wrong: the first mismatch, or ""
  */
 struct model {
 	const struct model_ops *ops;

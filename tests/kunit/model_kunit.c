@@ -2,10 +2,10 @@
 /*
  * The report API against a reference model: random sequences of operations
  *
- * The seed is printed, and can be given on the kernel's command line with
- * iopf_model.seed=, the number of operations with iopf_model.operations=. The same seed
- * makes the same operations. A sequence that fails is shrunk, and printed as a table that
- * can be put among the regressions.
+ * The seed is printed, and can be set on the kernel's command line by iopf_model.seed=,
+ * the number of operations by iopf_model.operations=. The same seed makes the same
+ * operations. A sequence that fails is shrunk, and printed as a table for
+ * model_regressions.c.
  */
 #include <linux/moduleparam.h>
 #include <linux/notifier.h>
@@ -19,11 +19,11 @@
 
 /* Operations of a sequence. */
 #define LENGTH		400
-/* A kernel with checks is slower. */
+/* Debugging options make a kernel slow. */
 #define SLOW_KERNEL	(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN) || \
 			 IS_ENABLED(CONFIG_PROVE_LOCKING))
 #define DEFAULT_OPERATIONS	(SLOW_KERNEL ? 8000 : 200000)
-/* Say how far it is from time to time: what crashes says nothing at its end. */
+/* Print the progress from time to time, as a crash prints nothing at the end. */
 #define REPORT_EVERY	20000
 
 static unsigned long seed = 1;
@@ -36,21 +36,21 @@ MODULE_PARM_DESC(operations, "Operations of all random sequences");
 
 static unsigned int failures = 1;
 module_param(failures, uint, 0444);
-MODULE_PARM_DESC(failures, "Go on until so many sequences have failed (default 1)");
+MODULE_PARM_DESC(failures, "Number of sequences that have to fail before the test stops (default 1)");
 
-/* Operations of sequences that have ended, and the one that has not. */
+/* Operations of sequences that have ended, and the running sequence or NULL. */
 static unsigned long done;
 static const struct run *running;
 
-static int say_where(struct notifier_block *block, unsigned long action,
-		     void *data)
+static int print_position(struct notifier_block *block, unsigned long action,
+			  void *data)
 {
 	pr_emerg("iopf_model: crash after %lu operations\n",
 		 done + (running ? running->done : 0));
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block crash_notifier = { .notifier_call = say_where };
+static struct notifier_block crash_notifier = { .notifier_call = print_position };
 
 static void print_sequence(struct kunit *test, const struct op *ops,
 			   unsigned int nr)
@@ -64,7 +64,7 @@ static void print_sequence(struct kunit *test, const struct op *ops,
 	}
 }
 
-/* A sequence that has failed: its cause and the shortest form of it that is found. */
+/* Print why a sequence has failed, and the shortest form that is found. */
 static void fail_sequence(struct kunit *test, struct op *ops, struct run *run,
 			  unsigned long number)
 {
@@ -128,7 +128,9 @@ static void regressions(struct kunit *test)
 {
 	unsigned int i;
 
-	/* With a driver that sends one response at a time, and one that takes several. */
+	/*
+	 * With a driver that sends one response at a time, and one that takes batches.
+	 */
 	for (i = 0; i < 2 * nr_model_regressions; i++) {
 		const struct sequence *sequence = &model_regressions[i / 2];
 		struct run run = {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the reference model knows of limits
+ * Limits in the reference model
  *
- * Not which request meets a limit, which is seen. But never is more held than the limit and
- * what one request may add, and no request is refused while all that is held, by the library
- * and by handlers, is far from it.
+ * The model does not predict which request meets a limit, but takes that from the
+ * library. It checks that no more is stored than the limit and what one request may
+ * add, and that no request is refused while all that the library and handlers have is
+ * far from a limit.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -12,10 +13,10 @@
 
 #include "model.h"
 
-/* What the library has for a device that is no PCI device unless it is told otherwise. */
+/* The library's defaults for a device that is no PCI device. */
 #define DEFAULT_LIMIT		65536
 #define DEFAULT_UNFINISHED	4096
-/* PASID queues and groups that workers may still use when the groups have ended. */
+/* PASID queues and groups that workers may still use after the groups have ended. */
 #define LINGERING		2
 
 void model_default_limits(struct iopf_limits *limits)
@@ -29,7 +30,7 @@ void model_default_limits(struct iopf_limits *limits)
 	};
 }
 
-/* Limits to be set, by two numbers: most of them high, some of them soon met. */
+/* Return limits by two numbers: most of them high, some of them soon met. */
 struct iopf_limits model_pick_limits(unsigned int a, unsigned int b)
 {
 	static const unsigned int unfinished[] = { 0, 0, 1, 4, 9, 16, UINT_MAX };
@@ -47,7 +48,7 @@ struct iopf_limits model_pick_limits(unsigned int a, unsigned int b)
 	};
 }
 
-/* All that anybody holds: requests, and the groups themselves. */
+/* Return the number of groups and requests that the library and handlers have. */
 static unsigned int count_held(struct model *model)
 {
 	struct model_group *group;
@@ -59,7 +60,7 @@ static unsigned int count_held(struct model *model)
 	return nr;
 }
 
-/* Can a limit be met by @nr requests more? */
+/* Return true if @nr further requests may meet a limit. */
 bool model_near_limit(struct model *model, unsigned int nr)
 {
 	unsigned int held = count_held(model) + 2 * nr + LINGERING;
@@ -77,7 +78,10 @@ static void check_limit(struct model *model, const char *what, u64 has,
 		model_wrong(model, "%llu %s, limit %u", has, what, limit);
 }
 
-/* Never more than the limit, or what was there before, and what one request may add. */
+/*
+ * Check that there is no more than the limit, or what was there when it was set, and
+ * what one request may add.
+ */
 void model_check_limits(struct model *model, const struct model_counts *seen)
 {
 	const struct iopf_limits *before = &model->before;
@@ -112,7 +116,7 @@ int model_set_limits(struct model *model, const struct iopf_limits *limits)
 	new.pasids = limits->pasids ?: new.pasids;
 	new.grpid_bits = limits->grpid_bits ?: new.grpid_bits;
 
-	/* What is there stays, and so does a PASID that has nothing. */
+	/* Existing groups stay, and so do idle PASID queues. */
 	model_count(model);
 	before->unfinished = max(model->counts.partial, model->counts.unfinished);
 	before->groups = max(before->groups, model->limits.groups);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sequences of operations that once failed, or that random ones seldom come to
+ * Sequences of operations that once failed, or that are rare among random ones
  *
- * As random_sequences of model_kunit.c prints them when it has shrunk them. The fields are
- * those of struct op: kind, PASID, index, flags, permissions, address, number.
+ * In the form in which random_sequences of model_kunit.c prints shrunk ones. The fields
+ * are those of struct op: kind, PASID, index, flags, permissions, address, number.
  */
 #include <linux/kernel.h>
 
 #include "model_run.h"
 
-/* One of each kind, to begin with. */
+/* Some requests and what ends them. */
 static const struct op one_of_each[] = {
 	{ OP_REPORT, OP_PASID_SVA, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
 	{ OP_REPORT, OP_PASID_DOMAIN, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
@@ -22,20 +22,23 @@ static const struct op one_of_each[] = {
 	{ OP_FLUSH_PASID, OP_PASID_DOMAIN },
 };
 
-/* The PASID field of a request that has none is not part of a response. */
+/* The PASID field of a request without a PASID is not used in the response. */
 static const struct op refused_without_pasid[] = {
 	{ OP_REMOVE },
 	{ OP_REPORT, OP_PASID_GARBAGE, 1, OP_LAST, 2, OP_ADDR_WRITABLE, 3 },
 };
 
-/* An index that the device does not have any more, in the group of the last request. */
+/* The limit on indices is lowered below that of the unfinished group. */
 static const struct op narrower_index[] = {
 	{ OP_REPORT, OP_PASID_UNBOUND, 3, 0, 2, OP_ADDR_WRITABLE, 3 },
 	{ OP_LIMITS, 7, 36, 0, 8, 0, 29 },
 	{ OP_REPORT, OP_PASID_UNBOUND, 3, 0, 2, OP_ADDR_WRITABLE, 5 },
 };
 
-/* A group is refused as a response may be late: none of it is left for the next one. */
+/*
+ * A group is refused because of a late response. Its requests are not in the next
+ * group.
+ */
 static const struct op refused_for_late_response[] = {
 	{ OP_REGISTER },
 	{ OP_REPORT, OP_PASID_UNBOUND, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
@@ -46,7 +49,7 @@ static const struct op refused_for_late_response[] = {
 	{ OP_REPORT, OP_PASID_UNBOUND, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
 };
 
-/* PASID 0 looks like none in a response, and may be late as any other. */
+/* A late response for PASID 0, which looks like one without a PASID. */
 static const struct op late_for_pasid_zero[] = {
 	{ OP_REGISTER },
 	{ OP_REPORT, OP_PASID_ZERO, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
@@ -55,7 +58,7 @@ static const struct op late_for_pasid_zero[] = {
 	{ OP_REPORT, OP_PASID_ZERO, 0, OP_LAST, 2, OP_ADDR_WRITABLE, 0 },
 };
 
-/* A PASID is unbound: what sleeps for another one goes on. */
+/* A PASID is unbound while a fault of another one sleeps. */
 static const struct op unbind_beside_sleeper[] = {
 	{ OP_HOLD },
 	{ OP_REPORT, OP_PASID_SVA, 0, OP_LAST, 2, OP_ADDR_SLOW, 0 },

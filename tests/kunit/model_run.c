@@ -2,8 +2,8 @@
 /*
  * Sequences of operations, on the library and on its reference model
  *
- * Each operation is done, then the model is told. When the library is quiet, what is on
- * the wire and what it counts have to be the model's.
+ * Each operation is done, then the model is told. When the library is quiet, the
+ * responses that it has sent and its counters have to be the model's.
  */
 #include <linux/delay.h>
 #include <linux/fault-inject.h>
@@ -16,16 +16,16 @@
 #include "world.h"
 
 /* How long the library may take to become quiet. */
-#define PATIENCE	(20 * HZ)
-/* Faults that are asleep at the same time. */
+#define TIMEOUT	(20 * HZ)
+/* Faults that sleep at the same time. */
 #define MAX_ASLEEP	8
-/* Room that the model has for the groups of one operation. */
+/* Groups that one operation may need in the model. */
 #define MODEL_RESERVE	(WORLD_BATCH + 4)
-/* A few ticks: more than a timeout of one, more than ten times that. */
+/* Ticks: more than a timeout of one tick, and more than ten times that. */
 #define TIMEOUT_TICKS	3
 #define LATE_TICKS	13
 
-/* For OP_FAIL, where allocations can fail. */
+/* Fail an allocation for OP_FAIL, if the kernel can do so. */
 #ifdef CONFIG_FAULT_INJECTION
 static void fail_begin(unsigned int nth)
 {
@@ -50,13 +50,15 @@ static void fail_end(void)
  * Checks
  */
 
-/* What the library counts, as the model does. */
+/* Read the library's counters into those of the model. */
 static void see_counts(struct iopf_device *fdev, struct model_counts *counts)
 {
 	const struct iopf_stats *stats = &fdev->stats;
 
 	spin_lock(&fdev->lock);
-	/* Not by iopf_limits_refresh(), which the library has to call where it needs it. */
+	/*
+	 * Not by iopf_limits_refresh(): the library itself has to call it where needed.
+	 */
 	*counts = (struct model_counts){
 		.held_groups = fdev->nr_unfinished + fdev->groups_made -
 			       (unsigned int)atomic_read(&fdev->groups_freed),
@@ -94,7 +96,10 @@ struct count_name {
 
 #define COUNT(field)	{ #field, offsetof(struct model_counts, field) }
 
-/* Those that have to be equal: a model knows the PASIDs in use, not all that are kept. */
+/*
+ * Counters that have to be equal. The model has PASIDs in use, the library also idle
+ * ones.
+ */
 static const struct count_name count_names[] = {
 	COUNT(partial), COUNT(unfinished), COUNT(pending), COUNT(handled),
 	COUNT(faulting), COUNT(groups), COUNT(requests), COUNT(completed),
@@ -110,8 +115,8 @@ static u64 count_of(const struct model_counts *counts,
 }
 
 /*
- * A worker whose group has ended comes too late, when its fault does, or does not come if
- * it had not begun.
+ * Allow for late workers: one whose group has ended is counted as late when its fault
+ * completes, unless it had not begun.
  */
 static void allow_late_workers(struct model *model, u64 late)
 {
@@ -163,7 +168,7 @@ static void wrong_wire(struct model *model, const char *what,
 		    wire->addr, wire->private_data[0]);
 }
 
-/* Each response that is owed, once, in any order, and no other one. */
+/* Check that each expected response was sent once, in any order, and no other one. */
 static void check_wire(struct world *world)
 {
 	struct model *model = &world->model;
@@ -189,7 +194,7 @@ static void check_wire(struct world *world)
 	spin_unlock(&world->lock);
 }
 
-/* Nothing is under way but faults that are asleep. */
+/* Return true if nothing but sleeping faults is in progress. */
 static bool is_quiet(struct world *world, struct iopf_device *fdev)
 {
 	bool quiet;
@@ -211,7 +216,7 @@ static bool has_workers(struct iopf_device *fdev)
 	return has;
 }
 
-/* Wait for workers, the cheap way where none of them is asleep. */
+/* Wait for workers, by flushing their workqueues if none of them sleeps. */
 static void wait_for_workers(struct world *world, struct iopf_device *fdev)
 {
 	struct model *model = &world->model;
@@ -227,15 +232,15 @@ static void wait_for_workers(struct world *world, struct iopf_device *fdev)
 		usleep_range(50, 100);
 }
 
-/* Also until no worker runs if @workers. */
+/* Wait until the library is quiet, and has no worker if @workers. */
 static void wait_until_quiet(struct world *world, struct iopf_device *fdev,
 			     bool workers)
 {
-	unsigned long end = jiffies + PATIENCE;
+	unsigned long end = jiffies + TIMEOUT;
 	struct model *model = &world->model;
 
 	model_count(model);
-	/* Let one that falls asleep do so. */
+	/* Give a fault time to fall asleep. */
 	if (model->counts.faulting > world->nr_asleep)
 		usleep_range(50, 100);
 	world->nr_asleep = model->counts.faulting;
@@ -301,7 +306,7 @@ static int report(struct world *world, const struct iopf_request *requests,
 	return iommu_report_device_fault(world_dev(world), &evt);
 }
 
-/* One request, which a limit or a failed allocation may meet. */
+/* Report one request, which may meet a limit or a failed allocation. */
 static void report_one(struct world *world, const struct iopf_request *request,
 		       bool refuse)
 {
@@ -379,8 +384,9 @@ static void report_batch(struct world *world)
 }
 
 /*
- * A device uses an index again when it has the response. One that is on its way may come
- * before or after the next request of a batch.
+ * Return true if the batch has a request with this index that is owed a response. A
+ * device uses an index again after the response, which may be sent before or after the
+ * next request of a batch is seen.
  */
 static bool is_used_in_batch(struct world *world,
 			     const struct iopf_request *request)
@@ -396,14 +402,14 @@ static bool is_used_in_batch(struct world *world,
 	return false;
 }
 
-/* Is there room for what a batch of requests may become? */
+/* Return true if there is room for the groups of a batch. */
 static bool has_room(struct world *world)
 {
 	return model_room(&world->model, MODEL_RESERVE) &&
 	       world->nr_taken < WORLD_TAKEN - MODEL_RESERVE;
 }
 
-/* False if there are as many faults asleep as there should be. */
+/* Return false if no further fault should sleep. */
 static bool may_sleep(struct world *world)
 {
 	model_count(&world->model);
@@ -411,8 +417,9 @@ static bool may_sleep(struct world *world)
 }
 
 /*
- * A group that asks for a page that a worker is asleep on may wait for that worker even if
- * another access of it is not allowed, or this one. So no group has both.
+ * A group with a page on which a worker sleeps may follow that worker, even if another
+ * access of the group, or this one, is not allowed. Change @op so that no group has
+ * both.
  */
 static void keep_apart(struct world *world, struct op *op)
 {
@@ -441,7 +448,7 @@ static void do_report(struct world *world, const struct op *op)
 	if (!has_room(world))
 		return;
 	keep_apart(world, &awake);
-	/* iopf_refuse_request() says no more than that. */
+	/* iopf_refuse_request() takes none of these flags. */
 	if (op->flags & OP_REFUSE)
 		awake.flags &= ~(OP_PRIVATE | OP_STREAM | OP_REFUSED);
 	world_make_request(world, &awake, &request);
@@ -455,7 +462,7 @@ static void do_report(struct world *world, const struct op *op)
 		report_batch(world);
 }
 
-/* Many requests of one group, so that they join it without a further look. */
+/* Report many requests of one group together, which join it as a run. */
 static void do_flood(struct world *world, const struct op *op)
 {
 	const struct op one = {
@@ -503,7 +510,7 @@ static void do_mood(struct world *world, const struct op *op)
 	world->model.mood_code = op->number % 3;
 }
 
-/* Most handlers want whole groups. */
+/* Continue is the most frequent one, as most handlers want whole groups. */
 static void do_mood_partial(struct world *world, const struct op *op)
 {
 	enum model_mood mood = mood_of(op);
@@ -532,7 +539,7 @@ static void do_respond_pair(struct world *world, const struct op *op)
 		  model_respond(&world->model, &msg, 0));
 }
 
-/* Something that the handler has kept, or NULL. */
+/* Return a request that the registered handler has kept, or NULL. */
 static struct world_kept *find_kept(struct world *world, const struct op *op)
 {
 	unsigned int nr = min(world->nr_kept, WORLD_KEPT);
@@ -553,7 +560,7 @@ static struct iommu_page_response response_to(const struct world_kept *kept,
 	};
 }
 
-/* Sometimes with a cookie that was not given out. */
+/* Respond by cookie, sometimes by one that was not given out. */
 static void do_respond_cookie(struct world *world, const struct op *op)
 {
 	const struct world_kept *kept = find_kept(world, op);
@@ -598,7 +605,7 @@ static void do_queue(struct world *world, const struct op *op)
 	/* See keep_apart(). */
 	if (!kept || !has_room(world) || world->model.held)
 		return;
-	/* Which one is meant cannot be told if there are two. */
+	/* With two such groups it is not defined which one is continued. */
 	model_find_queued(&world->model, &kept->request.fault, &nr);
 	if (nr > 1)
 		return;
@@ -655,9 +662,7 @@ static void do_free_group(struct world *world, const struct op *op)
 	world->taken[i] = world->taken[--world->nr_taken];
 }
 
-/*
- * Groups end
- */
+/* Ends of groups */
 
 static void do_flush_pasid(struct world *world, const struct op *op)
 {
@@ -683,7 +688,7 @@ static void do_discard(struct world *world, const struct op *op)
 {
 	check_ret(world, "iopf_queue_discard_partial()",
 		  iopf_queue_discard_partial(world->fake->queue), 0);
-	/* The device may be on the library's own queue. */
+	/* The device may be on the default queue. */
 	if (!world->model.on_default_queue)
 		model_discard_partial(&world->model);
 }
@@ -692,25 +697,25 @@ static void do_reset(struct world *world, const struct op *op)
 {
 	int wants = world->model.on_queue ? 0 : -ENODEV;
 
-	check_ret(world, "iopf_queue_forget_dev()",
+	check_ret(world, "iopf_queue_reset_dev()",
 		  iopf_queue_reset_dev(world_dev(world)), wants);
 	if (!wants)
 		model_reset(&world->model);
 }
 
-/* The device has left its queue, which nobody will see any more. */
+/* Check @fdev for the last time after the device has left its queue. */
 static void left_queue(struct world *world, struct iopf_device *fdev)
 {
 	model_leave_queue(&world->model);
 	check(world, fdev);
 	if (!world_fdev(world))
 		return;
-	world_look_at_fdev(world);
+	world_track_fdev(world);
 	model_join_queue(&world->model, world_fdev(world)->base.queue !=
 					world->fake->queue);
 }
 
-/* Each time needs a place in world->fdevs; the end needs some, too. */
+/* Return true if there is room in world->fdevs, with some for the last operations. */
 static bool may_come_and_go(struct world *world)
 {
 	return world->ending || world->nr_fdevs < WORLD_IDEVS - 4;
@@ -748,7 +753,7 @@ static void do_add(struct world *world, const struct op *op)
 	if (model->on_default_queue) {
 		left_queue(world, fdev);
 	} else {
-		world_look_at_fdev(world);
+		world_track_fdev(world);
 		model_join_queue(model, false);
 	}
 	if (model->on_default_queue || !model->on_queue)
@@ -772,7 +777,7 @@ static void do_register(struct world *world, const struct op *op)
 	model->nr_late = 0;
 	model->late_full = false;
 	if (!model->on_queue) {
-		world_look_at_fdev(world);
+		world_track_fdev(world);
 		model_join_queue(model, true);
 	}
 }
@@ -829,7 +834,7 @@ static void do_timeout(struct world *world, const struct op *op)
 		  domain_time > 100000 ? -EINVAL : 0);
 }
 
-/* The shortest timeouts that there are; late responses are awaited for ten times that. */
+/* Let groups reach the shortest timeout. The quarantine lasts ten times as long. */
 static void do_expire(struct world *world, const struct op *op)
 {
 	struct iopf_queue *queue = world->fake->queue;
@@ -841,7 +846,7 @@ static void do_expire(struct world *world, const struct op *op)
 
 	if (!model->on_queue || model->on_default_queue || nr_late > MODEL_LATE / 2)
 		return;
-	/* Those asleep may have to wait on, as more than half of a limit is held. */
+	/* Sleeping faults may have no timeout if more than half of a limit is used. */
 	model_count(model);
 	if (model->counts.faulting &&
 	    min(model->limits.groups, model->limits.requests) < MODEL_GROUPS)
@@ -885,14 +890,14 @@ static void do_release(struct world *world, const struct op *op)
 	wait_until_quiet(world, fdev, true);
 	see_counts(fdev, &seen);
 	allow_late_workers(model, seen.late);
-	/* All have come. */
+	/* All late workers have come. */
 	model->slept = 0;
 }
 
 /*
- * As iommu_sva_unbind_device() does it: the last user goes, then the driver flushes.
- * Which PASID that is the library sees if it knows the PASID; if it may or may not, and
- * that makes a difference, nothing is done.
+ * Unbind as iommu_sva_unbind_device() does: the last user goes, then the driver flushes
+ * the device. The library notices which PASID that is if the PASID has a PASID queue.
+ * If that is uncertain and makes a difference, do nothing.
  */
 static void do_unbind(struct world *world, const struct op *op)
 {
@@ -971,7 +976,7 @@ static void (*const actions[OP_NR_KINDS])(struct world *world,
 	[OP_UNRECOVERABLE] = do_unrecoverable,
 };
 
-/* Requests that wait for another one are reported before anything else is done. */
+/* Do an operation. Requests that wait for another one are reported first. */
 static void do_op(struct world *world, const struct op *op)
 {
 	if (op->kind != OP_REPORT && world->nr_batch) {
@@ -982,7 +987,7 @@ static void do_op(struct world *world, const struct op *op)
 	check(world, world_fdev(world));
 }
 
-/* All ends: groups, the registration, what the domain's handler has. */
+/* End everything: groups, the registration, groups of the domain's handler. */
 static const struct op last_ops[] = {
 	{ .kind = OP_RELEASE },
 	{ .kind = OP_ADD },
@@ -1002,16 +1007,19 @@ static void do_last_ops(struct world *world)
 		do_op(world, &free_group);
 }
 
-/* A warning is as wrong as a wrong response; it comes once and cannot be tried again. */
+/*
+ * Check that the kernel has not warned. WARN_ONCE() warns once, so that cannot be
+ * repeated.
+ */
 static void check_warning(struct model *model, unsigned long taints)
 {
 	if ((get_taint() ^ taints) & BIT(TAINT_WARN))
 		model_wrong(model, "the kernel has warned");
 }
 
-/* Once, and before anything else is done. */
-static void say_wrong(struct kunit *test, struct run *run,
-		      const struct model *model)
+/* Print what is wrong, once and before anything else, as a crash may follow. */
+static void print_wrong(struct kunit *test, struct run *run,
+			const struct model *model)
 {
 	if (run->first && model->wrong[0])
 		kunit_err(test, "caught after %lu operations: %s\n",
@@ -1020,7 +1028,7 @@ static void say_wrong(struct kunit *test, struct run *run,
 		run->first = false;
 }
 
-/* Run a sequence on a new device. False if something was wrong. */
+/* Run a sequence on a new device. Return false if something was wrong. */
 bool model_run(struct kunit *test, struct run *run)
 {
 	struct world *world = world_begin(test, run->at_once);
@@ -1033,15 +1041,15 @@ bool model_run(struct kunit *test, struct run *run)
 		do_op(world, &run->ops[i]);
 		check_warning(model, taints);
 	}
-	/* What is left is taken down without a look at what comes of it: maybe a crash. */
+	/* The rest is taken down without checks, and may crash. */
 	if (model->wrong[0]) {
-		say_wrong(test, run, model);
+		print_wrong(test, run, model);
 		world->checks = false;
 	}
 	do_last_ops(world);
 	world_end(world);
 	check_warning(model, taints);
-	say_wrong(test, run, model);
+	print_wrong(test, run, model);
 	strscpy(run->wrong, model->wrong, sizeof(run->wrong));
 	kvfree(world);
 	return !run->wrong[0];

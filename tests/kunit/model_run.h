@@ -10,13 +10,13 @@
 #include "ops.h"
 
 /**
- * struct run - a sequence of operations and what has come of it
+ * struct run - a sequence of operations and its result
  * @ops: the operations
- * @nr: how many
- * @at_once: the queue's driver sends several responses at once
- * @first: not an attempt to shrink it: say at once what is wrong
- * @before: operations that were done before
- * @done: operations that were done until something was wrong
+ * @nr: length of @ops
+ * @at_once: the queue's driver sends several responses at a time
+ * @first: print what is wrong at once; not set for attempts to shrink the sequence
+ * @before: operations of earlier sequences
+ * @done: operations that were done when something was wrong
  * @wrong: what was wrong, or ""
  */
 struct run {
@@ -30,10 +30,10 @@ struct run {
 };
 
 /**
- * struct sequence - a sequence that is always run
- * @name: what it is about
+ * struct sequence - a sequence that is run each time
+ * @name: name of what it tests
  * @ops: the operations
- * @nr: how many
+ * @nr: length of @ops
  */
 struct sequence {
 	const char *name;

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Shrink a sequence of operations that fails to one that still does
+ * Shrinking of a failing sequence of operations
  *
- * Parts of it are left out, first halves, then halves of these and so on. What still fails
- * goes on without them. Each attempt is on a new device.
+ * Parts of it are left out, first halves, then halves of these and so on. If the
+ * sequence still fails, the part stays out. Each attempt is on a new device.
  */
 #include <linux/jiffies.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 
+#include "fake.h"
 #include "model_run.h"
 
-/* The result is a help, and not worth more time. */
+/* How long to try. A shorter sequence is not worth more time. */
 #define SHRINK_TIME	(20 * HZ)
 
-/* Does it fail without @count operations from @first on? Then they are gone. */
+/*
+ * Remove @count operations from @first on if the sequence fails without them. Return
+ * true if so.
+ */
 static bool try_without(struct kunit *test, struct op *ops, struct op *tmp,
 			unsigned int *nr, unsigned int first,
 			unsigned int count, struct run *run)
@@ -30,7 +33,7 @@ static bool try_without(struct kunit *test, struct op *ops, struct op *tmp,
 	       (*nr - first - count) * sizeof(*ops));
 	if (model_run(test, &attempt))
 		return false;
-	/* What comes after the operation that fails is not needed either. */
+	/* Operations after the one that fails are not needed. */
 	*nr = min(attempt.nr, attempt.done);
 	memcpy(ops, tmp, *nr * sizeof(*ops));
 	strscpy(run->wrong, attempt.wrong, sizeof(run->wrong));
@@ -38,17 +41,16 @@ static bool try_without(struct kunit *test, struct op *ops, struct op *tmp,
 }
 
 /*
- * @ops, of length @nr, fail with what @run says, which is then what the result fails with.
- * Returns the length of what is left.
+ * Shrink @ops, of length @nr, which fail with run->wrong. Return the new length.
+ * run->wrong is what the shrunk sequence fails with.
  */
 unsigned int model_shrink(struct kunit *test, struct op *ops, unsigned int nr,
 			  struct run *run)
 {
 	unsigned long end = jiffies + SHRINK_TIME;
-	struct op *tmp = kvcalloc(nr, sizeof(*ops), GFP_KERNEL);
+	struct op *tmp = fake_kvcalloc(test, nr, sizeof(*ops));
 	unsigned int count = max(nr / 2, 1U);
 
-	KUNIT_ASSERT_NOT_NULL(test, tmp);
 	for (;;) {
 		bool shorter = false;
 		unsigned int first = 0;
@@ -64,6 +66,5 @@ unsigned int model_shrink(struct kunit *test, struct op *ops, unsigned int nr,
 		if (!shorter || count > nr / 2)
 			count = max(count / 2, 1U);
 	}
-	kvfree(tmp);
 	return nr;
 }

@@ -24,7 +24,7 @@ static const char * const names[OP_NR_KINDS] = {
 	[OP_FLUSH_PASID] = "OP_FLUSH_PASID",
 	[OP_FLUSH_DEV] = "OP_FLUSH_DEV",
 	[OP_DISCARD] = "OP_DISCARD",
-	[OP_RESET] = "OP_FORGET",
+	[OP_RESET] = "OP_RESET",
 	[OP_REMOVE] = "OP_REMOVE",
 	[OP_ADD] = "OP_ADD",
 	[OP_REGISTER] = "OP_REGISTER",
@@ -41,8 +41,9 @@ static const char * const names[OP_NR_KINDS] = {
 };
 
 /*
- * How often an operation comes, of 10,000; reports have the rest. What sleeps is rare:
- * OP_EXPIRE waits for some ticks, OP_FLUSH_DEV for a tenth of a second if a fault sleeps.
+ * How often an operation is picked, of 10,000 times; reports have the rest. Operations
+ * that sleep are rare: OP_EXPIRE waits for some ticks, OP_FLUSH_DEV for a tenth of a
+ * second if a fault sleeps.
  */
 static const u16 weights[OP_NR_KINDS] = {
 	[OP_FLOOD] = 60,
@@ -74,18 +75,19 @@ static const u16 weights[OP_NR_KINDS] = {
 	[OP_UNRECOVERABLE] = 20,
 };
 
-/* True @percent times of a hundred. */
+/* Return true in @percent of a hundred calls. */
 static bool chance(struct rnd_state *rnd, unsigned int percent)
 {
 	return prandom_u32_state(rnd) % 100 < percent;
 }
 
+/* Return a number below @nr. */
 static u8 pick(struct rnd_state *rnd, unsigned int nr)
 {
 	return prandom_u32_state(rnd) % nr;
 }
 
-/* Two of three requests are what well-behaved devices send. */
+/* Make a random report. Two thirds of them are what well-behaved devices send. */
 void op_random_report(struct rnd_state *rnd, struct op *op)
 {
 	*op = (struct op){
@@ -113,7 +115,7 @@ void op_random_report(struct rnd_state *rnd, struct op *op)
 		op->flags |= OP_REFUSE;
 	if (chance(rnd, 1))
 		op->flags |= OP_OTHER_TYPE;
-	/* More of the same: this is what drivers report most. */
+	/* Plain writes are what drivers report most. */
 	if (chance(rnd, 30))
 		op->perm = IOMMU_FAULT_PERM_WRITE;
 }
@@ -147,7 +149,7 @@ static void op_random(struct rnd_state *rnd, struct op *op)
 		.perm = pick(rnd, MODEL_NR_MOODS),
 		.number = pick(rnd, 64),
 	};
-	/* Response codes; one of them is none. */
+	/* Response codes; code 3 is invalid. */
 	if (kind == OP_RESPOND_PAIR || kind == OP_RESPOND_COOKIE ||
 	    kind == OP_GROUP_RESPONSE)
 		op->perm = pick(rnd, kind == OP_GROUP_RESPONSE ? 3 : 4);
@@ -155,6 +157,7 @@ static void op_random(struct rnd_state *rnd, struct op *op)
 		op->number = 1 + pick(rnd, 5);
 }
 
+/* Make @nr random operations. */
 void ops_random(struct rnd_state *rnd, struct op *ops, unsigned int nr)
 {
 	unsigned int i;
@@ -168,7 +171,7 @@ const char *op_name(const struct op *op)
 	return names[op->kind];
 }
 
-/* As a line of a table of struct op. */
+/* Print an operation as an initializer of struct op. */
 int op_print(char *buf, size_t size, const struct op *op)
 {
 	return scnprintf(buf, size, "{ %s, %u, %u, %#x, %u, %u, %u },",

@@ -2,8 +2,8 @@
 /*
  * Operations for the reference model: random ones, and how they are printed
  *
- * An operation is a few small numbers, and each of them means something in each state, so
- * that a sequence that has lost some of its operations is a sequence still.
+ * An operation is a few small numbers. Each operation is valid in each state, so a
+ * sequence of which some operations were removed is still a sequence.
  */
 #ifndef __IOPF_TESTS_OPS_H
 #define __IOPF_TESTS_OPS_H
@@ -13,36 +13,37 @@
 #include <linux/types.h>
 
 /**
- * enum op_kind - what is done
+ * enum op_kind - kinds of operations
  * @OP_REPORT: report a request; with %OP_MORE together with the next one
- * @OP_FLOOD: report many requests of one group at once
- * @OP_MOOD: how the registered handler goes on
- * @OP_MOOD_PARTIAL: the same for requests that are owed no response
- * @OP_MOOD_DOMAIN: how the domain's handler goes on
+ * @OP_FLOOD: report many requests of one group together
+ * @OP_MOOD: set what the registered handler does
+ * @OP_MOOD_PARTIAL: set what it does with requests that are owed no response
+ * @OP_MOOD_DOMAIN: set what the domain's handler does
  * @OP_RESPOND_PAIR: the registered handler responds by PASID and index
- * @OP_RESPOND_COOKIE: the same, to something that it has kept, by cookie
- * @OP_PENDING: it asks whether what it has kept is pending
- * @OP_QUEUE: it gives what it has kept to the queue
- * @OP_GROUP_RESPONSE: the domain's handler responds
- * @OP_FREE_GROUP: and frees a group
+ * @OP_RESPOND_COOKIE: it responds to a request that it has kept, by cookie
+ * @OP_PENDING: it asks whether a request that it has kept is pending
+ * @OP_QUEUE: it gives a request that it has kept to iommu_queue_iopf()
+ * @OP_GROUP_RESPONSE: the domain's handler responds to a group
+ * @OP_FREE_GROUP: the domain's handler frees a group
  * @OP_FLUSH_PASID: flush a PASID
  * @OP_FLUSH_DEV: flush the device
- * @OP_DISCARD: the hardware queue has overflowed
- * @OP_RESET: the device was reset
- * @OP_REMOVE: take the device off its queue
- * @OP_ADD: put it on its queue
+ * @OP_DISCARD: discard partial requests, as after an overflow
+ * @OP_RESET: reset the device
+ * @OP_REMOVE: remove the device from its queue
+ * @OP_ADD: add the device to its queue
  * @OP_REGISTER: register a handler
- * @OP_UNREGISTER: unregister it
+ * @OP_UNREGISTER: unregister the handler
  * @OP_LIMITS: set limits
  * @OP_TIMEOUT: set timeouts that are not reached
  * @OP_EXPIRE: let groups reach their timeout
- * @OP_FAIL: let the nth allocation of the next report fail
- * @OP_HOLD: let faults for slow pages sleep from now on
- * @OP_RELEASE: wake them
- * @OP_UNBIND: unbind a PASID from the mm, as a driver does that can flush a device only
- * @OP_BIND: bind it
+ * @OP_FAIL: let an allocation of the next report fail
+ * @OP_HOLD: let faults for slow pages sleep
+ * @OP_RELEASE: wake these faults
+ * @OP_UNBIND: unbind a PASID from the mm, as a driver does that flushes the whole
+ *	device
+ * @OP_BIND: bind that PASID
  * @OP_UNRECOVERABLE: report an unrecoverable fault
- * @OP_NR_KINDS: how many there are
+ * @OP_NR_KINDS: number of kinds
  */
 enum op_kind {
 	OP_REPORT,
@@ -76,20 +77,20 @@ enum op_kind {
 	OP_NR_KINDS,
 };
 
-/* PASIDs, by what there is behind them. */
+/* PASIDs, by what is attached to them. */
 enum op_pasid {
 	OP_PASID_SVA,		/* the mm */
-	OP_PASID_SVA2,		/* the mm, as long as it is bound */
+	OP_PASID_SVA2,		/* the mm, while it is bound */
 	OP_PASID_DOMAIN,	/* a domain with a handler */
 	OP_PASID_UNBOUND,	/* nothing */
 	OP_PASID_NONE,		/* no PASID came with the request */
-	OP_PASID_GARBAGE,	/* the same, but the field is not 0 */
+	OP_PASID_GARBAGE,	/* the same, but the PASID field is not 0 */
 	OP_PASID_ZERO,		/* PASID 0 */
 	OP_PASID_WIDE,		/* more than the device can have */
 	OP_NR_PASIDS,
 };
 
-/* Addresses, by what there is. */
+/* Addresses, by what is mapped there. */
 enum op_addr {
 	OP_ADDR_WRITABLE,
 	OP_ADDR_UNALIGNED,	/* writable */
@@ -108,22 +109,22 @@ enum op_addr {
 #define OP_PRIVATE	BIT(1)
 #define OP_STREAM	BIT(2)
 #define OP_REFUSED	BIT(3)
-#define OP_MORE		BIT(4)	/* comes together with the next one */
+#define OP_MORE		BIT(4)	/* reported together with the next one */
 #define OP_REFUSE	BIT(5)	/* by iopf_refuse_request() */
 #define OP_OTHER_TYPE	BIT(6)	/* no page request */
 
-/* Indices; the last one is wider than what some limits allow. */
+/* Page request group indices. The last one is wider than some limits allow. */
 #define OP_NR_INDICES	4
 
 /**
  * struct op - an operation
  * @kind: &enum op_kind
  * @pasid: &enum op_pasid
- * @index: the page request group index, or which of several things is meant
+ * @index: the page request group index, or selects one of several things
  * @flags: OP_LAST and so on
- * @perm: IOMMU_FAULT_PERM_* values, or a response code, or a mood
+ * @perm: IOMMU_FAULT_PERM_* values, a response code, or &enum model_mood
  * @addr: &enum op_addr
- * @number: how many
+ * @number: a number whose meaning depends on @kind
  */
 struct op {
 	u8 kind;

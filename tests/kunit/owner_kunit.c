@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who owns a group on its way, and the check of where it may go from there
+ * Owners of a group, and the check of their changes
  */
 #include <kunit/static_stub.h>
 #include <linux/iopf.h>
@@ -8,7 +8,7 @@
 
 #include "fake.h"
 
-/* The owners that a group may have next, told apart from the library's table. */
+/* Changes of owner that are allowed, written independently of the library's table. */
 static const struct {
 	enum iopf_owner from;
 	enum iopf_owner to;
@@ -62,7 +62,7 @@ static void check_pair(struct kunit *test, enum iopf_owner from,
 			    "from %d to %d", from, to);
 }
 
-/* Every pair of owners, on a group that is what its owner makes it. */
+/* All pairs of owners, with a group in the state that they require. */
 static void check_fires_for_wrong_pairs(struct kunit *test)
 {
 	enum iopf_owner from;
@@ -74,7 +74,9 @@ static void check_fires_for_wrong_pairs(struct kunit *test)
 			check_pair(test, from, to);
 }
 
-/* What a group lacks for its next owner is seen as well. */
+/*
+ * The check also fires if the group is not in the state that its next owner requires.
+ */
 static void check_fires_for_unready_group(struct kunit *test)
 {
 	struct iopf_prg *prg = kunit_kzalloc(test, sizeof(*prg), GFP_KERNEL);
@@ -105,7 +107,7 @@ static void check_fires_for_unready_group(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4, nr_bad);
 }
 
-/* The setter asks the check, with the lock. */
+/* iopf_prg_set_owner() calls the check. */
 static void setter_calls_check(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -144,11 +146,11 @@ static void domain_handler_owns_group(struct kunit *test)
 }
 
 /**
- * struct owners - what a registered handler of a test sees and does
+ * struct owners - what a registered handler sees and does
  * @fake: the device
- * @owner: of the group, while the handler runs
- * @after: of the group, after the fault was given back to the queue
- * @queue: give the fault back to the queue
+ * @owner: owner of the group when the handler is called
+ * @after: owner after the handler has called iommu_queue_iopf()
+ * @queue: give the fault to iommu_queue_iopf()
  */
 struct owners {
 	struct fake *fake;
@@ -185,10 +187,7 @@ static void registered_handler_owns_group(struct kunit *test)
 		.code = IOMMU_PAGE_RESP_SUCCESS,
 	};
 
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_register_device_fault_handler(fake_dev(fake),
-							    see_owner,
-							    &owners));
+	fake_register_handler(test, see_owner, &owners);
 	fake_last(fake, FAKE_PASID, 1, 0x1000);
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_HANDLER, owners.owner);
 	KUNIT_EXPECT_EQ(test, 1, fdev->nr_handled);
@@ -201,8 +200,7 @@ static void registered_handler_owns_group(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_OWNER_DOMAIN, owners.after);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_handled);
 	fake_free_taken(fake);
-	KUNIT_EXPECT_EQ(test, 0,
-			iommu_unregister_device_fault_handler(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 }
 
 static int queue_and_refuse(struct iommu_fault *fault, void *data)
@@ -214,8 +212,8 @@ static int queue_and_refuse(struct iommu_fault *fault, void *data)
 }
 
 /*
- * A handler gives a fault back to the queue and refuses it as well: the group leaves
- * the PASID queue when it is claimed, and has one response.
+ * A handler gives a fault to iommu_queue_iopf() and refuses it as well. The group
+ * leaves the PASID queue when it is claimed, and gets one response.
  */
 static void handler_queues_and_refuses(struct kunit *test)
 {
@@ -223,20 +221,18 @@ static void handler_queues_and_refuses(struct kunit *test)
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_register_device_fault_handler(fake_dev(fake),
-							    queue_and_refuse,
-							    fake_dev(fake)));
-	/* The worker waits for the lock if it is faster than the handler. */
+	fake_register_handler(test, queue_and_refuse, fake_dev(fake));
+	/* If the worker is faster than the handler, its fault sleeps on this lock. */
 	mmap_write_lock(current->mm);
 	KUNIT_EXPECT_EQ(test, -EPERM, fake_last(fake, FAKE_SVA_PASID, 1, addr));
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_SVA_PASID, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	mmap_write_unlock(current->mm);
 
-	/* The PASID queue goes on, and nothing of the first group comes. */
-	KUNIT_EXPECT_EQ(test, 0,
-			iommu_unregister_device_fault_handler(fake_dev(fake)));
+	/*
+	 * The PASID queue works on, and there is no other response to the first group.
+	 */
+	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 2, addr));
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);

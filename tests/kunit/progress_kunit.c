@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults that sleep: others go on, and responses that wait behind them leave
+ * Progress of other faults and of responses while faults sleep
  */
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
@@ -16,29 +15,23 @@ static struct iopf_pasid_queue *find_pq(struct fake *fake)
 	return fake_find_pq(fake_fdev(fake), FAKE_SVA_PASID);
 }
 
-/* Until @nr groups of @pq wait for a worker, or for five seconds. */
+/* Wait until @nr groups of @pq are queued. */
 static void wait_queued(struct iopf_pasid_queue *pq, unsigned int nr)
 {
-	unsigned long end = jiffies + 5 * HZ;
-
-	while (READ_ONCE(pq->nr_queued) != nr && time_before(jiffies, end))
-		msleep(20);
+	fake_wait_for(READ_ONCE(pq->nr_queued) == nr);
 }
 
-/* Until all sleepers of @pq are there that it may have, or for five seconds. */
+/* Wait until @pq has as many sleepers as it may have. */
 static void wait_starved(struct iopf_pasid_queue *pq)
 {
-	unsigned long end = jiffies + 5 * HZ;
-
-	while (!READ_ONCE(pq->starved) && time_before(jiffies, end))
-		msleep(20);
+	fake_wait_for(READ_ONCE(pq->starved));
 }
 
-/* So many sleepers a PASID may have where there are so many workers. */
+/* Sleepers that a PASID queue may have, and workers for which that is so. */
 #define SLEEPERS	16
 #define WORKERS		(SLEEPERS + SLEEPERS / 3)
 
-/* @nr groups of a PASID, each for a page of its own from @addr on. */
+/* Report @nr groups of a PASID, each for a page of its own from @addr on. */
 static void report_pages(struct fake *fake, u32 pasid, unsigned long addr,
 			 unsigned int nr)
 {
@@ -49,8 +42,8 @@ static void report_pages(struct fake *fake, u32 pasid, unsigned long addr,
 }
 
 /*
- * A PASID's faults may sleep until only the reserved workers are left. The rest waits,
- * and another PASID gets in. When they wake up, those that wait go on.
+ * Faults of a PASID may sleep until only the reserved workers are left. Its other
+ * groups wait, and another PASID is served. They are handled when the faults wake up.
  */
 static void sleepers_leave_reserved_workers(struct kunit *test)
 {
@@ -71,17 +64,19 @@ static void sleepers_leave_reserved_workers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, SLEEPERS, READ_ONCE(pq->nr_workers));
 	KUNIT_EXPECT_EQ(test, 100 - SLEEPERS, READ_ONCE(pq->nr_queued));
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(pq->starved));
-	/* Another PASID is served as if nothing were. */
+	/* Another PASID is served. */
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	mmap_write_unlock(current->mm);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 101));
 	KUNIT_EXPECT_EQ(test, 0, fdev->stats.followed);
 }
 
-/* A burst of faults that sleep is begun in a few looks, not in one look each. */
+/*
+ * The monitor starts many faults that sleep within a few of its runs, and not one fault
+ * in each run.
+ */
 static void burst_of_sleepers(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 200 * PAGE_SIZE,
@@ -105,7 +100,7 @@ static void burst_of_sleepers(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 200));
 }
 
-/* The response to a group is not deferred for as long as the next one's fault sleeps. */
+/* A deferred response is sent although the fault of the next group sleeps. */
 static void deferred_response_sent_while_next_fault_sleeps(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -116,7 +111,7 @@ static void deferred_response_sent_while_next_fault_sleeps(struct kunit *test)
 
 	slow_hold(1);
 
-	/* One worker takes both: no other one is there, and none comes meanwhile. */
+	/* Pretend that all CPUs have workers, so that one worker takes both groups. */
 	spin_lock(&fdev->lock);
 	fdev->nr_workers += 2 * nr_cpu_ids;
 	spin_unlock(&fdev->lock);
@@ -133,7 +128,7 @@ static void deferred_response_sent_while_next_fault_sleeps(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 }
 
-/* A group asleep for the page at @addr, and @nr others that wait for it. */
+/* Let a group's fault for the page at @addr sleep, and @nr groups follow it. */
 static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned long addr,
 						 unsigned int nr)
 {
@@ -152,7 +147,7 @@ static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned lo
 	return pq;
 }
 
-/* Those that wait for a page take one worker, and each is answered. */
+/* Groups that wait for one page need one worker, and each gets a response. */
 static void followers_share_one_worker(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -167,6 +162,7 @@ static void followers_share_one_worker(struct kunit *test)
 			fake_fdev(fake)->stats.responses[IOMMU_PAGE_RESP_SUCCESS]);
 }
 
+/* A flush responds to the sleeper's group and to its followers. */
 static void followers_flushed(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -182,8 +178,8 @@ static void followers_flushed(struct kunit *test)
 }
 
 /*
- * When their time is over, the worker sleeps on for those that ask again. A flush still
- * reaches it.
+ * After the timeout has responded to all groups, the worker sleeps on for those that
+ * the device sends again. A flush still interrupts it.
  */
 static void followers_timed_out(struct kunit *test)
 {
@@ -212,7 +208,7 @@ static void followers_timed_out(struct kunit *test)
 
 #define FIRST_PASID	1000
 
-/* The test's address space at @nr PASIDs from %FIRST_PASID on, too. */
+/* Attach the test's address space to @nr PASIDs from %FIRST_PASID on. */
 static void attach_many(struct kunit *test, struct iommu_sva *bonds,
 			unsigned int nr)
 {
@@ -233,20 +229,22 @@ static void detach_many(struct fake *fake, unsigned int nr)
 					  FIRST_PASID + i);
 }
 
-/* Of a process that is gone: its page requests are refused, which takes no lock. */
-static struct mm_struct *gone_mm(struct kunit *test)
+/*
+ * Create an mm without users, as of a process that has exited. Its page requests are
+ * refused without a lock.
+ */
+static struct mm_struct *new_dead_mm(struct kunit *test)
 {
-	struct mm_struct *mm = mm_alloc();
+	struct mm_struct *mm = fake_new_mm(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, mm);
-	mm->task_size = current->mm->task_size;
 	mmgrab(mm);
+	fake_drop_mm_at_exit(test, mm);
 	mmput(mm);
 	return mm;
 }
 
-/* PASID queues that have one worker. */
-static unsigned int nr_pasid_queues_with_one(struct fake *fake)
+/* Return the number of PASID queues that have one worker. */
+static unsigned int nr_pqs_with_one_worker(struct fake *fake)
 {
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
@@ -262,26 +260,21 @@ static unsigned int nr_pasid_queues_with_one(struct fake *fake)
 }
 
 /*
- * Until all but @nr workers of the pool have a group, or for ten seconds. Not until they
- * are seen asleep: nobody looks at them where nothing waits for one.
+ * Wait until all but @nr workers of the pool have a group. Not until they are marked as
+ * asleep, as the monitor does not run when no group is queued.
  */
 static void wait_free(struct iopf_device *fdev, unsigned int nr)
 {
-	int i;
-
-	for (i = 0; i < 500; i++) {
-		if (READ_ONCE(fdev->fq->pool.nr_free) == nr &&
-		    !READ_ONCE(fdev->nr_waiting))
-			return;
-		msleep(20);
-	}
+	fake_wait_for(READ_ONCE(fdev->fq->pool.nr_free) == nr &&
+		      !READ_ONCE(fdev->nr_waiting));
 }
 
+/* PASIDs with a sleeper each. */
 #define CROWD		40
 
 /*
- * However many PASIDs have a fault asleep, and would have others, another one gets in
- * as long as there is a worker; and when there is none, as soon as one comes back.
+ * However many PASIDs have a sleeper and further groups, another PASID is served as
+ * long as there is a worker. When there is none, it is served as soon as one returns.
  */
 static void sleepers_of_many_pasids(struct kunit *test)
 {
@@ -298,7 +291,7 @@ static void sleepers_of_many_pasids(struct kunit *test)
 	gone = kunit_kzalloc(test, sizeof(*gone), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, gone);
 	*gone = fake->sva;
-	gone->mm = gone_mm(test);
+	gone->mm = new_dead_mm(test);
 	fake_bind_to(test, gone, fake_dev(fake), FIRST_PASID + CROWD, &bond);
 	bonds = kunit_kcalloc(test, CROWD, sizeof(*bonds), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bonds);
@@ -311,17 +304,19 @@ static void sleepers_of_many_pasids(struct kunit *test)
 	wait_free(fdev, 2);
 	for (i = 0; i < CROWD; i++)
 		fake_last(fake, FIRST_PASID + i, 1, addr + PAGE_SIZE);
-	/* One of the two that are left is for a PASID without a sleeper. */
+	/*
+	 * One of the two remaining workers is reserved for a PASID without a sleeper.
+	 */
 	wait_free(fdev, 1);
 	msleep(50);
-	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_pasid_queues_with_one(fake));
+	KUNIT_EXPECT_EQ(test, CROWD - 1, nr_pqs_with_one_worker(fake));
 	KUNIT_EXPECT_EQ(test, 1, READ_ONCE(fdev->fq->pool.nr_free));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 
-	/* The last ones go; the next fault waits until one of them is back. */
+	/* Without workers, the next fault waits until one returns. */
 	fake_leave_workers(test, 0);
 	fake_last(fake, FIRST_PASID + CROWD, CROWD, addr);
 	msleep(50);
@@ -334,18 +329,18 @@ static void sleepers_of_many_pasids(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2 * CROWD + 2));
 	detach_many(fake, CROWD);
 	iommu_detach_device_pasid(gone, fake_dev(fake), FIRST_PASID + CROWD);
-	mmdrop(gone->mm);
 }
 
-#define KEPT		SLEEPERS
+/* Index of the group whose response defer_response() defers. */
+#define DEFERRED	SLEEPERS
 
 /*
- * All workers that a PASID queue may have sleep, and no signal wakes them. One of them has
- * deferred the response to group %KEPT, which the look does not know of.
+ * Let all workers that a PASID queue may have sleep uninterruptibly, and defer the
+ * response to group %DEFERRED. The monitor does not know of that response.
  */
 static void defer_response(struct kunit *test)
 {
-	unsigned long addr = slow_map(test, KEPT + 1);
+	unsigned long addr = slow_map(test, DEFERRED + 1);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
@@ -353,13 +348,13 @@ static void defer_response(struct kunit *test)
 	unsigned int i;
 
 	fake_leave_workers(test, WORKERS);
-	for (i = 0; i <= KEPT; i++)
+	for (i = 0; i <= DEFERRED; i++)
 		slow_hold(i);
-	report_pages(fake, FAKE_SVA_PASID, addr, KEPT + 1);
+	report_pages(fake, FAKE_SVA_PASID, addr, DEFERRED + 1);
 	pq = find_pq(fake);
 	wait_starved(pq);
 	wait_queued(pq, 1);
-	/* The look takes the PASID queue off its list. */
+	/* Let the monitor take the PASID queue off its list. */
 	msleep(50);
 	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
 	fake_postpone_timeout(fake);
@@ -372,20 +367,22 @@ static void defer_response(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
-/* The answer that was deferred has left, as it was; all others are @code. */
+/*
+ * Check that the deferred response was sent unchanged, and that all others have @code.
+ */
 static void expect_responses(struct kunit *test,
 			     enum iommu_page_response_code code)
 {
 	struct fake *fake = test->priv;
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, KEPT + 1, fake->responses);
-	for (i = 0; i < min(fake->responses, KEPT + 1); i++)
+	KUNIT_EXPECT_EQ(test, DEFERRED + 1, fake->responses);
+	for (i = 0; i < min(fake->responses, DEFERRED + 1); i++)
 		KUNIT_EXPECT_EQ(test, fake->log[i].code,
-				fake->log[i].grpid == KEPT ?
+				fake->log[i].grpid == DEFERRED ?
 				IOMMU_PAGE_RESP_SUCCESS : code);
 	slow_release_all();
-	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, KEPT + 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, DEFERRED + 1));
 }
 
 static void deferred_response_on_flush_pasid(struct kunit *test)
@@ -397,7 +394,7 @@ static void deferred_response_on_flush_pasid(struct kunit *test)
 	expect_responses(test, IOMMU_PAGE_RESP_INVALID);
 }
 
-/* Nor does the flush of all PASIDs wait for the watch to send it. */
+/* A flush of the device does not leave it to the timeout work either. */
 static void deferred_response_on_flush_dev(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -428,9 +425,12 @@ static void deferred_response_on_timeout(struct kunit *test)
 	iopf_queue_set_timeout(fake->queue, 2000);
 	defer_response(test);
 	mod_delayed_work(iopf_wq, &fake_fdev(fake)->timeout_work, 0);
-	/* It leaves with the watch's next look, long before the others' time is over. */
+	/*
+	 * The timeout work sends it in its next run, long before the timeout of the
+	 * other groups.
+	 */
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
-	fake_wait_responses(fake, KEPT + 1);
+	fake_wait_responses(fake, DEFERRED + 1);
 	expect_responses(test, IOMMU_PAGE_RESP_SUCCESS);
 }
 
@@ -442,13 +442,13 @@ static void deferred_response_on_reset(struct kunit *test)
 	iopf_queue_reset_dev(fake_dev(fake));
 	slow_release_all();
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 0));
-	KUNIT_EXPECT_EQ(test, KEPT + 1, fake_fdev(fake)->stats.discarded);
+	KUNIT_EXPECT_EQ(test, DEFERRED + 1, fake_fdev(fake)->stats.discarded);
 }
 
 #ifdef CONFIG_MEMCG
 /*
- * The last task of an address space is gone: a fault that sleeps in it ends, as do those
- * that follow it, and nobody uses it any more.
+ * The last task of an address space has exited: a fault that sleeps in it ends, as do
+ * its followers, and their references to the mm are dropped.
  */
 static void fault_of_killed_process_ends(struct kunit *test)
 {
@@ -463,8 +463,7 @@ static void fault_of_killed_process_ends(struct kunit *test)
 	mmap_write_lock(mm);
 	for (i = 0; i < 8; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	for (i = 0; i < 500 && !READ_ONCE(find_pq(fake)->nr_asleep); i++)
-		msleep(20);
+	fake_wait_for(READ_ONCE(find_pq(fake)->nr_asleep));
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&mm->mm_users));
 	msleep(500);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
@@ -474,13 +473,12 @@ static void fault_of_killed_process_ends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 8));
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[i].code);
-	for (i = 0; i < 500 && READ_ONCE(fdev->nr_workers); i++)
-		msleep(20);
+	fake_wait_for(!READ_ONCE(fdev->nr_workers));
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
 	rcu_assign_pointer(mm->owner, owner);
 	mmap_write_unlock(mm);
 
-	/* The thread is as good as ever. */
+	/* The worker's thread handles further faults. */
 	fake_last(fake, FAKE_SVA_PASID, 8, addr);
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 9));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[8].code);

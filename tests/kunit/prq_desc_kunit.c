@@ -20,7 +20,7 @@ static void decode_rev4(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			  IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, true);
-	/* Private data is gone from this revision. */
+	/* This revision has no private data. */
 	iopf_prq_decode(IOPF_PRQ_REV4, reserved, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 }
@@ -65,16 +65,16 @@ static void decode_rev2(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
 	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			  IOMMU_FAULT_PERM_WRITE, true);
-	/* A flag would have it answered by itself. */
+	/* With a flag it would get a response of its own. */
 	iopf_prq_decode(IOPF_PRQ_REV2, partial, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 }
 
 /**
- * struct field - where a field of a page request descriptor is
+ * struct field - position of a field in a page request descriptor
  * @qw: its quadword
  * @low: its lowest bit
- * @high: its highest bit; a field that a revision lacks has none above @low
+ * @high: its highest bit, below @low if a revision does not have the field
  */
 struct field {
 	unsigned int qw;
@@ -84,7 +84,9 @@ struct field {
 
 #define NO_FIELD	{ 0, 1, 0 }
 
-/* 7.4.1.1 of the three revisions, written down once more, with other means. */
+/*
+ * The layouts of 7.4.1.1 of the three revisions, written independently of the driver.
+ */
 static const struct layout {
 	unsigned int qwords;
 	struct field pasid_present, pasid, index, last, read, write, execute, privileged;
@@ -144,7 +146,7 @@ static u32 expected_perm(const struct layout *layout, const u64 *desc)
 	return perm;
 }
 
-/* Not one of 57 bits, sign extended. */
+/* Return true if @addr is not a sign-extended address of 57 bits. */
 static bool is_odd_address(u64 addr)
 {
 	u64 above = addr / (1ULL << 56);
@@ -205,7 +207,10 @@ static u64 random_qword(struct rnd_state *seed)
 	return (u64)prandom_u32_state(seed) << 32 | prandom_u32_state(seed);
 }
 
-/* Random descriptors, half of them with a canonical address, and each with a bit changed. */
+/*
+ * Decode random descriptors, half of them with a canonical address, and each of them
+ * again with one bit changed.
+ */
 static void decode_random_descriptors(struct kunit *test)
 {
 	enum iopf_prq_format format;
@@ -229,7 +234,7 @@ static void decode_random_descriptors(struct kunit *test)
 		}
 }
 
-/* What stands in the fields of a PASID that is not there says nothing. */
+/* Without a PASID, the fields that belong to it are ignored. */
 static void decode_without_pasid(struct kunit *test)
 {
 	u64 desc[] = { image[0] & ~HAS_PASID, image[1], 0, 0 };
@@ -245,7 +250,7 @@ static void decode_without_pasid(struct kunit *test)
 			event.request.fault.prm.flags);
 }
 
-/* To execute is to read. */
+/* Execute Requested needs Read. */
 static void decode_execute_without_read(struct kunit *test)
 {
 	u64 desc[] = { image[0] | EXECUTE, image[1] & ~READ_ACCESS, 0, 0 };
@@ -287,7 +292,7 @@ static void encode_responses(struct kunit *test)
 	response.msg.code = IOMMU_PAGE_RESP_INVALID;
 	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x0001234501281019ULL, 0xd58, 0, 0);
-	/* The kernel's own driver sends 2 here, which PRI does not have. */
+	/* Upstream's driver sends 2 here, which PRI does not define. */
 	response.msg.code = IOMMU_PAGE_RESP_FAILURE;
 	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x000123450128f019ULL, 0xd58, 0, 0);
@@ -304,7 +309,7 @@ static void encode_responses(struct kunit *test)
 		       0x00007f1234567281ULL, 0, 0);
 }
 
-/* A response to a request without a PASID names none, and does not say that it has one. */
+/* A response to a request without a PASID has none, and PASID Present is 0. */
 static void encode_without_pasid(struct kunit *test)
 {
 	struct iopf_response response;
@@ -318,7 +323,7 @@ static void encode_without_pasid(struct kunit *test)
 	vtd_check_desc(test, &desc, 0x01280009, 0xd5800000ULL << 32, 0, 0);
 }
 
-/* Responses with the numbers from 0 on for index, all with a PASID. */
+/* Make @count responses with a PASID, and with the indices from 0 on. */
 static struct iopf_response *make_responses(struct kunit *test, unsigned int count)
 {
 	struct iopf_response *responses;
@@ -344,7 +349,7 @@ static void check_sent_in_order(struct kunit *test, struct vtd_model *model,
 		KUNIT_EXPECT_EQ(test, i << 3, model->sent[i].qw[1]);
 }
 
-/* The invalidation queue is never asked for more than it can have. */
+/* No submission is larger than the invalidation queue allows. */
 static void many_responses_are_split(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -364,7 +369,7 @@ static void check_sizes(struct kunit *test, struct vtd_model *model,
 		KUNIT_EXPECT_EQ(test, sizes[i], model->sizes[i]);
 }
 
-/* What hardware may refuse has a submission of its own. */
+/* Responses that hardware may refuse, those without a PASID, are submitted alone. */
 static void submitted_alone_without_pasid(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 3, 1, 2, 1, 1 };
@@ -379,7 +384,9 @@ static void submitted_alone_without_pasid(struct kunit *test)
 	check_sent_in_order(test, model, 8);
 }
 
-/* It is counted, and not tried again: it would be refused again. */
+/*
+ * A refused response is counted and not submitted again, as it would be refused again.
+ */
 static void hardware_refuses_without_pasid(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 2, 1, 2, 2 };
@@ -392,15 +399,18 @@ static void hardware_refuses_without_pasid(struct kunit *test)
 	iopf_prq_respond(&model->prq, VTD_RID, responses, 5);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&model->prq.nr_unsent));
 	check_sent_in_order(test, model, 5);
-	/* That was to be expected: others are sent together still. */
+	/*
+	 * This refusal was possible, so other responses are still submitted together.
+	 */
 	model->nr_sent = 0;
 	iopf_prq_respond(&model->prq, VTD_RID, responses, 2);
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 }
 
 /*
- * Others behind the refused one were sent. That one was refused at all says that the
- * next one may be in the middle, where there is no way out.
+ * After hardware has refused a response with a PASID, all further ones are submitted
+ * alone: one that is refused in the middle of a submission stops the queue. The other
+ * responses of the refused submission were sent.
  */
 static void hardware_refuses_with_pasid(struct kunit *test)
 {
@@ -415,7 +425,7 @@ static void hardware_refuses_with_pasid(struct kunit *test)
 	check_sent_in_order(test, model, count);
 }
 
-/* Responses with the index of a number, twice. */
+/* Check that responses with the indices from 0 on were sent twice. */
 static void check_sent_twice(struct kunit *test, struct vtd_model *model,
 			     unsigned int count)
 {
@@ -426,7 +436,10 @@ static void check_sent_twice(struct kunit *test, struct vtd_model *model,
 		KUNIT_EXPECT_EQ(test, i % count << 3, model->sent[i].qw[1]);
 }
 
-/* It is not known which were sent, for another device's sake: all are sent again. */
+/*
+ * A submission that was aborted because of another device is repeated, as it is not
+ * known which responses were sent.
+ */
 static void check_aborted(struct kunit *test, int error)
 {
 	static const unsigned int sizes[] = { 5, 5 };
@@ -445,7 +458,7 @@ static void submission_aborted_once(struct kunit *test)
 	check_aborted(test, -ETIMEDOUT);
 }
 
-/* A few times, and then the others' turn comes. */
+/* A submission is repeated a few times. Then the next one is made. */
 static void submission_aborted_repeatedly(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);

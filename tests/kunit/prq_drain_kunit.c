@@ -6,8 +6,9 @@
 
 #include "vtd_model.h"
 
+/* The requester that floods the queue. */
 #define FLOODING	0x0107
-/* Drains that are more than any bound allows: a test has to fail, not to hang. */
+/* More drains than any bound allows, so that a failing case does not hang. */
 #define TOO_MANY	(10 * IOPF_PRQ_DRAIN_TRIES)
 
 static int drain(struct vtd_model *model)
@@ -20,7 +21,7 @@ static void request_while_draining(struct vtd_model *model)
 	vtd_post(model, VTD_RID, FAKE_PASID, 2, 0x2000, WRITE_ACCESS | LAST);
 }
 
-/* What is in the ring, and what hardware brings while it is drained, gets its response. */
+/* Requests in the ring, and those that arrive during the drain, get a response. */
 static void drain_ends_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -37,7 +38,7 @@ static void drain_ends_requests(struct kunit *test)
 	vtd_end(model);
 }
 
-/* An overflow begins while hardware drains, and the thread has not seen it. */
+/* An overflow begins during the drain, and the thread has not run yet. */
 static void overflow_while_draining(struct vtd_model *model)
 {
 	vtd_on(model, VTD_DRAIN, NULL);
@@ -56,7 +57,7 @@ static void drain_again_after_overflow(struct kunit *test)
 	vtd_end(model);
 }
 
-/* It begins, and the thread is done with it before anybody looks. */
+/* The overflow begins and ends during the drain. */
 static void short_overflow_while_draining(struct vtd_model *model)
 {
 	overflow_while_draining(model);
@@ -78,7 +79,7 @@ static bool is_flooding(struct vtd_model *model)
 	return model->disabled != FLOODING && model->nr_drains < TOO_MANY;
 }
 
-/* A device that does not stop before it is stopped, and others that are as they should. */
+/* One device floods the queue until it is disabled, others send a little. */
 static void flood(struct vtd_model *model)
 {
 	unsigned int i;
@@ -102,7 +103,7 @@ static void drain_ends_flood(struct kunit *test)
 	vtd_end(model);
 }
 
-/* As long as the case is to fail, and not to hang. */
+/* End of the flood if the device is not disabled, so that the case does not hang. */
 static unsigned long flood_until;
 
 static void flood_for_a_while(struct vtd_model *model)
@@ -111,7 +112,10 @@ static void flood_for_a_while(struct vtd_model *model)
 		vtd_overflow(model, FLOODING);
 }
 
-/* The thread has no end of it, and the bit is set whenever it is looked at. */
+/*
+ * The device floods the queue without a pause, and the overflow bit is set at each
+ * check.
+ */
 static void drain_ends_endless_flood(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -119,7 +123,7 @@ static void drain_ends_endless_flood(struct kunit *test)
 	model->threaded = true;
 	flood_until = jiffies + 5 * HZ;
 	vtd_on(model, VTD_DRAIN, flood_for_a_while);
-	/* The queue overflows again as soon as it may. */
+	/* The queue overflows again as soon as the bit is cleared. */
 	vtd_on(model, VTD_CLEARED, flood_for_a_while);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_GE(test, model->nr_drains, IOPF_PRQ_DRAIN_TRIES + 1);
@@ -129,7 +133,7 @@ static void drain_ends_endless_flood(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 }
 
-/* Two take turns: both have to go. */
+/* Two devices flood the queue, one after the other. Both have to be disabled. */
 static void flood_in_turn(struct vtd_model *model)
 {
 	u16 rid = FLOODING + model->nr_disabled;
@@ -151,7 +155,7 @@ static void drain_ends_two_floods(struct kunit *test)
 	vtd_end(model);
 }
 
-/* Another drain is a little faster: it has disabled the device in the last attempt. */
+/* Another drain disables the device during the last attempt of this one. */
 static void flood_until_other_drain(struct vtd_model *model)
 {
 	if (model->nr_drains < IOPF_PRQ_DRAIN_TRIES) {
@@ -174,7 +178,10 @@ static void other_drain_ends_flood(struct kunit *test)
 	vtd_end(model);
 }
 
-/* Nothing is to be disabled: the drain is given up, and its groups end all the same. */
+/*
+ * An unknown requester floods the queue and cannot be disabled. The drain fails, and
+ * its groups end all the same.
+ */
 static void flood_from_nowhere(struct vtd_model *model)
 {
 	if (model->nr_drains < TOO_MANY)
@@ -196,7 +203,10 @@ static void drain_gives_up(struct kunit *test)
 	vtd_end(model);
 }
 
-/* Patience is in time, too: some overflows in a row may be a busy machine's. */
+/*
+ * A drain also continues for a time, as several overflows in a row may be those of a
+ * busy machine.
+ */
 static void drain_is_patient(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -212,7 +222,7 @@ static void drain_is_patient(struct kunit *test)
 	vtd_end(model);
 }
 
-/* A unit that cannot drain is not asked again. */
+/* A drain that fails is not repeated. */
 static void drain_fails(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -227,7 +237,10 @@ static void drain_fails(struct kunit *test)
 	vtd_end(model);
 }
 
-/* Requests of @count devices, @each of them in turns, beside @more of another one. */
+/*
+ * Let @count devices send @each requests in turn, and another one @more in the same
+ * time. Return the requester that is blamed for the overflow, or -1.
+ */
 static int blame(struct vtd_model *model, unsigned int count, unsigned int each,
 		 unsigned int more)
 {
@@ -243,7 +256,7 @@ static int blame(struct vtd_model *model, unsigned int count, unsigned int each,
 	return model->prq.blamed;
 }
 
-/* The one that sends much is found, and one that sends little is never taken for it. */
+/* A device that sends much is blamed, and never one that sends little. */
 static void blame_flooding_requester(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -253,7 +266,7 @@ static void blame_flooding_requester(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, FLOODING + 0x1000, blame(model, 50, 10, 250));
 	KUNIT_EXPECT_EQ(test, -1, blame(model, 100, 10, 10));
 	KUNIT_EXPECT_EQ(test, -1, blame(model, 20, 100, 100));
-	/* Each overflow is judged by itself. */
+	/* Each overflow is judged separately. */
 	KUNIT_EXPECT_EQ(test, VTD_OTHER, blame(model, 1, 10, 0));
 	KUNIT_EXPECT_EQ(test, -1, blame(model, 0, 1, 0));
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d's page request queue, with a model in the place of registers and ring: what
- * the emulation that guests have cannot produce
+ * VT-d's page request queue, with a model of the registers and the ring
+ *
+ * The model produces what QEMU's emulation of VT-d cannot.
  */
 #include <linux/prandom.h>
 
 #include "vtd_model.h"
 
-/* The whole ring at once, from its middle over its end. */
+/* All slots are used at once, from the middle of the ring over its end. */
 static void full_ring_wraps(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 100);
@@ -21,13 +22,13 @@ static void full_ring_wraps(struct kunit *test)
 	for (i = 0; i < VTD_SLOTS - 1; i++)
 		vtd_check_request(test, &model->log[i], 1, i, i << PAGE_SHIFT,
 				  IOMMU_FAULT_PERM_WRITE, false);
-	/* The slots are free before the first request of a batch is reported. */
+	/* The slots of a batch are free before its first request is reported. */
 	KUNIT_EXPECT_EQ(test, (100 + IOPF_PRQ_BATCH) % VTD_SLOTS,
 			model->heads[0]);
 	KUNIT_EXPECT_FALSE(test, iopf_prq_run(&model->prq));
 }
 
-/* Each device's requests stay in their order. */
+/* The requests of each device are reported in their order. */
 static void requesters_keep_their_order(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -47,7 +48,7 @@ static void requesters_keep_their_order(struct kunit *test)
 	}
 }
 
-/* Only what PRI owes a response to gets one. */
+/* Of an unknown requester's requests, those that are owed a response get one. */
 static void unknown_requester_gets_owed_responses(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -66,7 +67,10 @@ static void unknown_requester_gets_owed_responses(struct kunit *test)
 	vtd_check_desc(test, &model->sent[2], 0x103001019ULL, 4 << 3 | LAST, 0, 0);
 }
 
-/* One bad request, last or not, and its whole group gets one response, a bad one. */
+/*
+ * Check that a bad request, last or not, makes the response to its group Invalid
+ * Request.
+ */
 static void check_refused(struct kunit *test, u64 extra0, u64 addr, u64 access)
 {
 	struct fake *fake = test->priv;
@@ -96,7 +100,7 @@ static void bad_request_spoils_its_group(struct kunit *test)
 	check_refused(test, 0, 0x0800000000000000ULL, WRITE_ACCESS);
 }
 
-/* It ends its PASID's unfinished groups and is not answered. */
+/* A stop marker ends the unfinished groups of its PASID and gets no response. */
 static void stop_marker_ends_unfinished_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -110,7 +114,10 @@ static void stop_marker_ends_unfinished_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
-/* Hardware has answered the last requests that it dropped: what waits is forgotten. */
+/*
+ * Hardware has sent the responses to last requests that it dropped, so unfinished
+ * groups are discarded.
+ */
 static void overflow_discards_unfinished_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -128,7 +135,7 @@ static void overflow_discards_unfinished_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 }
 
-/* A request that has left the ring and is not reported yet is waited for. */
+/* iopf_prq_wait() waits for requests that have left the ring and are not reported. */
 static void wait_covers_copied_requests(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -145,12 +152,12 @@ static void wait_covers_copied_requests(struct kunit *test)
 	complete(&model->go_on);
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&model->waited,
 							     10 * HZ));
-	/* Nothing to wait for. */
+	/* Returns at once if there is nothing to wait for. */
 	iopf_prq_wait(&model->prq);
 	vtd_end(model);
 }
 
-/* Requests that come while the tail is already known to be at the head. */
+/* Let requests arrive after the driver has found the ring empty. */
 static void complete_and_overflow(struct vtd_model *model)
 {
 	vtd_on(model, VTD_READ_STATUS, NULL);
@@ -159,8 +166,8 @@ static void complete_and_overflow(struct vtd_model *model)
 }
 
 /*
- * The ring is full, and the overflow bit set, when the driver has just found it empty.
- * The group whose last request is among these is whole.
+ * After the driver has found the ring empty, it fills and the overflow bit is set. A
+ * group whose last request is in the ring is complete.
  */
 static void overflow_after_ring_was_found_empty(struct kunit *test)
 {
@@ -176,14 +183,14 @@ static void overflow_after_ring_was_found_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->status & IOPF_PRQ_OVERFLOW);
 	KUNIT_EXPECT_EQ(test, VTD_SLOTS + 1, model->reported);
 	KUNIT_EXPECT_EQ(test, 0, vtd_used(model));
-	/* Both pages of the first group, and the other group is forgotten. */
+	/* The first group has both requests, the other one is discarded. */
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 2, fake->taken[0]->fault_count);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
-/* What is in the ring with the bit set is reported before the bit is cleared. */
+/* Requests in the ring are reported before the overflow bit is cleared. */
 static void overflow_with_full_ring(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -212,8 +219,8 @@ static void post_last(struct vtd_model *model)
 }
 
 /*
- * A request comes as soon as hardware takes any again. The pending bit is still set, so
- * there is no interrupt for it.
+ * A request arrives as soon as the overflow bit is cleared. The pending bit is still
+ * set, so there is no interrupt for it.
  */
 static void request_right_after_overflow(struct kunit *test)
 {
@@ -228,12 +235,12 @@ static void request_right_after_overflow(struct kunit *test)
 	interrupts = model->interrupts;
 	KUNIT_EXPECT_EQ(test, 2, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 0, vtd_used(model));
-	/* The next one interrupts. */
+	/* The next request interrupts. */
 	vtd_post(model, VTD_RID, FAKE_PASID, 4, 0x1000, WRITE_ACCESS | LAST);
 	KUNIT_EXPECT_EQ(test, interrupts + 1, model->interrupts);
 }
 
-/* A bit that hardware does not clear keeps the thread no longer than an overflow. */
+/* If hardware does not clear the overflow bit, it is handled as one overflow. */
 static void overflow_bit_stays_set(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -245,7 +252,10 @@ static void overflow_bit_stays_set(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
 }
 
-/* A few requests, at times a whole ring of them, each with the next number for address. */
+/*
+ * Let a few requests arrive, at times more than the ring holds. The address of each one
+ * is its number.
+ */
 static void post_at_random(struct vtd_model *model)
 {
 	unsigned int count = prandom_u32_state(&model->seed) % 8;
@@ -261,8 +271,8 @@ static void post_at_random(struct vtd_model *model)
 }
 
 /*
- * Requests come between any two accesses, and the queue is run only when there was an
- * interrupt: none stays in the ring, none is reported twice or in another order.
+ * Requests arrive between any two accesses, and the queue is run only after an
+ * interrupt. No request stays in the ring, and each one is reported once and in order.
  */
 static void random_arrivals(struct kunit *test)
 {
@@ -291,7 +301,7 @@ static void random_arrivals(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 }
 
-/* As a former kernel has left it (kexec, kdump). */
+/* Registers as an earlier kernel has left them (kexec, kdump). */
 static void start_with_stale_registers(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -312,7 +322,7 @@ static void start_with_stale_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 18, model->head);
 }
 
-/* A request that has come before the stale pending bit was cleared: no interrupt. */
+/* A request arrived before the stale pending bit was cleared, without an interrupt. */
 static void start_checks_ring(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -324,7 +334,10 @@ static void start_checks_ring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, model->woken);
 }
 
-/* Devices that a former kernel has left running have filled the ring: first it is emptied. */
+/*
+ * Devices that an earlier kernel has left running have filled the ring. It is emptied
+ * before the overflow bit is cleared.
+ */
 static void start_keeps_overflow(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -339,7 +352,10 @@ static void start_keeps_overflow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 }
 
-/* Hardware and devices have lost their state; a request in the ring, too. */
+/*
+ * Reset the unit: hardware and devices have lost their state, and the ring its
+ * requests.
+ */
 static void reset_unit(struct vtd_model *model)
 {
 	model->head = 0;
@@ -361,7 +377,7 @@ static void reset_discards_groups(struct kunit *test)
 	reset_unit(model);
 	KUNIT_EXPECT_EQ(test, 1, model->woken);
 	KUNIT_EXPECT_EQ(test, 0, model->status);
-	/* The first request of the device's new life has an old index. */
+	/* The first request after the reset has the index of an earlier one. */
 	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x5000, WRITE_ACCESS | LAST);
 	iopf_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->forgotten);
@@ -374,7 +390,7 @@ static void reset_discards_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, model->forgotten);
 }
 
-/* Requests that were waited for, and that a reset took away, are not waited for. */
+/* A wait for requests ends when a reset removes them from the ring. */
 static void reset_ends_wait(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 100);
@@ -391,12 +407,12 @@ static void reset_ends_wait(struct kunit *test)
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&model->waited,
 							     10 * HZ));
 	KUNIT_EXPECT_EQ(test, 1, model->reported);
-	/* Numbers are right again. */
+	/* The counts match again. */
 	KUNIT_EXPECT_EQ(test, model->prq.copied, model->prq.reported);
 	vtd_end(model);
 }
 
-/* The first one to look after a reset is one who waits. */
+/* A waiter is the first to notice a reset. */
 static void wait_after_reset(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 100);
@@ -413,7 +429,7 @@ static void wait_after_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, model->head);
 }
 
-/* A stop marker says nothing but that it is one, and is owed no response. */
+/* Check that a stop marker with @extra0 and @addr is handled as any other one. */
 static void check_odd_marker(struct kunit *test, u16 rid, u64 extra0, u64 addr)
 {
 	struct fake *fake = test->priv;
@@ -445,7 +461,7 @@ static void stop_marker_ignores_other_fields(struct kunit *test)
 	}
 }
 
-/* Without a PASID there are no stop markers: it is a last request as any other. */
+/* Without a PASID, a last request without access is not a stop marker. */
 static void stop_marker_needs_pasid(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All ways to report a request lead to the same place: the checks of a request are the
- * same for a single one, one in a batch, one with private data and one that its driver
- * refuses.
+ * Entry points for page requests
+ *
+ * The same checks are made of a single request, one in a batch, one with private data
+ * and one that its driver refuses.
  */
 #include <linux/iopf.h>
 
@@ -12,7 +13,7 @@
 #define LAST_PAGE	IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE
 #define WRITE_PERM	IOMMU_FAULT_PERM_WRITE
 
-/* How a request is reported. */
+/* The ways to report a request. */
 enum way { ALONE, BATCH, PRIVATE, REFUSED, NR_WAYS };
 
 static const char * const ways[NR_WAYS] = {
@@ -54,14 +55,14 @@ static struct iommu_fault make_fault(u32 type, u32 flags, u32 grpid, u32 perm)
 }
 
 /**
- * struct entry - a request that has no group, and what comes of it
- * @what: in words
+ * struct entry - a request that gets no group, and what is expected of it
+ * @what: description
  * @type: type of the fault
  * @flags: IOMMU_FAULT_PAGE_REQUEST_* values beside the one for the PASID
- * @grpid: the index
- * @perm: the access
- * @ret: what is returned, but for those that are refused
- * @responses: Invalid Requests for it, by way
+ * @grpid: the page request group index
+ * @perm: permissions
+ * @ret: expected return value, but for refused requests
+ * @responses: number of Invalid Request responses, by way
  */
 struct entry {
 	const char *what;
@@ -113,7 +114,7 @@ static void check_all_entries(struct kunit *test)
 	unsigned int i;
 	enum way way;
 
-	KUNIT_ASSERT_EQ(test, 0, iopf_device_set_limits(fake_dev(fake), &limits));
+	fake_set_limits(test, &limits);
 	fake_last(fake, FAKE_PASID, 9, 0x1000);
 	KUNIT_ASSERT_EQ(test, 1, fake->nr_taken);
 	for (i = 0; i < ARRAY_SIZE(entries); i++)
@@ -137,21 +138,17 @@ static int handle_nothing(struct iommu_fault *fault, void *data)
 	return IOMMU_FAULT_STATUS_CONTINUE;
 }
 
-/* A registered handler is not asked about what is wrong already. */
+/* A registered handler is not called with requests that fail the checks. */
 static void same_checks_with_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
 	unsigned int seen = 0;
 
-	KUNIT_ASSERT_EQ(test, 0,
-			iommu_register_device_fault_handler(fake_dev(fake),
-							    handle_nothing,
-							    &seen));
+	fake_register_handler(test, handle_nothing, &seen);
 	check_all_entries(test);
-	/* The group whose index is in use */
+	/* It has seen the group whose index is in use. */
 	KUNIT_EXPECT_EQ(test, 1, seen);
-	KUNIT_EXPECT_EQ(test, 0,
-			iommu_unregister_device_fault_handler(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 }
 
 /* A stop marker ends the unfinished groups of its PASID, however it is reported. */
@@ -173,7 +170,7 @@ static void stop_marker_ends_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }
 
-/* One refused request in a batch spoils its group and no other. */
+/* A refused request in a batch spoils its group and no other one. */
 static void refused_request_in_batch(struct kunit *test)
 {
 	struct iopf_request requests[] = {
@@ -197,7 +194,7 @@ static void refused_request_in_batch(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-/* Refused and with private data: answered by itself, with the data. */
+/* A refused request with private data gets a response of its own with the data. */
 static void refused_request_with_private_data(struct kunit *test)
 {
 	struct iopf_request request = {

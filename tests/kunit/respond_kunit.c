@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which answer a group gets, and that it is one
+ * Response codes of groups, and that each group gets one response
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -43,15 +43,13 @@ static void domain_handler_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
 }
 
-/* One request for an address space, and the response that it gets. */
+/* Report a group of one request of the SVA PASID, and return its response code. */
 static u32 sva_response(struct kunit *test, u32 perm, u64 addr)
 {
 	struct fake *fake = test->priv;
 	unsigned int before = fake->responses;
 
-	fake_report(fake, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
-		    IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, FAKE_SVA_PASID, 1,
-		    perm, addr);
+	fake_report(fake, FAKE_LAST, FAKE_SVA_PASID, 1, perm, addr);
 	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, before + 1));
 	return fake->log[before].code;
 }
@@ -70,7 +68,7 @@ static void sva_fault_populates_pages(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, before + 12, fake_anon_pages());
-	/* Addresses need not be aligned, and a page may be asked for again. */
+	/* Addresses need not be aligned, and a page may be requested again. */
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
 			sva_response(test, IOMMU_FAULT_PERM_WRITE, addr + 123));
 }
@@ -90,7 +88,7 @@ static void sva_permissions(struct kunit *test)
 			sva_response(test, IOMMU_FAULT_PERM_EXEC, addr));
 }
 
-/* Page tables have no pages that may be written and not read. */
+/* A write-only mapping may be read, as page tables have no write-only pages. */
 static void sva_write_only(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, 2 * PAGE_SIZE, PROT_WRITE);
@@ -106,7 +104,7 @@ static void sva_write_only(struct kunit *test)
 			sva_response(test, IOMMU_FAULT_PERM_EXEC, addr));
 }
 
-/* Devices have no instructions that write to a shadow stack. */
+/* Devices must not write to a shadow stack: only special instructions of a CPU may. */
 static void sva_shadow_stack(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -148,7 +146,7 @@ static void sva_malformed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,
 			sva_response(test, IOMMU_FAULT_PERM_READ, 1ULL << 63));
 	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->stats.malformed);
-	/* One bad request spoils the group, not the next one. */
+	/* A malformed request spoils its group, but not the next one. */
 	KUNIT_EXPECT_EQ(test, 0, fake_report(fake,
 					     IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
 					     FAKE_SVA_PASID, 1, 0, addr));

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many PASIDs: what a group costs its reporter does not grow with them
+ * The cost of a group for its reporter does not grow with the number of PASIDs
  */
-#include <linux/delay.h>
-#include <linux/kthread.h>
 #include <linux/mman.h>
 
 #include "fake.h"
@@ -18,6 +16,7 @@ static void report_in_turn(struct fake *fake, unsigned int i)
 	fake_begin_and_stop(fake, FIRST_PASID + i % nr_in_turn);
 }
 
+/* Return what a group costs if @nr PASIDs take turns. */
 static u64 cost_in_turn(struct fake *fake, unsigned int nr)
 {
 	unsigned int i;
@@ -28,7 +27,10 @@ static u64 cost_in_turn(struct fake *fake, unsigned int nr)
 	return fake_cost(fake, report_in_turn);
 }
 
-/* One idle PASID queue more than are kept does not cost a PASID queue for each group. */
+/*
+ * With one PASID more than there are idle PASID queues kept without a time limit, not
+ * each group has to allocate one.
+ */
 static void report_cost_with_many_pasids(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -36,7 +38,7 @@ static void report_cost_with_many_pasids(struct kunit *test)
 	u64 more = cost_in_turn(fake, IOPF_IDLE_PQS + 1);
 	u64 many = cost_in_turn(fake, MANY);
 
-	kunit_info(test, "a group takes %llu ns with %u PASIDs in turn, %llu with one more, %llu with %u",
+	kunit_info(test, "a group takes %llu ns with %u PASIDs, %llu with one more, %llu with %u",
 		   kept, IOPF_IDLE_PQS, more, many, MANY);
 	KUNIT_EXPECT_GE(test, 2 * kept + 2000, more);
 	KUNIT_EXPECT_GE(test, 3 * kept + 2000, many);
@@ -47,7 +49,7 @@ static int flush_dev(void *data)
 	return iopf_queue_flush_dev(fake_dev(data));
 }
 
-/* Beside a flush that waits, a response does not look at all PASIDs. */
+/* While a flush waits, a response does not look through all PASIDs. */
 static void response_cost_during_flush(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -61,15 +63,12 @@ static void response_cost_during_flush(struct kunit *test)
 	fake->block_pasid = FAKE_SVA_PASID;
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
 	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&fake->blocked, 5 * HZ));
-	task = kthread_create(flush_dev, fake, "iopf-kunit");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	get_task_struct(task);
-	wake_up_process(task);
+	task = fake_start_thread(test, flush_dev, fake);
 	msleep(200);
 	KUNIT_EXPECT_FALSE(test, list_empty(&fake_fdev(fake)->flushes));
 
 	during = fake_cost(fake, fake_serve);
-	kunit_info(test, "a group takes %llu ns, beside a flush that waits %llu, %u PASIDs",
+	kunit_info(test, "a group takes %llu ns, %llu during a flush, with %u PASIDs",
 		   before, during, MANY);
 	KUNIT_EXPECT_GE(test, 2 * before + 2000, during);
 

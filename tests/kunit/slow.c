@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory whose faults take as long as a test says
+ * Memory whose faults take as long as a test wants
  *
  * A fault for a page that is held sleeps uninterruptibly until the page is released.
- * The pages are the same ones in all mappings.
+ * All mappings have the same pages.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -23,7 +22,7 @@ struct slow slow = {
 
 static struct completion present[SLOW_PAGES];
 
-/* By the clock: mdelay() is too short where it was calibrated beside other load. */
+/* Spin by the clock. mdelay() is too short if it was calibrated beside other load. */
 static void slow_spin(unsigned int ms)
 {
 	u64 end = ktime_get_ns() + ms * NSEC_PER_MSEC;
@@ -66,16 +65,19 @@ static const struct file_operations slow_fops = {
 	.mmap = slow_mmap,
 };
 
+/* Let faults for @page sleep. */
 void slow_hold(unsigned int page)
 {
 	reinit_completion(&present[page]);
 }
 
+/* Wake faults for @page, and do not let further ones sleep. */
 void slow_release(unsigned int page)
 {
 	complete_all(&present[page]);
 }
 
+/* Release all pages, and let faults not spin. */
 void slow_release_all(void)
 {
 	unsigned int i;
@@ -85,7 +87,7 @@ void slow_release_all(void)
 	slow.busy_ms = 0;
 }
 
-/* Map @nr pages from @page on to the caller's mm, at @addr unless that is 0. */
+/* Map @nr pages from @page on into the caller's mm, at @addr unless that is 0. */
 unsigned long slow_map_pages(struct kunit *test, unsigned long addr,
 			     unsigned int page, unsigned int nr)
 {
@@ -104,27 +106,26 @@ unsigned long slow_map_pages(struct kunit *test, unsigned long addr,
 	return addr;
 }
 
-/* The first @nr pages, at %FAKE_SVA_PASID; none is held. */
+/* Map the first @nr pages at %FAKE_SVA_PASID. None of them is held. */
 unsigned long slow_map(struct kunit *test, unsigned int nr)
 {
-	/* Makes the address space. */
+	/* Attach the test's address space. */
 	fake_map(test, PAGE_SIZE, PROT_READ);
 	return slow_map_pages(test, 0, 0, nr);
 }
 
 /*
- * An address space that has @page at *@addr, or, if that is 0, anywhere. The test is
- * its one user, and has a reference beyond that. Before the test has memory of its own.
+ * Create an address space that has @page at *@addr, or anywhere if that is 0. The test
+ * is its only user, and has a reference to it until the test ends. To be called before
+ * the test has an address space of its own.
  */
 struct mm_struct *slow_new_mm(struct kunit *test, unsigned int page,
 			      unsigned long *addr)
 {
-	struct mm_struct *mm = mm_alloc();
+	struct mm_struct *mm = fake_new_mm(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, mm);
-	mm->task_size = TASK_SIZE;
-	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
 	mmgrab(mm);
+	fake_drop_mm_at_exit(test, mm);
 	kthread_use_mm(mm);
 	*addr = slow_map_pages(test, *addr, page, 1);
 	kthread_unuse_mm(mm);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For the KUnit tests: memory whose faults take as long as a test says
+ * Memory whose faults take as long as a test wants, for the KUnit tests
  */
 #ifndef __IOPF_TESTS_SLOW_H
 #define __IOPF_TESTS_SLOW_H
@@ -11,16 +11,17 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
+/* Pages of such memory. */
 #define SLOW_PAGES	64
 
 /**
- * struct slow - what the tests see of the mappings, and set
- * @busy_ms: each fault spins for so long
- * @work: the work item that has handled the last fault
- * @nr_works: how often @work has changed
+ * struct slow - what tests set and see of the mappings
+ * @busy_ms: how long each fault spins, in milliseconds
+ * @work: work item that has handled the last fault
+ * @nr_works: number of changes of @work
  * @closed: completed when a mapping is closed
- * @closer: the work item that has closed a mapping last, or NULL
- * @closer_comm: name of the thread that has
+ * @closer: work item that has closed a mapping last, or NULL
+ * @closer_comm: name of the thread that has closed it
  */
 struct slow {
 	unsigned int busy_ms;

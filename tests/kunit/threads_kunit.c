@@ -2,17 +2,15 @@
 /*
  * The report API, used by several threads at the same time
  *
- * Nobody can say what comes of each call, so only the end is looked at: each group whose
- * last request was reported has had one response, no other one has had any, and all that
- * was held has come back. The index of a group is its number, and never used again, so
- * that its responses can be counted. Threads report, respond, flush, register, change
- * limits and timeouts, and take the device off its queue. What the library wants without
- * reports at the same time is left out: a reset, and an overflow.
+ * The result of each call is not predictable, so only the end is checked: each group
+ * whose last request was reported has had one response, no other group has had any, and
+ * all references were dropped. The index of a group is its number, which is never used
+ * again, so that its responses can be counted. Threads report, respond, flush, register
+ * handlers, change limits and timeouts, and take the device off its queue. What must
+ * not run at the same time as reports is left out: a reset, and an overflow.
  */
 #include <linux/atomic.h>
-#include <linux/delay.h>
 #include <linux/hash.h>
-#include <linux/kthread.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -26,7 +24,7 @@
 #define SLOW_KERNEL	(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN) || \
 			 IS_ENABLED(CONFIG_PROVE_LOCKING))
 #define KEPT		64
-#define PATIENCE	(20 * HZ)
+#define TIMEOUT		(20 * HZ)
 
 static unsigned long seed = 1;
 module_param(seed, ulong, 0444);
@@ -37,7 +35,7 @@ module_param(operations, uint, 0444);
 MODULE_PARM_DESC(operations, "Operations of each thread in a round");
 
 /**
- * struct kept - a fault that a registered handler has kept
+ * struct kept - a fault that the registered handler has kept
  * @msg: a response to it
  * @cookie: its cookie, or 0
  */
@@ -47,18 +45,18 @@ struct kept {
 };
 
 /**
- * struct crowd - threads, and what they share
+ * struct crowd - the threads and what they share
  * @world: the device and the mm
- * @mutex: one takes the device off its queue and puts it back at a time
- * @next: number of the next group
- * @max: how many there can be
- * @owed: groups that are owed a response, by number
- * @had: responses that they have had
+ * @mutex: held while the device is off its queue
+ * @next: number of the last group
+ * @max: number of groups that there can be
+ * @owed: responses that a group is owed, by its number
+ * @had: responses that it has had, likewise
  * @lock: guards what follows
- * @taken: groups that the handler of the domain has
+ * @taken: groups that the domain's handler has
  * @nr_taken: length of @taken
- * @kept: what the registered handler has kept
- * @nr_kept: how much it has kept until now
+ * @kept: faults that the registered handler has kept, the last ones
+ * @nr_kept: number of faults that it has ever kept
  */
 struct crowd {
 	struct world *world;
@@ -76,7 +74,7 @@ struct crowd {
 
 static struct crowd *the_crowd;
 
-/* What a handler does with a group is decided by its number. */
+/* Choose what a handler does with a group, by the group's number. */
 static unsigned int choice(u32 grpid, unsigned int nr)
 {
 	return hash_32(grpid, 16) % nr;
@@ -172,7 +170,7 @@ static int handle_first(struct iommu_fault *fault, void *data)
  * What threads do
  */
 
-/* A group of up to four requests, most of them with the last one. */
+/* Report a group of up to four requests, in most cases with the last one. */
 static void report_group(struct crowd *crowd, struct rnd_state *rnd)
 {
 	unsigned int nr = 1 + prandom_u32_state(rnd) % 4;
@@ -188,9 +186,9 @@ static void report_group(struct crowd *crowd, struct rnd_state *rnd)
 	op_random_report(rnd, &op);
 	private = op.flags & OP_PRIVATE;
 	op.flags &= OP_REFUSED;
-	/* A message without PASID looks as one with PASID 0 to a handler. */
+	/* A response without a PASID cannot be told from one for PASID 0. */
 	op.pasid %= OP_PASID_NONE;
-	/* Without access it would be a stop marker. */
+	/* A last request without access is a stop marker. */
 	op.perm |= IOMMU_FAULT_PERM_READ;
 	if (op.addr == OP_ADDR_SLOW)
 		op.addr = OP_ADDR_WRITABLE;
@@ -253,7 +251,7 @@ static void come_and_go(struct crowd *crowd)
 	mutex_unlock(&crowd->mutex);
 }
 
-/* The device has to be on a queue. */
+/* Flush the device, which has to be on a queue. */
 static void flush_dev(struct crowd *crowd)
 {
 	mutex_lock(&crowd->mutex);
@@ -303,9 +301,9 @@ static void do_something(struct crowd *crowd, struct rnd_state *rnd)
 
 /**
  * struct member - one of the threads
- * @crowd: all of them
- * @rnd: its choices
- * @done: it has ended
+ * @crowd: all threads
+ * @rnd: its random numbers
+ * @done: completed when it has ended
  */
 struct member {
 	struct crowd *crowd;
@@ -346,15 +344,15 @@ static void run_threads(struct kunit *test, struct crowd *crowd, u64 round)
 		wait_for_completion(&members[i].done);
 }
 
-/* All that handlers hold is given up, and the device leaves its queue. */
+/* Free the groups of the handlers, and remove the device from its queue. */
 static void end_crowd(struct kunit *test, struct crowd *crowd)
 {
 	struct world *world = crowd->world;
 	struct iopf_fault_queue *fq = to_iopf_fault_queue(world->fake->queue);
-	unsigned long end = jiffies + PATIENCE;
+	unsigned long end = jiffies + TIMEOUT;
 
 	fake_remove_device(world->fake);
-	/* At home it may have groups again. */
+	/* On the default queue the device may have groups again. */
 	while (iommu_unregister_device_fault_handler(world_dev(world)) == -EBUSY) {
 		fake_add_device(test);
 		fake_remove_device(world->fake);
@@ -363,7 +361,7 @@ static void end_crowd(struct kunit *test, struct crowd *crowd)
 		iopf_free_group(crowd->taken[--crowd->nr_taken]);
 	while (world->nr_fdevs)
 		iopf_device_put(world->fdevs[--world->nr_fdevs]);
-	/* Each time that the device was on the queue has a reference to it. */
+	/* Each addition of the device to the queue has a reference to it. */
 	while (refcount_read(&fq->users) > 1 && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
 	KUNIT_EXPECT_EQ_MSG(test, 1, refcount_read(&fq->users),
@@ -397,9 +395,8 @@ static void run_round(struct kunit *test, u64 round)
 
 	KUNIT_ASSERT_NOT_NULL(test, crowd);
 	crowd->max = THREADS * operations;
-	crowd->owed = kvcalloc(crowd->max, sizeof(*crowd->owed), GFP_KERNEL);
-	crowd->had = kvcalloc(crowd->max, sizeof(*crowd->had), GFP_KERNEL);
-	KUNIT_ASSERT_TRUE(test, crowd->owed && crowd->had);
+	crowd->owed = fake_kvcalloc(test, crowd->max, sizeof(*crowd->owed));
+	crowd->had = fake_kvcalloc(test, crowd->max, sizeof(*crowd->had));
 	mutex_init(&crowd->mutex);
 	spin_lock_init(&crowd->lock);
 	the_crowd = crowd;
@@ -414,11 +411,9 @@ static void run_round(struct kunit *test, u64 round)
 	if (!world_end(world))
 		KUNIT_FAIL(test, "%s", world->model.wrong);
 	kvfree(world);
-	kvfree(crowd->owed);
-	kvfree(crowd->had);
 }
 
-/* Once with a driver that sends responses one by one, once with one that takes several. */
+/* One round with a driver that sends responses one by one, one with batches. */
 static void three_threads(struct kunit *test)
 {
 	kunit_info(test, "seed %lu, %u operations each\n", seed, operations);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Groups have a time, and when it is over they are answered
+ * Timeouts of groups
  */
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 
@@ -24,19 +23,19 @@ static void timeout_of_domain_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.overdue);
 
-	/* The index may be used again, and the late response is not for that. */
+	/*
+	 * The index can be used again, and the late response is not for the new group.
+	 */
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_ASSERT_EQ(test, 2, fake->nr_taken);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
-	iopf_group_response(fake->taken[1], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[1]);
+	fake_finish_group(fake->taken[1]);
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 }
 
-/* A domain's handler has all the time that it wants, whatever the timeout of others. */
+/* The timeout of the queue is not for groups that a domain's handler has. */
 static void queue_timeout_spares_domain_handler(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -47,14 +46,13 @@ static void queue_timeout_spares_domain_handler(struct kunit *test)
 	msleep(3 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
-	/* The watch did look. */
+	/* The timeout work has run. */
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
-/* And the other way round: its timeout is not that of a fault of the library's own. */
+/* The timeout for a domain's handler is not for SVA faults. */
 static void domain_timeout_spares_sva_faults(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -77,8 +75,8 @@ static void domain_timeout_spares_sva_faults(struct kunit *test)
 }
 
 /*
- * A fault that waits for mmap_lock is answered, too: the device is told to ask again.
- * Its worker is late.
+ * Faults that sleep on mmap_lock time out with Success, so that the device sends them
+ * again. The worker's own responses come too late.
  */
 static void timeout_of_sleeping_faults(struct kunit *test)
 {
@@ -102,7 +100,7 @@ static void timeout_of_sleeping_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
 }
 
-/* Requests that wait for the last one of their group do not wait for ever. */
+/* Unfinished groups time out without a response. */
 static void timeout_of_partial_requests(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -126,12 +124,11 @@ static void timeout_disabled(struct kunit *test)
 	fake_last(fake, FAKE_PASID, 1, 0);
 	msleep(3 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
-	iopf_group_response(fake->taken[0], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
+	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 }
 
-/* Nobody waits for a deadline then: what ends groups early ends them all. */
+/* Without a timeout, flush and removal still end all groups early. */
 static void flush_and_removal_without_timeout(struct kunit *test)
 {
 	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
@@ -158,7 +155,7 @@ static void flush_and_removal_without_timeout(struct kunit *test)
 	fake_add_device(test);
 }
 
-/* A new time is for groups that are there already, too, and in both directions. */
+/* A new timeout applies to pending groups, whether it is shorter or longer. */
 static void timeout_change_affects_pending_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -181,12 +178,10 @@ static void timeout_change_affects_pending_groups(struct kunit *test)
 	msleep(3 * TIMEOUT_MS);
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	iopf_group_response(fake->taken[2], IOMMU_PAGE_RESP_SUCCESS);
-	iopf_free_group(fake->taken[0]);
-	iopf_free_group(fake->taken[1]);
-	iopf_free_group(fake->taken[2]);
+	fake_free_taken(fake);
 }
 
-/* Groups in time are left alone, and without groups nobody looks. */
+/* The timeout work leaves groups alone that are in time, and ends without groups. */
 static void timeout_work_ends_without_groups(struct kunit *test)
 {
 	struct fake *fake = test->priv;
@@ -197,8 +192,7 @@ static void timeout_work_ends_without_groups(struct kunit *test)
 		fake_last(fake, FAKE_PASID, i, 0);
 		KUNIT_EXPECT_TRUE(test, fake_fdev(fake)->timeout_armed);
 		msleep(TIMEOUT_MS / 2);
-		iopf_group_response(fake->taken[i], IOMMU_PAGE_RESP_SUCCESS);
-		iopf_free_group(fake->taken[i]);
+		fake_finish_group(fake->taken[i]);
 	}
 	KUNIT_EXPECT_EQ(test, 8, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.overdue);
@@ -222,7 +216,9 @@ static void timeout_out_of_range(struct kunit *test)
 			iopf_queue_set_domain_timeout(fake->queue, -1));
 }
 
-/* The watch ends with the device, and begins again with its next life. */
+/*
+ * Removal stops the timeout work. It starts again when the device is on a queue again.
+ */
 static void removal_stops_timeout_work(struct kunit *test)
 {
 	struct fake *fake = test->priv;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * A model of a VT-d unit, see vtd_model.h
+ */
 #include <linux/minmax.h>
 #include <linux/prandom.h>
 
@@ -9,12 +12,13 @@ static struct vtd_model *to_vtd_model(struct iopf_prq *prq)
 	return container_of(prq, struct vtd_model, prq);
 }
 
+/* Call @hook at each @access, or nothing if it is NULL. */
 void vtd_on(struct vtd_model *model, enum vtd_access access, vtd_hook_t hook)
 {
 	model->hooks[access] = hook;
 }
 
-/* A hook does not happen while it happens. */
+/* Call the hook of @access, unless it is running already. */
 static void vtd_happen(struct vtd_model *model, enum vtd_access access)
 {
 	vtd_hook_t hook = model->hooks[access];
@@ -52,6 +56,7 @@ static u32 vtd_read_status(struct iopf_prq *prq)
 	return READ_ONCE(model->status);
 }
 
+/* Return the number of requests in the ring. */
 unsigned int vtd_used(struct vtd_model *model)
 {
 	return (model->tail - model->head) % VTD_SLOTS;
@@ -223,7 +228,7 @@ struct vtd_model *vtd_model_new(struct kunit *test, unsigned int first_slot)
 	return model;
 }
 
-/* Its thread has stopped, where it has one, and so has who waits, right or wrong. */
+/* Wait until work of the model has ended, whether or not the test has passed. */
 void vtd_end(struct vtd_model *model)
 {
 	/* Pairs with smp_load_acquire() in intel_prq_is_reported(). */
@@ -233,7 +238,7 @@ void vtd_end(struct vtd_model *model)
 	flush_work(&model->run);
 }
 
-/* Put a descriptor into the ring, and nothing else. */
+/* Put a descriptor into the ring, and change nothing else. */
 void vtd_put(struct vtd_model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
 	     u64 addr, u64 flags)
 {
@@ -246,7 +251,10 @@ void vtd_put(struct vtd_model *model, u16 rid, u64 extra0, u32 pasid, u32 index,
 	WRITE_ONCE(model->tail, (model->tail + 1) % VTD_SLOTS);
 }
 
-/* A request comes, and hardware does what it does (7.4.1, 7.5). */
+/*
+ * Let a request arrive as hardware does (7.4.1, 7.5): it may be dropped, set the
+ * overflow or the pending bit, and interrupt.
+ */
 void vtd_post(struct vtd_model *model, u16 rid, u32 pasid, u32 index, u64 addr,
 	      u64 flags)
 {
@@ -268,7 +276,7 @@ void vtd_post(struct vtd_model *model, u16 rid, u32 pasid, u32 index, u64 addr,
 	spin_unlock(&model->lock);
 }
 
-/* Requests of @rid come until one is dropped. */
+/* Let requests of @rid arrive until one is dropped. */
 void vtd_overflow(struct vtd_model *model, u16 rid)
 {
 	while (!(READ_ONCE(model->status) & IOPF_PRQ_OVERFLOW))
@@ -300,6 +308,7 @@ void vtd_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
 	KUNIT_EXPECT_EQ(test, qw3, desc->qw[3]);
 }
 
+/* Free the groups that the domain's handler has taken, and undo fake_init(). */
 void vtd_suite_exit(struct kunit *test)
 {
 	if (test->priv)

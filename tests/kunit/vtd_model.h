@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For the KUnit tests of VT-d's page request queue: a unit of which a test decides
- * what happens between any two accesses to its registers
+ * A model of a VT-d unit, for the KUnit tests of its page request queue
+ *
+ * A test decides what happens between any two accesses to the unit's registers.
  */
 #ifndef __IOPF_TESTS_VTD_MODEL_H
 #define __IOPF_TESTS_VTD_MODEL_H
@@ -11,14 +12,18 @@
 #include "../intel/prq.h"
 #include "fake.h"
 
+/* Slots of the ring, and requests and responses that are logged. */
 #define VTD_SLOTS	128
 #define VTD_LOG	1024
-/* The device of the fake; any other one on its bus is known, too, and reports nothing. */
+/*
+ * Requester IDs: the fake's device; another one on its bus, which is known, and whose
+ * requests are only logged; and an unknown one.
+ */
 #define VTD_RID	0x0128
 #define VTD_OTHER	0x0100
 #define VTD_UNKNOWN	0x0300
 
-/* What makes a descriptor of revision 3 and 4. */
+/* Bits of page request descriptors of revision 3 and 4. */
 #define READ_ACCESS	BIT_ULL(0)
 #define WRITE_ACCESS	BIT_ULL(1)
 #define LAST		BIT_ULL(2)
@@ -30,12 +35,12 @@
 struct vtd_model;
 
 /**
- * enum vtd_access - what the driver does to the unit
+ * enum vtd_access - points at which a hook is called
  * @VTD_READ_TAIL: before the tail is read
  * @VTD_READ_STATUS: before the status is read
  * @VTD_CLEARED: after the overflow bit was cleared
  * @VTD_DRAIN: while hardware drains
- * @VTD_NR_ACCESSES: how many these are
+ * @VTD_NR_ACCESSES: number of these points
  */
 enum vtd_access {
 	VTD_READ_TAIL,
@@ -49,46 +54,47 @@ typedef void (*vtd_hook_t)(struct vtd_model *model);
 
 /**
  * struct vtd_model - a VT-d unit
- * @prq: what is tested
+ * @prq: the queue that is tested
  * @ring: its ring
  * @head: the head register
- * @lock: guards @tail and @status: requests come while the queue is run
+ * @lock: guards @tail and @status, as requests arrive while the queue is run
  * @tail: the tail register
- * @status: PRS
- * @stuck: so many times the overflow bit is not cleared
- * @interrupts: how often the pending bit was set anew
+ * @status: the page request status register
+ * @stuck: number of times that the overflow bit is not cleared
+ * @interrupts: number of interrupts
  * @dropped: requests that were dropped because of an overflow
- * @early_clears: the overflow bit was cleared while the ring was not empty
- * @hooks: what happens at an access, or NULL
- * @happening: it does
- * @seed: of random numbers
- * @fake: where requests of %VTD_RID go, besides @log
- * @log: requests reported, the last %VTD_LOG
- * @rids: whose they are
- * @heads: the head register when they were
- * @reported: how many were
- * @sent: response descriptors, the first %VTD_LOG
- * @nr_sent: how many there were
+ * @early_clears: number of times that the overflow bit was cleared while the ring was
+ *	not empty
+ * @hooks: called at an access, or NULL
+ * @happening: the hook is running
+ * @seed: state of random numbers
+ * @fake: gets the requests of %VTD_RID
+ * @log: the last %VTD_LOG requests that were reported
+ * @rids: their requesters
+ * @heads: the head register when they were reported
+ * @reported: number of requests that were reported
+ * @sent: the first %VTD_LOG response descriptors
+ * @nr_sent: number of response descriptors
  * @sizes: descriptors in each submission
  * @nr_submissions: length of @sizes
- * @most_sent: most descriptors at once
- * @refuse: number of the first submission that ends with @refuse_with, from 0 on
- * @refuse_more: how many more do
- * @refuse_with: see there; 0 for none
- * @nr_drains: drains
- * @drain_error: what they return
+ * @most_sent: most descriptors in a submission
+ * @refuse: number of the first submission that fails with @refuse_with, from 0 on
+ * @refuse_more: number of further ones that fail
+ * @refuse_with: error of these submissions, 0 for none
+ * @nr_drains: number of drains
+ * @drain_error: error that a drain returns
  * @disabled: requester that was disabled last, or -1
- * @nr_disabled: how often one was
- * @forgotten: how often devices were forgotten
- * @woken: how often the thread was to run
- * @threaded: then it does, by @run
+ * @nr_disabled: number of times that a requester was disabled
+ * @forgotten: number of times that devices were reset
+ * @woken: number of times that the thread was woken
+ * @threaded: @run is queued when the thread is woken
  * @locked: devices are locked
- * @blocking: a report waits for @go_on, and completes @blocked before
- * @go_on: see there
- * @blocked: see there
- * @run: runs the queue
- * @wait: waits for it, then completes @waited
- * @waited: see there
+ * @blocking: a report completes @blocked and waits for @go_on
+ * @go_on: ends that wait
+ * @blocked: completed when it begins
+ * @run: runs the queue, in place of the thread
+ * @wait: waits for the queue, then completes @waited
+ * @waited: completed by @wait
  */
 struct vtd_model {
 	struct iopf_prq prq;
@@ -147,7 +153,7 @@ void vtd_check_request(struct kunit *test, const struct iopf_request *request,
 void vtd_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
 		    u64 qw0, u64 qw1, u64 qw2, u64 qw3);
 
-/* For suites that use the model: the handler of %FAKE_PASID keeps what it gets. */
+/* For struct kunit_suite.exit of suites that use the model. */
 void vtd_suite_exit(struct kunit *test);
 
 #endif /* __IOPF_TESTS_VTD_MODEL_H */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workers that are refused, come back, change PASID queues and end
+ * Workers: shortage, starved PASID queues, sleep and end
  */
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
@@ -12,31 +11,18 @@
 /* A PASID beside %FAKE_SVA_PASID. */
 #define OTHER_PASID	1000
 
-/* Until @cond is true, or for five seconds. */
-#define wait_for(cond)							\
-({									\
-	unsigned long __end = jiffies + 5 * HZ;				\
-	bool __done;							\
-									\
-	do {								\
-		usleep_range(1000, 2000);				\
-		__done = (cond);					\
-	} while (!__done && time_before(jiffies, __end));		\
-	__done;								\
-})
-
-/* Exactly @nr responses, soon, and still a moment later. */
+/* Return true if there are @nr responses, soon, and no more a moment later. */
 static bool has_responses(struct fake *fake, unsigned int nr)
 {
-	if (!wait_for(READ_ONCE(fake->responses) >= nr))
+	if (!fake_wait_for(READ_ONCE(fake->responses) >= nr))
 		return false;
 	msleep(20);
 	return READ_ONCE(fake->responses) == nr;
 }
 
 /*
- * Sleepers of @pq. The look, which notes them, ends when no group is queued, and that
- * may be before the last one has fallen asleep.
+ * Return the number of sleepers of @pq. The monitor, which marks them, stops when no
+ * group is queued, which may be before the last one is asleep.
  */
 static unsigned int nr_asleep(struct iopf_pasid_queue *pq)
 {
@@ -49,18 +35,20 @@ static unsigned int nr_asleep(struct iopf_pasid_queue *pq)
 	return nr;
 }
 
-/* Responses are for whole groups, which have a page each unless a case says more. */
+/*
+ * Report a group for page @page. Groups have one request unless a case says otherwise.
+ */
 static void report_page(struct fake *fake, unsigned int grpid,
 			unsigned long addr, unsigned int page)
 {
 	fake_last(fake, FAKE_SVA_PASID, grpid, addr + page * PAGE_SIZE);
 }
 
-/* No group is left in @fdev, and no worker with it. */
+/* Check that @fdev has no group and no worker. */
 static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
-	KUNIT_EXPECT_TRUE(test, wait_for(!READ_ONCE(fdev->nr_workers) &&
-					 !READ_ONCE(fdev->monitoring)));
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
+					      !READ_ONCE(fdev->monitoring)));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_ready);
@@ -70,8 +58,8 @@ static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 }
 
 /*
- * A worker that comes back is too few for the device that was refused first, as it has
- * a sleeper already. Then it is the other device's.
+ * A worker that returns is not enough for the device that was refused first, as its
+ * PASID queue has a sleeper already. The second device gets it.
  */
 static void returned_worker_serves_second_device(struct kunit *test)
 {
@@ -87,14 +75,13 @@ static void returned_worker_serves_second_device(struct kunit *test)
 	slow_hold(0);
 	report_page(fake, 0, addr, 0);
 	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1));
 	report_page(fake, 1, addr, 1);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved)));
-	fake_report_from(dev, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
-			 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE, FAKE_SVA_PASID, 2,
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved)));
+	fake_report_from(dev, FAKE_LAST, FAKE_SVA_PASID, 2,
 			 IOMMU_FAULT_PERM_WRITE, addr + 2 * PAGE_SIZE);
 	pq = fake_find_pq(second, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved)));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved)));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 
 	KUNIT_EXPECT_TRUE(test, fake_return_worker());
@@ -107,8 +94,8 @@ static void returned_worker_serves_second_device(struct kunit *test)
 }
 
 /*
- * A PASID queue that may have one sleeper, and has it, for page 0; groups for the pages up to
- * @last are queued. All but page 0 stay held.
+ * Make a PASID queue starve: it may have one sleeper, which is in a fault for page 0,
+ * and groups for the pages up to @last are queued. All pages are held.
  */
 static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 {
@@ -122,22 +109,23 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 	for (i = 0; i <= last; i++)
 		slow_hold(i);
 	report_page(fake, 0, addr, 0);
-	/* Nor is what is deferred to leave with the watch. */
+	/* Deferred responses are not to be sent by the timeout work. */
 	fake_postpone_timeout(fake);
 	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1));
 	for (i = 1; i <= last; i++)
 		report_page(fake, i, addr, i);
-	/* The look takes the PASID queue off its list, and ends. */
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->starved) &&
-					 !READ_ONCE(fdev->monitoring)));
+	/* Wait until the monitor has stopped. */
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved) &&
+					      !READ_ONCE(fdev->monitoring)));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	return addr;
 }
 
 /*
- * The sleeper of a starved PASID queue wakes, and its worker sleeps in the next group: nothing
- * looks at the PASID queue, and the first response leaves all the same.
+ * The sleeper of a starved PASID queue wakes, and its worker falls asleep in the next
+ * group. The monitor does not see the PASID queue, and the first response is sent all
+ * the same.
  */
 static void starved_pasid_queue_sends_responses(struct kunit *test)
 {
@@ -152,8 +140,8 @@ static void starved_pasid_queue_sends_responses(struct kunit *test)
 }
 
 /*
- * The last group in the queue of a starved PASID queue ends its starving, and nothing looks at
- * the PASID queue either.
+ * When its last group is taken, the PASID queue is not starved any more, and the
+ * monitor does not see it either. The response is sent.
  */
 static void last_group_of_starved_pasid_queue(struct kunit *test)
 {
@@ -167,10 +155,10 @@ static void last_group_of_starved_pasid_queue(struct kunit *test)
 	expect_idle(test, fake_fdev(fake));
 }
 
-/* Beyond the CPUs, and what PASID queues may have beyond those. */
+/* More than the CPUs and iopf_device.nr_eager can ever be. */
 #define MANY_CPUS	10000
 
-/* As if so many workers more were awake: no further worker comes to a PASID queue. */
+/* Pretend that @nr workers more are awake, so that no worker is queued. */
 static void occupy_cpus(struct iopf_device *fdev, int nr)
 {
 	spin_lock(&fdev->lock);
@@ -179,18 +167,18 @@ static void occupy_cpus(struct iopf_device *fdev, int nr)
 	spin_unlock(&fdev->lock);
 }
 
-/* Pages of a turn where others wait. */
+/* Pages after which a worker changes PASID queues if others wait. */
 #define TURN		16
-/* Faults of a PASID queue that may sleep where there are six workers. */
+/* Sleepers that a PASID queue may have where there are WORKERS workers. */
 #define SLEEPERS	4
 #define WORKERS		6
-/* Pages of leave_starved_pasid_queue(). */
+/* Pages that leave_starved_pasid_queue() uses. */
 #define LEAVE_PAGES	(SLEEPERS + 2)
 
 /*
- * A starved PASID queue loses its last sleeper, which wakes, has had its turn and
- * sleeps in another PASID queue. No worker comes back, but with fewer sleepers the
- * PASID queue may have another worker. False if it was not tested: a worker that has
+ * A sleeper of a starved PASID queue wakes, changes to another PASID queue, and falls
+ * asleep there. No worker returns to the pool, but with fewer sleepers the PASID queue
+ * may have another worker. Return false if this was not tested, as a worker that has
  * slept for long ends instead.
  */
 static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
@@ -213,8 +201,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 				     addr + page * PAGE_SIZE);
 		report_page(fake, page, addr, page);
 		pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-		KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) ==
-						 asleep));
+		KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == asleep));
 		page++;
 	}
 	report_page(fake, page, addr, page);
@@ -222,13 +209,13 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	KUNIT_EXPECT_EQ(test, WORKERS - SLEEPERS,
 			READ_ONCE(fdev->fq->pool.nr_free));
 
-	/* The other PASID queue gets the PASID queue's worker, and none of the free ones. */
+	/* The other PASID queue gets this worker, and none of the free ones. */
 	occupy_cpus(fdev, MANY_CPUS);
 	slow_hold(page + 1);
 	fake_last(fake, OTHER_PASID, page + 1, addr + (page + 1) * PAGE_SIZE);
 	slow_release(last);
-	KUNIT_EXPECT_TRUE(test, wait_for(READ_ONCE(pq->nr_workers) ==
-					 SLEEPERS - 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pq->nr_workers) ==
+					      SLEEPERS - 1));
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 1));
 	other = fake_find_pq(fdev, OTHER_PASID);
 	left = READ_ONCE(other->nr_workers);
@@ -263,8 +250,8 @@ static void sleeper_leaves_starved_pasid_queue(struct kunit *test)
 }
 
 /*
- * A worker sleeps for a page of an address space that is not its PASID's any more. A
- * group for the same address in the PASID's next address space does not wait for it.
+ * A worker sleeps in a fault of an address space that is not attached to its PASID any
+ * more. A group for the same address in the new address space does not follow it.
  */
 static void rebind_while_worker_sleeps(struct kunit *test)
 {
@@ -289,7 +276,7 @@ static void rebind_while_worker_sleeps(struct kunit *test)
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	pq = fake_find_pq(fdev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(nr_asleep(pq) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
@@ -307,13 +294,11 @@ static void rebind_while_worker_sleeps(struct kunit *test)
 	iommu_detach_device_pasid(after, fake_dev(fake), OTHER_PASID);
 	mmput(mm[0]);
 	mmput(mm[1]);
-	mmdrop(mm[0]);
-	mmdrop(mm[1]);
 }
 
 /*
- * A worker reads without the lock that it was seen asleep; by the time that it has the
- * lock, the note may have been taken back.
+ * A worker reads without the lock that it is marked as asleep. By the time that it has
+ * the lock the mark may be gone.
  */
 static void sleep_note_taken_back(struct kunit *test)
 {
@@ -323,7 +308,7 @@ static void sleep_note_taken_back(struct kunit *test)
 	struct iopf_worker *worker;
 	struct iopf_pasid_queue *pq;
 
-	/* Makes the PASID queue. */
+	/* Create the PASID queue. */
 	report_page(fake, 0, addr, 0);
 	KUNIT_ASSERT_TRUE(test, has_responses(fake, 1));
 	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
@@ -341,7 +326,7 @@ static void sleep_note_taken_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, pq->nr_asleep);
 	KUNIT_EXPECT_TRUE(test, list_empty(&worker->node));
 	KUNIT_EXPECT_TRUE(test, list_empty(&worker->pq_node));
-	/* What is wrong is not to hurt others. */
+	/* Repair the counts if they are wrong, for other cases. */
 	list_del_init(&worker->node);
 	list_del_init(&worker->pq_node);
 	fdev->nr_asleep = 0;
@@ -351,12 +336,13 @@ static void sleep_note_taken_back(struct kunit *test)
 	iopf_pool_put(worker);
 }
 
+/* Time of a fault, and number of faults: together more than a worker may take. */
 #define SPIN_MS		4
 #define SPINNING	60
 
 /*
- * Groups that take longer than a worker may go on: it ends, and another worker comes
- * for those that are left.
+ * Groups take longer than a worker may run: it ends, and another worker handles the
+ * remaining ones.
  */
 static void worker_ends_after_time_limit(struct kunit *test)
 {
@@ -370,7 +356,7 @@ static void worker_ends_after_time_limit(struct kunit *test)
 	slow.busy_ms = SPIN_MS;
 	slow.work = NULL;
 	slow.nr_works = 0;
-	/* One worker at a time, and none from elsewhere. */
+	/* One worker at a time, and none of iopf_pool.far. */
 	spin_lock(&fdev->lock);
 	fdev->nr_workers += others;
 	fdev->nr_far += fdev->nr_cpus;
@@ -389,8 +375,8 @@ static void worker_ends_after_time_limit(struct kunit *test)
 }
 
 /*
- * A worker is the last user of an address space: a work item of its own tears that
- * down, on an unbound workqueue.
+ * A worker drops the last user of an address space, which a work item of its own on an
+ * unbound workqueue tears down.
  */
 static void worker_drops_last_user_of_mm(struct kunit *test)
 {
@@ -410,10 +396,10 @@ static void worker_drops_last_user_of_mm(struct kunit *test)
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	pq = fake_find_pq(fdev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, wait_for(READ_ONCE(pq->nr_workers) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->nr_workers) == 1));
 
-	/* The worker has its use of the address space before it sleeps. */
-	KUNIT_ASSERT_TRUE(test, wait_for(atomic_read(&mm->mm_users) == 2));
+	/* The worker takes its reference before its fault sleeps. */
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(atomic_read(&mm->mm_users) == 2));
 	mmput(mm);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
 	slow_release(0);
@@ -425,12 +411,11 @@ static void worker_drops_last_user_of_mm(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, strstarts(slow.closer_comm, "kworker/u"),
 			      "torn down by %s", slow.closer_comm);
 	expect_idle(test, fdev);
-	/* A process that is gone has no page. */
+	/* A process that has exited has no pages. */
 	fake_last(fake, OTHER_PASID, 1, addr);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	iommu_detach_device_pasid(domain, fake_dev(fake), OTHER_PASID);
-	mmdrop(mm);
 }
 
 static struct kunit_case iopf_worker_cases[] = {

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What operations for the reference model work on, see world.h
+ * The environment of the reference model, see world.h
  */
-#include <linux/jiffies.h>
-#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
 
 #include "slow.h"
 #include "world.h"
 
-/* How long references may take to come back. */
-#define WORLD_PATIENCE	(20 * HZ)
-/* No memory of the test is as high. */
+/* How long references may take to be dropped. */
+#define WORLD_TIMEOUT	(20 * HZ)
+/* Below all mappings of the mm. */
 #define WORLD_HOLE	0x1000
 
 static struct world *the_world;
@@ -64,12 +61,13 @@ static u64 world_addr(struct world *world, const struct op *op)
 	case OP_ADDR_BEYOND:
 		return world->mm->task_size + page;
 	default:
-		/* The page that is held, or one that never is. */
+		/* The page that is held, or one that is never held. */
 		return world->slow + PAGE_SIZE *
 		       (world->model.held ? world->nr_held - 1 : SLOW_PAGES - 1);
 	}
 }
 
+/* Make the request of operation @op. */
 void world_make_request(struct world *world, const struct op *op,
 			struct iopf_request *request)
 {
@@ -100,13 +98,15 @@ void world_make_request(struct world *world, const struct op *op,
 	}
 }
 
-/* The page of an access, or what stands for it. */
+/* Return true if @addr is in one of the two pages at @start. */
 static bool is_in(unsigned long start, u64 addr)
 {
 	return addr >= start && addr < start + 2 * PAGE_SIZE;
 }
 
-/* What the mm allows. PROT_WRITE implies PROT_READ, as for the CPU. */
+/*
+ * Return what the mm does on an access. PROT_WRITE implies PROT_READ, as for the CPU.
+ */
 static enum model_page world_page(struct model *model,
 				  const struct iommu_fault *fault)
 {
@@ -251,7 +251,7 @@ static int world_handle_partial(struct world *world, struct model_call *call,
 	}
 }
 
-/* The registered handler. */
+/* The registered handler: does what the model's mood says. */
 int world_handler(struct iommu_fault *fault, void *data)
 {
 	const struct iopf_group *group;
@@ -300,7 +300,7 @@ int world_handler(struct iommu_fault *fault, void *data)
 	}
 }
 
-/* The handler of the domain at FAKE_PASID. */
+/* The handler of the domain at FAKE_PASID, likewise. */
 static int world_domain_handler(struct iopf_group *group)
 {
 	struct world *world = the_world;
@@ -352,16 +352,13 @@ static unsigned long world_map(struct kunit *test, unsigned long prot)
 }
 
 /*
- * Nobody but the workers uses the mm after that, so that its references tell whether
- * they have given it up.
+ * Make the mm. Afterwards only workers use it, so its reference counts show whether
+ * they have dropped it.
  */
 static void world_make_mm(struct kunit *test, struct world *world)
 {
-	struct mm_struct *mm = mm_alloc();
+	struct mm_struct *mm = fake_new_mm(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, mm);
-	mm->task_size = TASK_SIZE;
-	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
 	world->mm = mm;
 	kthread_use_mm(mm);
 	world->writable = world_map(test, PROT_READ | PROT_WRITE);
@@ -374,7 +371,7 @@ static void world_make_mm(struct kunit *test, struct world *world)
 	kthread_unuse_mm(mm);
 }
 
-/* Let faults for the next slow page sleep. False if there is none. */
+/* Let faults for the next slow page sleep. Return false if there is none. */
 bool world_hold(struct world *world)
 {
 	if (world->nr_held == SLOW_PAGES - 1)
@@ -383,6 +380,7 @@ bool world_hold(struct world *world)
 	return true;
 }
 
+/* Wake all faults that sleep. */
 void world_release(struct world *world)
 {
 	slow_release_all();
@@ -392,15 +390,15 @@ void world_release(struct world *world)
  * The device
  */
 
-/* The library's view of the device, NULL if it is on no queue. */
+/* Return the library's object for the device, or NULL if it is on no queue. */
 struct iopf_device *world_fdev(struct world *world)
 {
 	return rcu_access_pointer(world_dev(world)->iommu->fault_param) ?
 	       fake_fdev(world->fake) : NULL;
 }
 
-/* Keep the library's view of the device if it is a new one. */
-void world_look_at_fdev(struct world *world)
+/* Take a reference to the library's object for the device if it is a new one. */
+void world_track_fdev(struct world *world)
 {
 	struct iopf_device *fdev = world_fdev(world);
 
@@ -425,7 +423,7 @@ static void world_init_model(struct world *world)
 	model_join_queue(model, false);
 }
 
-/* A new device, queue and mm for each sequence. */
+/* Set up a new device, queue and mm for a sequence. */
 struct world *world_begin(struct kunit *test, bool at_once)
 {
 	struct world *world;
@@ -458,13 +456,13 @@ struct world *world_begin(struct kunit *test, bool at_once)
 		     &world->bond);
 	world->mm_count = atomic_read(&world->mm->mm_count);
 	world_init_model(world);
-	world_look_at_fdev(world);
+	world_track_fdev(world);
 	return world;
 }
 
 static bool world_wait_for_ref(struct world *world, struct iopf_device *fdev)
 {
-	unsigned long end = jiffies + WORLD_PATIENCE;
+	unsigned long end = jiffies + WORLD_TIMEOUT;
 
 	while (refcount_read(&fdev->base.users) > 1) {
 		if (time_after(jiffies, end)) {
@@ -478,7 +476,7 @@ static bool world_wait_for_ref(struct world *world, struct iopf_device *fdev)
 	return true;
 }
 
-/* No group, no user of a PASID queue, no worker: only what is kept for later. */
+/* Check that @fdev has no group, no worker and no PASID queue in use. */
 static void world_check_fdev(struct world *world, struct iopf_device *fdev)
 {
 	if (fdev->table.nr_groups || fdev->nr_partial || fdev->nr_unfinished ||
@@ -492,10 +490,10 @@ static void world_check_fdev(struct world *world, struct iopf_device *fdev)
 		model_wrong(&world->model, "workers are left");
 }
 
-/* Workers may be a little late, on the library's own queue, too. */
+/* Check that the mm has no other users. Workers may need a moment. */
 static void world_check_mm(struct world *world)
 {
-	unsigned long end = jiffies + WORLD_PATIENCE;
+	unsigned long end = jiffies + WORLD_TIMEOUT;
 	struct mm_struct *mm = world->mm;
 
 	while (atomic_read(&mm->mm_users) > 1 ||
@@ -513,8 +511,9 @@ static void world_check_mm(struct world *world)
 }
 
 /*
- * By now the device is on no queue and no handler has anything. True if all has come
- * back. What a broken library still uses is left to it.
+ * Take everything down, and return true if nothing was wrong. The device is on no queue
+ * and no handler has a group. Objects that are still referenced are not checked
+ * further.
  */
 bool world_end(struct world *world)
 {

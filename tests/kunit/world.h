@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What operations for the reference model work on: a fake device, an mm of all kinds of
- * memory, handlers that do what they are told, and what was seen of all of them
+ * The environment of the reference model: a fake device, an mm with all kinds of
+ * mappings, handlers that do what the model says, and a record of what was seen
  */
 #ifndef __IOPF_TESTS_WORLD_H
 #define __IOPF_TESTS_WORLD_H
@@ -19,13 +19,13 @@
 #define WORLD_BATCH	8
 #define WORLD_FLOOD	24
 
-/* The second PASID of the mm, which is bound and unbound. */
+/* The second PASID of the mm, which operations bind and unbind. */
 #define WORLD_SVA_PASID2	9
 
 /**
- * struct world_kept - something that the registered handler was shown
+ * struct world_kept - a request that the registered handler has kept
  * @request: the request
- * @cookie: its cookie if the handler has taken it
+ * @cookie: its cookie if the handler has taken it, else 0
  */
 struct world_kept {
 	struct iopf_request request;
@@ -33,44 +33,45 @@ struct world_kept {
 };
 
 /**
- * struct world - see above
- * @test: the test
+ * struct world - the environment of the reference model
+ * @test: the running test
  * @fake: the device
- * @model: what must be true
+ * @model: the reference model
  * @mm: the address space
- * @mm_count: its references in the beginning
- * @writable: two pages of it, by their permissions
- * @readable: two others
- * @write_only: two others
- * @executable: two others
- * @none: two others
- * @hole: an address where there is nothing
+ * @mm_count: references of @mm before the first operation
+ * @writable: two pages that may be read and written
+ * @readable: two pages that may be read
+ * @write_only: two pages whose mapping has only PROT_WRITE
+ * @executable: two pages that may be read and executed
+ * @none: two pages of a mapping without permissions
+ * @hole: an address that is not mapped
  * @slow: pages whose faults can be held, each one once
- * @nr_held: how many of them were held
+ * @nr_held: number of them that were held
  * @nr_asleep: faults that were asleep after the last operation
  * @bond: attaches the mm to %WORLD_SVA_PASID2
- * @lock: guards what comes next, up to @nr_calls
- * @wire: responses, since they were looked at last
- * @nr_wire: how many
- * @calls: calls of handlers
- * @nr_calls: how many
- * @next_call: the next one that the model sees
- * @kept: what the registered handler was shown last, and did not let go
- * @nr_kept: how much it has kept until now
- * @taken: groups that the domain's handler has
- * @nr_taken: how many
- * @fdevs: the library's views of the device, referenced, the last one the current one
- * @nr_fdevs: how many
+ * @lock: guards @wire and @nr_wire
+ * @wire: responses since the last check
+ * @nr_wire: length of @wire
+ * @calls: calls of handlers since the last check
+ * @nr_calls: length of @calls
+ * @next_call: index of the call that the model sees next
+ * @kept: requests that the registered handler has kept, the last ones
+ * @nr_kept: number of requests that it has ever kept
+ * @taken: groups that the domain's handler has taken
+ * @nr_taken: length of @taken
+ * @fdevs: the library's objects for the device, referenced; the last one is the current
+ *	one
+ * @nr_fdevs: length of @fdevs
  * @batch: requests that are reported together with the next one
- * @nr_batch: how many
+ * @nr_batch: length of @batch
  * @flood: many requests that are reported together
- * @refuse: report the next one by iopf_refuse_request()
- * @fail: let this allocation of the next report fail, 0 for none
- * @serial: makes private data
- * @at_once: the queue's driver sends several responses at once
- * @ending: only what ends everything is still done
- * @checks: compare with the model
- * @respond: called instead of writing a response to @wire, or NULL
+ * @refuse: report the last request of @batch by iopf_refuse_request()
+ * @fail: number of the allocation of the next report that fails, 0 for none
+ * @serial: last private data that was given out
+ * @at_once: the queue's driver sends several responses at a time
+ * @ending: the sequence is over: only its last operations are done
+ * @checks: compare the library with the model
+ * @respond: called instead of adding a response to @wire, or NULL
  */
 struct world {
 	struct kunit *test;
@@ -115,7 +116,7 @@ struct world {
 
 struct world *world_begin(struct kunit *test, bool at_once);
 bool world_end(struct world *world);
-void world_look_at_fdev(struct world *world);
+void world_track_fdev(struct world *world);
 struct iopf_device *world_fdev(struct world *world);
 int world_handler(struct iommu_fault *fault, void *data);
 bool world_hold(struct world *world);
