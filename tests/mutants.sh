@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [NAME...]: makes the mistakes of tests/mutants in a copy of the kernel tree, one at a
-# time, and runs the KUnit suites on it, which have to notice. TAP.
+# mutants.sh [NAME...]: applies the mistakes of tests/mutants to a copy of the kernel tree, one
+# at a time, and runs the KUnit suites, which have to fail. The output is TAP.
 #
-#   SUITE  only this suite, see kunit.sh. With iopf_model: after how many operations the model
-#          notices; mistakes that are not its affair ("Model: no" in the patch) are left out
+#   SUITE  run only this suite, see kunit.sh. With iopf_model the number of operations until the
+#          mistake is noticed is printed, and mistakes that the model cannot notice ("Model: no"
+#          in the patch) are skipped
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
@@ -13,7 +14,7 @@ set -euo pipefail
 number=0
 failed=0
 
-# after: after how many operations the reference model has noticed.
+# after: prints after how many operations the reference model has noticed the mistake.
 after()
 {
 	local output=$IOPF_CACHE/log/kunit/latest/output
@@ -23,6 +24,7 @@ after()
 	sed -n 's/.*caught after [0-9]* operations: \(.*\)/(\1)/p' "$output" | head -n 1
 }
 
+# mutant NAME: prints the result of one mistake.
 mutant()
 {
 	local name=$1 noticed status=0
@@ -55,7 +57,7 @@ cp -al "$source" "$tree"
 rm -rf "$tree/drivers/iommu" "$tree/include"
 cp -a "$source/drivers/iommu" "$tree/drivers/iommu"
 cp -a "$source/include" "$tree/include"
-# Objects of an earlier run's last mistake are newer than what is right.
+# The objects of the last mistake of an earlier run are newer than the correct sources.
 find "$tree/drivers/iommu/iopf" -type f -exec touch {} +
 
 # shellcheck disable=SC2046

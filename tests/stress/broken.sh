@@ -3,14 +3,14 @@
 #
 # broken.sh [NAME...]: builds debug kernels with mistakes of tests/mutants in the
 # library, one at a time, and runs the torture test on them for a minute, which has
-# to fail. TAP, with what noticed it. The kernel in the cache is a broken one
-# afterwards; whoever builds next builds the right one again.
+# to fail. The output is TAP and names the checks that have failed. The kernel in the
+# cache has a mistake afterwards, until it is built again.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
 number=0
 failed=0
-# The others are the KUnit suites' affair.
+# The other mistakes are noticed by the KUnit suites only.
 NAMES=(double-response double-claim lost-group missing-reference no-limit early-flush)
 
 broken()
