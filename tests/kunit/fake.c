@@ -253,7 +253,10 @@ void fake_exit(struct kunit *test)
 	if (!fake)
 		return;
 	slow_release_all();
-	/* fake_init() fails here if another IOMMU driver has the device. */
+	/*
+	 * The queue is NULL if fake_init() has failed, as it does if another IOMMU
+	 * driver has the device.
+	 */
 	iopf_queue_free(fake->queue);
 	if (fake->handle.domain)
 		iommu_detach_device_pasid(&fake->domain, fake_dev(fake),
