@@ -47,7 +47,7 @@ struct kept {
 /**
  * struct crowd - the threads and what they share
  * @world: the device and the mm
- * @mutex: held while the device is off its queue
+ * @mutex: held while the device is off its queue, and by flushes, which need it there
  * @next: number of the last group
  * @max: number of groups that there can be
  * @owed: responses that a group is owed, by its number
@@ -60,7 +60,7 @@ struct kept {
  */
 struct crowd {
 	struct world *world;
-	struct mutex mutex; /* the device comes and goes */
+	struct mutex mutex; /* the device is on its queue */
 	atomic_t next;
 	unsigned int max;
 	u8 *owed;
