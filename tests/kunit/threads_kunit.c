@@ -47,7 +47,8 @@ struct kept {
 /**
  * struct crowd - the threads and what they share
  * @world: the device and the mm
- * @mutex: held while the device is off its queue, and by flushes, which need it there
+ * @mutex: held while the device is off its queue, and by flushes, for which it has to
+ *	be on one
  * @next: number of the last group
  * @max: number of groups that there can be
  * @owed: responses that a group is owed, by its number
