@@ -27,7 +27,7 @@
 
 /* What the library allocates while it must not sleep. */
 static const char *const caches[] = {
-	"iopf_grp", "iopf_chunk", "radix_tree_node",
+	"iopf_prg", "iopf_chunk", "radix_tree_node",
 };
 
 static void filter_caches(bool on)

@@ -10,7 +10,7 @@
 
 const char *module_path;
 
-static const char *const slabs[NR_SLABS] = { "iopf_grp", "iopf_chunk" };
+static const char *const slabs[NR_SLABS] = { "iopf_prg", "iopf_chunk" };
 static long before[NR_SLABS];
 
 bool load_module(const char *parameters)
