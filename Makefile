@@ -12,7 +12,7 @@ export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 # What may be given on the command line; anything else is a typing mistake.
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
-	     MINUTES SEED SUITE OPERATIONS ROUND FLAGS VERBOSE BROKEN REPS MODE SCENARIOS PORT \
+	     MINUTES SEED SUITE OPERATIONS ROUND DISTURB VERBOSE BROKEN REPS MODE SCENARIOS PORT \
 	     REPORT REPORTER AREA
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
@@ -56,7 +56,9 @@ help: ## this list
 ##                     choices (a new one)
 ## OPERATIONS=N        model-test: of each run (100000)
 ## SUITE=NAME          kunit, mutants: this suite only, for example iopf_model
-## ROUND=N FLAGS=HEX   stress, random: begin with this round; these disturbances in all rounds
+## ROUND=N             stress, random: begin with this round
+## DISTURB=A,B         stress, random: these disturbances in all rounds, or none; an unknown name
+##                     lists the known ones
 ## VERBOSE=1           random: each operation is in the guest's log before it begins
 ## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/mutants
 ## REPS=N              bench: pairs of runs (5)

@@ -2,17 +2,20 @@
 /*
  * Random operations: rounds one after the other, and the verdict
  *
- *	random [-s SEED] [-t SECONDS] [-r FIRST_ROUND] [-d FLAGS] [-k KINDS] [-v]
+ *	random [-s SEED] [-t SECONDS] [-r FIRST_ROUND] [-d DISTURBANCES] [-k DEVICES] [-v]
+ *	random -n [-d DISTURBANCES] [-k DEVICES]
  *
- * FLAGS, in hex, are the disturbances of all rounds, and KINDS the devices that are
- * used, 1 << &enum kind: see random.h. With -v each operation is in the kernel's log
- * before it begins: what remains after a panic.
+ * DISTURBANCES are those of all rounds, and DEVICES the kinds of devices that are used:
+ * names separated by commas, or "none". With -v each operation is written to the kernel's
+ * log before it begins, which shows it after a panic. With -n only the arguments are
+ * checked.
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "flags.h"
 #include "harness.h"
 #include "random.h"
 
@@ -35,13 +38,15 @@ unsigned int kinds = ~0U;
 static struct round round_now;
 static double began;
 
-static const char *const slabs[NR_SLABS] = { "iopf_grp", "iopf_chunk" };
+static const char *const slabs[NR_SLABS] = { "iopf_prg", "iopf_chunk" };
 static long slabs_before[NR_SLABS];
 
+/* The names of enum kind. */
 static const char *const kind_names[NR_KINDS + 1] = {
 	"softacc", "forwarder", "iommufd", "all",
 };
 
+/* The names of the D_* flags. */
 static const char *const disturbances[NR_DISTURBANCES] = {
 	"kill", "remove", "driver", "timeout", "limits", "nomem", "handlers",
 };
@@ -158,6 +163,11 @@ static void set_close_time(void)
 	       took[NR_CLOSES / 2] * 1000, shared->close_ms / 1e3);
 }
 
+void print_kinds(unsigned int mask)
+{
+	flags_print(mask, kind_names, NR_KINDS);
+}
+
 static void choose_round(uint64_t seed, unsigned int number, int flags)
 {
 	struct rng rng = { seed + number * 0x632be59bd9b4e019ULL };
@@ -187,13 +197,9 @@ static void choose_round(uint64_t seed, unsigned int number, int flags)
 
 static void print_round(void)
 {
-	int i;
-
-	printf("# round %u: %u devices, %u processes:", round_now.number,
-	       round_now.devices, round_now.processes);
-	for (i = 0; i < NR_DISTURBANCES; i++)
-		if (round_now.flags & 1U << i)
-			printf(" %s", disturbances[i]);
+	printf("# round %u: %u devices, %u processes, disturbances:",
+	       round_now.number, round_now.devices, round_now.processes);
+	flags_print(round_now.flags, disturbances, NR_DISTURBANCES);
 	printf("\n");
 	fflush(stdout);
 }
@@ -364,11 +370,13 @@ int main(int argc, char **argv)
 	double duration = has_failures() ? 60 : 20;
 	unsigned int number = 1;
 	uint64_t seed = 0;
+	bool check_only = false;
 	enum kind kind;
+	int chosen;
 	int flags = -1;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:t:r:d:k:v")) != -1) {
+	while ((option = getopt(argc, argv, "s:t:r:d:k:vn")) != -1) {
 		switch (option) {
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -380,21 +388,32 @@ int main(int argc, char **argv)
 			number = atoi(optarg);
 			break;
 		case 'd':
-			flags = strtol(optarg, NULL, 16);
+			flags = flags_parse(optarg, "disturbance", disturbances,
+					    NR_DISTURBANCES);
+			if (flags < 0)
+				return 2;
 			break;
 		case 'k':
-			kinds = strtoul(optarg, NULL, 16);
+			chosen = flags_parse(optarg, "device", kind_names, NR_KINDS);
+			if (chosen < 0)
+				return 2;
+			kinds = chosen;
 			break;
 		case 'v':
 			verbose = true;
+			break;
+		case 'n':
+			check_only = true;
 			break;
 		default:
 			return 2;
 		}
 	}
+	if (check_only && optind == argc)
+		return 0;
 	if (optind < argc || !number) {
 		fprintf(stderr,
-			"usage: random [-s SEED] [-t SECONDS] [-r ROUND] [-d FLAGS] [-k KINDS] [-v]\n");
+			"usage: random [-s SEED] [-t SECONDS] [-r ROUND] [-d DISTURBANCES] [-k DEVICES] [-v]\n");
 		return 2;
 	}
 	if (!seed && getrandom(&seed, 4, 0) != 4)

@@ -66,7 +66,7 @@ enum check {
 	NR_CHECKS,
 };
 
-/* What may happen in a round. */
+/* The disturbances of a round; disturbances[] of main.c has their names. */
 #define D_KILL		(1U << 0)	/* processes are killed */
 #define D_REMOVE	(1U << 1)	/* devices and modules go and come */
 #define D_DRIVER	(1U << 2)	/* the driver flushes, discards, replugs */
@@ -358,6 +358,7 @@ struct operation {
 __attribute__((format(printf, 3, 4)))
 void fail(enum kind kind, enum check check, const char *format, ...);
 bool is_upstream(void);
+void print_kinds(unsigned int mask);
 
 /* round.c */
 bool run_round(const struct round *round);

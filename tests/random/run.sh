@@ -7,10 +7,10 @@
 #   MINUTES  how long (5)
 #   SEED     of all its choices; a new one without it
 #   ROUND    begin with this round of the seed
-#   FLAGS    the same disturbances in all rounds, see tests/random/random.h
+#   DISTURB  the disturbances of all rounds: names separated by commas, or "none"
 #   VERBOSE  1: each operation is in the kernel's log before it begins
 set -euo pipefail
-: "${CONFIG:=debug}" "${MINUTES:=5}" "${SEED:=}" "${ROUND:=1}" "${FLAGS:=}" "${VERBOSE:=0}"
+: "${CONFIG:=debug}" "${MINUTES:=5}" "${SEED:=}" "${ROUND:=1}" "${DISTURB:=}" "${VERBOSE:=0}"
 export CONFIG
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
@@ -20,12 +20,14 @@ seconds=$((MINUTES * 60))
 words=
 [ "$VERBOSE" = 0 ] || words=-v
 
+programs=$("$TOP/tests/guest/build.sh")
+# An unknown name is reported before the kernel is built.
+"$programs/random" -n ${DISTURB:+-d "$DISTURB"}
 "$TOP/drivers-glue/in-tree/build.sh" kernel
 MODULES=$("$TOP/tests/guest/modules.sh" | tr '\n' ' ')
-programs=$("$TOP/tests/guest/build.sh")
 export MODULES MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-$((seconds + seconds / 4 + 300))}
 export FILES="$programs/random $TOP/tests/guest/guest-setup.sh"
 export APPEND="kunit.enable=0 ${APPEND:-}"
 # shellcheck disable=SC2086
 exec "$TOP/tests/guest/run.sh" guest-setup.sh random -t "$seconds" \
-	-r "$ROUND" ${SEED:+-s $SEED} ${FLAGS:+-d $FLAGS} $words
+	-r "$ROUND" ${SEED:+-s $SEED} ${DISTURB:+-d $DISTURB} $words

@@ -80,8 +80,9 @@ void trail_print(void)
 
 		if (!is_recent(trail, now))
 			continue;
-		printf("#   thread %d, kinds %x, %u operations\n", trail->tid,
-		       trail->kinds, next);
+		printf("#   thread %d, %u operations, devices:", trail->tid, next);
+		print_kinds(trail->kinds);
+		printf("\n");
 		for (j = next > NR_STEPS ? next - NR_STEPS : 0; j < next; j++)
 			print_step(&trail->steps[j % NR_STEPS], now);
 	}

@@ -18,8 +18,7 @@ broken()
 	local status=0 noticed
 
 	number=$((number + 1))
-	# kill, flush, limits, abrupt and handlers
-	BROKEN=$1 FLAGS=1223 SECONDS_OF_STRESS=60 APPEND=kmemleak=off \
+	BROKEN=$1 DISTURB=kill,flush,limits,abrupt,handlers SECONDS_OF_STRESS=60 APPEND=kmemleak=off \
 		"$TOP/tests/stress/run.sh" \
 		>"$tmp/tap" 2>"$tmp/err" || status=$?
 	noticed=$(

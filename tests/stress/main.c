@@ -2,10 +2,12 @@
 /*
  * The torture test: rounds one after the other, the totals and the verdict
  *
- *	stress -m softacc.ko [-s SEED] [-t SECONDS] [-r FIRST_ROUND] [-d FLAGS]
+ *	stress -m softacc.ko [-s SEED] [-t SECONDS] [-r FIRST_ROUND] [-d DISTURBANCES]
+ *	stress -n [-d DISTURBANCES]
  *
- * In the first round nothing is done but honest work. What is done in the others
- * comes from the seed, or is FLAGS (in hex, D_* in stress.h) in all of them.
+ * The first round has no disturbances. Those of the others are chosen by the seed, unless
+ * DISTURBANCES, names separated by commas or "none", are those of all rounds. With -n only
+ * the arguments are checked.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flags.h"
 #include "stress.h"
 
 #define ROUND_SECONDS	8
@@ -27,6 +30,7 @@ struct shared *shared;
 static struct round round_now;
 static double began;
 
+/* The names of the D_* flags. */
 static const char *const disturbances[NR_DISTURBANCES] = {
 	"kill", "flush", "discard", "replug", "timeout", "limits", "no_flush",
 	"overflow", "nomem", "abrupt", "cpus", "suspend", "handlers", "hog",
@@ -75,14 +79,10 @@ void fail(enum check check, const char *format, ...)
 
 static void print_flags(const struct round *round)
 {
-	int i;
-
-	printf("# round %u: seed %llx, %u devices, %u processes:",
+	printf("# round %u: seed %llx, %u devices, %u processes, disturbances:",
 	       round->number, (unsigned long long)round->seed, round->devices,
 	       round->slots);
-	for (i = 0; i < NR_DISTURBANCES; i++)
-		if (round->flags & 1U << i)
-			printf(" %s", disturbances[i]);
+	flags_print(round->flags, disturbances, NR_DISTURBANCES);
 	printf("\n");
 	fflush(stdout);
 }
@@ -132,10 +132,11 @@ int main(int argc, char **argv)
 	unsigned int number = 1;
 	double duration = 60;
 	uint64_t seed = 0;
+	bool check_only = false;
 	int flags = -1;
 	int option;
 
-	while ((option = getopt(argc, argv, "m:s:t:r:d:")) != -1) {
+	while ((option = getopt(argc, argv, "m:s:t:r:d:n")) != -1) {
 		switch (option) {
 		case 'm':
 			module_path = optarg;
@@ -150,15 +151,23 @@ int main(int argc, char **argv)
 			number = atoi(optarg);
 			break;
 		case 'd':
-			flags = strtol(optarg, NULL, 16);
+			flags = flags_parse(optarg, "disturbance", disturbances,
+					    NR_DISTURBANCES);
+			if (flags < 0)
+				return 2;
+			break;
+		case 'n':
+			check_only = true;
 			break;
 		default:
 			return 2;
 		}
 	}
+	if (check_only && optind == argc)
+		return 0;
 	if (!module_path || optind < argc || !number) {
 		fprintf(stderr,
-			"usage: stress -m softacc.ko [-s SEED] [-t SECONDS] [-r ROUND] [-d FLAGS]\n");
+			"usage: stress -m softacc.ko [-s SEED] [-t SECONDS] [-r ROUND] [-d DISTURBANCES]\n");
 		return 2;
 	}
 	if (!seed && getrandom(&seed, 4, 0) != 4)

@@ -32,7 +32,7 @@
 #define MAX_DEVICES	4
 #define MAX_SLOTS	12
 
-/* What may happen in a round. */
+/* The disturbances of a round; disturbances[] of main.c has their names. */
 #define D_KILL		(1U << 0)	/* processes are killed */
 #define D_FLUSH		(1U << 1)	/* the driver flushes */
 #define D_DISCARD	(1U << 2)	/* it discards partial groups */
