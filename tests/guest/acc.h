@@ -22,7 +22,22 @@
 #define ACC_DEVICE	"/dev/softacc-0"
 #define ACC_DEVICES	"/dev/softacc-%u"
 
-/* A file of the accelerator, or -1. */
+/* Open the accelerator at @path and configure the file. Return it, or -1 with errno. */
+static inline int acc_open_path(const char *path, const struct softacc_config *config)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && ioctl(fd, SOFTACC_IOC_CONFIG, config)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+/* Open the first accelerator. Return the file, or -1 with errno. */
 static inline int acc_open(unsigned int pages_per_group,
 			   unsigned int outstanding, unsigned int threads)
 {
@@ -31,16 +46,8 @@ static inline int acc_open(unsigned int pages_per_group,
 		.outstanding = outstanding,
 		.threads = threads,
 	};
-	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
 
-	if (fd >= 0 && ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return fd;
+	return acc_open_path(ACC_DEVICE, &config);
 }
 
 static inline uint32_t acc_pasid(int fd)

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "acc.h"
+#include "cpus.h"
 #include "harness.h"
 #include "uffd.h"
 
@@ -313,15 +314,6 @@ TEST_F(groups, deadline)
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
 	expect_response(GRPID, RESP_SUCCESS);
 	close(uffd);
-}
-
-static bool pin(pid_t pid, int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	return !sched_setaffinity(pid, sizeof(cpus), &cpus);
 }
 
 static bool write_to(const char *path, const char *text)

@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 
 #include "acc.h"
+#include "cpus.h"
 
 #define PAGE		4096UL
 #define PROCESSES	4
@@ -186,15 +187,6 @@ static void read_from(const char *path, char *text, size_t size)
 	text[strcspn(text, "\n")] = 0;
 	if (fd >= 0)
 		close(fd);
-}
-
-static bool pin(pid_t pid, int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	return !sched_setaffinity(pid, sizeof(cpus), &cpus);
 }
 
 /* A process that ends with its parent; 0 in it. */

@@ -591,6 +591,8 @@ static void env_begin(struct __test_metadata *_metadata, struct env *env,
 {
 	struct softacc_stats stats;
 
+	if (kind == KIND_USERFAULTFD && is_upstream())
+		SKIP(return, "upstream's queue refuses faults in userfaultfd ranges");
 	harness_on_assert = thaw;
 	write_file(TIMEOUT, "0");
 	ASSERT_EQ(0, start_beside(&env->beside));
@@ -630,8 +632,6 @@ static void __attribute__((destructor)) restore_timeout(void)
 {
 	write_file(TIMEOUT, "10");
 }
-
-#define REFUSED	"upstream's queue refuses faults in userfaultfd ranges"
 
 /*
  * The median of faults of this process and of another one, while all faults of the
@@ -705,8 +705,6 @@ FIXTURE_VARIANT_ADD(beside, locked_pages) { .kind = KIND_LOCKED, };
 
 FIXTURE_SETUP(beside)
 {
-	if (variant->kind == KIND_USERFAULTFD && is_upstream())
-		SKIP(return, REFUSED);
 	env_begin(_metadata, &self->env, variant->kind, many_sleepers());
 }
 
@@ -755,8 +753,6 @@ FIXTURE_VARIANT_ADD(owner, locked_pages) { .kind = KIND_LOCKED, };
 
 FIXTURE_SETUP(owner)
 {
-	if (variant->kind == KIND_USERFAULTFD && is_upstream())
-		SKIP(return, REFUSED);
 	env_begin(_metadata, &self->env, variant->kind, VICTIM_SLEEPERS);
 }
 
@@ -860,8 +856,6 @@ FIXTURE_VARIANT_ADD(many, frozen) { .kind = KIND_FROZEN, };
 
 FIXTURE_SETUP(many)
 {
-	if (variant->kind == KIND_USERFAULTFD && is_upstream())
-		SKIP(return, REFUSED);
 	env_begin(_metadata, &self->env, variant->kind, slots() + 64);
 }
 
@@ -979,8 +973,6 @@ FIXTURE_VARIANT_ADD(followers, frozen) { .kind = KIND_FROZEN, };
 
 FIXTURE_SETUP(followers)
 {
-	if (variant->kind == KIND_USERFAULTFD && is_upstream())
-		SKIP(return, REFUSED);
 	env_begin(_metadata, &self->env, variant->kind, 1);
 }
 
@@ -1144,8 +1136,6 @@ FIXTURE(interruptible)
 
 FIXTURE_SETUP(interruptible)
 {
-	if (is_upstream())
-		SKIP(return, REFUSED);
 	env_begin(_metadata, &self->env, KIND_USERFAULTFD, slots() + 64);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 
+#include "provoke.h"
 #include "random.h"
 
 #define RECORD		PARAMETER("record")
@@ -126,20 +127,7 @@ static void disturb_driver(struct rng *rng)
 	};
 
 	/* The kernel's own queue loses what is under way when a device goes. */
-	write_file(PARAMETER("provoke"), "%s", words[rng_below(rng, is_upstream() ?
-								    3 : 5)]);
-}
-
-static void set_timeouts(struct rng *rng)
-{
-	static const int seconds[] = { 1, 1, 2, 3, 0 };
-
-	if (rng_percent(rng, 50))
-		write_file("/sys/module/iopf/parameters/prq_timeout", "%d",
-			   seconds[rng_below(rng, 5)]);
-	else
-		write_file(PARAMETER("provoke"), "timeout=%u",
-			   (unsigned int)rng_range(rng, 1, 1000));
+	write_file(PROVOKE, "%s", words[rng_below(rng, is_upstream() ? 3 : 5)]);
 }
 
 static void kill_one(struct disturber *disturber)
@@ -186,11 +174,10 @@ void disturb(struct disturber *disturber)
 		disturb_driver(rng);
 		break;
 	case D_TIMEOUT:
-		set_timeouts(rng);
+		provoke_timeout(rng);
 		break;
 	case D_LIMITS:
-		write_file(PARAMETER("provoke"), "limits=%u",
-			   (unsigned int)rng_below(rng, 64));
+		provoke_limits(rng);
 		break;
 	default:
 		break;
@@ -209,8 +196,8 @@ void disturb_end(struct disturber *disturber)
 {
 	unsigned int i;
 
-	write_file("/sys/module/iopf/parameters/prq_timeout", "10");
-	write_file(PARAMETER("provoke"), "timeout=0");
+	write_file(PRQ_TIMEOUT, "10");
+	write_file(PROVOKE, "timeout=0");
 	for (i = 0; i < disturber->round->devices; i++)
 		if (!pace_wait(PATIENCE, left(i) <= 0))
 			fail(KIND_SOFTACC, CHECK_ENDS,

@@ -8,8 +8,8 @@
 #include <misc/uacce/uacce.h>
 #include <sys/ioctl.h>
 
+#include "provoke.h"
 #include "random.h"
-#include "softacc.h"
 
 long softacc_open(struct actor *actor)
 {
@@ -110,15 +110,6 @@ static uint32_t other_pasid(struct actor *actor)
 				      rng_next(rng) | 1U << 20;
 }
 
-/* What the handler is to do stands in the address, see softacc.h. */
-static uint64_t handled_address(struct rng *rng)
-{
-	return rng_below(rng, SOFTACC_HANDLE_REFUSE + 1) << 12 |
-	       rng_below(rng, 3) << 15 |
-	       (rng_percent(rng, 10) ? rng_below(rng, 1000) :
-				       rng_below(rng, 20)) << 17;
-}
-
 static long softacc_inject(struct actor *actor, struct file *file)
 {
 	struct rng *rng = &actor->rng;
@@ -141,7 +132,7 @@ static long softacc_inject(struct actor *actor, struct file *file)
 		request.flags |= SOFTACC_INJECT_OTHER_PASID;
 		request.pasid = other_pasid(actor);
 		if (request.pasid >= SOFTACC_HANDLER_PASID)
-			request.addr = handled_address(rng);
+			request.addr = provoke_address(rng, 1000);
 	}
 	/* Up to eight requests, of which the last one is as chosen. */
 	for (i = rng_percent(rng, 30) ? rng_below(rng, 8) : 0; i; i--) {

@@ -7,7 +7,6 @@
  */
 #include <ctype.h>
 #include <dirent.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cpus.h"
+#include "provoke.h"
 #include "stress.h"
 
 #define PARAMETER(name)	"/sys/module/softacc/parameters/" name
@@ -102,17 +103,11 @@ static void stop_failing(void)
 
 static void set_timeouts(struct rng *rng)
 {
-	static const int seconds[] = { 1, 1, 2, 3, 0 };
+	static const int seconds[] = { 1, 1, 2, 3 };
 
-	if (rng_percent(rng, 50)) {
-		write_file("/sys/module/iopf/parameters/prq_timeout", "%d",
-			   seconds[rng_below(rng, 5)]);
+	if (provoke_timeout(rng))
 		write_file("/sys/module/iopf/parameters/domain_timeout", "%d",
 			   seconds[rng_below(rng, 4)]);
-	} else {
-		write_file(PARAMETER("provoke"), "timeout=%u",
-			   (unsigned int)rng_range(rng, 1, 1000));
-	}
 }
 
 static void kill_one(struct disturber *disturber)
@@ -122,15 +117,6 @@ static void kill_one(struct disturber *disturber)
 
 	if (pid > 0 && !kill(pid, SIGKILL))
 		count(COUNT_KILLED, 1);
-}
-
-static bool pin(int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	return !sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 /*
@@ -152,7 +138,7 @@ static void own_cpu(struct rng *rng)
 		long long end = pace_clock(CLOCK_MONOTONIC) + ms * 1000000LL;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (pin(cpu) && !sched_setscheduler(0, SCHED_FIFO, &param))
+		if (pin(0, cpu) && !sched_setscheduler(0, SCHED_FIFO, &param))
 			while (pace_clock(CLOCK_MONOTONIC) < end)
 				;
 		_exit(0);
@@ -211,23 +197,22 @@ void disturb(struct disturber *disturber)
 		kill_one(disturber);
 		break;
 	case D_FLUSH:
-		write_file(PARAMETER("provoke"), "flush");
+		write_file(PROVOKE, "flush");
 		break;
 	case D_HANDLERS:
-		write_file(PARAMETER("provoke"), "flush_handlers");
+		write_file(PROVOKE, "flush_handlers");
 		break;
 	case D_DISCARD:
-		write_file(PARAMETER("provoke"), "discard");
+		write_file(PROVOKE, "discard");
 		break;
 	case D_REPLUG:
-		write_file(PARAMETER("provoke"), "replug");
+		write_file(PROVOKE, "replug");
 		break;
 	case D_TIMEOUT:
 		set_timeouts(rng);
 		break;
 	case D_LIMITS:
-		write_file(PARAMETER("provoke"), "limits=%u",
-			   (unsigned int)rng_below(rng, 64));
+		provoke_limits(rng);
 		break;
 	case D_NOMEM:
 		fail_allocations(rng);
@@ -257,8 +242,8 @@ void disturb_end(struct disturber *disturber)
 	if (disturber->round->flags & D_NOMEM)
 		stop_failing();
 	if (disturber->round->flags & D_TIMEOUT) {
-		write_file("/sys/module/iopf/parameters/prq_timeout", "10");
+		write_file(PRQ_TIMEOUT, "10");
 		write_file("/sys/module/iopf/parameters/domain_timeout", "10");
-		write_file(PARAMETER("provoke"), "timeout=0");
+		write_file(PROVOKE, "timeout=0");
 	}
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "acc.h"
+#include "provoke.h"
 #include "stress.h"
 
 #define AREA_PAGES	256
@@ -80,15 +81,6 @@ static uint64_t good_page(struct hostile *hostile)
 	       rng_below(hostile->rng, AREA_PAGES - 1) * PAGE;
 }
 
-/* What the handler is to do stands in the address, see softacc.h. */
-static uint64_t handled_address(struct rng *rng)
-{
-	return rng_below(rng, SOFTACC_HANDLE_REFUSE + 1) << 12 |
-	       rng_below(rng, 3) << 15 |
-	       (rng_percent(rng, 10) ? rng_below(rng, 3000) :
-				       rng_below(rng, 20)) << 17;
-}
-
 static void begin(struct hostile *hostile, struct group *group)
 {
 	bool handlers = hostile->round->flags & D_HANDLERS;
@@ -136,7 +128,7 @@ static bool send_request(struct hostile *hostile, struct group *group)
 	if (last && group->what == BAD_PERM)
 		request.perm = PERM_WRITE | PERM_EXEC;
 	if (group->what == HANDLED)
-		request.addr = handled_address(rng);
+		request.addr = provoke_address(rng, 3000);
 	if (last && group->what != ABANDONED)
 		request.flags |= SOFTACC_INJECT_LAST;
 	if (ioctl(hostile->fd, SOFTACC_IOC_INJECT, &request))

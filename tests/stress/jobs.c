@@ -39,19 +39,10 @@ int open_device(const struct round *round, struct rng *rng)
 		.threads = rng_range(rng, 1, 3),
 	};
 	char path[32];
-	int fd;
 
-	snprintf(path, sizeof(path), "/dev/softacc-%u",
+	snprintf(path, sizeof(path), ACC_DEVICES,
 		 (unsigned int)rng_below(rng, round->devices));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0 && ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return fd;
+	return acc_open_path(path, &config);
 }
 
 /* May this job end in this way? */

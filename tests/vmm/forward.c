@@ -96,13 +96,8 @@ static int open_patient(void)
 		.threads = 1,
 		.retry_limit = ~0U,
 	};
-	int fd = open(ACC_DEVICE, O_RDWR | O_CLOEXEC);
 
-	if (fd >= 0 && ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return acc_open_path(ACC_DEVICE, &config);
 }
 
 FIXTURE_SETUP(forwarder)

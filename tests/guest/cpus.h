@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For programs in the guest: where threads run
+ */
+#ifndef CPUS_H
+#define CPUS_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Let thread @pid, or the caller if it is 0, run on @cpu only. */
+static inline bool pin(pid_t pid, int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return !sched_setaffinity(pid, sizeof(cpus), &cpus);
+}
+
+#endif /* CPUS_H */
