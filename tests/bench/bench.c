@@ -4,9 +4,9 @@
  *
  *	bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]
  *
- * Without scenarios all but those of scale, which want softacc with devices=16
- * prg_bits=12 ring_entries=16384. -p: where the time goes instead, as the library
- * measures it. The host side is run.sh.
+ * Without SCENARIO all scenarios run except those of scale, which need softacc with
+ * devices=16 prg_bits=12 ring_entries=16384. With -p the time of each phase is measured
+ * instead, by the library. The host's part is run.sh.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -45,7 +45,7 @@ static void bench_store2(const char *scenario)
 		    ##__VA_ARGS__ },					\
 }
 
-/* As much in all for 1 PASID and for 1024. */
+/* The total memory is the same for 1 PASID and for 1024. */
 #define SCALE(_name, ...) {						\
 	.name = (_name),						\
 	.stream = { .pages = 8, .outstanding = 2, .whole = 1,		\
@@ -55,8 +55,8 @@ static void bench_store2(const char *scenario)
 /**
  * struct bench_scenario - a scenario
  * @name: as in Documentation/benchmarks.rst
- * @run: does it, or
- * @stream: what bench_stream() is to do
+ * @run: runs it, or
+ * @stream: what bench_stream() is to do instead
  */
 static const struct bench_scenario {
 	const char *name;
@@ -128,7 +128,7 @@ static void bench_named(const char *name)
 	exit(1);
 }
 
-/* What the host has never given the guest is slow when first touched. */
+/* Guest memory that the host has never backed is slow when it is first touched. */
 static void bench_touch_guest_memory(void)
 {
 	size_t size = 1UL << 30;

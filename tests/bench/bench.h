@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The benchmark in the guest: what its parts share
+ * The benchmark in the guest: what its files share
  *
  *	bench.c    the list of scenarios
  *	stream.c   accelerators that touch memory as fast as they can
- *	phases.c   where the time goes, as the library measures it
- *	beside.c   what one PASID notices of the others
+ *	phases.c   the time of each phase, as the library measures it
+ *	beside.c   how other PASIDs affect one PASID
  *	cpu.c      the same memory touched by the CPU, for comparison
  *
  * A scenario prints lines "result SCENARIO METRIC VALUE", which the host reads.
@@ -28,13 +28,13 @@ enum bench_memory {
 /**
  * struct bench_stream - an accelerator that touches memory
  * @pages: pages per group
- * @outstanding: groups under way
+ * @outstanding: groups in flight
  * @flags: SOFTACC_CONFIG_* values
  * @memory: what it touches
- * @processes: how many of them, each with its own memory and PASID
- * @devices: how many devices they are spread over
- * @whole: the time is that of all together, from the first round to the last, and
- *	what is done between the rounds is part of it
+ * @processes: number of processes, each with its own memory and PASID
+ * @devices: number of devices that they are spread over
+ * @whole: measure the time of all processes together, from the first round to the last,
+ *	with what is done between the rounds
  * @disturb: another thread of the process loops mmap(), mprotect(), munmap()
  */
 struct bench_stream {
@@ -50,7 +50,7 @@ struct bench_stream {
 
 #define BENCH_MAX_PROCESSES	1024
 
-/* Bytes per round, and rounds, which -s and -r set. */
+/* Bytes per round and number of rounds; options -m and -r set them. */
 extern size_t bench_area;
 extern unsigned int bench_rounds;
 
@@ -67,7 +67,7 @@ static inline uint64_t bench_ns(void)
 
 /* stream.c */
 void bench_stream(const char *scenario, const struct bench_stream *stream);
-/* Starts one that goes on until bench_stop(); returns what that wants. */
+/* Start a stream that runs until bench_stop(), and return the handle for it. */
 int bench_start(const struct bench_stream *stream);
 void bench_stop(int child);
 

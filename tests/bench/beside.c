@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What one PASID notices of the others. */
+/* Benchmark: how other PASIDs affect one PASID */
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -17,7 +17,9 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* How long an idle PASID takes to be unbound, which has asked for a page if it was @used. */
+/*
+ * Measure how long it takes to unbind an idle PASID. If @used, it has requested a page.
+ */
 static void unbind_idle(const char *scenario, bool used)
 {
 	struct softacc_completion end;
@@ -65,7 +67,7 @@ void bench_unbind(const char *scenario)
 		bench_stop(children[i]);
 }
 
-/* A PASID with one request at a time, beside one with 32 groups. */
+/* Measure a PASID with one request at a time beside one with 32 groups in flight. */
 void bench_quiet(const char *scenario)
 {
 	const struct bench_stream storm = { .pages = 1, .outstanding = 32 };
@@ -80,7 +82,7 @@ void bench_quiet(const char *scenario)
 	bench_stop(child);
 }
 
-/* Requests without a last one, of which nothing will ever come. */
+/* Send requests without a last one; their groups stay unfinished. */
 void bench_stale(const char *scenario)
 {
 	const struct bench_stream stream = { .pages = 1, .outstanding = 1 };
@@ -101,7 +103,7 @@ void bench_stale(const char *scenario)
 			usleep(1000);
 		}
 	}
-	/* Each page takes io-pgfault.c tens of milliseconds now. */
+	/* The upstream io-pgfault.c takes tens of milliseconds for each page now. */
 	bench_area = 256 << 10;
 	bench_stream(scenario, &stream);
 	bench_area = area;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The same memory touched by the CPU, for comparison. */
+/* Benchmark: the same memory touched by the CPU, for comparison */
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -36,7 +36,7 @@ static void cpu_print(const char *scenario, uint64_t ns)
 		     bench_area / 4096 * bench_rounds * 1e9 / ns);
 }
 
-/* Ordinary stores, the area shared out among @threads, four at most. */
+/* Touch the area by ordinary stores of @threads threads, four at most. */
 void bench_store(const char *scenario, unsigned int threads)
 {
 	struct cpu_part parts[4];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Where the time of a page request goes, as the library measures it. */
+/* Benchmark: the time of each phase of a page request, as the library measures it */
 #include <glob.h>
 
 #include "bench.h"
@@ -9,12 +9,12 @@
 #define MAX_PHASES	16
 
 /**
- * struct bench_times - what the library has measured so far
+ * struct bench_times - the library's measurements so far
  * @requests: requests
  * @groups: groups
  * @names: of the phases
- * @ns: how long they took
- * @nr: how many there are
+ * @ns: their durations
+ * @nr: number of phases
  */
 struct bench_times {
 	uint64_t requests;
@@ -32,7 +32,7 @@ static void bench_measure(const char *on)
 		bench_die(LATENCY);
 }
 
-/* Of the first device: the one that the scenarios use. */
+/* Read the times of the first device, which the scenarios use. */
 static void bench_read_times(struct bench_times *times)
 {
 	unsigned long long value;
@@ -76,7 +76,7 @@ void bench_phases(const char *scenario, const struct bench_stream *stream)
 		double ns = after.ns[i] - before.ns[i];
 
 		snprintf(metric, sizeof(metric), "phase_%s", after.names[i]);
-		/* These are of a processor, the others of a group. */
+		/* These phases are measured per processor, the others per group. */
 		if (!strcmp(after.names[i], "report") ||
 		    !strcmp(after.names[i], "response") ||
 		    !strcmp(after.names[i], "free"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Accelerators that touch memory as fast as they can. */
+/* Benchmark: accelerators that touch memory as fast as they can */
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -17,10 +17,10 @@
 
 /**
  * struct bench_figures - what one process has measured
- * @ready: it may be started
- * @bytes: touched
- * @ns: time that took
- * @begin: when it began, and
+ * @ready: the process is ready to start
+ * @bytes: bytes touched
+ * @ns: time that it took
+ * @begin: when it began
  * @end: when it ended
  * @stats: the accelerator's counters for it
  */
@@ -40,11 +40,11 @@ struct bench_shared {
 
 static size_t bench_size(const struct bench_stream *stream)
 {
-	/* Of many each has its part. */
+	/* Many processes share the area. */
 	return stream->processes > 8 ? bench_area / stream->processes : bench_area;
 }
 
-/* A thousand processes that look every millisecond would be a load of their own. */
+/* A thousand processes that poll every millisecond would be a load of their own. */
 static void bench_wait_go(const int *go)
 {
 	while (!__atomic_load_n(go, __ATOMIC_ACQUIRE))
@@ -77,13 +77,13 @@ static char *bench_map(enum bench_memory memory, size_t area_size)
 	if (memory == BENCH_THP && madvise((void *)start, area_size,
 					   MADV_HUGEPAGE))
 		bench_die("MADV_HUGEPAGE");
-	/* The file's pages are there; what is missing is the mapping. */
+	/* The file's pages are in the page cache; only the mapping is missing. */
 	if (fd >= 0)
 		memset((void *)start, 0, area_size);
 	return (char *)start;
 }
 
-/* One round: touches the area, which is not mapped, and checks it. */
+/* Run one round: touch the area, which is not mapped, and verify it. */
 static uint64_t bench_round(int fd, char *area, size_t size, uint64_t seed)
 {
 	struct softacc_completion end;
@@ -132,7 +132,7 @@ static int bench_open(const struct bench_stream *stream, unsigned int number)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		bench_die(path);
-	/* Not every fault queue can do everything. */
+	/* Not every fault queue supports every configuration. */
 	if (ioctl(fd, SOFTACC_IOC_CONFIG, &config)) {
 		if (errno == EOPNOTSUPP)
 			_exit(BENCH_UNSUPPORTED);
@@ -151,7 +151,7 @@ static void bench_stats_diff(struct softacc_stats *stats,
 		stats->lat[i] -= old->lat[i];
 }
 
-/* One process, @rounds times or until it is killed. */
+/* Run one process for @rounds rounds, or until it is killed. */
 static void bench_process(const struct bench_stream *stream,
 			  unsigned int number, unsigned int rounds,
 			  const int *go, struct bench_figures *figures)
@@ -164,7 +164,7 @@ static void bench_process(const struct bench_stream *stream,
 	unsigned int i;
 	int stop = 0;
 
-	/* The first round differs: threads, caches and page tables are new. */
+	/* Leave out the first round: threads, caches and page tables are new. */
 	bench_round(fd, area, size, 0);
 	if (ioctl(fd, SOFTACC_IOC_STATS, &old))
 		bench_die("STATS");
@@ -198,7 +198,7 @@ static struct bench_shared *bench_share(void)
 	return shared;
 }
 
-/* -1 if the fault queue cannot do what @stream wants. */
+/* Return -1 if the fault queue does not support @stream. */
 static pid_t bench_fork(const struct bench_stream *stream, unsigned int rounds,
 			struct bench_shared *shared, unsigned int i)
 {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What programs that use softacc have in common: opening it, running a job, and
- * reading its figures. For programs in the guest.
- */
+/* softacc from programs in the guest: open it, run a job, read its statistics */
 #ifndef ACC_H
 #define ACC_H
 
@@ -57,7 +54,9 @@ static inline uint32_t acc_pasid(int fd)
 	return ioctl(fd, SOFTACC_IOC_INFO, &info) ? 0 : info.pasid;
 }
 
-/* Groups that it can have outstanding, and as many injected ones: 512, or 256. */
+/*
+ * Return the number of groups that it can have outstanding, and as many injected ones.
+ */
 static inline uint32_t acc_indices(int fd)
 {
 	struct softacc_info info;
@@ -79,7 +78,9 @@ static inline int acc_submit(int fd, uint32_t op, const void *src, void *dst,
 	return ioctl(fd, SOFTACC_IOC_SUBMIT, &job);
 }
 
-/* The next completion, within @ms of the machine's time; otherwise -1 with ETIMEDOUT. */
+/*
+ * Reap the next completion. Return -1 with ETIMEDOUT after @ms of the machine's time.
+ */
 static inline int acc_reap(int fd, struct softacc_completion *end, int ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -98,7 +99,7 @@ static inline int acc_reap(int fd, struct softacc_completion *end, int ms)
 	return 0;
 }
 
-/* A job from beginning to end: its status, or that of the call that failed. */
+/* Run a job. Return its status, or the negative error of the call that failed. */
 static inline int acc_run(int fd, uint32_t op, const void *src, void *dst,
 			  uint64_t len, uint64_t seed,
 			  struct softacc_completion *end)
@@ -109,7 +110,7 @@ static inline int acc_run(int fd, uint32_t op, const void *src, void *dst,
 	return end->status;
 }
 
-/* The offset of the first wrong byte that FILL should have written, or -1. */
+/* Return the offset of the first byte that differs from what FILL writes, or -1. */
 static inline int64_t acc_verify(const void *area, uint64_t len, uint64_t seed)
 {
 	const uint64_t *word = area;
@@ -121,7 +122,9 @@ static inline int64_t acc_verify(const void *area, uint64_t len, uint64_t seed)
 	return -1;
 }
 
-/* The thread that reports the requests of softacc's ring; 0 where VT-d's does. */
+/*
+ * Return the thread that reports the requests of softacc's ring, 0 where VT-d's does.
+ */
 static inline pid_t acc_find_reporter(void)
 {
 	struct dirent *entry;
@@ -147,7 +150,9 @@ static inline pid_t acc_find_reporter(void)
 	return pid;
 }
 
-/* The latency in ns that @percent of the requests stayed under, roughly. */
+/*
+ * Return the latency in ns that @percent of the requests stayed under, approximately.
+ */
 static inline double acc_percentile(const struct softacc_stats *stats,
 				    double percent)
 {

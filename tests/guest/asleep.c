@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * asleep COUNT: a process with COUNT faults of its device, or as many as the device can
- * have if that is less, that wait for user space, which never comes. Prints its PASID
- * when they are under way.
+ * asleep COUNT: a process with COUNT faults of its device that wait for user space,
+ * which never serves them; fewer if the device cannot have as many. It prints its PASID
+ * when they sleep.
  */
 #include <stdlib.h>
 #include <sys/mman.h>

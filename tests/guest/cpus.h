@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * For programs in the guest: where threads run
- */
+/* CPU affinity for programs in the guest */
 #ifndef CPUS_H
 #define CPUS_H
 
@@ -9,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Let thread @pid, or the caller if it is 0, run on @cpu only. */
+/* Let thread @pid, or the caller if @pid is 0, run on @cpu only. */
 static inline bool pin(pid_t pid, int cpu)
 {
 	cpu_set_t cpus;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The main job, to be watched: a process maps memory that it does not touch, an
- * accelerator fills it and copies it, and the process looks at the result.
+ * The demo: a process maps memory without touching it, an accelerator fills and copies
+ * it, and the process verifies the result
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define STEP		(2 * MB)
 #define BAR		40
 
-/* Half of a part is filled, and copied to the other half. */
+/* The first half of a part is filled and copied to the second. */
 static struct part {
 	const char *name;
 	size_t len;
@@ -78,7 +78,7 @@ static void bar(const char *name, const char *what, size_t done, size_t len)
 	fflush(stdout);
 }
 
-/* A job for each step, so that there is something to see. */
+/* Submit a job for each step, so that the progress is visible. */
 static void work(int fd, struct part *part, uint32_t op)
 {
 	size_t half = part->len / 2;
@@ -199,7 +199,7 @@ int main(void)
 	       acc_percentile(&stats, 99) / 1e3, stats.lat_max / 1e3);
 	histogram(&stats);
 	printf("\n%s\n", good ?
-	       "Data verified: it is all there, and every group was answered once." :
+	       "Data verified: it is all there, and every group has had one response." :
 	       "NOT verified: see above.");
 	return !good;
 }

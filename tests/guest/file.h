@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * For tests in the guest: memory, and files with a value.
- */
+/* Memory mappings and files with a value, for tests in the guest */
 #ifndef FILE_H
 #define FILE_H
 
@@ -11,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Memory of a file, or anonymous memory if @fd is -1. */
+/* Map memory of file @fd, or anonymous memory if it is -1. */
 static inline void *map(size_t len, int flags, int fd)
 {
 	if (fd < 0)
@@ -19,7 +17,7 @@ static inline void *map(size_t len, int flags, int fd)
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
 }
 
-/* The one page of a stack that may grow, at the end of @gap bytes that are free. */
+/* Map the one page of a stack that may grow, at the end of @gap free bytes. */
 static inline char *map_stack(size_t gap)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -34,7 +32,7 @@ static inline char *map_stack(size_t gap)
 		    -1, 0);
 }
 
-/* 0, or an error. */
+/* Return 0 or a negative errno. */
 static inline int write_file(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's selftest harness, whose time limits are in the machine's time here. A
- * test that hangs still ends, and one that is merely slow because the machine is does
- * not. 7.3 waits for a test with poll(), 6.12 has an alarm.
+ * The kernel's selftest harness with time limits in the machine's time, see pace.h
+ *
+ * A test that hangs still ends, and a test that is slow because the machine is does not
+ * fail. The harness of 7.3 waits for a test with poll(), that of 6.12 sets an alarm.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -38,8 +39,8 @@ static void __attribute__((constructor)) harness_start(void)
 }
 
 /*
- * Called before a test ends at an assertion. 6.12's harness may take the child for its
- * parent after that, and leave out the teardown.
+ * Called before a test ends at an assertion. After that the harness of 6.12 may take
+ * the child for its parent and skip the teardown.
  */
 static void (*harness_on_assert)(void) __attribute__((unused));
 

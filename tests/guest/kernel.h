@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * For programs in the guest: modules, parameters, and what the kernel tells about
- * itself.
- */
+/* Modules, parameters and the kernel's statistics, for programs in the guest */
 #ifndef KERNEL_H
 #define KERNEL_H
 
@@ -30,7 +27,7 @@ static inline bool kernel_load_module(const char *path, const char *parameters)
 	return !ret;
 }
 
-/* Files of processes that have just died may be open for another moment. */
+/* Files of processes that have just died may be open for a moment, so retry. */
 static inline bool kernel_unload_module(const char *name)
 {
 	return pace_wait(10000, !syscall(SYS_delete_module, name, O_NONBLOCK) ||
@@ -56,7 +53,10 @@ static inline bool write_file(const char *path, const char *format, ...)
 	return ret;
 }
 
-/* The number behind @name in a file, or its first one; -1 if there is none. */
+/*
+ * Return the number after the word @name in a file, or its first number; -1 if there is
+ * none.
+ */
 static inline long read_number(const char *path, const char *name)
 {
 	char text[4096] = " ";
@@ -76,7 +76,7 @@ static inline long read_number(const char *path, const char *name)
 		at = strstr(at, name);
 		if (!at)
 			return -1;
-		/* A word of its own. */
+		/* The name must be a word of its own. */
 		if ((at[-1] == ' ' || at[-1] == '\n') &&
 		    at[strlen(name)] == ' ')
 			break;
@@ -84,7 +84,7 @@ static inline long read_number(const char *path, const char *name)
 	return at ? strtol(at + (name ? strlen(name) : 0), NULL, 10) : -1;
 }
 
-/* A counter of the library, -1 if there is no such device. */
+/* Return a counter of the library for a device, or -1 if there is none. */
 static inline long library_stat(unsigned int device, const char *name)
 {
 	char path[128];
@@ -94,7 +94,10 @@ static inline long library_stat(unsigned int device, const char *name)
 	return read_number(path, name);
 }
 
-/* All objects that are handed out: freed ones are taken off the lists first. */
+/*
+ * Return the number of objects in use. Freed ones on the CPU's lists are released
+ * first.
+ */
 static inline long slab_objects(const char *name)
 {
 	char path[96];
@@ -105,7 +108,7 @@ static inline long slab_objects(const char *name)
 	return read_number(path, NULL);
 }
 
-/* Where process @pid hangs. */
+/* Print the kernel stack of process @pid. */
 static inline void print_stack(pid_t pid)
 {
 	char text[1024];

@@ -25,6 +25,6 @@ for program; do
 		grep -q "^ok.*# SKIP" /tmp/output && result=skip
 		echo "$result $test"
 		[ $result = pass ] ||
-			grep -E ':(Expected|one more|no answer)' /tmp/output | head -n 4
+			grep -E ':(Expected|one more|no response)' /tmp/output | head -n 4
 	done
 done

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pace COMMAND...: for scripts in the guest, runs a command and prints how many seconds
- * of the machine's time it took, see pace.h. What the command prints goes to standard
- * error; its status is pace's.
+ * pace COMMAND...: runs a command and prints how many seconds of the machine's time it
+ * took, see pace.h. For scripts in the guest. The command's output goes to standard
+ * error, and its status is that of pace.
  *
- * pace -m: prints what beats take, in nanoseconds, to set PACE_NOMINAL.
+ * pace -m: prints the duration of beats in nanoseconds, to set PACE_NOMINAL.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	pace_start();
-	/* So that the first beat is not taken for all that follow. */
+	/* Keep the first beat from standing for all that follow. */
 	usleep(PACE_PAUSE_US);
 	start = pace_seconds();
 	pid = fork();

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Time as the machine has it, for limits in programs in the guest
+ * The machine's time, for time limits of programs in the guest
  *
- * A limit in a test says how long something takes on a machine that has nothing else
- * to do. Where the host has other work, the guest gets less than its clock says. The
- * guest cannot see that: what the host takes away counts as CPU time of whatever runs.
- * So a metronome does the same piece of work again and again, and the CPU time that
- * this seems to take shows how slow the machine is at the moment. pace_seconds() goes
- * by the clock on a machine that has its time for itself, and slower where that work
- * takes longer. It never goes faster, and other work of the guest, the library's too,
- * does not slow it down.
+ * A limit in a test is the time that something takes on an otherwise idle machine. When
+ * the host is busy, the guest gets less CPU time than its clock says and cannot see
+ * that: the time that the host takes away counts as CPU time of the running thread. So
+ * a separate process, the metronome, repeats the same piece of work, and the CPU time
+ * that this seems to take shows how slow the machine is. pace_seconds() follows the
+ * clock on an idle machine and runs slower when that work takes longer. It never runs
+ * faster than the clock, and other work in the guest, the library's included, does not
+ * slow it down.
  */
 #ifndef PACE_H
 #define PACE_H
@@ -25,19 +25,20 @@
 #include <unistd.h>
 
 /*
- * A beat is so many steps, and takes so long on an idle machine under TCG. It is longer
- * than the host lets a thread run while others wait, or it would not notice them.
+ * A beat has this many steps and takes this long on an idle machine under TCG. It is
+ * longer than the host's time slice, as it would not notice other work on the host
+ * otherwise.
  */
 #define PACE_STEPS	4000000
 #define PACE_NOMINAL	6000000LL
 #define PACE_PAUSE_US	150000
 
 /**
- * struct pace - what the metronome tells the test, and the test the metronome
+ * struct pace - state that the metronome shares with the test
  * @wall: the clock at the last beat, in ns
  * @machine: pace_seconds() at that moment, in ns
- * @percent: of the usual speed, at the last beat
- * @alarm: when the metronome sends SIGALRM, in ns of the machine's time, or 0
+ * @percent: speed at the last beat in percent of the usual one
+ * @alarm: when the metronome is to send SIGALRM, in ns of the machine's time, or 0
  */
 struct pace {
 	atomic_llong wall;
@@ -46,7 +47,7 @@ struct pace {
 	atomic_llong alarm;
 };
 
-/* One for all files of a program and its children. */
+/* Shared by all files of a program and its children. */
 __attribute__((weak)) struct pace *pace;
 
 static inline long long pace_clock(clockid_t id)
@@ -57,7 +58,7 @@ static inline long long pace_clock(clockid_t id)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-/* CPU time of one beat, in ns. */
+/* Return the CPU time of one beat in ns. */
 static inline long long pace_beat(void)
 {
 	long long start = pace_clock(CLOCK_THREAD_CPUTIME_ID);
@@ -66,7 +67,7 @@ static inline long long pace_beat(void)
 
 	for (i = 0; i < PACE_STEPS; i++)
 		x = (x ^ x >> 29) * 0xbf58476d1ce4e5b9ULL;
-	/* The compiler may not know that nothing becomes of it. */
+	/* Keep the compiler from removing the loop. */
 	asm volatile("" : : "r" (x));
 	return pace_clock(CLOCK_THREAD_CPUTIME_ID) - start;
 }
@@ -91,7 +92,10 @@ static inline void pace_metronome(pid_t parent)
 	}
 }
 
-/* To be called before there are threads or children; without it the clock counts. */
+/*
+ * Start the metronome. Call this before there are threads or children. Without it
+ * pace_seconds() is the clock.
+ */
 static inline void pace_start(void)
 {
 	pid_t parent = getpid();
@@ -115,13 +119,13 @@ static inline void pace_start(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
-	/* The end of the program is the end of its output. */
+	/* The metronome must not keep the program's output open. */
 	for (fd = 0; fd < 3; fd++)
 		close(fd);
 	pace_metronome(parent);
 }
 
-/* Seconds of the machine's time, from an arbitrary moment on. */
+/* Return seconds of the machine's time since an arbitrary moment. */
 static inline double pace_seconds(void)
 {
 	long long now = pace_clock(CLOCK_MONOTONIC);
@@ -130,7 +134,7 @@ static inline double pace_seconds(void)
 
 	if (!pace)
 		return now / 1e9;
-	/* The same beat's: it takes long until there is another one. */
+	/* Take both values from the same beat: the next one is far away. */
 	do {
 		wall = atomic_load(&pace->wall);
 		machine = atomic_load(&pace->machine);
@@ -138,13 +142,17 @@ static inline double pace_seconds(void)
 	return (machine + (now - wall) * atomic_load(&pace->percent) / 100) / 1e9;
 }
 
-/* Has @ms of the machine's time passed since @start, pace_seconds() then? */
+/*
+ * Return whether @ms of the machine's time have passed since pace_seconds() was @start.
+ */
 static inline bool pace_over(double start, int ms)
 {
 	return pace_seconds() - start >= ms / 1e3;
 }
 
-/* Wait until @condition, for @ms of the machine's time at most; was it true? */
+/*
+ * Wait until @condition is true, for at most @ms of the machine's time. True if it was.
+ */
 #define pace_wait(ms, condition) ({					\
 	double start_ = pace_seconds();					\
 	bool true_;							\

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the random tests make softacc's driver and the library do, by module parameters
+ * Disturbances of softacc's driver and of the library by module parameters, for the
+ * random tests
  */
 #ifndef PROVOKE_H
 #define PROVOKE_H
@@ -13,8 +14,8 @@
 #define PRQ_TIMEOUT	"/sys/module/iopf/parameters/prq_timeout"
 
 /*
- * Set the library's timeout, or that of softacc's queues to a second at most. True if it
- * is the library's.
+ * Set the library's timeout, or the one of softacc's queues to a second at most. Return
+ * true if it was the library's.
  */
 static inline bool provoke_timeout(struct rng *rng)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Choices that a seed determines, for programs in the guest.
- */
+/* Reproducible random choices from a seed, for programs in the guest */
 #ifndef RNG_H
 #define RNG_H
 
@@ -9,8 +7,8 @@
 #include <stdint.h>
 
 /**
- * struct rng - a source of choices
- * @state: where it is
+ * struct rng - a random number generator
+ * @state: its state
  */
 struct rng {
 	uint64_t state;
@@ -30,7 +28,7 @@ static inline uint64_t rng_below(struct rng *rng, uint64_t n)
 	return rng_next(rng) % n;
 }
 
-/* From @low to @high, both included. */
+/* Return a number from @low to @high, both included. */
 static inline uint64_t rng_range(struct rng *rng, uint64_t low, uint64_t high)
 {
 	return low + rng_below(rng, high - low + 1);

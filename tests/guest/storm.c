@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * storm [-n REQUESTS] [-r ROUNDS] [-p PROCESSES]: many processes keep the accelerator
- * asking for pages, in groups of 1 to 16. First they do it in peace, until so many
- * requests have been sent; then, in each round, half of them close their files,
- * exit, or are killed in the middle of it. All that is written is verified, and every
- * group has to be answered, once. TAP.
+ * storm [-n REQUESTS] [-r ROUNDS] [-p PROCESSES]
+ *
+ * Many processes let the accelerator request pages, in groups of 1 to 16: first
+ * undisturbed, until REQUESTS requests have been sent. Then, in each round, half of the
+ * processes close their files, exit or are killed with jobs under way. All data is
+ * verified, and each group must have exactly one response. Prints TAP.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -22,11 +23,11 @@
 #define MAX_GROUP	16
 
 enum end {
-	FINISH,		/* verify all of it */
+	FINISH,		/* verify all data */
 	CLOSE,		/* close the file with a job under way */
 	CLOSE_TWICE,	/* two files of one process: the last one unbinds */
 	EXIT,		/* end with the file open */
-	KILLED,		/* by the parent */
+	KILLED,		/* killed by the parent */
 	NR_ENDS,
 };
 
@@ -57,7 +58,9 @@ static void sleep_ms(int ms)
 	usleep(ms * 1000);
 }
 
-/* Groups of @pages, on a file of its own, so that the setting may change. */
+/*
+ * Open a file with groups of @pages pages. A file of its own, as its setting is fixed.
+ */
 static int open_engine(int pages)
 {
 	int fd = acc_open(pages, 32, 1);
@@ -78,7 +81,9 @@ static char *map_area(void)
 	return area;
 }
 
-/* One job on untouched memory: how many requests it took; ends the process if not. */
+/*
+ * Run one job on untouched memory and return its number of requests. Exit if it fails.
+ */
 static uint64_t fill(int fd, char *area, uint64_t seed)
 {
 	struct softacc_completion end;
@@ -91,7 +96,7 @@ static uint64_t fill(int fd, char *area, uint64_t seed)
 	return end.requests;
 }
 
-/* Until @requests have been sent. */
+/* Run jobs until @requests requests have been sent. */
 static void work(unsigned int id, uint64_t requests)
 {
 	char *area = map_area();
@@ -107,7 +112,7 @@ static void work(unsigned int id, uint64_t requests)
 	_exit(0);
 }
 
-/* Begin jobs and end, in the middle of them, in the way of @end. */
+/* Begin jobs, and end in the way of @end while they run. */
 static void be_victim(unsigned int id, enum end end, int ms)
 {
 	int fd = open_engine(1 + id % MAX_GROUP);
@@ -132,7 +137,7 @@ static void be_victim(unsigned int id, enum end end, int ms)
 	close(fd);
 	if (second >= 0)
 		close(second);
-	/* The process goes on, and the PASID is bound again. */
+	/* The process continues, and its PASID is bound again. */
 	fill(open_engine(8), area, id);
 	_exit(0);
 }
@@ -142,7 +147,7 @@ static bool read_stats(int fd, struct softacc_stats *stats)
 	return !ioctl(fd, SOFTACC_IOC_DEV_STATS, stats);
 }
 
-/* All groups answered once: within two seconds nothing is left. */
+/* Return whether, within two seconds, each group had one response and none is left. */
 static bool all_responded(int fd, struct softacc_stats *stats)
 {
 	double start = pace_seconds();
@@ -188,7 +193,7 @@ static pid_t start(void)
 
 	if (pid)
 		return pid;
-	/* Nobody is to be left when the parent fails. */
+	/* No child outlives a parent that fails. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -222,7 +227,7 @@ static void storm(int fd, unsigned int processes, uint64_t requests)
 	result(good, "storm");
 }
 
-/* Every second process ends as @end says, the others finish their work. */
+/* Let every second process end as @end says; the others finish their work. */
 static bool storm_round(unsigned int processes, unsigned int number, enum end end)
 {
 	pid_t pids[MAX_PROCESSES];

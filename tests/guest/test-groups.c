@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the fault queue puts groups together and answers them, seen from a device
- * that sends exactly the requests it is told to.
+ * Page request groups and their responses, as seen by a device that sends exactly the
+ * requests it is told to
  */
 #include <linux/userfaultfd.h>
 #include <sched.h>
@@ -46,7 +46,7 @@ static int inject(int fd, uint32_t grpid, const void *addr, uint32_t flags)
 	return inject_perm(fd, grpid, addr, flags, PERM_WRITE);
 }
 
-/* The next answer within @ms of the machine's time, or -1. */
+/* Return the next response within @ms of the machine's time, or -1. */
 static int next_response(int fd, struct softacc_response *response, int ms)
 {
 	return pace_wait(ms, !ioctl(fd, SOFTACC_IOC_RESPONSE, response)) ? 0 : -1;
@@ -95,13 +95,13 @@ FIXTURE_TEARDOWN(groups)
 {
 	EXPECT_EQ(self->spurious, spurious(self->fd));
 	EXPECT_EQ(-1, next_response(self->fd, &self->response, 20))
-		TH_LOG("one more answer: index %x", self->response.grpid);
+		TH_LOG("one more response: index %x", self->response.grpid);
 	close(self->fd);
 }
 
 #define expect_response(index, expected) do {				\
 	ASSERT_EQ(0, next_response(self->fd, &self->response, 5000))		\
-		TH_LOG("no answer for index %x", index);		\
+		TH_LOG("no response for index %x", index);		\
 	EXPECT_EQ(index, self->response.grpid);				\
 	EXPECT_EQ(expected, self->response.code);			\
 	EXPECT_EQ(1, self->response.count);				\
@@ -120,7 +120,7 @@ TEST_F(groups, one_response_for_all)
 	EXPECT_FALSE(is_present(self->area + 8 * PAGE));
 }
 
-/* Groups whose requests come mixed stay apart. */
+/* Requests of several groups may be interleaved. */
 TEST_F(groups, interleaved)
 {
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, 0));
@@ -140,8 +140,8 @@ TEST_F(groups, interleaved)
 }
 
 /*
- * Two processes use the same index at the same time. The kernel's own queue
- * gives the first one's page to the second: there this test has to fail.
+ * Two processes use the same index at the same time. The kernel's own queue gives the
+ * page of the first group to the second, so this test must fail on it.
  */
 TEST_F(groups, two_pasids_one_index)
 {
@@ -157,7 +157,7 @@ TEST_F(groups, two_pasids_one_index)
 		int fd = acc_open(8, 16, 1);
 		char *page;
 
-		/* What the parent has asked for is no memory of the child. */
+		/* The child must not have the mapping that the parent requests. */
 		munmap(self->area, 16 * PAGE);
 		page = mmap(self->area - (1UL << 40), PAGE,
 			    PROT_READ | PROT_WRITE,
@@ -182,7 +182,9 @@ TEST_F(groups, two_pasids_one_index)
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
 
-/* Refused as a whole, by one response. The kernel's own queue sends eight. */
+/*
+ * The group is refused as a whole, by one response. The kernel's own queue sends eight.
+ */
 TEST_F(groups, pasid_not_bound)
 {
 	struct softacc_inject request = {
@@ -199,7 +201,7 @@ TEST_F(groups, pasid_not_bound)
 			request.flags |= SOFTACC_INJECT_LAST;
 		ASSERT_EQ(0, ioctl(self->fd, SOFTACC_IOC_INJECT, &request));
 	}
-	/* Time for more of them. */
+	/* Allow time for surplus responses. */
 	pace_wait(50, false);
 	expect_response(GRPID, RESP_INVALID);
 	EXPECT_EQ(0xffffe, self->response.pasid);
@@ -212,7 +214,7 @@ TEST_F(groups, without_pasid)
 	expect_response(GRPID, RESP_INVALID);
 }
 
-/* One bad page, one response for the group. */
+/* One bad page fails its group, with one response. */
 TEST_F(groups, unmapped_page)
 {
 	int i;
@@ -226,20 +228,23 @@ TEST_F(groups, unmapped_page)
 
 TEST_F(groups, malformed)
 {
-	/* A fetch does not write. To VT-d it is none without Read (5.1, 7.4.1.1). */
+	/*
+	 * An instruction fetch does not write. For VT-d it needs Read as well (5.1,
+	 * 7.4.1.1).
+	 */
 	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area,
 				 SOFTACC_INJECT_LAST,
 				 PERM_READ | PERM_EXEC | PERM_WRITE));
 	expect_response(GRPID, RESP_INVALID);
-	/* Not canonical. */
+	/* Not canonical */
 	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0x8000000000000000UL,
 			    SOFTACC_INJECT_LAST));
 	expect_response(GRPID, RESP_INVALID);
-	/* The kernel's half. */
+	/* In the kernel's half of the address space */
 	ASSERT_EQ(0, inject(self->fd, GRPID, (void *)0xffff888000000000UL,
 			    SOFTACC_INJECT_LAST));
 	expect_response(GRPID, RESP_INVALID);
-	/* A bad one spoils its group, and the index is good again after it. */
+	/* A bad request fails its group; the index can be used again after that. */
 	ASSERT_EQ(0, inject_perm(self->fd, GRPID, self->area, 0, 0));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
 	expect_response(GRPID, RESP_INVALID);
@@ -252,7 +257,7 @@ TEST_F(groups, malformed)
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
 
-/* It ends the unfinished groups of its PASID and gets no response. */
+/* A stop marker discards the unfinished groups of its PASID and has no response. */
 TEST_F(groups, stop_marker)
 {
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, 0));
@@ -266,7 +271,7 @@ TEST_F(groups, stop_marker)
 	EXPECT_TRUE(is_present(self->area + PAGE));
 }
 
-/* A fault that user space provides for, late. */
+/* A fault that user space serves late */
 TEST_F(groups, userfaultfd)
 {
 	int uffd = uffd_watch(self->area, 16 * PAGE,
@@ -282,8 +287,8 @@ TEST_F(groups, userfaultfd)
 }
 
 /*
- * User space does not come in time: the device is told to ask again, and it may do so
- * as often as it takes.
+ * User space does not serve the fault in time: the device is told to try again, and may
+ * do so any number of times.
  */
 TEST_F(groups, deadline)
 {
@@ -299,7 +304,7 @@ TEST_F(groups, deadline)
 	EXPECT_EQ(-1, write(fd, "101", 3));
 	ASSERT_EQ(1, write(fd, "1", 1));
 	ASSERT_LE(0, uffd);
-	/* The library's timers go by the clock. */
+	/* The library's timers follow the clock. */
 	clock = pace_clock(CLOCK_MONOTONIC) / 1e9;
 	start = pace_seconds();
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
@@ -309,7 +314,7 @@ TEST_F(groups, deadline)
 	EXPECT_GT(2.5, pace_seconds() - start);
 	ASSERT_EQ(2, write(fd, "10", 2));
 	close(fd);
-	/* The same group again finds the page when it is there. */
+	/* When the page is present, the same group succeeds. */
 	ASSERT_EQ(0, uffd_provide(uffd, self->area));
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
 	expect_response(GRPID, RESP_SUCCESS);
@@ -329,8 +334,8 @@ static bool write_to(const char *path, const char *text)
 #define FAIR_SERVER	"/sys/kernel/debug/sched/fair_server/cpu1/runtime"
 
 /*
- * A real-time program owns the CPU where a group was reported, so that nothing else
- * runs there, the fault's worker included. The group is answered in time all the same.
+ * A real-time program owns the CPU where a group was reported, so nothing else runs
+ * there, not even the worker. The group must have its response in time all the same.
  */
 TEST_F(groups, deadline_beside_hog)
 {
@@ -363,7 +368,10 @@ TEST_F(groups, deadline_beside_hog)
 	}
 	write_to("/sys/module/iopf/parameters/prq_timeout", "1");
 	EXPECT_TRUE(write_to(RT_RUNTIME, "-1"));
-	/* Where the kernel has no such file, its fair server gives the rest a twentieth. */
+	/*
+	 * Without that file, the fair server leaves a twentieth of the CPU to other
+	 * tasks.
+	 */
 	write_to(FAIR_SERVER, "0");
 	EXPECT_TRUE(pace_wait(5000, sched_getscheduler(hog) == SCHED_FIFO));
 	usleep(100000);
@@ -379,16 +387,16 @@ TEST_F(groups, deadline_beside_hog)
 	waitpid(hog, NULL, 0);
 	sched_setaffinity(reporter, sizeof(cpus), &cpus);
 	EXPECT_EQ(0, responded)
-		TH_LOG("no answer after %.1f s", clock);
+		TH_LOG("no response after %.1f s", clock);
 	EXPECT_EQ(RESP_SUCCESS, self->response.code);
 	EXPECT_LE(0.9, clock);
-	/* A slow start would be answered now, as any other. */
+	/* If the start was just slow, the response would be sent now. */
 	if (responded)
 		next_response(self->fd, &self->response, 20000);
 	close(uffd);
 }
 
-/* The index is in use: the second group is a mistake and gets no response. */
+/* The index is in use: the second group is the device's mistake and has no response. */
 TEST_F(groups, index_used_twice)
 {
 	int uffd = uffd_watch(self->area, PAGE,
@@ -405,7 +413,7 @@ TEST_F(groups, index_used_twice)
 	close(uffd);
 }
 
-/* Sleeping faults are few per PASID, and other PASIDs do not notice. */
+/* A PASID may have only a few sleeping faults, and other PASIDs are not affected. */
 TEST_F(groups, asleep)
 {
 	int uffd = uffd_watch(self->area, 16 * PAGE,
@@ -456,7 +464,7 @@ static bool set_timeout(const char *seconds)
 
 /*
  * A process that is killed while its faults wait for user space, which never serves
- * them, is gone within a second. That is not the timeout's doing, however slow the
+ * them, is gone within a second. The timeout must not be the reason, however slow the
  * machine is.
  */
 TEST_F(groups, killed_asleep)
@@ -467,7 +475,7 @@ TEST_F(groups, killed_asleep)
 	pid_t pid;
 	char c;
 
-	/* Upstream's queue has no timeout. */
+	/* The upstream queue has no timeout. */
 	set_timeout("100");
 	ASSERT_EQ(0, pipe(uffd_pipe));
 	pid = fork();

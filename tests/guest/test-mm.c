@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults that take their time, and faults with rules of their own: userfaultfd, swap,
- * slow disks, NUMA hinting, limits. The device waits where the CPU would, nobody else
- * waits with it, and whoever cannot be served gets a response.
+ * Faults that take long and faults with rules of their own: userfaultfd, swap, slow
+ * disks, NUMA hinting, limits. The device waits where the CPU would, other devices and
+ * processes do not wait with it, and a fault that cannot be served gets a response.
  *
- * guest-setup.sh makes the slow disks.
+ * guest-setup.sh creates the slow disks.
  */
 #include <linux/fs.h>
 #include <linux/userfaultfd.h>
@@ -34,7 +34,7 @@
 /* enum iommu_page_response_code */
 #define RESP_INVALID	1
 
-/* The value of a line "NAME VALUE" of a file, or 0. */
+/* Return the value of a line "NAME VALUE" in a file, or 0. */
 static unsigned long long read_value(const char *path, const char *name)
 {
 	unsigned long long value;
@@ -59,7 +59,7 @@ static void fill(void *area, size_t len, uint64_t seed)
 		word[i] = softacc_pattern(seed, i * 8);
 }
 
-/* Pages of @area for which /proc/self/pagemap has @bit. */
+/* Return the number of pages of @area for which /proc/self/pagemap has @bit. */
 static size_t count_pages(void *area, size_t len, unsigned int bit)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -95,7 +95,7 @@ FIXTURE_SETUP(mm)
 	self->spurious = stats.spurious;
 }
 
-/* No answer was lost, and none came for a group that was not outstanding. */
+/* No response was lost, and none came for a group that was not outstanding. */
 FIXTURE_TEARDOWN(mm)
 {
 	struct softacc_stats stats;
@@ -113,10 +113,10 @@ FIXTURE_TEARDOWN(mm)
 	acc_run(self->fd, SOFTACC_OP_COMPARE, a, b, len, 0, &self->end)
 
 /**
- * struct server - somebody who serves a userfaultfd
+ * struct server - a thread that serves a userfaultfd
  * @uffd: the userfaultfd
  * @mode: UFFDIO_REGISTER_MODE_*
- * @page: what missing pages are to be
+ * @page: content for missing pages
  * @delay: before each response, in microseconds
  * @served: events
  */
@@ -153,7 +153,7 @@ static void serve_one(struct server *server, uint64_t addr)
 	default:
 		ret = ioctl(server->uffd, UFFDIO_COPY, &copy);
 	}
-	/* EEXIST: asked for twice. Then the waiters have to be woken. */
+	/* EEXIST: the page was requested twice. Then wake the waiters. */
 	if (ret)
 		ioctl(server->uffd, UFFDIO_WAKE, &resume.range);
 }
@@ -172,7 +172,7 @@ static void *serve(void *data)
 #define start_server(server, thread) \
 	ASSERT_EQ(0, pthread_create(thread, NULL, serve, server))
 
-/* Closing alone does not wake a reader. */
+/* Closing the file does not wake a reader, so signal it, too. */
 static void stop_server(struct server *server, pthread_t thread)
 {
 	pthread_cancel(thread);
@@ -180,7 +180,7 @@ static void stop_server(struct server *server, pthread_t thread)
 	close(server->uffd);
 }
 
-/* Missing pages are what user space says they are. */
+/* Missing pages have the content that user space provides. */
 TEST_F(mm, userfaultfd_missing)
 {
 	struct server server = { .mode = UFFDIO_REGISTER_MODE_MISSING };
@@ -209,7 +209,7 @@ TEST_F(mm, userfaultfd_missing)
 	stop_server(&server, thread);
 }
 
-/* A write to a protected page waits for user space, a read does not. */
+/* A write to a write-protected page waits for user space, a read does not. */
 TEST_F(mm, userfaultfd_write_protect)
 {
 	struct server server = { .mode = UFFDIO_REGISTER_MODE_WP };
@@ -242,7 +242,7 @@ TEST_F(mm, userfaultfd_write_protect)
 	stop_server(&server, thread);
 }
 
-/* The page cache has the pages, and user space says when they may be mapped. */
+/* The pages are in the page cache, and user space decides when they are mapped. */
 TEST_F(mm, userfaultfd_minor)
 {
 	struct server server = { .mode = UFFDIO_REGISTER_MODE_MINOR };
@@ -272,7 +272,7 @@ TEST_F(mm, userfaultfd_minor)
 	close(fd);
 }
 
-/* A memory cgroup for this process, or an error. */
+/* Move this process to a memory cgroup. Return 0 or an error. */
 static int enter_cgroup(void)
 {
 	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
@@ -285,7 +285,7 @@ static int leave_cgroup(void)
 	return write_file("/sys/fs/cgroup/cgroup.procs", "0") ?: rmdir(CGROUP);
 }
 
-/* Major or minor faults of this process. */
+/* Return the number of major or minor faults of this process. */
 static long faults_since(const struct rusage *before, bool major)
 {
 	struct rusage now;
@@ -295,7 +295,10 @@ static long faults_since(const struct rusage *before, bool major)
 		       now.ru_minflt - before->ru_minflt;
 }
 
-/* Pages of @area that are nowhere but on the swap device, after another try. */
+/*
+ * Return the number of pages of @area that are on the swap device only, after another
+ * attempt.
+ */
 static size_t push_out(void *area, size_t len)
 {
 	usleep(200000);
@@ -303,7 +306,7 @@ static size_t push_out(void *area, size_t len)
 	return count_pages(area, len, PAGEMAP_SWAPPED);
 }
 
-/* Pages come back from a slow swap device, and are what they were. */
+/* Pages come back from a slow swap device with their content. */
 TEST_F(mm, swap)
 {
 	size_t len = 2 * MB;
@@ -334,8 +337,8 @@ TEST_F(mm, swap)
 }
 
 /*
- * The device reads a file from a disk that takes 5 ms for each page. Another process
- * does not wait with it.
+ * The device reads a file from a disk that takes 5 ms per page. Another process does
+ * not wait for it.
  */
 TEST_F(mm, slow_file)
 {
@@ -379,7 +382,7 @@ TEST_F(mm, slow_file)
 	start = pace_seconds();
 	waitpid(pid, &status, 0);
 	alone = pace_seconds() - start;
-	/* Then the slow one is still at it. */
+	/* The slow job must still be running then. */
 	done = !ioctl(self->fd, SOFTACC_IOC_REAP, &self->end);
 	EXPECT_EQ(0, status);
 	EXPECT_FALSE(done)
@@ -392,7 +395,7 @@ TEST_F(mm, slow_file)
 	close(fd);
 }
 
-/* Without a huge page left the CPU would get SIGBUS. */
+/* The CPU would get SIGBUS if no huge page is left. */
 TEST_F(mm, hugetlb_exhausted)
 {
 	size_t len = 4096 * HUGE_PAGE;
@@ -402,7 +405,7 @@ TEST_F(mm, hugetlb_exhausted)
 
 	ASSERT_NE(MAP_FAILED, area)
 		TH_LOG("huge pages: %s", strerror(errno));
-	/* Take them all: a reservation fails when there are no more. */
+	/* Take all of them: a reservation fails when none is left. */
 	for (i = 0; ; i++) {
 		all = map(HUGE_PAGE, MAP_PRIVATE | MAP_HUGETLB, -1);
 		if (all == MAP_FAILED)
@@ -423,10 +426,10 @@ static void run_on(int cpu)
 }
 
 /*
- * Lets NUMA balancing set its traps in @area, in which there are pages of one node
- * for a process on the other: it leaves a single thread's pages on its own node
- * alone. The scanner comes along with the time that the process has used, the more
- * rarely the longer it takes, and passes a new area by if it came at a bad moment.
+ * Let NUMA balancing set its traps in @area, which has pages on one node for a process
+ * on the other: it does not touch pages of a single-threaded process on its own node.
+ * The scanner depends on the CPU time that the process has used, runs less often the
+ * longer it takes, and skips a new area if it came at a bad moment.
  */
 static bool set_traps(void *area, size_t len)
 {
@@ -444,7 +447,10 @@ static bool set_traps(void *area, size_t len)
 	return false;
 }
 
-/* They are the device's, too. The scanner may have set them elsewhere: try again. */
+/*
+ * NUMA hinting applies to the device, too. The scanner may have set traps elsewhere:
+ * retry.
+ */
 TEST_F(mm, numa_hinting)
 {
 	unsigned long long hints = 0;
@@ -473,7 +479,7 @@ TEST_F(mm, numa_hinting)
 	EXPECT_LE(len / PAGE / 2, hints);
 }
 
-/* What a fault waits for may go away meanwhile, and come again. */
+/* Memory may be unmapped while a fault waits, and mapped again. */
 TEST_F(mm, races_with_munmap)
 {
 	size_t len = 2 * MB;
@@ -491,7 +497,7 @@ TEST_F(mm, races_with_munmap)
 		EXPECT_TRUE(!self->end.status || self->end.status == -EFAULT)
 			TH_LOG("status %d", self->end.status);
 		gone += self->end.status == -EFAULT;
-		/* A failed job has done what came before the hole. */
+		/* A failed job has completed what is before the hole. */
 		if (self->end.status)
 			EXPECT_LE((uintptr_t)area + len / 2,
 				  self->end.fault_addr);
@@ -506,7 +512,7 @@ TEST_F(mm, races_with_munmap)
 	EXPECT_EQ(-1, acc_verify(area, len, SEED));
 }
 
-/* With the switch off a stack stays as it is. */
+/* With the setting off a stack does not grow. */
 TEST_F(mm, stack_growth_off)
 {
 	const char *parameter = "/sys/module/iopf/parameters/stack_growth";
@@ -523,7 +529,7 @@ TEST_F(mm, stack_growth_off)
 	EXPECT_EQ(-1, acc_verify(stack - PAGE, PAGE, SEED));
 }
 
-/* In a memory cgroup of 16 MB, a child lets the device fill 64 MB. */
+/* Fork a child that lets the device fill 64 MB in a memory cgroup of 16 MB. */
 static pid_t overeat(const char *score)
 {
 	pid_t pid = fork();
@@ -552,7 +558,7 @@ static pid_t overeat(const char *score)
 
 /*
  * Without memory left in the cgroup a process is killed or, if it must not be, the
- * device gets a response. Nobody hangs, and other cgroups have what is theirs.
+ * device gets a response. Nothing hangs, and other cgroups keep their memory.
  */
 TEST_F(mm, memory_cgroup)
 {
@@ -571,7 +577,7 @@ TEST_F(mm, memory_cgroup)
 	ASSERT_EQ(pid, wait4(pid, &status, 0, &usage));
 	EXPECT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(RESP_INVALID, WEXITSTATUS(status));
-	/* It was the child's cgroup that was charged, to its limit. */
+	/* The child's cgroup was charged, up to its limit. */
 	EXPECT_LT(0, read_value(CGROUP "/memory.events", "max"));
 	EXPECT_LT(3000, read_value(CGROUP "/memory.stat", "pgfault"));
 
@@ -584,16 +590,16 @@ TEST_F(mm, memory_cgroup)
 	EXPECT_FALSE(pace_over(start, 20000));
 	EXPECT_EQ(0, rmdir(CGROUP));
 
-	/* The workers are none the worse for it. */
+	/* The workers still work. */
 	EXPECT_EQ(0, device_fill(map(4 * MB, MAP_PRIVATE, -1), 4 * MB, SEED));
 }
 
 /**
- * struct throttled - what a throttled process has seen
- * @status: how its job ended
- * @seconds: how long that took
- * @unmaps: pages that it unmapped meanwhile
- * @waited: how long they took together, in seconds
+ * struct throttled - what a throttled process has measured
+ * @status: the status of its job
+ * @seconds: how long the job took
+ * @unmaps: pages that it unmapped during the job
+ * @waited: how long these calls took together, in seconds
  */
 struct throttled {
 	int status;
@@ -603,8 +609,8 @@ struct throttled {
 };
 
 /*
- * A child in the cgroup lets the device fill more than memory.high allows, and takes pages
- * off the end of the same mapping meanwhile.
+ * Fork a child in the cgroup that lets the device fill more than memory.high allows,
+ * and unmaps pages at the end of the same mapping meanwhile.
  */
 static pid_t fill_and_unmap(struct throttled *seen)
 {
@@ -641,9 +647,9 @@ static pid_t fill_and_unmap(struct throttled *seen)
 }
 
 /*
- * While the process pays for what is beyond memory.high, nothing of its address space is
- * locked: its own changes to the mapping take a small part of the time that it pays. The
- * kernel's own queue does not charge it at all.
+ * While the process is throttled for exceeding memory.high, its address space is not
+ * locked: its own changes to the mapping take a small part of that time. The kernel's
+ * own queue does not charge the process at all.
  */
 TEST_F(mm, throttled_unlocked)
 {
@@ -667,7 +673,7 @@ TEST_F(mm, throttled_unlocked)
 	EXPECT_EQ(0, rmdir(CGROUP));
 }
 
-/* A process's faults are its own, whoever takes them. */
+/* Faults are counted for the process, whichever thread handles them. */
 TEST_F(mm, faults_are_counted)
 {
 	size_t len = 8 * MB;
@@ -686,8 +692,8 @@ TEST_F(mm, faults_are_counted)
 }
 
 /*
- * Bytes per second that a device of ours fills, or 0. It goes on for half a second: in a
- * shorter time most of what is measured is which thread the host has let run.
+ * Return the bytes per second that a device of this process fills, or 0. Measure for
+ * half a second: a shorter measurement shows mostly which thread the host runs.
  */
 static double throughput(void)
 {
@@ -715,8 +721,8 @@ static double throughput(void)
 }
 
 /*
- * The device's writes wait for a file system that is frozen, for several times as long
- * as a group may take, and go on when it is thawed. Upstream's queue has no timeout.
+ * The device's writes wait for a frozen file system, for several times the timeout of a
+ * group, and continue when it is thawed. The upstream queue has no timeout.
  */
 TEST_F(mm, frozen_and_thawed)
 {
@@ -737,7 +743,7 @@ TEST_F(mm, frozen_and_thawed)
 	write_file(TIMEOUT, "1");
 	ASSERT_EQ(0, ioctl(dir, FIFREEZE, 0));
 	EXPECT_EQ(0, acc_submit(fd, SOFTACC_OP_FILL, NULL, area, len, SEED));
-	/* The clock of the library's timers, not the machine's pace. */
+	/* The library's timers follow the clock, not the machine's time. */
 	EXPECT_EQ(-1, acc_reap(fd, &end, 3500));
 	EXPECT_EQ(0, ioctl(dir, FITHAW, 0));
 	write_file(TIMEOUT, "10");
@@ -751,7 +757,10 @@ TEST_F(mm, frozen_and_thawed)
 	close(dir);
 }
 
-/* A userfaultfd that takes several times as long as a group may is waited for, too. */
+/*
+ * The device also waits for a userfaultfd that takes several times the timeout of a
+ * group.
+ */
 TEST_F(mm, slow_user_space)
 {
 	size_t len = 4 * PAGE;
@@ -780,7 +789,7 @@ TEST_F(mm, slow_user_space)
 	munmap(area, len);
 }
 
-/* Another process, with 512 faults of its device that sleep. */
+/* Start another process with 512 faults of its device that sleep. */
 static pid_t start_asleep(void)
 {
 	char line[16];
@@ -814,11 +823,11 @@ static int compare(const void *a, const void *b)
 #define MANY_ROUNDS	21
 
 /*
- * 512 faults of one process sleep: another one's are as fast as ever. What is compared
- * are runs one right after the other, the one with sleepers with those before and after
- * it: what else the machine does falls on all of them. Where the first rounds do not
- * show it, more have to: the median is that of all. A debug kernel on an idle machine
- * takes half a minute for the first ones.
+ * While 512 faults of one process sleep, the throughput of another one stays the same.
+ * Runs with sleepers are compared with the runs right before and after them, as other
+ * load on the machine affects all of these. If the first rounds do not show it, there
+ * are more; the median is that of all. A debug kernel on an idle machine takes half a
+ * minute for the first rounds.
  */
 TEST_F_TIMEOUT(mm, asleep_beside, 180)
 {
@@ -830,7 +839,7 @@ TEST_F_TIMEOUT(mm, asleep_beside, 180)
 	int n = 0;
 	pid_t pid;
 
-	/* Sleepers that are killed go at once, and not when their time is over. */
+	/* Sleepers that are killed end at once, not after their timeout. */
 	write_file(TIMEOUT, "100");
 	throughput();
 	before = throughput();
@@ -860,7 +869,7 @@ TEST_F_TIMEOUT(mm, asleep_beside, 180)
 		       100 * ratios[n / 2], 100 * ratios[0],
 		       100 * ratios[n - 1], n);
 	ksft_print_msg("killed within %.3f s\n", slowest);
-	/* Promised are 90 percent; on a shared machine two runs differ by more. */
+	/* The promise is 90 percent; on a shared machine two runs differ by more. */
 	EXPECT_LT(0.6, ratios[n / 2]);
 	EXPECT_GT(1, slowest);
 }
@@ -880,7 +889,7 @@ TEST_F(mm, unbound_asleep)
 
 	ASSERT_LE(0, uffd);
 	ASSERT_LE(0, fd);
-	/* It is not the timeout that ends the faults, however slow the machine is. */
+	/* The timeout must not end the faults, however slow the machine is. */
 	write_file(TIMEOUT, "100");
 	for (i = 0; i < 512; i++) {
 		request.grpid = SOFTACC_INJECT_GRPID + i;
@@ -893,7 +902,7 @@ TEST_F(mm, unbound_asleep)
 	start = pace_seconds() - start;
 	EXPECT_GT(1, start)
 		TH_LOG("%.1f s", start);
-	/* And others may bind meanwhile: nobody holds the lock of all SVA. */
+	/* Other processes can bind meanwhile: the global SVA lock is not held. */
 	start = pace_seconds();
 	fd = acc_open(8, 16, 1);
 	EXPECT_LE(0, fd);

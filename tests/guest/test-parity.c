@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the CPU may do in a process, and what the device may do for it: for each kind of
- * memory and each limit one process accesses it, and another one, which is set up in the
- * same way, has the device do so. The outcomes have to agree: served or refused, how
- * fast a refusal comes, what the process's cgroup is charged with and, where a policy or
- * a cpuset says it, from which node memory comes. Where device and CPU must differ the
- * table says why.
+ * Compare what the CPU and the device may do in a process
  *
- * On the kernel's own fault queue what differs is printed, and no failure.
+ * For each kind of memory and each limit one process accesses it by the CPU, and
+ * another one, set up in the same way, by the device. The results must agree: served or
+ * refused, how fast a refusal comes, what the cgroup of the process is charged with
+ * and, where a policy or a cpuset determines it, from which node memory comes. Where
+ * device and CPU must differ, the table gives the reason.
  *
- * Without arguments all of the table, else the kinds whose names begin with one of them.
- * Of test-mm are: who serves a userfaultfd in all its modes, NUMA hinting, hugetlb.
+ * On the kernel's own fault queue a difference is printed and is no failure.
+ *
+ * Arguments select the kinds whose names begin with one of them; without arguments all
+ * are tested. test-mm has the tests of userfaultfd in all modes, NUMA hinting and
+ * hugetlb.
  */
 #include <linux/mempolicy.h>
 #include <linux/memfd.h>
@@ -37,12 +39,14 @@
 #define MB		(1UL << 20)
 #define HUGE_PAGE	(2 * MB)
 #define SEED		0x5eed
-/* Pages of most kinds, and of those whose nodes are looked at. */
+/* Pages of most kinds, and of those whose nodes are compared */
 #define PAGES		512
-/* What a refusal may take longer than the CPU's, in ms; and an access that is served. */
+/*
+ * How much longer than the CPU's access a refusal may take, and a served access; in ms
+ */
 #define REFUSE_MS	1000
 #define SERVE_MS	10000
-/* Pages by which the charges may differ: a cgroup's figures are not quite of now. */
+/* Pages by which the charges may differ: a cgroup's statistics lag behind. */
 #define CHARGE_SLACK	200
 
 #ifndef MAP_DROPPABLE
@@ -61,25 +65,25 @@
 #define MPOL_WEIGHTED_INTERLEAVE 6
 #endif
 
-/* A kind that this kernel does not have. */
+/* This kernel does not have the kind. */
 #define NOT_THERE	1
 
 enum outcome {
 	SERVED,
 	REFUSED,
-	IN_VAIN,	/* answered with Success again and again */
-	KILLED,		/* the process was, for want of memory */
+	NO_SUCCESS,	/* Success every time, but the access never succeeds */
+	KILLED,		/* the process was killed for lack of memory */
 	BROKEN,		/* the test itself */
 };
 
 static const char * const outcomes[] = {
-	"served", "refused", "answered in vain", "killed", "broken",
+	"served", "refused", "no success", "killed", "broken",
 };
 
 /**
  * struct place - the memory of one process
- * @area: what is accessed
- * @pages: how much of it
+ * @area: the memory that is accessed
+ * @pages: its size
  */
 struct place {
 	char *area;
@@ -91,16 +95,16 @@ struct kind;
 /**
  * struct kind - a kind of memory, or a limit
  * @name: its name
- * @setup: in the process that accesses it: 0, %NOT_THERE or an error
- * @arg: for @setup
- * @more: for @setup, too
- * @begin: before the processes are started: 0, %NOT_THERE or an error
- * @end: after they have ended
- * @only: access that it is about, %PROT_READ or %PROT_WRITE; 0 for both
- * @nodes: compare from which nodes memory comes
- * @free: what is charged is not compared
- * @throttled: the owner waits: the times are compared
- * @device: what the device has, if that is not what the CPU has
+ * @setup: run in the process that accesses the memory: 0, %NOT_THERE or an error
+ * @arg: argument of @setup
+ * @more: another argument of @setup
+ * @begin: run before the processes start: 0, %NOT_THERE or an error
+ * @end: run after they have ended
+ * @only: test only this access, %PROT_READ or %PROT_WRITE; 0 for both
+ * @nodes: compare the nodes that memory comes from
+ * @free: do not compare the charges
+ * @throttled: the process is throttled: compare the times
+ * @device: the device's outcome where it differs from the CPU's
  * @why: why it must differ, NULL if it must not
  */
 struct kind {
@@ -119,12 +123,12 @@ struct kind {
 };
 
 /**
- * struct result - how an access went
+ * struct result - the result of an access
  * @skip: this kernel does not have such memory
- * @outcome: what became of it
- * @ms: how long it took, in the machine's time
- * @charged: pages that the cgroup has more
- * @nodes: pages of each node
+ * @outcome: served, refused and so on
+ * @ms: its duration in ms of the machine's time
+ * @charged: pages that the cgroup was charged with
+ * @nodes: pages from each node
  */
 struct result {
 	bool skip;
@@ -146,8 +150,8 @@ static void on_early_signal(int signal)
 }
 
 /*
- * Faults at a stack have to be handled on another one. Who has memory poisoned hears of
- * it at once.
+ * Handle faults at a stack on an alternate one. A process that has memory poisoned gets
+ * a signal at once.
  */
 static void prepare_for_signals(void)
 {
@@ -171,7 +175,7 @@ static void catch_signals(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-/* As a CPU does it. */
+/* Access the memory by the CPU. */
 static enum outcome access_by_cpu(const struct place *place, int access)
 {
 	atomic_ullong *word;
@@ -206,7 +210,7 @@ static enum outcome access_by_device(const struct place *place, int access, int 
 	case -EFAULT:
 		return REFUSED;
 	case -ELOOP:
-		return IN_VAIN;
+		return NO_SUCCESS;
 	default:
 		printf("# the job ended with %d\n", ret);
 		fflush(stdout);
@@ -214,7 +218,7 @@ static enum outcome access_by_device(const struct place *place, int access, int 
 	}
 }
 
-/* Pages of memory that the cgroup is charged with. */
+/* Return the pages that the cgroup is charged with. */
 static long charged(void)
 {
 	unsigned long long value;
@@ -246,7 +250,7 @@ static void count_nodes(const struct place *place, int *nodes)
 			nodes[status[i]]++;
 }
 
-/* Memory that was never touched, in small pages. */
+/* Map memory in small pages, without touching it. */
 static char *fresh(size_t pages)
 {
 	char *area = map(pages * PAGE, MAP_PRIVATE, -1);
@@ -256,7 +260,7 @@ static char *fresh(size_t pages)
 	return area;
 }
 
-/* The process that accesses memory of @kind. */
+/* Run as the process that accesses memory of @kind. */
 static void accessor(const struct kind *kind, int access, bool device, int out)
 {
 	struct place place = { .pages = PAGES };
@@ -319,7 +323,7 @@ static struct result run_accessor(const struct kind *kind, int access,
 	return result;
 }
 
-/* What comes of it; an error if what it needs cannot be had. */
+/* Return the result of an access, or an error if a requirement is missing. */
 static int try_access(const struct kind *kind, int access, bool device,
 		      struct result *result)
 {
@@ -338,7 +342,7 @@ static int setup_unmapped(const struct kind *kind, struct place *place)
 	return munmap(place->area, place->pages * PAGE) ? -errno : 0;
 }
 
-/* @arg: the protection. There is something to be read. */
+/* @arg: the protection. The memory has content. */
 static int setup_protected(const struct kind *kind, struct place *place)
 {
 	size_t len = place->pages * PAGE;
@@ -358,7 +362,7 @@ static int setup_anonymous(const struct kind *kind, struct place *place)
 	return 0;
 }
 
-/* @arg: advice, for memory that was touched */
+/* @arg: advice for memory that was touched */
 static int setup_advised(const struct kind *kind, struct place *place)
 {
 	size_t len = place->pages * PAGE;
@@ -370,7 +374,7 @@ static int setup_advised(const struct kind *kind, struct place *place)
 	return 0;
 }
 
-/* @arg: advice for each page by itself, one of which is enough */
+/* @arg: advice for each page by itself; one success is enough */
 static int setup_one_advised(const struct kind *kind, struct place *place)
 {
 	place->area = fresh(place->pages);
@@ -399,7 +403,7 @@ static int setup_locked(const struct kind *kind, struct place *place)
 	return syscall(SYS_mlock2, place->area, place->pages * PAGE, kind->arg) ? -errno : 0;
 }
 
-/* A new file of @size bytes that has no name any more, or an error. */
+/* Create an unlinked file of @size bytes. Return it or an error. */
 static int open_file(size_t size)
 {
 	int fd = open("/mnt/parity", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -410,7 +414,7 @@ static int open_file(size_t size)
 	return ftruncate(fd, size) ? -errno : fd;
 }
 
-/* @arg: flags of mmap(), @more: bytes that the file has of each page's worth */
+/* @arg: flags of mmap(), @more: bytes that the file has per page of the mapping */
 static int setup_file(const struct kind *kind, struct place *place)
 {
 	int fd = open_file(kind->more * place->pages);
@@ -421,7 +425,7 @@ static int setup_file(const struct kind *kind, struct place *place)
 	return place->area == MAP_FAILED ? -errno : 0;
 }
 
-/* A file whose pages are all there, on disk and in memory; @arg: flags of mmap() */
+/* A file whose pages are on disk and in the page cache; @arg: flags of mmap() */
 static int setup_written_file(const struct kind *kind, struct place *place)
 {
 	static char page[PAGE] = { 1 };
@@ -450,7 +454,7 @@ static int setup_sealed(const struct kind *kind, struct place *place)
 	return place->area == MAP_FAILED ? -errno : 0;
 }
 
-/* The other one, which has the same pages, stays. */
+/* The other process, which shares the pages, stays. */
 static int setup_forked(const struct kind *kind, struct place *place)
 {
 	pid_t pid;
@@ -478,7 +482,7 @@ static unsigned long read_number(const char *path)
 	return value;
 }
 
-/* Pages with the same content become one. */
+/* Pages with the same content are merged. */
 static int setup_merged(const struct kind *kind, struct place *place)
 {
 	const char *shared = "/sys/kernel/mm/ksm/pages_sharing";
@@ -529,7 +533,7 @@ static int setup_stack(const struct kind *kind, struct place *place)
 	return set_limit(RLIMIT_STACK, kind->arg);
 }
 
-/* Other limits are in the way; @more: as above */
+/* As setup_stack(), without RLIMIT_STACK: other limits apply. */
 static int setup_unlimited_stack(const struct kind *kind, struct place *place)
 {
 	const struct kind unlimited = {
@@ -540,13 +544,13 @@ static int setup_unlimited_stack(const struct kind *kind, struct place *place)
 	return setup_stack(&unlimited, place);
 }
 
-/* Bytes of address space that the process has. */
+/* Return the size of the process's address space in bytes. */
 static unsigned long address_space(void)
 {
 	return read_number("/proc/self/statm") * PAGE;
 }
 
-/* @arg: which limit leaves the process a megabyte; @more: as above */
+/* @arg: the limit that leaves the process a megabyte; @more: as above */
 static int setup_stack_limit(const struct kind *kind, struct place *place)
 {
 	return setup_unlimited_stack(kind, place) ?:
@@ -591,7 +595,7 @@ static int begin_strict(const struct kind *kind)
 	return 0;
 }
 
-/* There is no memory left to promise, and none for another process either. */
+/* No memory is left to commit, for other processes neither. */
 static int setup_strict(const struct kind *kind, struct place *place)
 {
 	return setup_stack(kind, place) ?:
@@ -619,7 +623,7 @@ static void end_huge_limit(const struct kind *kind)
 	write_file(CGROUP "/hugetlb.2MB.max", "max");
 }
 
-/* @arg: all others are taken, by reservations */
+/* @arg: reservations take all other huge pages */
 static int setup_huge(const struct kind *kind, struct place *place)
 {
 	place->pages = 1;
@@ -632,7 +636,7 @@ static int setup_huge(const struct kind *kind, struct place *place)
 	return 0;
 }
 
-/* @more: how much memory, in pages */
+/* @more: the amount of memory in pages */
 static int setup_cgroup(const struct kind *kind, struct place *place)
 {
 	place->pages = kind->more;
@@ -640,7 +644,7 @@ static int setup_cgroup(const struct kind *kind, struct place *place)
 	return place->area == MAP_FAILED ? -ENOMEM : 0;
 }
 
-/* The limit of the cgroup that the kind is named after. */
+/* Set the limit of the cgroup that the kind is named after. */
 static int set_memory_limit(const struct kind *kind, const char *limit)
 {
 	char path[64];
@@ -666,7 +670,7 @@ static bool one_node(void)
 	return access("/sys/devices/system/node/node1", F_OK);
 }
 
-/* @arg: a policy, @more: its nodes; of the memory */
+/* @arg: a policy of the memory, @more: its nodes */
 static int setup_mbind(const struct kind *kind, struct place *place)
 {
 	unsigned long nodes = kind->more;
@@ -678,7 +682,7 @@ static int setup_mbind(const struct kind *kind, struct place *place)
 		       &nodes, 8 * sizeof(nodes), 0) ? -errno : 0;
 }
 
-/* The same of the task, for as much as that matters. */
+/* The same policy of the task, as far as it applies. */
 static int setup_policy(const struct kind *kind, struct place *place)
 {
 	unsigned long nodes = kind->more;
@@ -846,7 +850,7 @@ static const struct kind kinds[] = {
 	{ .name = "copy on write after fork", .setup = setup_forked },
 };
 
-/* Do the two agree? Says what does not. */
+/* Return whether the two results agree; print what does not. */
 static bool agree(const struct kind *kind, const struct result *cpu,
 		  const struct result *device)
 {

@@ -2,21 +2,19 @@
 /*
  * test-progress [-l MS] [-g GROUPS] SCENARIO...: page request groups beside busy CPUs
  *
- * Several processes have a device ask for fresh pages of theirs, one page a group, while
- * other programs own CPUs. What is found is printed, one line for each scenario, and not
- * judged: tests/progress.sh compares two fault queues.
+ * Several processes let a device request fresh pages, one page per group, while other
+ * programs own CPUs. The results are printed, one line per scenario, and not judged:
+ * tests/progress.sh compares two fault queues.
  *
- *	progress NAME groups N without a response N p50_us X p99_us X max_us X lost N pace N
+ *	progress NAME groups N overdue N p50_us X p99_us X max_us X lost N pace N
  *
- * A group is without a response if it had no response after twice the limit of -l (1000 ms), with
- * the hogs still there, and lost if it had none either when they were gone. p50 goes by
- * the clock. p99, the maximum and the limits are in the machine's time, see pace.h; pace
- * is its speed in percent of the clock. The wait of an without a response group is the time until
- * it was given up.
+ * A group is overdue if it had no response within twice the limit of -l (1000 ms) while the
+ * hogs ran, and lost if it had none after they were gone either. p50 follows the clock. p99,
+ * the maximum and the limits are in the machine's time, see pace.h; pace is its speed in
+ * percent of the clock. The wait of an overdue group is the time until it was given up.
  *
- * CPU 0 is for the test: its processes, the metronome and, where a scenario does not say
- * otherwise, the thread that reports the device's requests stay there, and no real-time
- * hog does.
+ * CPU 0 is for the test: its processes, the metronome and, unless a scenario says otherwise,
+ * the thread that reports the device's requests run there, and no real-time hog does.
  *
  * Status 1: a response was wrong, or a scenario could not be set up.
  */
@@ -31,12 +29,12 @@
 
 #define PAGE		4096UL
 #define PROCESSES	4
-/* Of a process, by default. */
+/* Groups of a process, by default */
 #define GROUPS		401
 #define MAX_GROUPS	1000
 #define MAX_CPUS	16
 #define MAX_HOGS	(2 * MAX_CPUS)
-/* Below the reporter's, which is that of interrupt threads. */
+/* Below the priority of the reporter, which is that of interrupt threads */
 #define HOG_PRIORITY	40
 #define PERM_WRITE	(1 << 1)
 
@@ -57,19 +55,19 @@ enum hogs {
 enum reporter {
 	REPORTER_CPU0,
 	REPORTER_LAST,	/* on the last CPU */
-	REPORTER_FREE,	/* where the scheduler has it */
+	REPORTER_FREE,	/* where the scheduler places it */
 };
 
 /**
  * struct scenario - what happens beside the requests
  * @name: its name
- * @hogs: who owns CPUs
- * @on_ms: the hogs take turns of so long with pauses as long, 0 for no pauses
- * @reporter: where requests are reported
- * @pause_ms: between the bursts of requests of a process
+ * @hogs: the programs that own CPUs
+ * @on_ms: the hogs run for this long and pause for as long; 0 for no pauses
+ * @reporter: CPU of the thread that reports requests
+ * @pause_ms: pause between the bursts of requests of a process
  * @single: one process with one group at a time, instead of all with bursts
- * @isolated: the last CPU is one that the kernel has set apart
- * @hotplug: CPUs go and come
+ * @isolated: the last CPU is isolated by the kernel
+ * @hotplug: CPUs go offline and come back
  */
 struct scenario {
 	const char *name;
@@ -102,10 +100,10 @@ static const struct scenario scenarios[] = {
 /**
  * struct group - a page request group
  * @sent: when it was sent, by the clock in ns
- * @machine: the same in the machine's time, pace_seconds()
+ * @machine: the same in the machine's time, by pace_seconds()
  * @percent: the machine's speed at that moment
- * @wait: until its response, by the clock in ns, or 0
- * @machine_wait: and in the machine's time
+ * @wait: time until its response, by the clock in ns, or 0
+ * @machine_wait: the same in the machine's time
  */
 struct group {
 	long long sent;
@@ -116,14 +114,14 @@ struct group {
 };
 
 /**
- * struct process - what a process with a device finds out
+ * struct process - results of a process with a device
  * @ready: its device is open
  * @sent: groups sent
  * @responded: groups with a response while the hogs were there
  * @late: groups with a response after that
- * @wrong: responses that are not "success", or come twice
- * @given_up: there will be no more in time
- * @groups: the groups, by index
+ * @wrong: responses that are not Success, and second responses
+ * @given_up: no more responses can come in time
+ * @groups: its groups, by index
  */
 struct process {
 	atomic_bool ready;
@@ -136,10 +134,10 @@ struct process {
 };
 
 /**
- * struct shared - what all processes see
- * @go: the storm begins
+ * struct shared - state that all processes share
+ * @go: send requests
  * @calm: the hogs are gone
- * @turns: how often a CPU went and came back
+ * @turns: how often a CPU went offline and came back
  * @processes: those with a device
  */
 struct shared {
@@ -189,7 +187,7 @@ static void read_from(const char *path, char *text, size_t size)
 		close(fd);
 }
 
-/* A process that ends with its parent; 0 in it. */
+/* Fork a process that ends with its parent. Return 0 in it. */
 static pid_t start_process(void)
 {
 	pid_t pid;
@@ -223,7 +221,9 @@ static void place_reporter(const struct scenario *scenario)
 		die("the reporter cannot be moved: %s", strerror(errno));
 }
 
-/* 6.12 has the file, but its scheduler warns when the share of a server that runs is set. */
+/*
+ * 6.12 has the file, but its scheduler warns when the share of a running server is set.
+ */
 static bool may_set_fair_server(void)
 {
 	struct utsname name;
@@ -232,8 +232,8 @@ static bool may_set_fair_server(void)
 }
 
 /*
- * Real-time programs may have all of a CPU: the kernel keeps nothing of it back for
- * others. Not all kernels let the fair server's share be set.
+ * Let real-time programs have all of a CPU: nothing is reserved for other tasks. Not
+ * all kernels allow to set the share of the fair server.
  */
 static void set_shares(bool all)
 {
@@ -254,7 +254,7 @@ static void set_shares(bool all)
 	}
 }
 
-/* Own a CPU, in turns of @on_ms if there is to be a pause after each. */
+/* Own a CPU, with a pause of @on_ms after each @on_ms if that is not 0. */
 static void hog(int cpu, bool real_time, int on_ms)
 {
 	const struct sched_param param = { .sched_priority = HOG_PRIORITY };
@@ -319,7 +319,7 @@ static void set_online(int cpu, bool online)
 		atomic_fetch_add(&shared->turns, 1);
 }
 
-/* CPUs go, each in turn and with the reporter on it, and come back. */
+/* Take the CPUs offline one after the other, with the reporter on them, and back. */
 static void hotplug(void)
 {
 	int cpu = 1;
@@ -336,7 +336,7 @@ static void hotplug(void)
 	_exit(0);
 }
 
-/* One group of one page. */
+/* Send one group of one page. */
 static void send_group(int fd, char *area, struct process *process)
 {
 	struct group *group = &process->groups[process->sent];
@@ -350,7 +350,7 @@ static void send_group(int fd, char *area, struct process *process)
 	group->sent = pace_clock(CLOCK_MONOTONIC);
 	group->machine = pace_seconds();
 	group->percent = atomic_load(&pace->percent);
-	/* Without room in the ring the reporter has to get on first. */
+	/* The ring is full: the reporter must run first. */
 	while (ioctl(fd, SOFTACC_IOC_INJECT, &request)) {
 		if (errno != EAGAIN)
 			_exit(2);
@@ -360,8 +360,9 @@ static void send_group(int fd, char *area, struct process *process)
 }
 
 /*
- * @group has waited for @ns, until just now. The machine's time is a guess between two
- * beats, and may be set back at the next one, so a short wait goes by its speed.
+ * Set the wait of @group, which has been @ns long until now. The machine's time is a
+ * guess between two beats and may be set back at the next one, so a short wait is
+ * computed from its speed.
  */
 static void end_wait(struct group *group, double ns)
 {
@@ -395,7 +396,9 @@ static void read_responses(int fd, struct process *process)
 	}
 }
 
-/* Wait for all responses, for @ms of the machine's time at most: are they there? */
+/*
+ * Wait for all responses, at most @ms of the machine's time. Return whether they came.
+ */
 static bool await_responses(int fd, struct process *process, int ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -418,7 +421,7 @@ static void send_bursts(int fd, char *area, struct process *process,
 	unsigned int i;
 	unsigned int n;
 
-	/* Not all of them begin with the same one. */
+	/* Processes begin with different groups. */
 	for (i = process - shared->processes; process->sent < nr_groups; i++) {
 		for (n = bursts[i % 4]; n && process->sent < nr_groups; n--)
 			send_group(fd, area, process);
@@ -437,7 +440,7 @@ static void send_singles(int fd, char *area, struct process *process)
 	}
 }
 
-/* A process with a device, from beginning to end. */
+/* Run a process with a device. */
 static void storm(const struct scenario *scenario, struct process *process)
 {
 	size_t len = nr_groups * PAGE;
@@ -465,7 +468,7 @@ static void storm(const struct scenario *scenario, struct process *process)
 			end_wait(group, pace_clock(CLOCK_MONOTONIC) - group->sent);
 	}
 	atomic_store(&process->given_up, true);
-	/* Hogs must not be in the way of the end either. */
+	/* Hogs must not delay the end either. */
 	while (!atomic_load(&shared->calm))
 		usleep(1000);
 	await_responses(fd, process, 10 * limit_ms);
@@ -493,7 +496,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What all processes have found; the machine's speed was @pace percent. */
+/* Print the results of all processes. The machine's speed was @pace percent. */
 static bool print_result(const char *name, long pace)
 {
 	static double machine_waits[PROCESSES * MAX_GROUPS];
@@ -520,7 +523,7 @@ static bool print_result(const char *name, long pace)
 	qsort(machine_waits, nr, sizeof(*machine_waits), compare);
 	if (wrong)
 		printf("# %s: %u wrong responses\n", name, wrong);
-	printf("progress %s groups %u unanswered %u ", name, nr, nr - responded);
+	printf("progress %s groups %u overdue %u ", name, nr, nr - responded);
 	printf("p50_us %.0f p99_us %.0f max_us %.0f ", waits[nr / 2],
 	       machine_waits[nr * 99 / 100], machine_waits[nr - 1]);
 	printf("lost %u pace %ld\n", nr - responded - late, pace);
@@ -528,8 +531,9 @@ static bool print_result(const char *name, long pace)
 }
 
 /*
- * The CPUs that are set apart have to end with the last one. Where the kernel has no
- * isolcpus=, unbound workqueues are kept off the last CPU, as isolcpus= does.
+ * Isolate the last CPU, or end that. CPUs isolated by isolcpus= must end with the last
+ * one. Without isolcpus= unbound workqueues are kept off the last CPU, as isolcpus=
+ * does.
  */
 static void isolate(bool on)
 {
@@ -581,7 +585,7 @@ static bool run(const struct scenario *scenario)
 		if (!pids[nr])
 			hotplug();
 	}
-	/* Time for two beats of the metronome, so that it knows the load. */
+	/* Two beats of the metronome, so that it measures the load. */
 	usleep(2 * PACE_PAUSE_US);
 	atomic_store(&shared->go, true);
 	do {
@@ -633,14 +637,14 @@ static void set_up(void)
 		die("there is no thread that reports for softacc's ring");
 	if (!write_to(PRQ_TIMEOUT, "0"))
 		printf("# no %s\n", PRQ_TIMEOUT);
-	/* With its pages, or the processes would have to fault beside the hogs. */
+	/* Populate the pages, as the processes would have to fault beside the hogs. */
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (shared == MAP_FAILED)
 		die("no memory");
 	if (!pin(0, 0))
 		die("there is no CPU 0");
-	/* The metronome must not be in the way of the workers on this CPU. */
+	/* The metronome must not delay the workers on this CPU. */
 	setpriority(PRIO_PROCESS, 0, 5);
 	pace_start();
 	setpriority(PRIO_PROCESS, 0, 0);

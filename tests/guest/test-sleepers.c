@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults that sleep, as many as there may be: what is beside them goes on, groups for
- * one page wait together, and whatever ends a group reaches them.
+ * Faults that sleep, up to the maximum number
  *
- * The library's timeout is off, except where a test is about it: a device that asks
- * again would hide a wake-up that was lost.
+ * Faults beside them continue, groups for one page wait together, and a group that ends
+ * for any reason wakes its followers.
  *
- * While faults sleep the process must not change its mappings, and so not allocate
- * memory either: upstream's faults sleep with the mmap_lock held, and those of a frozen
- * file system on both with the VMA's. So whatever a test needs is there before.
+ * The library's timeout is off, except where a test is about it: a device that tries
+ * again would hide a lost wake-up.
  *
- * guest-setup.sh makes the file system and the disk.
+ * While faults sleep the process must not change its mappings, and so must not allocate
+ * memory: faults on the upstream queue sleep with the mmap_lock held, and faults in a
+ * frozen file system sleep with the VMA locked on both queues. So whatever a test needs
+ * is allocated before.
+ *
+ * guest-setup.sh creates the file system and the disk.
  */
 #include <dirent.h>
 #include <linux/fs.h>
@@ -32,7 +35,10 @@
 #define HUGE_PAGE	(2 * MB)
 #define SEED		0x5eed
 
-/* Groups of sleepers count from the first one, those that measure from the second. */
+/*
+ * Indices of groups that sleep begin with the first one, those of probes with the
+ * second.
+ */
 #define GRPID		SOFTACC_INJECT_GRPID
 #define GRPID_PROBE	(GRPID + 0x8000)
 
@@ -47,15 +53,15 @@
 #define PROBES		20
 
 /*
- * Pages of the slow disk that a test uses, and when its reads end. After 5 seconds
- * null_blk takes them for lost.
+ * Pages of the slow disk that a test uses, and when its reads end. null_blk reports a
+ * timeout after 5 seconds.
  */
 #define DISK_PAGES	1024
 #define DISK_SECONDS	4
 
 #define NEVER		1e9
 
-/* The beginning of a file as a string, empty if there is none. */
+/* Read the beginning of a file as a string, empty if there is no file. */
 static void read_file(const char *path, char *buffer, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,19 +77,22 @@ static bool is_upstream(void)
 	return access(TIMEOUT, F_OK);
 }
 
-/* The debug kernels have kmemleak. */
+/* Debug kernels have kmemleak. */
 static bool is_debug(void)
 {
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
-/* What a fault may take beside sleepers, in ms. */
+/* Return the longest time that a fault beside sleepers may take, in ms. */
 static double limit_ms(void)
 {
 	return is_debug() ? 1000 : 50;
 }
 
-/* Faults of a queue that may sleep at the same time: upstream's workqueue has so many. */
+/*
+ * Return how many faults of a queue may sleep at the same time on the upstream
+ * workqueue.
+ */
 static unsigned int slots(void)
 {
 	struct utsname name;
@@ -91,7 +100,7 @@ static unsigned int slots(void)
 	return !uname(&name) && atoi(name.release) >= 7 ? 1024 : 256;
 }
 
-/* A PASID alone gets as many as upstream's queue has; keep clear of the edge. */
+/* A single PASID may have as many sleepers as the upstream queue; stay below that. */
 static unsigned int most_sleepers(void)
 {
 	return slots() - 8;
@@ -102,7 +111,7 @@ static unsigned int many_sleepers(void)
 	return most_sleepers() < 200 ? most_sleepers() : 200;
 }
 
-/* By their size. qsort() may allocate memory. */
+/* Sort by size. qsort() may allocate memory. */
 static void sort(double *values, int n)
 {
 	int i;
@@ -118,9 +127,9 @@ static void sort(double *values, int n)
 }
 
 /*
- * Is the task of this name in /proc a kernel thread that sleeps in a fault? Whatever
- * threads a fault queue uses, those that wait for a lock or for a disk cannot be
- * interrupted, and those that wait for user space say so.
+ * Return whether the task @name in /proc is a kernel thread that sleeps in a fault.
+ * Threads that wait for a lock or for a disk are uninterruptible, and those that wait
+ * for user space have it in wchan, whatever threads a fault queue uses.
  */
 static bool is_asleep(const char *name)
 {
@@ -133,7 +142,7 @@ static bool is_asleep(const char *name)
 	snprintf(path, sizeof(path), "/proc/%s/stat", name);
 	read_file(path, line, sizeof(line));
 	end = strrchr(line, ')');
-	/* All of them are children of kthreadd. */
+	/* Kernel threads are children of kthreadd. */
 	if (!end || atoi(end + 4) != 2)
 		return false;
 	if (end[2] == 'D')
@@ -145,7 +154,7 @@ static bool is_asleep(const char *name)
 	return !strcmp(line, "handle_userfault");
 }
 
-/* Kernel threads that sleep in a fault. Without readdir(), which allocates memory. */
+/* Count kernel threads that sleep in a fault. readdir() would allocate memory. */
 static int asleep(void)
 {
 	static char names[32768];
@@ -166,7 +175,7 @@ static int asleep(void)
 	return count;
 }
 
-/* The same, without those that wait for something else for a moment. */
+/* The same, without threads that wait for something else for a moment. */
 static int asleep_for_long(void)
 {
 	int least = asleep();
@@ -184,8 +193,8 @@ static int asleep_for_long(void)
 }
 
 /*
- * Bytes of anonymous memory of all processes. What is free says less: each CPU has
- * pages of its own.
+ * Return the bytes of anonymous memory of all processes. Free memory is less exact:
+ * each CPU has pages of its own.
  */
 static unsigned long anonymous_memory(void)
 {
@@ -201,7 +210,7 @@ static unsigned long anonymous_memory(void)
  * struct device - a file of the accelerator, and memory to measure with
  * @fd: the file
  * @memory: anonymous memory that was never touched
- * @probed: pages of it that were asked for
+ * @probed: pages of it that were requested
  * @responded: groups of sleepers with a response
  * @failed: those of them whose response was not Success
  */
@@ -242,7 +251,7 @@ static int ask(struct device *dev, uint32_t grpid, const void *page,
 	return ret;
 }
 
-/* Take the responses that are there. True if that of @grpid was among them. */
+/* Take the available responses. Return true if the one of @grpid was among them. */
 static bool take_responses(struct device *dev, uint32_t grpid,
 			   struct softacc_response *response)
 {
@@ -265,7 +274,7 @@ static bool all_responded(struct device *dev, unsigned int count)
 	return dev->responded >= count;
 }
 
-/* The milliseconds that the next probe's fault takes, of the machine's time. */
+/* Return the ms of the machine's time that the fault of the next probe takes. */
 static double await_probe(struct device *dev)
 {
 	uint32_t grpid = GRPID_PROBE + dev->probed++;
@@ -287,10 +296,10 @@ static double probe(struct device *dev)
 }
 
 /**
- * struct beside - another process that uses the device, too
+ * struct beside - another process that uses the device
  * @pid: the process
- * @ask: what it is asked
- * @told: what it answers
+ * @ask: pipe for commands
+ * @told: pipe for its replies
  */
 struct beside {
 	pid_t pid;
@@ -298,10 +307,10 @@ struct beside {
 	int told;
 };
 
-#define BESIDE_PROBE	'p'	/* how long does a fault take? */
-#define BESIDE_SLEEP	's'	/* does a fault that sleeps get as far as that? */
+#define BESIDE_PROBE	'p'	/* measure the time of a fault */
+#define BESIDE_SLEEP	's'	/* try to have a fault sleep */
 
-/* 1 if it does. */
+/* Return 1 if the fault sleeps. */
 static double try_to_sleep(struct device *dev, char *page, int uffd)
 {
 	struct uffd_msg msg;
@@ -322,7 +331,7 @@ static void beside_main(int ask, int told)
 
 	if (uffd < 0 || device_open(&dev))
 		_exit(1);
-	/* The first fault of a process is not like the others. */
+	/* The first fault of a process takes longer than others. */
 	response = probe(&dev);
 	while (write(told, &response, sizeof(response)) == sizeof(response) &&
 	       read(ask, &what, 1) == 1)
@@ -368,32 +377,32 @@ static void stop_beside(struct beside *beside)
 	waitpid(beside->pid, NULL, 0);
 }
 
-/* What the faults of a test sleep for. */
+/* What the faults of a test sleep for */
 enum kind {
-	KIND_USERFAULTFD,	/* user space, which does not answer */
-	KIND_FROZEN,		/* a file system that is frozen */
-	KIND_DISK,		/* a page that is read from a slow disk */
+	KIND_USERFAULTFD,	/* user space, which does not serve them */
+	KIND_FROZEN,		/* a frozen file system */
+	KIND_DISK,		/* reading a page from a slow disk */
 	/*
-	 * The lock of a page: another thread reads the pages ahead from the slow disk,
-	 * which keeps them locked in the page cache until they are read. There is no
-	 * better way for user space to have many pages locked at a time. Where the page
-	 * cache has large folios, this is several pages of a folio that is locked, too.
+	 * A locked page: another thread reads ahead from the slow disk, and the pages
+	 * stay locked in the page cache until they are read. User space has no better
+	 * way to lock many pages at a time. If the page cache has large folios, this
+	 * includes several pages of one locked folio.
 	 */
 	KIND_LOCKED,
 };
 
 /**
  * struct source - memory whose faults sleep
- * @kind: what for
+ * @kind: what they sleep for
  * @area: the memory
  * @pages: its size
  * @perm: the access that sleeps
- * @asked: pages that the device was asked for, from the first one on
- * @ended: pages that sleep no more, or never did
+ * @asked: pages that the device has requested, from the first one
+ * @ended: pages whose faults no longer sleep, or never did
  * @fd: the file, or the userfaultfd
- * @dir: the file system
+ * @dir: the root of the file system
  * @guard: the process that thaws it, see start_guard()
- * @leash: as long as this is open the guard waits
+ * @leash: pipe whose closing ends the guard
  */
 struct source {
 	enum kind kind;
@@ -409,9 +418,9 @@ struct source {
 };
 
 /*
- * Whoever has faults that sleep in a frozen file system cannot end, not even when
- * it is killed. So there is a process that does not belong to the test, which thaws
- * it when the test ends, or takes too long.
+ * A process whose faults sleep in a frozen file system cannot end, not even when it is
+ * killed. So another process, which does not belong to the test, thaws it when the test
+ * ends or takes too long.
  */
 static int start_guard(struct source *source)
 {
@@ -438,7 +447,10 @@ static int start_guard(struct source *source)
 	return source->guard < 0 ? -1 : 0;
 }
 
-/* Nor can the test unmap anything, which the harness does first. */
+/*
+ * Thaw the file system after a failed assertion: the test cannot unmap memory before
+ * that, which the harness does first.
+ */
 static void thaw(void)
 {
 	int dir = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -462,14 +474,14 @@ static int open_frozen(struct source *source)
 	return fsync(source->fd) ?: start_guard(source);
 }
 
-/* Each test has pages of its own, for they stay in the page cache. */
+/* Each test has pages of its own, as they stay in the page cache. */
 static int open_disk(struct source *source)
 {
 	off_t offset = source->kind * DISK_PAGES * PAGE;
 	size_t len = source->pages * PAGE;
 
 	source->perm = PERM_READ;
-	/* It is not there before its partition table has been read. */
+	/* The disk appears after its partition table has been read. */
 	if (!pace_wait(20000, !access("/dev/sleepers", R_OK)))
 		return -1;
 	source->fd = open("/dev/sleepers", O_RDONLY | O_CLOEXEC);
@@ -477,7 +489,7 @@ static int open_disk(struct source *source)
 		return -1;
 	posix_fadvise(source->fd, offset, len, POSIX_FADV_DONTNEED);
 	source->area = mmap(NULL, len, PROT_READ, MAP_SHARED, source->fd, offset);
-	/* The device's faults read one page each. */
+	/* Each fault of the device shall read one page. */
 	return source->area == MAP_FAILED ? -1 :
 	       madvise(source->area, len, MADV_RANDOM);
 }
@@ -507,7 +519,7 @@ static int source_open(struct source *source, enum kind kind, unsigned int pages
 	}
 }
 
-/* From now on faults sleep. */
+/* Let faults sleep from now on. */
 static int source_begin(struct source *source)
 {
 	switch (source->kind) {
@@ -521,7 +533,7 @@ static int source_begin(struct source *source)
 	}
 }
 
-/* Let the faults go on. Those of a disk do that by themselves. */
+/* Wake the faults. Those of a disk wake by themselves. */
 static int source_end(struct source *source)
 {
 	struct uffdio_zeropage zero = {
@@ -555,8 +567,8 @@ static void source_close(struct source *source)
 }
 
 /*
- * Ask for pages up to @count, each a group of its own, in bursts that the ring has
- * room for. With @more something else follows.
+ * Request pages up to @count, each in a group of its own, in bursts that fit the ring.
+ * With @more something else follows.
  */
 static int source_ask(struct source *source, struct device *dev,
 		      unsigned int count, bool more)
@@ -571,12 +583,12 @@ static int source_ask(struct source *source, struct device *dev,
 }
 
 /**
- * struct env - what all tests here have
- * @device: this process's
+ * struct env - the environment of a test
+ * @device: the file of this process
  * @beside: another process
- * @source: faults that sleep
- * @spurious: responses of the device that were for no group, before the test
- * @forgotten: groups of the device that never had one, before the test
+ * @source: memory whose faults sleep
+ * @spurious: responses for no group that the device counted before the test
+ * @forgotten: groups without a response that the device counted before the test
  */
 struct env {
 	struct device device;
@@ -606,7 +618,7 @@ static void env_begin(struct __test_metadata *_metadata, struct env *env,
 	EXPECT_GT(NEVER, probe(&env->device));
 }
 
-/* No thread sleeps on, no response was lost, and none came twice. */
+/* No thread still sleeps, no response was lost, and none came twice. */
 static void env_end(struct __test_metadata *_metadata, struct env *env)
 {
 	struct softacc_stats stats;
@@ -627,15 +639,16 @@ static void env_end(struct __test_metadata *_metadata, struct env *env)
 	write_file(TIMEOUT, "10");
 }
 
-/* The time limit of the library is the system's; a test that was killed leaves it. */
+/* The library's timeout is global, and a test that was killed leaves it changed. */
 static void __attribute__((destructor)) restore_timeout(void)
 {
 	write_file(TIMEOUT, "10");
 }
 
 /*
- * The median of faults of this process and of another one, while all faults of the
- * source still sleep. A fault that is not served at all is enough to know.
+ * Compare the median of faults of this process and of another one with the limit, while
+ * all faults of the source sleep. A fault that is not served at all ends the
+ * measurement.
  */
 static void expect_served(struct __test_metadata *_metadata, struct env *env)
 {
@@ -649,7 +662,7 @@ static void expect_served(struct __test_metadata *_metadata, struct env *env)
 		other[n] = ask_beside(&env->beside, BESIDE_PROBE);
 		latency = same[n] > other[n] ? same[n] : other[n];
 	}
-	/* The disk does not wait for a machine that is slow. */
+	/* The disk does not wait for a slow machine. */
 	EXPECT_TRUE(n >= PROBES / 4 || latency == NEVER || is_debug())
 		TH_LOG("the faults woke up by themselves after %d probes", n);
 	if (!n)
@@ -668,16 +681,16 @@ static void expect_served(struct __test_metadata *_metadata, struct env *env)
 	EXPECT_GT(limit_ms(), other[n / 2]);
 }
 
-/* All faults of the source end, with Success. */
+/* Expect that all faults of the source end with Success. */
 static void expect_all_end(struct __test_metadata *_metadata, struct env *env)
 {
 	EXPECT_TRUE(pace_wait(20000, all_responded(&env->device, env->source.asked)))
-		TH_LOG("%u of %u faults were answered", env->device.responded,
+		TH_LOG("%u of %u faults had a response", env->device.responded,
 		       env->source.asked);
 	EXPECT_EQ(0, env->device.failed);
 }
 
-/* The source's faults sleep, up to @count. */
+/* Expect that up to @count faults of the source sleep. */
 static void expect_asleep(struct __test_metadata *_metadata, struct env *env,
 			  unsigned int count)
 {
@@ -713,7 +726,7 @@ FIXTURE_TEARDOWN(beside)
 	env_end(_metadata, &self->env);
 }
 
-/* Whatever sleeps, and however many: one more fault does not wait for it. */
+/* However many faults sleep, for any reason, one more fault does not wait for them. */
 TEST_F_TIMEOUT(beside, sleepers, 120)
 {
 	const unsigned int counts[] = { 16, 32, many_sleepers() };
@@ -733,8 +746,8 @@ TEST_F_TIMEOUT(beside, sleepers, 120)
 #define VICTIM_SLEEPERS	8
 
 /*
- * Before the tests with many sleepers: the threads of these stay for minutes, and on a
- * debug kernel to count who is asleep among them takes longer than the disk.
+ * These tests run before those with many sleepers, whose threads stay for minutes: on a
+ * debug kernel counting the sleepers among them takes longer than the disk.
  */
 FIXTURE(owner)
 {
@@ -762,8 +775,9 @@ FIXTURE_TEARDOWN(owner)
 }
 
 /*
- * A process with much memory, and with faults that sleep. When they do it tells the
- * file of its device. A userfaultfd is its own, other sources are its parent's.
+ * Run as a process with much memory whose faults sleep. When they do it writes the
+ * descriptor of its device to @told. A userfaultfd is its own, other sources are the
+ * parent's.
  */
 static void owner_main(struct source *source, int told)
 {
@@ -784,7 +798,10 @@ static void owner_main(struct source *source, int told)
 	_exit(3);
 }
 
-/* In ms, how long what cannot be killed may take: as long as the disk, on upstream's. */
+/*
+ * Return how long faults that cannot be killed may take, in ms: as long as the disk on
+ * the upstream queue.
+ */
 static double end_ms(enum kind kind)
 {
 	if (is_upstream() && (kind == KIND_DISK || kind == KIND_LOCKED))
@@ -793,9 +810,9 @@ static double end_ms(enum kind kind)
 }
 
 /*
- * The owner is killed while somebody else has its device's file open, so nothing is
- * unbound: its faults end within a second all the same, or within a second of waking
- * where they cannot be killed, and its memory comes back.
+ * The owner is killed while another process has its device's file open, so nothing is
+ * unbound. Its faults must still end within a second, or within a second of waking
+ * where they cannot be killed, and its memory is freed.
  */
 TEST_F_TIMEOUT(owner, killed_with_open_file, 60)
 {
@@ -868,8 +885,8 @@ FIXTURE_TEARDOWN(many)
 #define BURSTS	5
 
 /*
- * The device asks for pages whose faults sleep and, last, for one whose fault does not,
- * all at once. Whoever goes from one to the next must not take its time.
+ * The device requests pages whose faults sleep and, last, one whose fault does not, all
+ * at once. The worker that takes one after the other must not be delayed.
  */
 TEST_F_TIMEOUT(many, in_one_burst, 60)
 {
@@ -894,13 +911,13 @@ TEST_F_TIMEOUT(many, in_one_burst, 60)
 	EXPECT_GT(limit_ms(), latency[BURSTS / 2]);
 }
 
-/* As many faults may sleep as with upstream's queue. */
+/* As many faults may sleep as on the upstream queue. */
 TEST_F_TIMEOUT(many, as_upstream, 180)
 {
 	struct env *env = &self->env;
 
 	ASSERT_EQ(0, source_begin(&env->source));
-	/* Does it begin at all? Then the rest is worth waiting for. */
+	/* Check a few first: the rest takes long. */
 	expect_asleep(_metadata, env, 64);
 	if (!_metadata->exit_code) {
 		expect_asleep(_metadata, env, most_sleepers());
@@ -911,8 +928,8 @@ TEST_F_TIMEOUT(many, as_upstream, 180)
 }
 
 /*
- * The device asks again for what takes longer than a group may. Then its fault is the
- * one that sleeps already, and not one more.
+ * The device tries again when a group times out. The new fault must follow the one that
+ * sleeps, without a sleeper of its own.
  */
 TEST_F_TIMEOUT(many, asked_again, 60)
 {
@@ -933,7 +950,7 @@ TEST_F_TIMEOUT(many, asked_again, 60)
 	EXPECT_TRUE(pace_wait(4000, asleep() >= 8));
 	at_first = asleep_for_long();
 	most = at_first;
-	/* The clock of the library's timers, not the machine's pace. */
+	/* The library's timers follow the clock, not the machine's time. */
 	start = pace_clock(CLOCK_MONOTONIC);
 	while (pace_clock(CLOCK_MONOTONIC) - start < 5e9) {
 		int now = asleep_for_long();
@@ -951,7 +968,7 @@ TEST_F_TIMEOUT(many, asked_again, 60)
 		       most, (unsigned long long)end.retries);
 	EXPECT_EQ(0, end.status);
 	EXPECT_EQ(-1, acc_verify(env->source.area, len, SEED));
-	/* Eight pages, four times at least. */
+	/* Eight pages, at least four times each */
 	if (!is_upstream())
 		EXPECT_LE(32, end.retries);
 	close(fd);
@@ -982,7 +999,7 @@ FIXTURE_TEARDOWN(followers)
 }
 
 #define FOLLOWERS	32
-/* Threads that may sleep for one page: they may be on their way when it begins. */
+/* Threads that may sleep for one page: others may be on their way when it begins. */
 #define FEW		4
 #define SLICE		64
 
@@ -995,20 +1012,20 @@ static bool has_outstanding(int fd, unsigned int count)
 }
 
 /*
- * Every second one writes, the first one, which sleeps before the others come, reads.
- * But a file system that is frozen can be read.
+ * Every second group writes; the first one, which sleeps before the others come, reads.
+ * A frozen file system can be read, so there all of them write.
  */
 static uint32_t follower_perm(enum kind kind, int i)
 {
 	return i % 2 || kind == KIND_FROZEN ? PERM_WRITE : PERM_READ;
 }
 
-/* One thread sleeps for all. With upstream's queue each group has its own. */
+/* One thread sleeps for all groups. On the upstream queue each group has its own. */
 static void expect_few(struct __test_metadata *_metadata, const char *what)
 {
 	int count;
 
-	/* Time for those that would sleep. */
+	/* Allow time for surplus sleepers. */
 	usleep(100000);
 	count = asleep_for_long();
 	ksft_print_msg("%d %s for a page, %d asleep\n", FOLLOWERS, what, count);
@@ -1016,7 +1033,7 @@ static void expect_few(struct __test_metadata *_metadata, const char *what)
 		EXPECT_GE(FEW, count);
 }
 
-/* Groups for the page: one that sleeps, and followers. */
+/* Send groups for one page: one that sleeps, and followers. */
 static void ask_for_page(struct __test_metadata *_metadata, struct env *env)
 {
 	int i;
@@ -1034,7 +1051,9 @@ static void ask_for_page(struct __test_metadata *_metadata, struct env *env)
 	EXPECT_EQ(0, env->device.responded);
 }
 
-/* Each follower gets its response: readers @reads, writers @writes. */
+/*
+ * Expect a response to each follower: @reads for those that read, @writes for others.
+ */
 static void expect_responses(struct __test_metadata *_metadata, struct env *env,
 			     uint32_t reads, uint32_t writes)
 {
@@ -1046,8 +1065,8 @@ static void expect_responses(struct __test_metadata *_metadata, struct env *env,
 		ASSERT_TRUE(pace_wait(5000, !ioctl(env->device.fd,
 						   SOFTACC_IOC_RESPONSE,
 						   &response)))
-			TH_LOG("%d of %d groups were answered", i, FOLLOWERS);
-		/* A probe that came late. */
+			TH_LOG("%d of %d groups had a response", i, FOLLOWERS);
+		/* A late response to a probe. */
 		if (response.grpid >= GRPID_PROBE)
 			continue;
 		i++;
@@ -1059,7 +1078,7 @@ static void expect_responses(struct __test_metadata *_metadata, struct env *env,
 	EXPECT_TRUE(pace_wait(1000, !asleep()));
 }
 
-/* A job for its own part of the page. */
+/* Submit a job for slice @i of the page. */
 static int submit_slice(int fd, enum kind kind, int i, char *slice)
 {
 	if (follower_perm(kind, i) == PERM_WRITE)
@@ -1067,7 +1086,7 @@ static int submit_slice(int fd, enum kind kind, int i, char *slice)
 	return acc_submit(fd, SOFTACC_OP_CHECKSUM, slice, NULL, SLICE, 0);
 }
 
-/* Jobs of the device, some of which read the page and some write it. */
+/* Jobs of the device read and write one page. */
 TEST_F(followers, of_jobs)
 {
 	struct env *env = &self->env;
@@ -1095,7 +1114,7 @@ TEST_F(followers, of_jobs)
 		ASSERT_EQ(0, acc_reap(fds[i], &end, 5000))
 			TH_LOG("job %d does not end", i);
 		EXPECT_EQ(0, end.status);
-		/* The sum of zeroes, or nothing. */
+		/* The checksum of zeroes, or 0 for a fill. */
 		EXPECT_EQ(0, end.result);
 		if (follower_perm(variant->kind, i) == PERM_WRITE)
 			EXPECT_EQ(-1, acc_verify(page + i * SLICE, SLICE, SEED + i));
@@ -1110,7 +1129,7 @@ TEST_F(followers, of_groups)
 	expect_responses(_metadata, &self->env, RESP_SUCCESS, RESP_SUCCESS);
 }
 
-/* Unbound at once, with its followers; the process lives on. */
+/* A PASID is unbound at once, with its followers; the process continues. */
 TEST_F(followers, closed)
 {
 	struct env *env = &self->env;
@@ -1123,7 +1142,7 @@ TEST_F(followers, closed)
 	close(env->device.fd);
 	env->device.fd = -1;
 	EXPECT_FALSE(pace_over(start, 1000));
-	/* What cannot be interrupted goes on when it can. */
+	/* A fault that cannot be interrupted continues when it wakes. */
 	if (variant->kind == KIND_FROZEN)
 		EXPECT_EQ(0, source_end(&env->source));
 	EXPECT_TRUE(pace_wait(1000, !asleep()));
@@ -1144,7 +1163,7 @@ FIXTURE_TEARDOWN(interruptible)
 	env_end(_metadata, &self->env);
 }
 
-/* A process that takes all that it may leaves room for others. */
+/* A process with the maximum of sleepers leaves room for others. */
 TEST_F_TIMEOUT(interruptible, too_many, 180)
 {
 	struct env *env = &self->env;
@@ -1166,7 +1185,7 @@ TEST_F_TIMEOUT(interruptible, too_many, 180)
 	expect_all_end(_metadata, env);
 }
 
-/* The one that slept may read, the followers may not all write. */
+/* The group that slept may read; the followers may not write. */
 TEST_F(interruptible, protected)
 {
 	ask_for_page(_metadata, &self->env);
@@ -1175,7 +1194,7 @@ TEST_F(interruptible, protected)
 	expect_responses(_metadata, &self->env, RESP_SUCCESS, RESP_INVALID);
 }
 
-/* The one that slept fails, and so do the others, each for itself. */
+/* The group that slept fails, and each follower fails by itself. */
 TEST_F(interruptible, unmapped)
 {
 	struct uffdio_range range = { (uintptr_t)self->env.source.area, PAGE };
@@ -1197,7 +1216,10 @@ TEST_F(interruptible, poisoned)
 	expect_responses(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
 }
 
-/* The group is over, but its fault still sleeps, or may: closing ends it. */
+/*
+ * The groups have timed out, but the fault still sleeps, or may: closing the file ends
+ * it.
+ */
 TEST_F(interruptible, closed_after_timeout)
 {
 	struct env *env = &self->env;
@@ -1217,8 +1239,8 @@ TEST_F(interruptible, closed_after_timeout)
 }
 
 /*
- * A process with much memory, and with groups for @pages pages that sleep. It says so
- * when they do or, with @timed_out, when all are over.
+ * Run as a process with much memory whose groups for @pages pages sleep. It writes to
+ * @told when they do or, with @timed_out, when all have timed out.
  */
 static void victim_main(unsigned int pages, bool timed_out, int told)
 {
@@ -1249,7 +1271,7 @@ static void victim_main(unsigned int pages, bool timed_out, int told)
 	_exit(5);
 }
 
-/* It dies: within a second it is gone, as are its faults and its memory. */
+/* Kill such a process: its faults and its memory must be gone within a second. */
 static void expect_killed(struct __test_metadata *_metadata, unsigned int pages,
 			  bool timed_out)
 {
@@ -1294,13 +1316,13 @@ TEST_F(interruptible, killed_after_timeout)
 	expect_killed(_metadata, 1, true);
 }
 
-/* The same without followers: each fault sleeps by itself. */
+/* The same without followers: each fault has a sleeper. */
 TEST_F(interruptible, sleepers_killed_after_timeout)
 {
 	expect_killed(_metadata, 8, true);
 }
 
-/* The CPUs, a bit each, on which kernel threads have taken pages. */
+/* Return a mask of the CPUs on which kernel threads have allocated pages. */
 static unsigned long cpus_of_trace(void)
 {
 	FILE *file = fopen(TRACING "trace", "r");
@@ -1310,7 +1332,7 @@ static unsigned long cpus_of_trace(void)
 	while (file && fgets(line, sizeof(line), file)) {
 		char *cpu = strstr(line, " [");
 
-		/* Kernel threads do not bear the test's name. */
+		/* Skip the test itself and kernel threads that are not workers. */
 		if (line[0] == '#' || !cpu || strstr(line, "test-sleepers") ||
 		    strstr(line, "softacc") || strstr(line, "khugepaged") ||
 		    strstr(line, "kthreadd"))
@@ -1325,8 +1347,9 @@ static unsigned long cpus_of_trace(void)
 #define TRACED	32
 
 /*
- * CPUs that serve 32 groups at once, for a page each, @stride apart: where pages of
- * @order are allocated. Upstream's queue has no events of its own.
+ * Return the number of CPUs that serve 32 groups at once, of one page each, @stride
+ * apart: those where pages of @order are allocated. The upstream queue has no
+ * tracepoints of its own.
  */
 static int cpus_for(struct __test_metadata *_metadata, size_t stride,
 		    const char *order, int advice)
@@ -1365,8 +1388,8 @@ static int cpus_for(struct __test_metadata *_metadata, size_t stride,
 #define ROUNDS	7
 
 /*
- * Work that takes long is done by as many CPUs as there are, work that is soon done
- * does not wake them. What is compared is the median: threads get to a CPU by chance.
+ * Work that takes long uses all CPUs, short work does not wake them. Compare the
+ * median, as the scheduler places threads at random.
  */
 TEST(cpus)
 {
@@ -1389,11 +1412,11 @@ TEST(cpus)
 		       TRACED, huge[ROUNDS / 2], huge[0], huge[ROUNDS - 1]);
 	ksft_print_msg("and %d small ones %.0f (%.0f to %.0f)\n", TRACED,
 		       small[ROUNDS / 2], small[0], small[ROUNDS - 1]);
-	/* On a host that is busy one of many CPUs may come too late. */
+	/* On a busy host one of many CPUs may come too late. */
 	EXPECT_LE(cpus > 2 ? cpus - 1 : cpus, huge[ROUNDS / 2]);
 	/*
-	 * One, and now and then another, in virtual time: by the clock of a slow machine
-	 * small pages may be worth another CPU. Upstream's workers are its own affair.
+	 * In virtual time it is one, and rarely another: by the clock of a slow machine
+	 * small pages may be worth another CPU. The upstream workers are not tested.
 	 */
 	if (!is_upstream())
 		EXPECT_EQ(1, small[ROUNDS / 2]);

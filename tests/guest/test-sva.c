@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An accelerator works on all kinds of memory of a process: what the CPU could
- * reach, it reaches; what the CPU could not, ends the job with the right code.
+ * An accelerator works on all kinds of memory of a process: it reaches what the CPU
+ * could reach, and a job on anything else ends with the right code.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -71,7 +71,7 @@ FIXTURE_SETUP(sva)
 	self->spurious = stats.spurious;
 }
 
-/* No answer was lost, and none came for a group that was not outstanding. */
+/* No response was lost, and none came for a group that was not outstanding. */
 FIXTURE_TEARDOWN(sva)
 {
 	struct softacc_stats stats;
@@ -82,7 +82,7 @@ FIXTURE_TEARDOWN(sva)
 	close(self->fd);
 }
 
-/* Let the device write an area and read it back, and look with the CPU. */
+/* Let the device write an area and read it back, and verify it by the CPU. */
 #define check_area(area, len) do {					\
 	EXPECT_EQ(0, acc_run(self->fd, SOFTACC_OP_FILL, NULL, area,	\
 			     len, SEED, &self->end))			\
@@ -114,7 +114,7 @@ TEST_F(sva, copy_and_compare)
 	ASSERT_NE(MAP_FAILED, src);
 	ASSERT_NE(MAP_FAILED, dst);
 	check_area(src, len);
-	/* Areas whose pages are not aligned to each other. */
+	/* Source and destination with different offsets in their pages */
 	EXPECT_EQ(0, acc_run(self->fd, SOFTACC_OP_COPY, src, dst + 1000,
 			     len - 1000, 0, &self->end));
 	EXPECT_EQ(0, memcmp(src, dst + 1000, len - 1000));
@@ -145,7 +145,7 @@ TEST_F(sva, checksum)
 	munmap(area, len);
 }
 
-/* Pages that nobody has written read as zeros, for the device, too. */
+/* Pages that were never written read as zeros for the device, too. */
 TEST_F(sva, zero_pages)
 {
 	size_t len = MB;
@@ -195,7 +195,7 @@ TEST_F(sva, memfd)
 	close(fd);
 }
 
-/* A file on a disk: what the device writes reaches the disk. */
+/* A write of the device to a mapped file reaches the disk. */
 TEST_F(sva, file)
 {
 	size_t len = 4 * MB;
@@ -213,7 +213,7 @@ TEST_F(sva, file)
 	ASSERT_EQ(0, msync(area, len, MS_SYNC));
 	munmap(area, len);
 
-	/* Not in the page cache any more: read by the device from the disk. */
+	/* Drop the page cache, so that the device reads from the disk. */
 	ASSERT_EQ(0, posix_fadvise(fd, 0, len, POSIX_FADV_DONTNEED));
 	ASSERT_EQ(8, pread(fd, &word, 8, len - 8));
 	EXPECT_EQ(softacc_pattern(SEED, len - 8), word);
@@ -227,7 +227,7 @@ TEST_F(sva, file)
 	close(fd);
 }
 
-/* Behind the end of a file the CPU would get SIGBUS. */
+/* The CPU would get SIGBUS behind the end of a file. */
 TEST_F(sva, behind_end_of_file)
 {
 	int fd = memfd_create("softacc", MFD_CLOEXEC);
@@ -269,7 +269,7 @@ TEST_F(sva, hugetlb)
 	munmap(area, len);
 }
 
-/* After a fork the device's write is a copy, as the CPU's would be. */
+/* After a fork a write of the device makes a copy, as one by the CPU would. */
 TEST_F(sva, copy_on_write)
 {
 	size_t len = MB;
@@ -337,7 +337,7 @@ TEST_F(sva, no_access)
 	munmap(area, PAGE);
 }
 
-/* The job ends at the hole, and what comes before the hole is there. */
+/* The job ends at the hole, and the data before the hole is written. */
 TEST_F(sva, unmapped)
 {
 	size_t len = MB;
@@ -354,7 +354,9 @@ TEST_F(sva, unmapped)
 	munmap(area, len / 2);
 }
 
-/* mprotect() and munmap() beside the device: it sees one or the other. */
+/*
+ * mprotect() and munmap() run beside the device, which sees the state before or after.
+ */
 TEST_F(sva, races_with_mprotect)
 {
 	size_t len = 4 * MB;
@@ -379,7 +381,7 @@ TEST_F(sva, races_with_mprotect)
 	munmap(area, len);
 }
 
-/* A stack grows for the device as for the CPU, and within the same limit. */
+/* A stack grows for the device as for the CPU, within the same limit. */
 TEST_F(sva, stack_growth)
 {
 	struct rlimit limit;
@@ -398,7 +400,7 @@ TEST_F(sva, stack_growth)
 	EXPECT_EQ(RESP_INVALID, self->end.fault_code);
 }
 
-/* Eight processes, a PASID each, all verified. */
+/* Eight processes with a PASID each, all of them verified */
 TEST_F(sva, processes)
 {
 	size_t len = 2 * MB;
@@ -431,7 +433,7 @@ TEST_F(sva, processes)
 	}
 }
 
-/* A process dies while its device works: nothing stays behind. */
+/* A process dies while its device works, and leaves nothing behind. */
 TEST_F(sva, killed)
 {
 	int begun[2];

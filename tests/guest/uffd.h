@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * For programs in the guest that serve faults of their memory themselves.
- */
+/* Userfaultfd, for programs in the guest that serve faults of their own memory */
 #ifndef UFFD_H
 #define UFFD_H
 
@@ -15,7 +13,7 @@
 
 #include "pace.h"
 
-/* Accesses of @mode to @area are the caller's to serve, by the file; -1: no. */
+/* Register @area for accesses of @mode. Return the userfaultfd, or -1. */
 static inline int uffd_watch(void *area, size_t len, uint64_t mode,
 			     uint64_t features)
 {
@@ -34,7 +32,7 @@ static inline int uffd_watch(void *area, size_t len, uint64_t mode,
 	return fd;
 }
 
-/* Serve the accesses to a page that wait, with zeroes. */
+/* Serve the accesses that wait for a page, with zeroes. */
 static inline int uffd_provide(int fd, void *page)
 {
 	struct uffdio_zeropage zero = {
@@ -45,9 +43,9 @@ static inline int uffd_provide(int fd, void *page)
 }
 
 /*
- * Until accesses sleep that the caller does not serve: each has left a message. How
- * many sleep at the same time is up to the fault queue, so wait until no others come.
- * False if none does.
+ * Wait until accesses sleep that the caller does not serve: each has left a message.
+ * The fault queue decides how many sleep at the same time, so wait until no more come.
+ * Return false if none does.
  */
 static inline bool uffd_asleep(int fd)
 {

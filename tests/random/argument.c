@@ -2,9 +2,10 @@
 /*
  * Random operations: where the kernel is told to read or write
  *
- * A thread has a few pages that are mapped several times at addresses of their own:
- * writable, read-only, coming and going, with nothing behind them. So an argument is
- * the same wherever it is, and the program itself never touches what is not there.
+ * Each thread has a few pages that are mapped several times at addresses of their own:
+ * writable, read-only, appearing and disappearing, with nothing mapped behind them. So
+ * an argument has the same content at every address, and the program itself never
+ * touches memory that is not there.
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -17,7 +18,7 @@
 
 #define VIEW_PAGES	4
 #define VIEW		(VIEW_PAGES * PAGE)
-/* Each view has a hole of its size behind it. Nothing else is mapped so low. */
+/* Each view is followed by a hole of its size. Nothing else is mapped so low. */
 #define VIEWS		0x10000000UL
 #define VIEWS_STRIDE	0x100000UL
 
@@ -51,7 +52,7 @@ static bool map_view(struct actor *actor, enum view which, int prot, int memfd)
 	       MAP_FAILED;
 }
 
-/* The pages stay, through the other mappings. */
+/* The pages stay: other mappings have them. */
 static bool move_view(char *from, char *to)
 {
 	return mremap(from, VIEW, VIEW, MREMAP_MAYMOVE | MREMAP_FIXED, to) !=
@@ -59,8 +60,8 @@ static bool move_view(char *from, char *to)
 }
 
 /*
- * While there is an argument, its page is there, and then it is not. The thread ends
- * with the process, as does that of the slow page.
+ * Take the page of an argument away while it is in use. The thread ends with the
+ * process, as the one of the slow page does.
  */
 static void *vanish(void *arg)
 {
@@ -83,7 +84,7 @@ static void *vanish(void *arg)
 	}
 }
 
-/* Late, or never: then the process is killed. */
+/* Serve the slow page late or never; in the second case the process is killed. */
 static void *serve_slow(void *arg)
 {
 	struct actor *actor = arg;
@@ -121,7 +122,7 @@ static bool watch_slow(struct actor *actor)
 	};
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-	/* Above all numbers that the process closes at random. */
+	/* Above all descriptors that the process closes at random */
 	actor->slow_uffd = fcntl(fd, F_DUPFD_CLOEXEC, 200);
 	close(fd);
 	return actor->slow_uffd >= 0 &&
@@ -139,7 +140,7 @@ static bool helper(struct actor *actor, void *(*fn)(void *))
 	return true;
 }
 
-/* Once in each process that the thread is in: a child has its own. */
+/* Run once per thread and process: a child has views of its own. */
 bool argument_start(struct actor *actor)
 {
 	int memfd = memfd_create("arguments", MFD_CLOEXEC);
@@ -162,7 +163,7 @@ bool argument_start(struct actor *actor)
 	       helper(actor, vanish) && helper(actor, serve_slow);
 }
 
-/* One thread of all may keep the kernel waiting, so that it is known for how long. */
+/* Only one thread in all may keep the kernel waiting, so that the time is known. */
 static bool hold(struct actor *actor)
 {
 	int none = 0;
@@ -171,7 +172,7 @@ static bool hold(struct actor *actor)
 	if (atomic_compare_exchange_strong(&shared->holder, &none,
 					   actor->trail->tid))
 		return true;
-	/* Killed while it was the one. */
+	/* The holder was killed. */
 	holder = none;
 	return kill(holder, 0) && errno == ESRCH &&
 	       atomic_compare_exchange_strong(&shared->holder, &holder,
@@ -190,8 +191,8 @@ static enum place choose_place(struct actor *actor, size_t len)
 }
 
 /*
- * An address where @content is, @len bytes, as far as there is memory. The kernel may
- * write there, too, and argument_result() tells what.
+ * Return an address where @content is, @len bytes as far as they fit. The kernel may
+ * write there, too: argument_result() reads it back.
  */
 void *argument(struct actor *actor, const void *content, size_t len)
 {
@@ -232,7 +233,7 @@ void *argument(struct actor *actor, const void *content, size_t len)
 	}
 }
 
-/* What is there now: false if it cannot be seen. */
+/* Read the content back. Return false if it cannot be seen. */
 bool argument_result(struct actor *actor, void *result, size_t len)
 {
 	if (len > VIEW - actor->at || actor->place > PLACE_VANISHING)
@@ -241,18 +242,18 @@ bool argument_result(struct actor *actor, void *result, size_t len)
 	return true;
 }
 
-/* The system call is over. */
+/* Clean up after the system call. */
 void argument_end(struct actor *actor)
 {
 	atomic_store(&actor->vanishing, false);
 	if (actor->place != PLACE_SLOW)
 		return;
-	/* Missing once more. */
+	/* Make the page missing again. */
 	madvise(view(actor, VIEW_SLOW), VIEW, MADV_DONTNEED);
 	atomic_store(&shared->holder, 0);
 }
 
-/* A command without an argument, which gets one in half of the cases. */
+/* Run a command without an argument; in half of the cases pass one anyway. */
 long do_plain_ioctl(struct actor *actor, int fd, unsigned int command)
 {
 	struct step *step = trail_step(actor->trail, "ioctl", fd, command, "");
@@ -263,7 +264,7 @@ long do_plain_ioctl(struct actor *actor, int fd, unsigned int command)
 	return ret;
 }
 
-/* With an argument anywhere; what the kernel writes there is in @content afterwards. */
+/* Run a command with an argument at any place, and copy back what the kernel writes. */
 long do_ioctl(struct actor *actor, int fd, unsigned int command, void *content,
 	      size_t len)
 {

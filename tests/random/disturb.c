@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Random operations: what is done to processes, devices and modules meanwhile
- */
+/* Random operations: disturbances of processes, devices and modules */
 #include <signal.h>
 
 #include "provoke.h"
 #include "random.h"
 
 #define RECORD		PARAMETER("record")
-/* For what should take no time at all. */
+/* For what should take no time, in ms */
 #define PATIENCE	(10 * shared->close_ms)
 
-/* Allocations can be made to fail. */
+/* Return whether the kernel can make allocations fail. */
 bool has_failures(void)
 {
 	return !access("/sys/kernel/debug/failslab", F_OK);
 }
 
-/* The kernel says nothing of each failure. */
+/* Let the kernel not log each failure. */
 static void prepare_failures(void)
 {
 	static const char *const kinds[] = {
@@ -38,7 +36,7 @@ static void prepare_failures(void)
 	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
 }
 
-/* What the devices that are gone have to say of their groups. */
+/* Check the record of the removed devices. */
 static void check_record(unsigned int devices)
 {
 	long missing = read_number(RECORD, "missing");
@@ -47,7 +45,9 @@ static void check_record(unsigned int devices)
 
 	if (read_number(RECORD, "devices") != devices)
 		fail(KIND_SOFTACC, CHECK_ENDS, "there is no record of all devices");
-	/* The kernel's own queue responds to each request to a PASID without a domain. */
+	/*
+	 * The kernel's own queue responds to each request of a PASID without a domain.
+	 */
 	if (missing || duplicate || (unexpected && !is_upstream()))
 		fail(KIND_SOFTACC, CHECK_ONCE,
 		     "of %ld groups %ld have no response, %ld have two; %ld responses for no group",
@@ -58,7 +58,10 @@ static void check_record(unsigned int devices)
 	       read_number(RECORD, "groups"), unexpected);
 }
 
-/* Where allocations fail, the first attempts do, and leave nothing behind. */
+/*
+ * Load the module while one of its allocations fails. Return false if loading failed,
+ * which must leave nothing behind.
+ */
 static bool load_with_failures(struct disturber *disturber)
 {
 	unsigned int nth = rng_range(&disturber->rng, 1, 300);
@@ -99,7 +102,7 @@ void unload_softacc(void)
 		     strerror(errno));
 }
 
-/* The devices go with all that is under way on them, and others come. */
+/* Remove the devices with all that is in flight on them, and load new ones. */
 static void replace_devices(struct disturber *disturber)
 {
 	remove_devices();
@@ -110,7 +113,7 @@ static void replace_devices(struct disturber *disturber)
 		     strerror(errno));
 }
 
-/* Only while no process has a file of it. */
+/* Reload the forwarder if no process has a file of it. */
 static void replace_forwarder(void)
 {
 	if (syscall(SYS_delete_module, "iopf_forward", O_NONBLOCK))
@@ -126,7 +129,7 @@ static void disturb_driver(struct rng *rng)
 		"flush", "flush", "discard", "replug", "flush_handlers",
 	};
 
-	/* The kernel's own queue loses what is under way when a device goes. */
+	/* The kernel's own queue loses groups in flight when a device is removed. */
 	write_file(PROVOKE, "%s", words[rng_below(rng, is_upstream() ? 3 : 5)]);
 }
 
@@ -135,7 +138,7 @@ static void kill_one(struct disturber *disturber)
 	struct rng *rng = &disturber->rng;
 	pid_t pid = disturber->pids[rng_below(rng, disturber->round->processes)];
 
-	/* With its children, or without. */
+	/* With its process group, or without */
 	if (pid > 0)
 		kill(rng_percent(rng, 50) ? pid : -pid, SIGKILL);
 }
@@ -147,12 +150,15 @@ void disturb_begin(struct disturber *disturber)
 	if (flags & D_NOMEM)
 		prepare_failures();
 	write_file(PARAMETER("slow_responses"), flags & D_DRIVER ? "1000" : "0");
-	/* Handlers of softacc may never respond, and they have no timeout. */
+	/*
+	 * Some of softacc's handlers never respond, and a domain's handler has no
+	 * timeout.
+	 */
 	write_file("/sys/module/iopf/parameters/domain_timeout",
 		   flags & D_HANDLERS ? "1" : "0");
 }
 
-/* One of those that the round has. */
+/* Run one of the disturbances of the round. */
 void disturb(struct disturber *disturber)
 {
 	struct rng *rng = &disturber->rng;
@@ -184,14 +190,16 @@ void disturb(struct disturber *disturber)
 	}
 }
 
-/* What device @i has under way, or less than 0 if nobody can tell. */
+/* Return the groups and partial requests of device @i, negative if unknown. */
 static long left(unsigned int i)
 {
 	return library_stat(i, "pending_groups") +
 	       library_stat(i, "partial_requests");
 }
 
-/* All processes have ended: what they left is over soon, and the devices go. */
+/*
+ * All processes have ended: wait for the groups that they left, and remove the devices.
+ */
 void disturb_end(struct disturber *disturber)
 {
 	unsigned int i;

@@ -2,14 +2,14 @@
 /*
  * Random operations: the forwarder
  *
- * What it forwards the accelerators ask for, which processes that have it use, too.
+ * Its groups come from accelerators that the processes use, too.
  */
 #include <sys/ioctl.h>
 
 #include "random.h"
 #include "iopf_forward.h"
 
-/* A file that has the faults of the first accelerator; -1: no. */
+/* Open a file with the faults of the first accelerator. Return it, or -1. */
 int forward_bound(void)
 {
 	struct iopf_forward_bind bind = { .device = "platform/softacc.0" };

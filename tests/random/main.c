@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random operations: rounds one after the other, and the verdict
+ * Random operations: runs the rounds, and checks the results
  *
  *	random [-s SEED] [-t SECONDS] [-r FIRST_ROUND] [-d DISTURBANCES] [-k DEVICES] [-v]
  *	random -n [-d DISTURBANCES] [-k DEVICES]
@@ -25,9 +25,12 @@
 #define NR_CLOSES	21
 #define FIRST_GRPID	0x10000
 #define NR_SLABS	2
-/* What was done so often, has to have succeeded. */
+/* An operation that was run this often must have succeeded. */
 #define ENOUGH		300
-/* Of a kernel that checks nothing, on an idle machine under TCG. */
+/*
+ * System calls to measure, and what they take on an idle machine under TCG, in a kernel
+ * without debug checks
+ */
 #define KERNEL_BEATS	500
 #define KERNEL_NOMINAL	0.005
 
@@ -41,22 +44,22 @@ static double began;
 static const char *const slabs[NR_SLABS] = { "iopf_prg", "iopf_chunk" };
 static long slabs_before[NR_SLABS];
 
-/* The names of enum kind. */
+/* The names of enum kind */
 static const char *const kind_names[NR_KINDS + 1] = {
 	"softacc", "forwarder", "iommufd", "all",
 };
 
-/* The names of the D_* flags. */
+/* The names of the D_* flags */
 static const char *const disturbances[NR_DISTURBANCES] = {
 	"kill", "remove", "driver", "timeout", "limits", "nomem", "handlers",
 };
 
-/* In percent of the rounds. */
+/* The chance of each disturbance in percent of the rounds */
 static const unsigned int chances[NR_DISTURBANCES] = {
 	70, 60, 50, 50, 30, 60, 50,
 };
 
-/* Of a kind of failure only the first ones are told. */
+/* Report a failure. Only the first ones of each check are printed. */
 void fail(enum kind kind, enum check check, const char *format, ...)
 {
 	char text[256];
@@ -69,7 +72,7 @@ void fail(enum kind kind, enum check check, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	/* In one piece: several processes may have something to say. */
+	/* Print it by one write, as several processes may fail at the same time. */
 	dprintf(1, "# FAIL in round %u after %.0f s: %s: %s\n", shared->round,
 		pace_clock(CLOCK_MONOTONIC) / 1e9 - began, kind_names[kind], text);
 	if (number < 2)
@@ -104,7 +107,7 @@ static void print_tallies(enum kind kind)
 	printf("\n");
 }
 
-/* Seconds of the machine's time that a few system calls take, many times. */
+/* Return the seconds of the machine's time that a series of system calls takes. */
 static double kernel_beat(void)
 {
 	double start = pace_seconds();
@@ -122,7 +125,10 @@ static double kernel_beat(void)
 	return pace_seconds() - start;
 }
 
-/* KASAN, lockdep and the like: other things get less to do, and rounds are longer. */
+/*
+ * Measure the slowdown by KASAN, lockdep and the like: with it there are fewer
+ * disturbances, and rounds are longer.
+ */
 static void set_slowness(void)
 {
 	double beat = kernel_beat();
@@ -143,7 +149,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median of some where nothing happens besides. */
+/* Set the limit for a close from the median of undisturbed ones. */
 static void set_close_time(void)
 {
 	double took[NR_CLOSES];
@@ -189,7 +195,7 @@ static void choose_round(uint64_t seed, unsigned int number, int flags)
 		round->flags = flags;
 	if (!has_failures())
 		round->flags &= ~D_NOMEM;
-	/* It has no timeouts, and does not live through the rest. */
+	/* It has no timeouts, and does not survive the other disturbances. */
 	if (is_upstream())
 		round->flags &= D_KILL | D_DRIVER;
 	shared->round = number;
@@ -205,8 +211,9 @@ static void print_round(void)
 }
 
 /*
- * The library has a queue for devices that go while they have a handler. It stays once
- * there is one, with its reserve of groups.
+ * Count the objects of the library's caches. The library allocates a queue, with its
+ * reserve, for devices that are removed while they have a handler, and keeps it, so
+ * have it allocated first.
  */
 static void note_slabs(void)
 {
@@ -221,7 +228,10 @@ static void note_slabs(void)
 		slabs_before[i] = slab_objects(slabs[i]);
 }
 
-/* Of the library's own caches. It gives back in the background. */
+/*
+ * Compare the counts of the library's caches, whose objects are freed in the
+ * background.
+ */
 static void check_slabs(void)
 {
 	int i;
@@ -295,7 +305,7 @@ FIXTURE_VARIANT_ADD(device, iommufd)
 	.kind = KIND_IOMMUFD,
 };
 
-/* Or nothing of the rest means anything. */
+/* Otherwise the other results mean nothing. */
 TEST_F(device, each_operation_succeeds_at_times)
 {
 	const struct tally *tally;
@@ -354,7 +364,7 @@ static void prepare(void)
 	name_tallies(KIND_IOMMUFD, iommufd_operations);
 	name_tallies(KIND_IOMMUFD, faults_operations);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	/* Who disturbs must not wait for those who are disturbed. */
+	/* The disturbances must not wait for the disturbed processes. */
 	setpriority(PRIO_PROCESS, 0, -10);
 	write_file(PARAMETER("remove"), "1");
 	kernel_unload_module("softacc");
@@ -427,7 +437,7 @@ int main(int argc, char **argv)
 	for (kind = 0; kind < NR_KINDS; kind++)
 		print_tallies(kind);
 	fflush(stdout);
-	/* The harness looks for options of its own, and is given none. */
+	/* The harness parses options of its own, so it gets none. */
 	optind = 1;
 	return test_harness_run(1, argv);
 }

@@ -2,8 +2,8 @@
 /*
  * Random operations: iommufd, its mock device and its fault queues
  *
- * Objects have small numbers, so that numbers chosen at random are often those of
- * objects, of the right kind or of another one.
+ * Objects have small IDs, so random IDs are often those of objects, of the right kind
+ * or of another one.
  */
 #include <linux/iommufd.h>
 #include <sys/ioctl.h>
@@ -13,7 +13,7 @@
 
 #define MAX_ID	16
 
-/* The kernel has put a file into @fd, or would have. */
+/* The kernel has returned a file in @fd, or could not write it. */
 static void add_queue(struct actor *actor, int fd)
 {
 	if (fd > 2 && fcntl(fd, F_GETFD) >= 0)
@@ -105,8 +105,8 @@ static long replace(struct actor *actor, int fd, uint32_t stdev, uint32_t hwpt)
 }
 
 /*
- * An address space, a device, and two domains whose faults go to queues: as far as
- * the arguments are where the kernel gets at them.
+ * Create an address space, a device and two domains whose faults go to queues, unless
+ * the kernel cannot access an argument.
  */
 static void prepare(struct actor *actor, int fd)
 {
@@ -123,7 +123,7 @@ static void prepare(struct actor *actor, int fd)
 	for (i = 0; i < 2; i++)
 		hwpt = nested_alloc(actor, fd, device, parent,
 				    queue_alloc(actor, fd));
-	/* The test interface's number of the device is just before. */
+	/* The ID of the device for the test interface precedes it. */
 	replace(actor, fd, device - 1, hwpt);
 	actor->careful = false;
 }
@@ -192,7 +192,7 @@ static long iommufd_destroy(struct actor *actor, struct file *file)
 			sizeof(cmd));
 }
 
-/* In a context that was prepared the device is the third object. */
+/* In a prepared context the device is the third object. */
 static long iommufd_fault(struct actor *actor, struct file *file)
 {
 	struct rng *rng = &actor->rng;
@@ -212,7 +212,7 @@ static long iommufd_fault(struct actor *actor, struct file *file)
 			sizeof(cmd));
 }
 
-/* 7.3 has domains for PASIDs. */
+/* 7.3 has PASID attachments. */
 static long iommufd_pasid(struct actor *actor, struct file *file)
 {
 #ifdef IOMMU_TEST_PASID_RESERVED
@@ -233,7 +233,7 @@ static long iommufd_pasid(struct actor *actor, struct file *file)
 #endif
 }
 
-/* The same commands, with sizes and reserved fields that they do not have. */
+/* Run the same commands with wrong sizes and reserved fields. */
 static long iommufd_wrong(struct actor *actor, struct file *file)
 {
 	static const unsigned int commands[] = {
@@ -248,7 +248,7 @@ static long iommufd_wrong(struct actor *actor, struct file *file)
 		content[i] = rng_percent(rng, 80) ? rng_below(rng, MAX_ID) :
 						    rng_next(rng);
 	content[0] = rng_percent(rng, 50) ? rng_below(rng, 129) : rng_next(rng);
-	/* No operation of the test interface. */
+	/* Not an operation of the test interface */
 	content[1] |= 1U << 8;
 	return do_ioctl(actor, atomic_load(&file->fd),
 			commands[rng_below(rng, 5)], content, sizeof(content));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random operations: a process, its threads and files, and what any file can be asked
+ * Random operations: a process with its threads and files, and operations of any file
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -14,17 +14,17 @@
 #include "random.h"
 
 /*
- * Files that are closed at random have smaller numbers than those that are left for
- * others, and these smaller ones than the program's own.
+ * Descriptors that are closed at random are smaller than those of files that are left
+ * for other processes, and these are smaller than the program's own.
  */
 #define FIRST_SENT_FD	100
 #define FIRST_OWN_FD	200
 
-/* Where the areas are: far from all that the program has besides. */
+/* The address of the areas, far from the program's other mappings */
 #define AREAS		0x20000000UL
 #define AREAS_STRIDE	0x4000000UL
 
-/* The place of a file that is just being added. */
+/* The slot is reserved for a file that is being added. */
 #define FILE_TAKEN	-2
 
 void add_file(struct process *process, int fd, enum kind kind, int queue)
@@ -50,21 +50,21 @@ static enum kind counted_as(enum kind kind)
 	return kind == KIND_FAULTS ? KIND_IOMMUFD : kind;
 }
 
-/* How long @step, a close, has taken up to now. */
+/* Return how long @step, a close, has taken up to now. */
 static long long close_us(const struct step *step)
 {
 	long long us = (pace_seconds() - step->begun) * 1e6;
 
 	/*
-	 * UACCE reads arguments with a mutex held that a close wants, so not counted
-	 * is how long arguments of ours have kept the kernel waiting.
+	 * UACCE reads arguments under a mutex that a close needs, so subtract the time
+	 * for which this test's own arguments have kept the kernel waiting.
 	 */
 	if (step->number == KIND_SOFTACC)
 		us -= atomic_load(&shared->asleep_us) - step->asleep_us;
 	return us;
 }
 
-/* False if it takes too long. */
+/* Return false if @step took too long. */
 bool check_close(const struct step *step)
 {
 	long long us = close_us(step);
@@ -103,7 +103,7 @@ void close_file(struct actor *actor, struct file *file)
 		close_fd(actor, fd, kind);
 }
 
-/* One of the next allocations of this thread fails. */
+/* Let one of the next allocations of this thread fail. */
 void arm_failure(struct actor *actor)
 {
 	if (actor->fail_nth >= 0 && rng_percent(&actor->rng, 30))
@@ -116,7 +116,7 @@ void disarm_failure(struct actor *actor)
 		pwrite(actor->fail_nth, "0", 1, 0);
 }
 
-/* An address in memory of a random kind. */
+/* Return an address in memory of a random kind. */
 uint64_t memory(struct actor *actor)
 {
 	struct rng *rng = &actor->rng;
@@ -129,7 +129,7 @@ uint64_t memory(struct actor *actor)
 	       rng_below(rng, AREA_PAGES) * PAGE;
 }
 
-/* Nothing is behind an area, as far as a device may get ahead of what it misses. */
+/* Map an area. Nothing follows it, as far as a device may run ahead of its faults. */
 static void *map_area(enum area area)
 {
 	int prot = area == AREA_NONE ? PROT_NONE :
@@ -167,7 +167,7 @@ static bool map_areas(struct process *process)
 	       watch(process, AREA_LATE) && watch(process, AREA_NEVER);
 }
 
-/* Serve what waits for a page of AREA_LATE. */
+/* Serve the accesses that wait for a page of AREA_LATE. */
 static void serve_late(struct process *process)
 {
 	struct pollfd poll_fd = { .fd = process->uffd, .events = POLLIN };
@@ -195,7 +195,7 @@ static void change_areas(struct process *process, unsigned int times)
 	madvise(process->areas[AREA_LATE], len, MADV_DONTNEED);
 }
 
-/* What happens to the memory meanwhile, by a thread that leaves others most of the time. */
+/* Change the memory meanwhile, in a thread that sleeps most of the time. */
 static void *disturb_memory(void *arg)
 {
 	struct process *process = arg;
@@ -216,7 +216,7 @@ static void *disturb_memory(void *arg)
 	return NULL;
 }
 
-/* Sizes that a file may be read or written with, for records of some size. */
+/* Return a size for a read or write of a file whose records have some size. */
 static size_t random_size(struct rng *rng)
 {
 	static const size_t sizes[] = {
@@ -240,7 +240,7 @@ static long any_transfer(struct actor *actor, struct file *file)
 	void *where;
 	long ret;
 
-	/* What is read there is counted, see answer.c. */
+	/* Reads of queues are counted, see response.c. */
 	if (file->queue >= 0)
 		return 0;
 	where = argument(actor, actor->slow, 0);
@@ -255,7 +255,7 @@ static long any_transfer(struct actor *actor, struct file *file)
 	disarm_failure(actor);
 	atomic_store(&step->result, ret);
 	argument_end(actor);
-	/* Only queues can be read and written: the number was just one's. */
+	/* Only queues can be read and written: the descriptor was a queue's before. */
 	if (ret > 0)
 		atomic_store(&shared->unknown, true);
 	return ret;
@@ -308,7 +308,7 @@ static long any_flags(struct actor *actor, struct file *file)
 	}
 }
 
-/* Numbers that there are, that there are not, and sizes that do not belong to them. */
+/* Run an ioctl with a known or unknown command and a size that may not match it. */
 static long any_ioctl(struct actor *actor, struct file *file)
 {
 	static const char types[] = { 'W', ';', 0, 'T' };
@@ -319,7 +319,10 @@ static long any_ioctl(struct actor *actor, struct file *file)
 	uint32_t size = rng_below(rng, 80);
 	size_t i;
 
-	/* All of iommufd's; but its test interface may be told to lower limits. */
+	/*
+	 * Allow all commands of iommufd, except that the test interface may not lower
+	 * limits.
+	 */
 	if (file->kind == KIND_IOMMUFD && rng_percent(rng, 50))
 		command = _IO(';', rng_range(rng, 0x80, 0x9f));
 	if (_IOC_TYPE(command) == ';' && _IOC_NR(command) > 0x9f)
@@ -349,8 +352,9 @@ static long any_close(struct actor *actor, struct file *file)
 }
 
 /*
- * The kernel has no sockets. A file that is left for others has a number of its own in
- * the process that has it, so that it is known what it is until the next one is left.
+ * Leave a file for other processes. There are no sockets in this kernel. The file gets
+ * a descriptor of its own in this process, so its kind is known until the next one is
+ * left.
  */
 static long any_send(struct actor *actor, struct file *file)
 {
@@ -412,7 +416,10 @@ static long any_receive(struct actor *actor, struct file *file)
 static void act(struct actor *actor);
 static void start_actor(struct actor *actor);
 
-/* A child has the files, and none of the other threads. It uses some and closes some. */
+/*
+ * Run a child, which has the files and none of the other threads. It uses and closes
+ * some.
+ */
 static void run_child(struct actor *actor)
 {
 	unsigned int steps = rng_below(&actor->rng, 30);
@@ -451,7 +458,7 @@ static long any_fork(struct actor *actor, struct file *file)
 		usleep(rng_below(&rng, 20000));
 		kill(pid, SIGKILL);
 	}
-	/* Whom nobody waits for ends with this thread, or with the round. */
+	/* A child without a waiter ends with this thread, or with the round. */
 	if (wait)
 		waitpid(pid, NULL, 0);
 	else
@@ -470,7 +477,7 @@ static long any_open(struct actor *actor, struct file *file)
 	       kind == KIND_FORWARD ? forward_open(actor) : iommufd_open(actor);
 }
 
-/* What can be done with any file. */
+/* Operations of any file */
 static const struct operation any_operations[] = {
 	{ "transfer", 8, any_transfer },
 	{ "poll", 6, any_poll },
@@ -521,7 +528,7 @@ static void count(enum kind kind, const char *name, bool good)
 	}
 }
 
-/* One operation, with one of the files. */
+/* Run one operation on one of the files. */
 static void act(struct actor *actor)
 {
 	struct file *file = &actor->process->files[rng_below(&actor->rng,
@@ -536,7 +543,7 @@ static void act(struct actor *actor)
 		count(kind, operation->name, ret >= 0);
 }
 
-/* Before anything else in the thread that @actor is. */
+/* Run first in the thread of @actor. */
 static void start_actor(struct actor *actor)
 {
 	int fd = -1;
@@ -566,7 +573,7 @@ static void *run_actor(void *arg)
 	return NULL;
 }
 
-/* Half of them close what they have, half leave it to their end. */
+/* Half of the processes close their files, the others leave that to exit. */
 static void end_process(struct process *process)
 {
 	struct actor *actor = process->actors[0];

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Random operations: what its files have in common
+ * Random operations: what its files share
  *
- *	main.c      rounds one after the other, and the verdict
- *	round.c     one round: processes, disturbance, what has to be true at its end
- *	process.c   a process: its threads, its files, what any file can be asked
+ *	main.c      runs the rounds, and checks the results
+ *	round.c     one round: processes, disturbances, checks at its end
+ *	process.c   a process: its threads, its files, operations of any file
  *	argument.c  where the kernel is told to read or write
- *	softacc.c   the accelerator's operations
- *	forward.c   the forwarder's
- *	mock.c      iommufd's, with its mock device
- *	answer.c    groups that are read and responded to: the forwarder's and iommufd's
- *	disturb.c   what is done to processes, devices and modules meanwhile
+ *	softacc.c   operations of the accelerator
+ *	forward.c   operations of the forwarder
+ *	mock.c      operations of iommufd with its mock device
+ *	response.c  groups of the forwarder and of iommufd that are read and responded to
+ *	disturb.c   disturbances of processes, devices and modules
  *	trail.c     the last operations of each thread
- *	report.c    what the kernel has reported
+ *	report.c    kernel reports
  *
- * All choices come from one seed. How threads run beside each other is different
- * each time.
+ * One seed determines all choices. How threads interleave differs each time.
  */
 #ifndef RANDOM_H
 #define RANDOM_H
@@ -40,8 +39,8 @@
 #define MAX_FILES	12
 
 /*
- * A close may take so long, in ms, and so many times what it takes where nothing
- * happens besides: that is little, but for a kernel that checks all that it does.
+ * The longest close in ms, and what is added in multiples of an undisturbed one; that
+ * is little except on debug kernels
  */
 #define CLOSE_MS	2000
 #define CLOSE_TIMES	100
@@ -51,27 +50,27 @@ enum kind {
 	KIND_FORWARD,
 	KIND_IOMMUFD,
 	NR_KINDS,
-	/* A fault queue of iommufd: counts as iommufd. */
+	/* A fault queue of iommufd: counts as iommufd */
 	KIND_FAULTS = NR_KINDS,
 	KIND_NONE,
 };
 
-/* What has to be true; what is not is counted. */
+/* Conditions to check; violations are counted */
 enum check {
 	CHECK_CLOSE,		/* each close is quick */
 	CHECK_ONCE,		/* one response for each group */
 	CHECK_ENDS,		/* processes, devices and modules end */
-	CHECK_MEMORY,		/* all is given back */
-	CHECK_REPORT,		/* the kernel has nothing to say */
+	CHECK_MEMORY,		/* all memory is freed */
+	CHECK_REPORT,		/* the kernel reports nothing */
 	NR_CHECKS,
 };
 
 /* The disturbances of a round; disturbances[] of main.c has their names. */
 #define D_KILL		(1U << 0)	/* processes are killed */
-#define D_REMOVE	(1U << 1)	/* devices and modules go and come */
+#define D_REMOVE	(1U << 1)	/* devices and modules are removed and come back */
 #define D_DRIVER	(1U << 2)	/* the driver flushes, discards, replugs */
-#define D_TIMEOUT	(1U << 3)	/* groups have little time */
-#define D_LIMITS	(1U << 4)	/* and little room */
+#define D_TIMEOUT	(1U << 3)	/* groups have short timeouts */
+#define D_LIMITS	(1U << 4)	/* low limits */
 #define D_NOMEM		(1U << 5)	/* allocations fail */
 #define D_HANDLERS	(1U << 6)	/* some PASIDs have a handler of their own */
 #define NR_DISTURBANCES	7
@@ -82,13 +81,13 @@ enum check {
 
 /**
  * struct step - an operation
- * @name: what; a constant of the program, so all processes have it
- * @fd: of which file
- * @number: the command, the size, or whatever says most
- * @place: where its argument was
- * @begun: when, in the machine's time
- * @asleep_us: shared->asleep_us at that moment
- * @result: what it returned, or a negative errno; %STEP_RUNS before that
+ * @name: the operation; a constant of the program, so all processes can read it
+ * @fd: the file's descriptor
+ * @number: the command, the size, or what describes it best
+ * @place: the place of its argument
+ * @begun: start, in the machine's time
+ * @asleep_us: shared->asleep_us at the start
+ * @result: its return value, or a negative errno; %STEP_RUNS until then
  */
 struct step {
 	const char *name;
@@ -105,9 +104,9 @@ struct step {
 /**
  * struct trail - the last operations of a thread
  * @tid: the thread
- * @kinds: what its process works with, a mask of 1 << &enum kind
- * @next: how many there were
- * @told: up to here it was told what takes too long
+ * @kinds: the devices of its process, a mask of 1 << &enum kind
+ * @next: number of operations so far
+ * @told: value of @next for which a slow operation was reported
  * @steps: the last of them
  */
 struct trail {
@@ -123,11 +122,11 @@ struct trail {
 
 /**
  * struct queue - cookies of a file that groups are read from
- * @kind: whose it is
- * @unknown: groups were read that nobody has counted, so nothing can be said
+ * @kind: the device
+ * @unknown: groups were read without being counted, so nothing can be checked
  * @reading: calls of read() whose groups are not counted yet
  * @delivered: how often each cookie was read
- * @accepted: how often a response with it was taken
+ * @accepted: how often a response with it was accepted
  * @recent: cookies that were read lately
  */
 struct queue {
@@ -143,10 +142,10 @@ struct queue {
 
 /**
  * struct letter - an open file that is left for other processes
- * @count: odd while the rest changes
- * @pid: who has it
- * @fd: its number there
- * @kind: of what
+ * @count: odd while the other members change
+ * @pid: the process that has it
+ * @fd: its descriptor there
+ * @kind: its kind
  * @queue: in shared->queues, or -1
  */
 struct letter {
@@ -158,9 +157,9 @@ struct letter {
 };
 
 /**
- * struct tally - an operation's outcomes
+ * struct tally - results of an operation
  * @name: the operation
- * @made: how often it was made
+ * @made: how often it was run
  * @good: how often it succeeded
  */
 struct tally {
@@ -170,22 +169,23 @@ struct tally {
 };
 
 /**
- * struct shared - what all processes see
- * @stop: end what you are doing
+ * struct shared - state that all processes share
+ * @stop: end the processes
  * @round: number of the round
- * @unknown: groups were read that nobody has counted, and nobody knows from where
- * @next_grpid: page request group indices are used once
- * @holder: who keeps the kernel waiting for an argument: one thread at a time
- * @asleep_us: how long such arguments have kept it waiting, in the machine's time
- * @close_ms: the most that a close may take
- * @slowness: of this kernel, 1 for one that checks nothing
+ * @unknown: groups were read from an unknown file without being counted
+ * @next_grpid: next page request group index; each is used once
+ * @holder: thread that keeps the kernel waiting for an argument, one at a time
+ * @asleep_us: how long such arguments have kept the kernel waiting, in the machine's
+ *	time
+ * @close_ms: the longest time that a close may take
+ * @slowness: slowdown of this kernel; 1 without debug checks
  * @closes: by &enum kind
  * @longest_us: the longest close, by &enum kind
- * @tallies: of operations, by &enum kind
- * @failures: by &enum kind, with %NR_KINDS for those of no device, and &enum check
- * @next_trail: trails that were handed out
- * @next_queue: queues that were handed out
- * @trails: the trails, used again and again
+ * @tallies: results of operations, by &enum kind
+ * @failures: failures by &enum kind, or %NR_KINDS for no device, and &enum check
+ * @next_trail: trails handed out
+ * @next_queue: queues handed out
+ * @trails: the trails; reused
  * @queues: the queues of this round
  * @letters: the letters of this round
  */
@@ -211,17 +211,17 @@ struct shared {
 
 extern struct shared *shared;
 extern bool verbose;
-/* Devices that are used, a mask of 1 << &enum kind. */
+/* Devices to test, a mask of 1 << &enum kind */
 extern unsigned int kinds;
 
 /**
  * struct round - one round
  * @number: from 1
- * @seed: of all its choices
+ * @seed: seed of its choices
  * @flags: D_* values
- * @seconds: how long
- * @devices: how many there are
- * @processes: how many run at a time
+ * @seconds: its duration
+ * @devices: number of devices
+ * @processes: number of processes at a time
  */
 struct round {
 	unsigned int number;
@@ -234,12 +234,12 @@ struct round {
 
 /**
  * struct file - an open file of a process
- * @fd: its number, or -1
- * @kind: of what
+ * @fd: its descriptor, or -1
+ * @kind: its kind
  * @queue: in shared->queues, or -1
  *
- * Threads use and close files as they like: a number may be another file's by the
- * time it is used.
+ * Threads use and close files at random: a descriptor may be that of another file by
+ * the time it is used.
  */
 struct file {
 	atomic_int fd;
@@ -247,7 +247,7 @@ struct file {
 	int queue;
 };
 
-/* The kinds of memory of a process that its devices work on. */
+/* The kinds of memory that the devices of a process work on */
 enum area {
 	AREA_ANONYMOUS,
 	AREA_READ_ONLY,
@@ -265,12 +265,12 @@ struct actor;
 /**
  * struct process - a process
  * @round: the round
- * @kinds: what it works with, a mask of 1 << &enum kind
+ * @kinds: its devices, a mask of 1 << &enum kind
  * @files: its files
- * @areas: memory
- * @uffd: of AREA_LATE and AREA_NEVER
+ * @areas: its memory
+ * @uffd: userfaultfd of AREA_LATE and AREA_NEVER
  * @actors: its threads
- * @nr_actors: how many
+ * @nr_actors: number of threads
  */
 struct process {
 	const struct round *round;
@@ -282,7 +282,7 @@ struct process {
 	unsigned int nr_actors;
 };
 
-/* Where an argument may be. */
+/* Places for an argument */
 enum place {
 	PLACE_GOOD,
 	PLACE_END,		/* ends with the mapping */
@@ -301,23 +301,23 @@ enum place {
 /**
  * struct actor - a thread of a process
  * @process: the process
- * @rng: its choices
+ * @rng: source of its choices
  * @trail: its last operations
  * @index: the thread's number in its process
- * @child: it is all that a child of the process has of it
+ * @child: runs as the only thread of a child of the process
  * @fail_nth: /proc/thread-self/fail-nth, or -1
- * @views: where its arguments are, all views of the same pages
- * @content: the same pages, always there
- * @slow: the content of the slow page
- * @slow_uffd: serves the slow page
- * @careful: its arguments are good
+ * @views: addresses of its arguments, all of them views of the same pages
+ * @content: the same pages, always mapped
+ * @slow: content of the slow page
+ * @slow_uffd: userfaultfd of the slow page
+ * @careful: use good arguments only
  * @vanish: wakes the thread that takes a page away
- * @vanish_rng: its choices
- * @vanishing: it goes on
- * @place: where the last argument was
+ * @vanish_rng: source of that thread's choices
+ * @vanishing: keep taking the page away
+ * @place: place of the last argument
  * @at: its offset in @content
- * @sent: the last file that it has left for others, or -1
- * @sent_kind: of what
+ * @sent: the last file that it left for other processes, or -1
+ * @sent_kind: its kind
  * @thread: the thread
  */
 struct actor {
@@ -343,10 +343,10 @@ struct actor {
 };
 
 /**
- * struct operation - what can be done with a kind of files
- * @name: for trails and the table
- * @weight: how often, in comparison with others
- * @run: does it: what the system call returned, or a negative errno
+ * struct operation - an operation on files of a kind
+ * @name: its name in trails and in the table
+ * @weight: its relative frequency
+ * @run: runs it; returns the result of the system call, or a negative errno
  */
 struct operation {
 	const char *name;
@@ -373,7 +373,7 @@ void arm_failure(struct actor *actor);
 void disarm_failure(struct actor *actor);
 uint64_t memory(struct actor *actor);
 
-/* @file was @fd and @queue, and is it still. */
+/* Return whether @file still has @fd and @queue. */
 static inline bool is_same(struct file *file, int fd, int queue)
 {
 	return atomic_load(&file->fd) == fd && file->queue == queue;
@@ -390,7 +390,7 @@ long do_plain_ioctl(struct actor *actor, int fd, unsigned int command);
 long do_ioctl(struct actor *actor, int fd, unsigned int command,
 	      void *content, size_t len);
 
-/* softacc.c, forward.c, mock.c: the operations, ended by one without a name */
+/* softacc.c, forward.c, mock.c: the operations; the last entry has no name */
 extern const struct operation softacc_operations[];
 extern const struct operation forward_operations[];
 extern const struct operation iommufd_operations[];
@@ -401,7 +401,7 @@ long forward_open(struct actor *actor);
 int forward_bound(void);
 long iommufd_open(struct actor *actor);
 
-/* answer.c */
+/* response.c */
 int queue_new(enum kind kind);
 long queue_read(struct actor *actor, struct file *file);
 long queue_response(struct actor *actor, struct file *file);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random operations: what the kernel has reported
+ * Random operations: kernel reports
  *
- * The guest's first process looks at the whole log once more. Here a report belongs to
- * a round.
+ * The guest's init checks the whole log once more. Here a report is assigned to its
+ * round.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -37,7 +37,10 @@ static bool is_report(const char *text)
 	return false;
 }
 
-/* A record is "PRIORITY,SEQUENCE,TIME,-;text" and lines with a space in front. */
+/*
+ * A record is "PRIORITY,SEQUENCE,TIME,-;text", followed by lines that begin with a
+ * space.
+ */
 void report_check(void)
 {
 	char record[8192];
@@ -58,7 +61,7 @@ void report_check(void)
 	}
 }
 
-/* The state of task @task, by a letter; and its name. */
+/* Return the state of @task as a letter, and its name. */
 static char task_state(const char *task, char *name, size_t size)
 {
 	char path[350];
@@ -122,7 +125,7 @@ static void print_tasks(const char *process)
 	each_number(path, print_task);
 }
 
-/* Who sleeps where no signal wakes, and where. */
+/* Print the tasks in uninterruptible sleep, with their stacks. */
 void report_asleep(void)
 {
 	each_number("/proc", print_tasks);

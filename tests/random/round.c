@@ -2,8 +2,8 @@
 /*
  * Random operations: one round
  *
- * Loads the accelerator, keeps a number of processes running, disturbs them, lets all
- * end, takes the devices away, and looks at what is left.
+ * Load the accelerator, keep a number of processes running, disturb them, end all,
+ * remove the devices and check what is left.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -12,18 +12,18 @@
 #include "random.h"
 
 /*
- * How long killed processes may take to end, in ms. iommufd waits for up to a minute for who
- * still uses an object that is destroyed; what hangs does so for longer.
+ * How long killed processes may take to end, in ms. iommufd waits up to a minute for
+ * users of an object that is destroyed; what hangs does so for longer.
  */
 #define PATIENCE	(60000 + 10 * shared->close_ms)
 #define MAX_STARTED	4096
 
 static pid_t pids[MAX_PROCESSES];
-/* All process groups of the round. */
+/* All process groups of the round */
 static pid_t started[MAX_STARTED];
 static unsigned int nr_started;
 
-/* What the kernel has. */
+/* Return the kinds of devices that the kernel has. */
 static unsigned int all_kinds(void)
 {
 	return (1U << KIND_SOFTACC |
@@ -66,7 +66,7 @@ static void start_process(const struct round *round, struct rng *rng,
 	started[nr_started++] = pid;
 }
 
-/* Children of those who have ended are ours. */
+/* Collect ended processes. Orphaned children are reparented to this process. */
 static bool collect(void)
 {
 	bool left = false;
@@ -115,7 +115,7 @@ static bool all_ended(void)
 	return !collect();
 }
 
-/* False if some do not end. */
+/* End all processes. Return false if some do not end. */
 static bool end_processes(void)
 {
 	double start = pace_seconds();
@@ -157,7 +157,7 @@ static bool run_processes(const struct round *round, struct disturber *disturber
 	return true;
 }
 
-/* False if nothing more can be done with this kernel. */
+/* Run a round. Return false if this kernel cannot run another one. */
 bool run_round(const struct round *round)
 {
 	struct rng rng = { round->seed };

@@ -2,8 +2,8 @@
 /*
  * Random operations: the accelerator
  *
- * Each group that a thread sends by hand has an index of its own: an index that is in
- * use is a mistake of the device's, after which nobody knows what it is owed.
+ * Each group that a thread injects has an index of its own: using an index that is in
+ * use is the device's mistake, and then the number of responses is undefined.
  */
 #include <misc/uacce/uacce.h>
 #include <sys/ioctl.h>
@@ -99,7 +99,10 @@ static long softacc_stats(struct actor *actor, struct file *file)
 			&stats, sizeof(stats));
 }
 
-/* A PASID of another process would be asked for after that one has stopped it. */
+/*
+ * PASIDs of other processes are left out: the request might come after its owner has
+ * stopped the PASID.
+ */
 static uint32_t other_pasid(struct actor *actor)
 {
 	struct rng *rng = &actor->rng;
@@ -134,7 +137,7 @@ static long softacc_inject(struct actor *actor, struct file *file)
 		if (request.pasid >= SOFTACC_HANDLER_PASID)
 			request.addr = provoke_address(rng, 1000);
 	}
-	/* Up to eight requests, of which the last one is as chosen. */
+	/* Up to eight requests, of which the last one is as chosen */
 	for (i = rng_percent(rng, 30) ? rng_below(rng, 8) : 0; i; i--) {
 		struct softacc_inject partial = request;
 
@@ -162,7 +165,7 @@ static long softacc_response(struct actor *actor, struct file *file)
 	return ret;
 }
 
-/* What UACCE itself knows. */
+/* Run one of the commands of UACCE itself. */
 static long softacc_uacce(struct actor *actor, struct file *file)
 {
 	return do_ioctl(actor, atomic_load(&file->fd),

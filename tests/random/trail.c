@@ -2,19 +2,19 @@
 /*
  * Random operations: the last operations of each thread
  *
- * They are in memory that outlives the process, to be printed after a failure. A
- * kernel that panics takes them along: with -v each operation is in the kernel's log
- * before it begins.
+ * They are in memory that outlives the process, and are printed after a failure. A
+ * panic loses them: with -v each operation is written to the kernel's log before it
+ * begins.
  */
 #include <signal.h>
 #include <sys/syscall.h>
 
 #include "random.h"
 
-/* In seconds. */
+/* In seconds */
 #define RECENT	2
 
-/* One for the calling thread. */
+/* Return a trail for the calling thread. */
 struct trail *trail_begin(unsigned int kinds)
 {
 	unsigned int i = atomic_fetch_add(&shared->next_trail, 1) % MAX_TRAILS;
@@ -58,7 +58,7 @@ static void print_step(const struct step *step, double now)
 	       step->name, step->fd, step->number, step->place, text);
 }
 
-/* Of threads that are there, or were a moment ago. */
+/* Return whether the thread exists or has ended only just now. */
 static bool is_recent(const struct trail *trail, double now)
 {
 	unsigned int next = atomic_load(&trail->next);
@@ -67,7 +67,7 @@ static bool is_recent(const struct trail *trail, double now)
 			now - trail->steps[(next - 1) % NR_STEPS].begun < RECENT);
 }
 
-/* The oldest operation first. */
+/* Print all trails, the oldest operation first. */
 void trail_print(void)
 {
 	double now = pace_seconds();
@@ -89,7 +89,7 @@ void trail_print(void)
 	fflush(stdout);
 }
 
-/* Closes that have not come back: the process may be killed before they do. */
+/* Check closes that have not returned: the process may be killed before they do. */
 void trail_check(void)
 {
 	unsigned int i;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The torture test: disturbance
+ * The torture test: disturbances from outside of the processes
  *
- * From outside of the processes: what the driver, the administrator and the machine
- * do while page requests are under way.
+ * What the driver, the administrator and the machine do while page requests are in
+ * flight.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -23,10 +23,10 @@
 #define FAIL_PAGE(name)	"/sys/kernel/debug/fail_page_alloc/" name
 #define CPU_ONLINE	"/sys/devices/system/cpu/cpu1/online"
 
-/* Below the priority of the thread that reports. */
+/* Below the priority of the thread that reports */
 #define HOG_PRIORITY	40
 
-/* What the library allocates while it must not sleep. */
+/* Caches that the library allocates from in atomic context */
 static const char *const caches[] = {
 	"iopf_prg", "iopf_chunk", "radix_tree_node",
 };
@@ -44,7 +44,9 @@ static void filter_caches(bool on)
 	write_file(FAIL_SLAB("cache-filter"), on ? "Y" : "N");
 }
 
-/* The thread that reports, and the workers that serve the fault queue. */
+/*
+ * Let allocations fail in the thread that reports and in the workers of fault queues.
+ */
 static void mark_threads(void)
 {
 	DIR *proc = opendir("/proc");
@@ -120,8 +122,8 @@ static void kill_one(struct disturber *disturber)
 }
 
 /*
- * A real-time program owns a processor for a while. It is waited for: there is never a
- * second one, and no processor goes meanwhile, so one is left for all others.
+ * Let a real-time program own a CPU for a while. Wait for its end, so that there is
+ * only one and no CPU goes offline meanwhile: other tasks always have a CPU left.
  */
 static void own_cpu(struct rng *rng)
 {
@@ -143,7 +145,7 @@ static void own_cpu(struct rng *rng)
 				;
 		_exit(0);
 	}
-	/* It is not there where a fork may fail. */
+	/* The fork may have failed. */
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 }
@@ -167,16 +169,16 @@ void disturb_begin(struct disturber *disturber)
 
 	write_file(PARAMETER("no_flush"), flags & D_NO_FLUSH ? "Y" : "N");
 	write_file(PARAMETER("overflow"), flags & D_OVERFLOW ? "Y" : "N");
-	/* A flush shall find responses on their way. */
+	/* A flush must find responses in flight. */
 	write_file(PARAMETER("slow_responses"), flags & D_FLUSH ? "2000" : "0");
 }
 
-/* What happens from time to time, not once in a round. */
+/* Disturbances that happen from time to time, not once in a round */
 #define D_REPEATED	(D_KILL | D_FLUSH | D_HANDLERS | D_DISCARD | D_REPLUG | \
 			 D_TIMEOUT | D_LIMITS | D_NOMEM | D_CPUS | D_SUSPEND | \
 			 D_HOG)
 
-/* One of those that the round has. */
+/* Run one of the disturbances of the round. */
 void disturb(struct disturber *disturber)
 {
 	struct rng *rng = &disturber->rng;
@@ -188,7 +190,7 @@ void disturb(struct disturber *disturber)
 	do {
 		flag = 1U << rng_below(rng, NR_DISTURBANCES);
 	} while (!(disturber->round->flags & D_REPEATED & flag));
-	/* Once is enough for what takes seconds. */
+	/* This one takes seconds, so run it rarely. */
 	if (flag == D_SUSPEND && rng_percent(rng, 90))
 		return;
 	count(COUNT_DISTURBANCES, 1);
@@ -236,7 +238,7 @@ void disturb(struct disturber *disturber)
 	}
 }
 
-/* All as it was, so that what is left comes to its end. */
+/* Undo the disturbances, so that the remaining work can end. */
 void disturb_end(struct disturber *disturber)
 {
 	if (disturber->round->flags & D_NOMEM)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The torture test: a process whose device sends what it likes
+ * The torture test: a process whose device sends arbitrary page requests
  *
- * Groups of every kind, several at a time with their requests mixed, good ones and
- * such as no device should send. Each has to get one response, in time, and of those
- * that are complete nonsense none may be told that all went well.
+ * It sends groups of every kind, several at a time with their requests interleaved:
+ * valid ones and such as no device should send. Each must have one response, in time,
+ * and an invalid one must not have Success.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -17,7 +17,7 @@
 #define OPEN_GROUPS	8
 #define WINDOW		128
 #define FLOOD		5000
-/* The longest deadline and the longest delay of a handler; in the machine's time. */
+/* The longest timeout and delay of a handler, in the machine's time */
 #define STUCK_SECONDS	60
 
 #define PERM_READ	(1 << 0)
@@ -29,11 +29,11 @@
 
 enum nonsense {
 	GOOD,
-	UNMAPPED,	/* one page of it */
+	UNMAPPED,	/* one of its pages is */
 	BAD_PERM,
-	BAD_ADDRESS,	/* the kernel's */
+	BAD_ADDRESS,	/* of the kernel */
 	NO_PASID,
-	UNBOUND,	/* a PASID that nobody has */
+	UNBOUND,	/* a PASID that is not bound */
 	HANDLED,	/* one with a handler of its own */
 	ABANDONED,	/* never completed */
 	NR_NONSENSE,
@@ -41,11 +41,11 @@ enum nonsense {
 
 /**
  * struct group - a group that is being sent or waits for its response
- * @used: there is one
+ * @used: this entry is in use
  * @what: what is wrong with it
- * @request: the next one, except for its address
- * @left: requests that are still to be sent
- * @sent: when the last one was, in the machine's time
+ * @request: its next request, except for the address
+ * @left: requests that remain to be sent
+ * @sent: when the last one was sent, in the machine's time
  */
 struct group {
 	bool used;
@@ -58,12 +58,12 @@ struct group {
 /**
  * struct hostile - the process
  * @round: the round
- * @rng: its choices
+ * @rng: source of its choices
  * @fd: the device
- * @area: memory; the last page of it is missing
+ * @area: memory, whose last page is unmapped
  * @open: groups that are being sent
  * @sent: groups that wait for a response
- * @nr_sent: how many
+ * @nr_sent: number of entries in @sent
  */
 struct hostile {
 	const struct round *round;
@@ -111,7 +111,7 @@ static void begin(struct hostile *hostile, struct group *group)
 	}
 }
 
-/* The next request of @group: false if the device takes no more now. */
+/* Send the next request of @group. Return false if the device takes none now. */
 static bool send_request(struct hostile *hostile, struct group *group)
 {
 	struct softacc_inject request = group->request;
@@ -137,7 +137,7 @@ static bool send_request(struct hostile *hostile, struct group *group)
 	return true;
 }
 
-/* All of @group is sent. */
+/* Finish @group, all of which is sent. */
 static void end(struct hostile *hostile, struct group *group)
 {
 	unsigned int i;
@@ -177,7 +177,7 @@ static void check_response(struct hostile *hostile,
 
 	count(COUNT_RESPONSES, 1);
 	if (response->count != 1)
-		fail(CHECK_RESPONSES, "group %x of PASID %u has %u answers",
+		fail(CHECK_RESPONSES, "group %x of PASID %u has %u responses",
 		     response->grpid, response->pasid, response->count);
 	for (i = 0; i < WINDOW; i++) {
 		struct group *group = &hostile->sent[i];
@@ -185,13 +185,13 @@ static void check_response(struct hostile *hostile,
 		if (!group->used || group->request.grpid != response->grpid)
 			continue;
 		if (!is_right(hostile, group, response->code))
-			fail(CHECK_STATUS, "group %x of kind %d: answer %u",
+			fail(CHECK_STATUS, "group %x of kind %d: response %u",
 			     response->grpid, group->what, response->code);
 		group->used = false;
 		hostile->nr_sent--;
 		return;
 	}
-	fail(CHECK_RESPONSES, "an answer for group %x, which does not wait",
+	fail(CHECK_RESPONSES, "a response for group %x, which does not wait",
 	     response->grpid);
 }
 
@@ -212,14 +212,16 @@ static void look_for_lost(struct hostile *hostile)
 
 		if (!group->used || !pace_over(group->sent, STUCK_SECONDS * 1000))
 			continue;
-		fail(CHECK_STUCK, "group %x of kind %d has no answer after %d s",
+		fail(CHECK_STUCK, "group %x of kind %d has no response after %d s",
 		     group->request.grpid, group->what, STUCK_SECONDS);
 		group->used = false;
 		hostile->nr_sent--;
 	}
 }
 
-/* All its unfinished groups are dropped, and nobody answers. */
+/*
+ * Send a stop marker: unfinished groups of the PASID are discarded without a response.
+ */
 static void send_stop_marker(struct hostile *hostile)
 {
 	struct softacc_inject marker = { .flags = SOFTACC_INJECT_LAST };
@@ -231,7 +233,7 @@ static void send_stop_marker(struct hostile *hostile)
 	ioctl(hostile->fd, SOFTACC_IOC_INJECT, &marker);
 }
 
-/* Partial requests without end, in one group or in as many. */
+/* Send many partial requests, in one group or in as many groups. */
 static void flood(struct hostile *hostile)
 {
 	bool one = rng_percent(hostile->rng, 50);
@@ -254,7 +256,7 @@ static void flood(struct hostile *hostile)
 	}
 }
 
-/* One step: false when the device is gone. */
+/* Run one step. Return false when the device is gone. */
 static bool step(struct hostile *hostile)
 {
 	struct rng *rng = hostile->rng;
@@ -307,7 +309,7 @@ void run_hostile(const struct round *round, struct rng *rng)
 		read_responses(hostile);
 		if (steps % 64 == 0)
 			look_for_lost(hostile);
-		/* Now and then memory that it has to ask for again. */
+		/* Drop the memory at times, so that it must be requested again. */
 		if (rng_below(rng, 200) == 0)
 			madvise(hostile->area, (AREA_PAGES - 1) * PAGE,
 				MADV_DONTNEED);

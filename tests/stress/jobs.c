@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The torture test: a process that lets its device work
+ * The torture test: a process that runs jobs of its device
  *
- * Several jobs at a time on memory of random kinds. What a job says it has done is
- * looked at by the CPU, byte by byte.
+ * Several jobs run at a time on memory of random kinds. The CPU verifies every byte
+ * that a job reports as done.
  */
 #include <linux/userfaultfd.h>
 
@@ -11,18 +11,23 @@
 #include "stress.h"
 
 #define MAX_JOBS	4
-/* In the machine's time. A group that waits for longer than 10 s is asked for again. */
+/*
+ * In the machine's time. A group that takes more than 10 s times out and is sent again.
+ */
 #define STUCK_SECONDS	60
-/* After that memory that is never served is given up: longer than a group's timeout. */
+/*
+ * Memory that is never served is given up after this time, which is longer than the
+ * timeout of a group.
+ */
 #define NEVER_SECONDS	12
 
 /*
- * Faults that nobody serves have taken the workers of this PASID: whatever it asks for
- * may take too long from now on.
+ * Faults that are never served occupy the workers of this PASID: from now on its
+ * requests may take too long.
  */
 static bool asleep;
 
-/* The file was closed by the removal of its device, or there is none. */
+/* Return whether @error means that the device was removed. */
 bool is_gone(int error)
 {
 	return atomic_load(&shared->gone) &&
@@ -45,16 +50,19 @@ int open_device(const struct round *round, struct rng *rng)
 	return acc_open_path(path, &config);
 }
 
-/* May this job end in this way? */
+/* Return whether a job may end with @status. */
 static bool is_allowed(const struct round *round, const struct area *area,
 		       int status)
 {
 	bool racy = area->kind == KIND_PROTECT || area->kind == KIND_HOLES;
 
-	/* What user space never serves ends when user space gives up, not before. */
+	/*
+	 * A job on memory that is never served must not end before the memory is given
+	 * up.
+	 */
 	if (!status)
 		return area->kind != KIND_NEVER || area->uffd < 0;
-	/* With little time, memory may have been asked for too often. */
+	/* With short timeouts the device may have tried too often. */
 	if (status == -ELOOP)
 		return round->flags & D_TIMEOUT;
 	if (status == -ECANCELED || status == -ESRCH)
@@ -65,12 +73,12 @@ static bool is_allowed(const struct round *round, const struct area *area,
 }
 
 /**
- * struct batch - jobs at the same time
- * @areas: what they work on
- * @seeds: of the patterns
- * @ends: how they ended
- * @nr: how many
- * @left: how many have not ended
+ * struct batch - concurrent jobs
+ * @areas: their memory
+ * @seeds: seeds of the patterns
+ * @ends: their completions
+ * @nr: number of jobs
+ * @left: jobs that have not ended
  */
 struct batch {
 	struct area areas[MAX_JOBS];
@@ -81,8 +89,8 @@ struct batch {
 };
 
 /*
- * A group whose fault takes too long is not refused: its device asks again. So jobs on
- * memory that user space never serves go on until user space is gone.
+ * A group whose fault takes too long is not refused: the device tries again. So jobs on
+ * memory that user space never serves run until the userfaultfd is closed.
  */
 static void give_up(struct batch *batch)
 {
@@ -104,10 +112,7 @@ static void give_up(struct batch *batch)
 	}
 }
 
-/*
- * The next completion: 0, or -1 if there is none any more: the round is over, or the
- * device is gone.
- */
+/* Reap the next completion. Return -1 if the round is over or the device is gone. */
 static int reap(int fd, struct batch *batch, struct softacc_completion *end)
 {
 	double start = pace_seconds();
@@ -151,7 +156,7 @@ static void verify(const struct round *round, struct area *area,
 	if (end->bytes != area->len)
 		fail(CHECK_DATA, "memory of kind %d: %llu bytes of %zu done",
 		     area->kind, (unsigned long long)end->bytes, area->len);
-	/* What falls into a hole is lost. */
+	/* Data that was written into a hole is lost. */
 	if (area->kind == KIND_HOLES)
 		return;
 	wrong = acc_verify(area->addr, area->len, seed);
@@ -162,7 +167,7 @@ static void verify(const struct round *round, struct area *area,
 		count(COUNT_BYTES, area->len);
 }
 
-/* The device reads what it has written, and sums it up. */
+/* Let the device read the data that it has written, and compare the checksum. */
 static int read_back(int fd, const struct round *round, struct area *area,
 		     uint64_t seed)
 {
@@ -220,7 +225,7 @@ static void submit(int fd, struct batch *batch, struct rng *rng)
 	batch->left = batch->nr;
 }
 
-/* False: enough of this file. */
+/* Finish the batch. Return false if the file is to be closed. */
 static bool finish(int fd, const struct round *round, struct batch *batch)
 {
 	struct softacc_completion end;
@@ -254,7 +259,7 @@ static bool run_batch(int fd, const struct round *round, struct rng *rng)
 		ioctl(fd, SOFTACC_IOC_CANCEL, 0);
 		break;
 	case 1:
-		/* Its memory goes while the device works on it. */
+		/* Unmap the memory while the device works on it. */
 		usleep(rng_below(rng, 3000));
 		goto unmap;
 	default:
@@ -281,7 +286,7 @@ void run_jobs(const struct round *round, struct rng *rng)
 	while (batches-- && !atomic_load(&shared->stop) &&
 	       run_batch(fd, round, rng))
 		;
-	/* Exit closes the file, or we do: the order differs. */
+	/* Close the file or leave that to exit: the order of teardown differs. */
 	if (rng_percent(rng, 50))
 		close(fd);
 }

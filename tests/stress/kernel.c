@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The torture test: the module, its parameters, what the kernel tells about itself
- */
+/* The torture test: the module, and objects of the library's slab caches */
 #include <stdio.h>
 
 #include "stress.h"
@@ -35,7 +33,7 @@ void note_slabs(void)
 	}
 }
 
-/* A queue and its reserve are given back in the background. */
+/* A queue and its reserve are freed in the background. */
 void check_slabs(void)
 {
 	int i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The torture test: rounds one after the other, the totals and the verdict
+ * The torture test: runs the rounds, and prints the totals and the results
  *
  *	stress -m softacc.ko [-s SEED] [-t SECONDS] [-r FIRST_ROUND] [-d DISTURBANCES]
  *	stress -n [-d DISTURBANCES]
@@ -30,13 +30,13 @@ struct shared *shared;
 static struct round round_now;
 static double began;
 
-/* The names of the D_* flags. */
+/* The names of the D_* flags */
 static const char *const disturbances[NR_DISTURBANCES] = {
 	"kill", "flush", "discard", "replug", "timeout", "limits", "no_flush",
 	"overflow", "nomem", "abrupt", "cpus", "suspend", "handlers", "hog",
 };
 
-/* In percent of the rounds. */
+/* The chance of each disturbance in percent of the rounds */
 static const unsigned int chances[NR_DISTURBANCES] = {
 	70, 40, 30, 20, 30, 25, 20, 25, 25, 40, 15, 8, 50, 20,
 };
@@ -44,11 +44,11 @@ static const unsigned int chances[NR_DISTURBANCES] = {
 static const char *const counts[NR_COUNTS] = {
 	"processes", "of them killed", "jobs", "of them refused",
 	"bytes verified", "groups injected", "partial requests abandoned",
-	"answers to injected groups", "disturbances",
+	"responses to injected groups", "disturbances",
 };
 
 static const char *const checks[NR_CHECKS] = {
-	"every group is answered exactly once", "every byte is right",
+	"every group has exactly one response", "every byte is right",
 	"nothing is refused without a reason", "everything ends",
 	"limits are kept", "all memory is given back",
 };
@@ -61,7 +61,7 @@ double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* Of a kind of failure only the first ones are told. */
+/* Report a failure. Only the first ones of each check are printed. */
 void fail(enum check check, const char *format, ...)
 {
 	char text[256];
@@ -72,7 +72,7 @@ void fail(enum check check, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	/* In one piece: several processes may have something to say. */
+	/* Print it by one write, as several processes may fail at the same time. */
 	dprintf(1, "# FAIL in round %u after %.0f s: %s\n", round_now.number,
 		seconds() - began, text);
 }
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 	pace_start();
 	atomic_store(&shared->next_grpid, FIRST_GRPID);
 	began = seconds();
-	/* Who disturbs must not wait for those whom he disturbs. */
+	/* The disturbances must not wait for the disturbed processes. */
 	setpriority(PRIO_PROCESS, 0, -15);
 	printf("# seed %llu, %.0f s; again from round N: SEED=%llu ROUND=N\n",
 	       (unsigned long long)seed, duration, (unsigned long long)seed);

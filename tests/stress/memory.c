@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The torture test: kinds of memory
- */
+/* The torture test: kinds of memory */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -21,7 +19,7 @@
 #define HUGE_PAGE	(2 * MB)
 #define COW_BYTE	0x33
 
-/* Late, but it comes. */
+/* Serve faults late. */
 static void *serve(void *arg)
 {
 	struct area *area = arg;
@@ -54,7 +52,7 @@ static void *protect(void *arg)
 	return NULL;
 }
 
-/* Nobody else shall get the address meanwhile, so another mapping takes its place. */
+/* Replace the mapping, so that no other mapping gets its address meanwhile. */
 static bool replace(char *addr, size_t len, int prot)
 {
 	return mmap(addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
@@ -87,7 +85,7 @@ static void help(struct area *area, void *(*fn)(void *))
 	area->helper = helper;
 }
 
-/* A child that has the memory as it was before the device wrote to it. */
+/* Fork a child that must see the memory as it was before the device wrote to it. */
 static bool share_with_child(struct area *area, int device)
 {
 	size_t i;
@@ -159,11 +157,11 @@ static void *map_memory(struct area *area)
 		    flags | MAP_ANONYMOUS, -1, 0);
 }
 
-/* Memory of a random kind; false if the machine has no more of it. */
+/* Map memory of a random kind. Return false if there is no more of it. */
 bool area_map(struct area *area, struct rng *rng, int device)
 {
 	*area = (struct area){ .kind = rng_below(rng, NR_KINDS), .uffd = -1 };
-	/* A process that has such memory waits until it gives up. */
+	/* Such memory delays the process until it is given up, so use it rarely. */
 	if (area->kind == KIND_NEVER && rng_percent(rng, 80))
 		area->kind = KIND_LATE;
 	area->len = rng_range(rng, 1, 128) * PAGE;
@@ -212,7 +210,7 @@ void area_push_out(struct area *area)
 		madvise(area->addr, area->len, MADV_PAGEOUT);
 }
 
-/* False if a child saw what it must not see. */
+/* Unmap the memory. Return false if the child saw what the device wrote. */
 bool area_unmap(struct area *area)
 {
 	int status = 0;
@@ -221,7 +219,10 @@ bool area_unmap(struct area *area)
 	if (area->helping)
 		pthread_join(area->helper, NULL);
 	if (area->child) {
-		/* Other children have this end of the pipe, too. */
+		/*
+		 * Other children have this end of the pipe, too, so closing it is not
+		 * enough.
+		 */
 		if (write(area->pipe[1], "", 1) != 1)
 			kill(area->child, SIGKILL);
 		close(area->pipe[1]);
@@ -231,6 +232,6 @@ bool area_unmap(struct area *area)
 	if (area->uffd >= 0)
 		close(area->uffd);
 	munmap(area->addr, area->len);
-	/* It may have been killed, by the out of memory killer among others. */
+	/* The child may have been killed, for example by the OOM killer. */
 	return !WIFEXITED(status) || !WEXITSTATUS(status);
 }

@@ -2,8 +2,8 @@
 /*
  * The torture test: one round
  *
- * Loads the module, keeps a number of processes running, disturbs them, lets all
- * come to an end or takes the devices away, and looks at what is left.
+ * Load the module, keep a number of processes running, disturb them, wait for all to
+ * end or remove the devices, and check what is left.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,12 +18,12 @@
 
 #define MEMCG		"/sys/fs/cgroup/stress"
 #define RECORD		"/sys/module/softacc/parameters/record"
-/* For what should take no time at all, in ms of the machine's time. */
+/* For what should take no time, in ms of the machine's time */
 #define PATIENCE	30000
 
 /**
- * struct slot - the place of a process
- * @limited: it has little memory, so it may be killed for it
+ * struct slot - the slot of a process
+ * @limited: its memory is limited, so the OOM killer may kill it
  */
 struct slot {
 	bool limited;
@@ -42,7 +42,7 @@ static void start_process(const struct round *round, struct rng *rng,
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0) {
-		/* Of the caches that fail one is everybody's. */
+		/* A cache that fails is used by fork(), too. */
 		if (!(round->flags & D_NOMEM))
 			fail(CHECK_STUCK, "fork: %s", strerror(errno));
 		return;
@@ -59,11 +59,11 @@ static void start_process(const struct round *round, struct rng *rng,
 		run_hostile(round, &own);
 	else
 		run_jobs(round, &own);
-	/* Its threads and its files end with it. */
+	/* Exit ends its threads and closes its files. */
 	_exit(0);
 }
 
-/* A process has ended: as it should? */
+/* Check how a process ended. */
 static void check_end(unsigned int i, int status)
 {
 	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
@@ -106,7 +106,7 @@ static void collect_all(void)
 	}
 }
 
-/* Nobody asks for anything any more: the library has nothing left to do. */
+/* There are no more requests: the library must become idle. */
 static void check_idle(const struct round *round)
 {
 	double start = pace_seconds();
@@ -121,7 +121,7 @@ static void check_idle(const struct round *round)
 			pending = library_stat(i, "pending_groups");
 			partial = library_stat(i, "partial_requests");
 			if (pending < 0 || partial < 0) {
-				/* debugfs may have had no memory for it. */
+				/* debugfs may have failed for lack of memory. */
 				if (!(round->flags & D_NOMEM))
 					fail(CHECK_STUCK,
 					     "device %u tells no state", i);
@@ -146,7 +146,7 @@ static void remove_devices(void)
 		     pace_seconds() - start);
 }
 
-/* What the devices have to say of their groups, all of them. */
+/* Check the devices' record of their groups. */
 static void check_record(const struct round *round)
 {
 	long missing = read_number(RECORD, "missing");
@@ -157,13 +157,13 @@ static void check_record(const struct round *round)
 	if (read_number(RECORD, "devices") != round->devices)
 		fail(CHECK_STUCK, "there is no record of all devices");
 	if (missing)
-		fail(CHECK_RESPONSES, "%ld of %ld groups have no answer", missing,
+		fail(CHECK_RESPONSES, "%ld of %ld groups have no response", missing,
 		     groups);
 	if (duplicate)
-		fail(CHECK_RESPONSES, "%ld of %ld groups have two answers",
+		fail(CHECK_RESPONSES, "%ld of %ld groups have two responses",
 		     duplicate, groups);
 	if (unexpected)
-		fail(CHECK_RESPONSES, "%ld answers for no group", unexpected);
+		fail(CHECK_RESPONSES, "%ld responses for no group", unexpected);
 	printf("# round %u: %ld requests in %ld groups\n", round->number,
 	       read_number(RECORD, "requests"), groups);
 }

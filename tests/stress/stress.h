@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The torture test: what its files have in common
+ * The torture test: what its files share
  *
- *	main.c      rounds one after the other, the totals and the verdict
- *	round.c     one round: processes, disturbance, what has to be true at its end
- *	disturb.c   what is done to the processes, the driver and the machine meanwhile
- *	jobs.c      a process that lets its device work and verifies every byte
- *	memory.c    the kinds of memory that it works on
- *	hostile.c   a process whose device sends whatever page requests it likes
- *	kernel.c    the module, its parameters, what the kernel tells about itself
+ *	main.c      runs the rounds, and prints the totals and the results
+ *	round.c     one round: processes, disturbances, checks at its end
+ *	disturb.c   disturbances of the processes, the driver and the machine
+ *	jobs.c      a process that runs jobs of its device and verifies every byte
+ *	memory.c    the kinds of memory that these work on
+ *	hostile.c   a process whose device sends arbitrary page requests
+ *	kernel.c    the module, and objects of the library's slab caches
  *
- * All choices come from one seed, so that a round can be repeated; how its threads
- * run beside each other is different each time.
+ * One seed determines all choices, so that a round can be repeated; how its threads
+ * interleave differs each time.
  */
 #ifndef STRESS_H
 #define STRESS_H
@@ -35,57 +35,57 @@
 /* The disturbances of a round; disturbances[] of main.c has their names. */
 #define D_KILL		(1U << 0)	/* processes are killed */
 #define D_FLUSH		(1U << 1)	/* the driver flushes */
-#define D_DISCARD	(1U << 2)	/* it discards partial groups */
-#define D_REPLUG	(1U << 3)	/* it takes devices off their queue and back */
-#define D_TIMEOUT	(1U << 4)	/* groups have little time */
-#define D_LIMITS	(1U << 5)	/* low limits, and floods of partial groups */
+#define D_DISCARD	(1U << 2)	/* it discards unfinished groups */
+#define D_REPLUG	(1U << 3)	/* it removes devices from their queue and adds them again */
+#define D_TIMEOUT	(1U << 4)	/* groups have short timeouts */
+#define D_LIMITS	(1U << 5)	/* low limits, and floods of unfinished groups */
 #define D_NO_FLUSH	(1U << 6)	/* it does not flush what it detaches */
 #define D_OVERFLOW	(1U << 7)	/* its ring overflows */
 #define D_NOMEM		(1U << 8)	/* allocations fail */
-#define D_ABRUPT	(1U << 9)	/* the devices go while they are used */
-#define D_CPUS		(1U << 10)	/* processors go and come */
-#define D_SUSPEND	(1U << 11)	/* the machine falls asleep and wakes up */
+#define D_ABRUPT	(1U << 9)	/* the devices are removed while they are used */
+#define D_CPUS		(1U << 10)	/* CPUs go offline and come back */
+#define D_SUSPEND	(1U << 11)	/* the machine suspends and resumes */
 #define D_HANDLERS	(1U << 12)	/* some PASIDs have a handler of their own */
-#define D_HOG		(1U << 13)	/* a real-time program owns a processor */
+#define D_HOG		(1U << 13)	/* a real-time program owns a CPU */
 #define NR_DISTURBANCES	14
 
-/* With these a good page request may be refused. */
+/* With these a valid page request may be refused. */
 #define D_REFUSING	(D_REPLUG | D_LIMITS | D_NOMEM | D_SUSPEND)
-/* With these a bad one may be told to try again. */
+/* With these the device may be told to retry an invalid one. */
 #define D_RETRYING	(D_FLUSH | D_DISCARD | D_OVERFLOW | D_TIMEOUT)
 
-/* What is counted for the totals. */
+/* Counted for the totals */
 enum count {
 	COUNT_PROCESSES,
 	COUNT_KILLED,
 	COUNT_JOBS,
-	COUNT_JOBS_FAILED,	/* as they may */
+	COUNT_JOBS_FAILED,	/* for a valid reason */
 	COUNT_BYTES,		/* verified */
-	COUNT_INJECTED,		/* groups */
+	COUNT_INJECTED,		/* groups injected */
 	COUNT_PARTIAL,		/* requests of groups without a last one */
 	COUNT_RESPONSES,
 	COUNT_DISTURBANCES,
 	NR_COUNTS,
 };
 
-/* What has to be true; what is not is counted. */
+/* Conditions to check; violations are counted */
 enum check {
 	CHECK_RESPONSES,		/* one for each group */
-	CHECK_DATA,		/* every byte */
+	CHECK_DATA,		/* every byte is right */
 	CHECK_STATUS,		/* nothing is refused without a reason */
-	CHECK_STUCK,		/* all ends in time */
+	CHECK_STUCK,		/* everything ends in time */
 	CHECK_LIMITS,		/* no more partial requests than allowed */
-	CHECK_MEMORY,		/* all given back */
+	CHECK_MEMORY,		/* all memory is freed */
 	NR_CHECKS,
 };
 
 /**
- * struct shared - what all processes see
- * @stop: end what you are doing
- * @gone: the devices are on their way out, so calls may fail
- * @next_grpid: page request group indices are used once
+ * struct shared - state that all processes share
+ * @stop: end the processes
+ * @gone: the devices are being removed, so calls may fail
+ * @next_grpid: next page request group index; each is used once
  * @counts: for the totals
- * @failures: by &enum check
+ * @failures: violations, by &enum check
  */
 struct shared {
 	atomic_bool stop;
@@ -105,11 +105,11 @@ static inline void count(enum count what, unsigned long n)
 /**
  * struct round - one round
  * @number: from 1
- * @seed: of all its choices
+ * @seed: seed of its choices
  * @flags: D_* values
- * @seconds: how long
- * @devices: how many there are
- * @slots: processes at a time
+ * @seconds: its duration
+ * @devices: number of devices
+ * @slots: number of processes at a time
  */
 struct round {
 	unsigned int number;
@@ -139,7 +139,7 @@ void disturb_begin(struct disturber *disturber);
 void disturb(struct disturber *disturber);
 void disturb_end(struct disturber *disturber);
 
-/* jobs.c, hostile.c: processes; they do not return before they are told to stop */
+/* jobs.c, hostile.c: the processes; these return when the round ends, or earlier */
 void run_jobs(const struct round *round, struct rng *rng);
 void run_hostile(const struct round *round, struct rng *rng);
 int open_device(const struct round *round, struct rng *rng);
@@ -161,7 +161,7 @@ enum kind {
 	KIND_FILE,
 	KIND_THP,
 	KIND_HUGETLB,
-	KIND_COW,		/* a child has it, too, and must not see the writes */
+	KIND_COW,		/* shared with a child, which must not see the writes */
 	KIND_SWAP,		/* pushed out between two jobs */
 	KIND_PROTECT,		/* mprotect() beside the device */
 	KIND_HOLES,		/* munmap() beside the device */
@@ -172,15 +172,15 @@ enum kind {
 
 /**
  * struct area - memory for a job
- * @kind: what it is
- * @addr: where
- * @len: bytes
+ * @kind: its kind
+ * @addr: its address
+ * @len: its size in bytes
  * @helper: the thread that serves it or races with the device
- * @helping: there is one
- * @end: it shall end
+ * @helping: @helper runs
+ * @end: end the helper
  * @uffd: its userfaultfd, or -1
- * @child: of %KIND_COW
- * @pipe: tells it to look
+ * @child: the child of %KIND_COW
+ * @pipe: tells the child to check the memory
  */
 struct area {
 	enum kind kind;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The forwarder against those who would harm others by it: who may bind, devices that
- * go, readers that stop, reads without measure, and files that have to wait
+ * The forwarder's protection: permission to bind, removal of devices, readers that
+ * stop, unbounded reads, and files that have to wait
  */
 #include <glob.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #define DEVICE		"platform/softacc.0"
 #define ROUNDS		40
 
-/* What takes no time may take this long on a debug kernel. */
+/* Limit on a debug kernel for what takes no time */
 #define SOON_MS		5000
 
 static void set_softacc(const char *name, const char *value)
@@ -32,7 +32,7 @@ static int forwarder(void)
 	return open("/dev/iopf-forward", O_RDWR | O_CLOEXEC);
 }
 
-/* 0 or a negative errno. */
+/* Return 0 or a negative errno. */
 static int bind_to(int fd, const struct iopf_forward_bind *how, const char *device)
 {
 	struct iopf_forward_bind bind = *how;
@@ -48,7 +48,7 @@ static int bind_plainly(int fd, const char *device)
 	return bind_to(fd, &how, device);
 }
 
-/* A file bound to the first device, or -1 with errno. */
+/* Return a file bound to the first device, or -1 with errno. */
 static int bound_file(void)
 {
 	int fd = forwarder();
@@ -62,7 +62,7 @@ static int bound_file(void)
 	return -1;
 }
 
-/* Has the device of that file gone? */
+/* Return whether the device of the file was removed. */
 static bool is_gone(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -70,7 +70,7 @@ static bool is_gone(int fd)
 	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLHUP;
 }
 
-/* Without any privilege from here on. */
+/* Drop all privileges. */
 static void drop_privilege(void)
 {
 	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
@@ -87,7 +87,7 @@ FIXTURE(forwarder)
 	struct iommu_hwpt_pgfault faults[128];
 };
 
-/* A device that asks again as often as it is told to. */
+/* Open a device that retries as often as it is told to. */
 static int open_patient(void)
 {
 	struct softacc_config config = {
@@ -113,7 +113,7 @@ FIXTURE_SETUP(forwarder)
 	ASSERT_NE(MAP_FAILED, self->area);
 	madvise(self->area, AREA, MADV_NOHUGEPAGE);
 	self->vmm = (struct vmm){ .resolve = fwd_resolve };
-	/* The timeout may not do what the forwarder is to do. */
+	/* Keep the timeout from doing what the forwarder must do. */
 	set_timeout("100");
 }
 
@@ -126,7 +126,7 @@ FIXTURE_TEARDOWN(forwarder)
 	if (self->acc >= 0)
 		close(self->acc);
 	set_timeout("10");
-	/* For the next test, and those of other programs. */
+	/* Restore the device for the next test, also of other programs. */
 	set_softacc("remove", "1");
 	set_softacc("add", "1");
 }
@@ -136,7 +136,7 @@ static int submit(struct _test_data_forwarder *self)
 	return acc_submit(self->acc, SOFTACC_OP_FILL, NULL, self->area, AREA, 5);
 }
 
-/* One page request, for the page @page of the area. */
+/* Send one page request for page @page of the area. */
 static int inject(struct _test_data_forwarder *self, int page, uint32_t flags)
 {
 	struct softacc_inject request = {
@@ -149,7 +149,7 @@ static int inject(struct _test_data_forwarder *self, int page, uint32_t flags)
 	return ioctl(self->acc, SOFTACC_IOC_INJECT, &request);
 }
 
-/* Wait for the job: its status. */
+/* Wait for the job and return its status. */
 static int job_status(struct _test_data_forwarder *self, int ms)
 {
 	memset(&self->end, 0, sizeof(self->end));
@@ -170,7 +170,7 @@ static int wait_for_child(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* An open file is not enough; not even where one looks for the name of the device. */
+/* An open file does not suffice to bind, nor to find out whether a device exists. */
 TEST_F(forwarder, bind_needs_capability)
 {
 	pid_t pid = fork();
@@ -190,14 +190,11 @@ TEST_F(forwarder, bind_needs_capability)
 		_exit(0);
 	}
 	EXPECT_EQ(0, wait_for_child(pid));
-	/* It was not bound, and can be. */
+	/* The file was not bound, and still can be. */
 	EXPECT_EQ(0, bind_plainly(self->fd, DEVICE));
 }
 
-/*
- * A VMM without privilege, which has got the file from one who has it, before that was
- * bound.
- */
+/* Run as a VMM without privileges that has inherited the file before it was bound. */
 static int serve_passed_file(int fd, int from, int to)
 {
 	struct iommu_hwpt_pgfault faults[32];
@@ -217,7 +214,7 @@ static int serve_passed_file(int fd, int from, int to)
 			return 3;
 		count += got;
 	}
-	/* The owner of the memory makes it present, and says so. */
+	/* The process that owns the memory makes it present. */
 	if (write(to, &byte, 1) != 1 || read(from, &byte, 1) != 1)
 		return 4;
 	for (i = 7; i < 32; i += 8)
@@ -251,7 +248,7 @@ TEST_F(forwarder, passed_file_needs_none)
 	EXPECT_TRUE(job_is_right(self));
 }
 
-/* The device goes; files that were bound to it are of no use, and do no harm. */
+/* The device is removed; files that were bound to it do no harm. */
 TEST_F(forwarder, device_goes)
 {
 	ASSERT_EQ(0, bind_plainly(self->fd, DEVICE));
@@ -271,7 +268,7 @@ TEST_F(forwarder, device_goes)
 	set_softacc("add", "1");
 	self->acc = open_patient();
 	ASSERT_LE(0, self->acc);
-	/* The new one has nothing to do with the old file. */
+	/* The new device is not connected to the old file. */
 	close(self->fd);
 	self->fd = bound_file();
 	ASSERT_LE(0, self->fd);
@@ -288,8 +285,8 @@ static void *remove_device(void *unused)
 }
 
 /*
- * Bound after all have been told that the device goes, and before it is off its bus:
- * when it is gone, nothing is bound to it.
+ * A file that is bound after the notification of the removal, but before the device is
+ * off its bus, is unbound when the device is gone.
  */
 TEST_F(forwarder, bound_on_the_way_out)
 {
@@ -321,7 +318,7 @@ struct binder {
 	pthread_t thread;
 };
 
-/* Bind and unbind, whether or not there is a device. */
+/* Bind and unbind in a loop, whether or not there is a device. */
 static void *bind_until_told(void *data)
 {
 	struct binder *binder = data;
@@ -339,7 +336,7 @@ static void *bind_until_told(void *data)
 	return NULL;
 }
 
-/* Jobs, as long as there is a device for them. */
+/* Run jobs whenever there is a device. */
 static void work_until_killed(void)
 {
 	struct softacc_completion end;
@@ -395,14 +392,17 @@ TEST_F(forwarder, bound_against_removal)
 	EXPECT_EQ(0, bind_plainly(self->fd, DEVICE));
 }
 
-/* Nothing is read: the device is told so, at last, and not before the time is over. */
+/*
+ * The faults are not read: the device gets an error response after the patience of the
+ * forwarder, not earlier.
+ */
 TEST_F(forwarder, reader_stops)
 {
 	const struct iopf_forward_bind how = { .groups = 1, .stall_ms = 1500 };
 	double start;
 
 	ASSERT_EQ(0, bind_to(self->fd, &how, DEVICE));
-	/* All the room there is. */
+	/* Fill all room. */
 	ASSERT_EQ(0, inject(self, 0, SOFTACC_INJECT_LAST));
 	ASSERT_TRUE(pace_wait(SOON_MS, fwd_stats(self->fd).queued == 1));
 	start = vmm_seconds();
@@ -412,11 +412,11 @@ TEST_F(forwarder, reader_stops)
 	EXPECT_LE(1.5, vmm_seconds() - start);
 	EXPECT_LT(0, self->end.retries);
 	EXPECT_LT(1, fwd_stats(self->fd).full);
-	/* As long as there is no reader, nothing else is tried. */
+	/* Without a reader groups are refused at once. */
 	ASSERT_EQ(0, submit(self));
 	EXPECT_EQ(-EFAULT, job_status(self, 20000));
 	EXPECT_EQ(0, self->end.retries);
-	/* The reader is back, and so is the patience. */
+	/* With a reader the forwarder waits again. */
 	vmm_start(&self->vmm, self->fd, 1);
 	EXPECT_TRUE(pace_wait(SOON_MS, !fwd_stats(self->fd).queued));
 	ASSERT_EQ(0, submit(self));
@@ -424,7 +424,7 @@ TEST_F(forwarder, reader_stops)
 	vmm_stop(&self->vmm);
 }
 
-/* It was only slow. */
+/* The reader was only late. */
 TEST_F(forwarder, reader_is_late)
 {
 	const struct iopf_forward_bind how = { .groups = 1, .stall_ms = 60000 };
@@ -438,7 +438,7 @@ TEST_F(forwarder, reader_is_late)
 	vmm_stop(&self->vmm);
 }
 
-/* Each group takes the reader long, but it goes on: there is no end of patience. */
+/* The reader takes long for each group, but continues: the device must not give up. */
 TEST_F(forwarder, reader_is_slow)
 {
 	const struct iopf_forward_bind how = { .groups = 1, .stall_ms = 4000 };
@@ -458,7 +458,7 @@ TEST_F(forwarder, reader_is_slow)
 	vmm_stop(&self->vmm);
 }
 
-/* A group that can never have room is not asked for again. */
+/* The device must not retry a group that can never have room. */
 TEST_F(forwarder, group_is_too_large)
 {
 	const struct iopf_forward_bind how = { .requests = 7 };
@@ -472,7 +472,7 @@ TEST_F(forwarder, group_is_too_large)
 	EXPECT_EQ(0, fwd_stats(self->fd).groups);
 }
 
-/* The largest group that there is: through a read, whole. */
+/* The largest group passes a read as a whole. */
 TEST_F(forwarder, largest_group)
 {
 	struct iommu_hwpt_pgfault *faults;
@@ -535,8 +535,8 @@ static void *read_all(void *data)
 }
 
 /*
- * A read without measure, into memory that is not there: it takes no memory of the kernel
- * while it sleeps, and nothing that others would have to wait for.
+ * A huge read into memory that is not present: while it sleeps it allocates no kernel
+ * memory and holds no lock that others need.
  */
 TEST_F(forwarder, huge_read)
 {
@@ -561,10 +561,10 @@ TEST_F(forwarder, huge_read)
 	kb = vmalloc_used_kb();
 	ASSERT_EQ(0, pthread_create(&reader.thread, NULL, read_all, &reader));
 	ASSERT_TRUE(uffd_asleep(uffd));
-	/* The reader's stack is small. */
+	/* Leaves room for the reader's stack. */
 	EXPECT_GT(kb + 1024, vmalloc_used_kb())
 		TH_LOG("%ld kB more", vmalloc_used_kb() - kb);
-	/* All the while others read, and answer what the sleeper was given. */
+	/* Meanwhile others read, and respond to the sleeping reader's groups. */
 	EXPECT_LE(1, fwd_stats(self->fd).pending);
 	EXPECT_EQ(24, get_faults(self->fd, self->faults, 128, SOON_MS));
 	EXPECT_EQ(0, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
@@ -596,7 +596,7 @@ static void *close_file(void *data)
 	return NULL;
 }
 
-/* An unbind that waits for its driver is no affair of another device's files. */
+/* An unbind that waits for its driver does not delay files of another device. */
 TEST_F(forwarder, unbind_waits_alone)
 {
 	struct closer closer = { .fd = self->fd };
@@ -610,7 +610,7 @@ TEST_F(forwarder, unbind_waits_alone)
 	set_softacc("slow_responses", "5000000");
 	self->fd = -1;
 	ASSERT_EQ(0, pthread_create(&closer.thread, NULL, close_file, &closer));
-	/* It has answered, and waits for the response to be sent. */
+	/* It has responded, and waits for the driver to send the response. */
 	while (!closer.closing ||
 	       (!closer.closed &&
 		vmm_kernel_stat("softacc.0", "handled_groups")))
@@ -648,7 +648,7 @@ static bool has_mode(const char *pattern, mode_t mode, unsigned int *files)
 	return good;
 }
 
-/* What the library shows of others is for root. */
+/* The library's debugfs files are for root only. */
 TEST_F(forwarder, debugfs_is_for_root)
 {
 	unsigned int files = 0;

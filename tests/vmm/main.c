@@ -3,13 +3,13 @@
  * vmm: serves a device's page faults from user space, and counts
  *
  *	-b softacc|iommufd  whose faults (softacc)
- *	-n FAULTS           until so many were served (100000)
- *	-t THREADS          that serve (2)
- *	-l N, -r N          of 1000 groups answered late, refused (50, 5)
+ *	-n FAULTS           number of faults to serve (100000)
+ *	-t THREADS          number of threads that serve (2)
+ *	-l N, -r N          groups of 1000 with a late response, refused (50, 5)
  *	-d                  a live view: for the demo
  *
- * Ends with 1 if anything was lost: a fault without a response, a response too many,
- * wrong data.
+ * Status 1 if anything was lost: a fault without a response, a surplus response, or wrong
+ * data.
  */
 #include <stdlib.h>
 
@@ -34,7 +34,7 @@ static unsigned long long get(const atomic_ullong *value)
 	return *value;
 }
 
-/* What there is to see, in one line. */
+/* Print the state in one line. */
 static void show(struct vmm *vmm, bool end)
 {
 	double time = vmm_seconds() - began;
@@ -44,7 +44,7 @@ static void show(struct vmm *vmm, bool end)
 		return;
 	printf("%s%6.1f s  leaving %8llu faults in %7llu groups, ",
 	       live ? "\r" : "", time, get(&vmm->faults), get(&vmm->groups));
-	printf("answered %7llu, late %6llu, refused %5llu, waiting %4lld%s",
+	printf("responses %7llu, late %6llu, refused %5llu, waiting %4lld%s",
 	       (unsigned long long)done, get(&vmm->late),
 	       get(&vmm->responded[1]),
 	       (long long)(vmm->groups - done - vmm->never), end ? "\n" : "");
@@ -68,7 +68,7 @@ static bool expect(const char *what, uint64_t is, uint64_t should)
 	return false;
 }
 
-/* Every group that was read has been answered; the kernel says the same. */
+/* Each group that was read has one response, also by the kernel's counters. */
 static bool balance(struct vmm *vmm, const char *device, uint64_t groups_before,
 		    uint64_t late_before)
 {
@@ -78,13 +78,13 @@ static bool balance(struct vmm *vmm, const char *device, uint64_t groups_before,
 	uint64_t groups = vmm_kernel_stat(device, "groups");
 	bool good;
 
-	good = expect("answers of the VMM",
+	good = expect("responses of the VMM",
 		      vmm->responded[0] + vmm->responded[1], vmm->groups);
-	good &= expect("answers that were not taken, broken groups", vmm->bad, 0);
+	good &= expect("responses that were not accepted, broken groups", vmm->bad, 0);
 	good &= expect("groups of the kernel", groups - groups_before,
 		       vmm->groups);
-	good &= expect("answers of the kernel", responses, groups);
-	good &= expect("late answers", vmm_kernel_stat(device, "late"),
+	good &= expect("responses of the kernel", responses, groups);
+	good &= expect("late responses", vmm_kernel_stat(device, "late"),
 		       late_before);
 	good &= expect("groups left", vmm_kernel_stat(device, "pending_groups"), 0);
 	return good;
@@ -128,9 +128,9 @@ static bool run_softacc(struct vmm *vmm, unsigned int threads)
 	good &= expect("groups that the forwarder took", stats.groups,
 		       vmm->groups);
 	good &= expect("groups that it has left", stats.queued + stats.pending, 0);
-	good &= expect("answers too late for it", stats.late, 0);
+	good &= expect("responses too late for it", stats.late, 0);
 	good &= expect("groups that the device waits for", device.outstanding, 0);
-	good &= expect("answers that it did not ask for", device.spurious, 0);
+	good &= expect("responses for no group", device.spurious, 0);
 	good &= expect("rounds with wrong data", wrong, 0);
 	printf("no room for %llu groups; %llu jobs repeated after a refusal; data %s\n",
 	       stats.full, (unsigned long long)again,
@@ -147,7 +147,7 @@ struct trigger {
 	atomic_ullong *sent;
 };
 
-/* Faults from one thread: as many under way as a device would have. */
+/* Make faults in one thread, with as many in flight as a device would have. */
 static void *trigger(void *data)
 {
 	struct trigger *trigger = data;

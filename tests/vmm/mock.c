@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iommufd's mock device, through iommufd's own test interface: a nested domain, as a
- * guest's address space is, whose faults go to a fault queue
+ * iommufd's mock device, by iommufd's test interface: a nested domain, as for a guest's
+ * address space, whose faults go to a fault queue
  */
 #include "vmm.h"
 
@@ -57,7 +57,7 @@ static int new_nested(struct mock *mock, int i)
 	return 0;
 }
 
-/* 0, or -1 with errno. */
+/* Return 0, or -1 with errno. */
 int mock_open(struct mock *mock)
 {
 	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
@@ -107,7 +107,10 @@ int mock_attach(struct mock *mock, uint32_t hwpt)
 	return ioctl(mock->fd, IOMMU_TEST_CMD, &cmd);
 }
 
-/* A group of one, from any thread. The test interface does not tell its fate. */
+/*
+ * Send a group of one request, from any thread. The test interface does not return its
+ * response code.
+ */
 int mock_fault(struct mock *mock, uint32_t pasid, uint32_t grpid)
 {
 	struct iommu_test_cmd cmd = {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Reading faults and answering them: the same for the forwarder and for iommufd
- */
+/* Read faults and respond to them; the same for the forwarder and for iommufd */
 #include <glob.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,15 +11,15 @@
 
 /**
  * struct server - a thread that serves
- * @vmm: for whom
- * @seed: of its decisions
- * @faults: what was read last
- * @ready: answers to be written
- * @nr_ready: how many
- * @late: groups to be answered later, by their last fault, in order
- * @due: when
- * @first_late: index of the oldest
- * @nr_late: how many
+ * @vmm: its VMM
+ * @seed: seed of its choices
+ * @faults: faults that were read last
+ * @ready: responses to be written
+ * @nr_ready: length of @ready
+ * @late: cookies of groups that get a late response, in order
+ * @due: when to respond to them
+ * @first_late: index of the oldest one
+ * @nr_late: number of them
  */
 struct server {
 	struct vmm *vmm;
@@ -49,7 +47,7 @@ static unsigned int random_below(struct server *server, unsigned int limit)
 	return (server->seed >> 33) % limit;
 }
 
-/* One answer: 0 or a negative errno. */
+/* Send one response. Return 0 or a negative errno. */
 int vmm_respond(int fd, uint32_t cookie, uint32_t code)
 {
 	struct iommu_hwpt_page_response response = { cookie, code };
@@ -58,7 +56,7 @@ int vmm_respond(int fd, uint32_t cookie, uint32_t code)
 	return ret == sizeof(response) ? 0 : ret < 0 ? -errno : -EIO;
 }
 
-/* All that is ready, in an order that nobody expects. */
+/* Send all responses that are ready, in random order. */
 static void send_ready(struct server *server)
 {
 	struct iommu_hwpt_page_response *ready = server->ready;
@@ -108,7 +106,7 @@ static uint32_t resolve(struct vmm *vmm, const struct iommu_hwpt_pgfault *faults
 	return IOMMUFD_PAGE_RESP_SUCCESS;
 }
 
-/* The pages are made present at once, the guest takes its time to say so. */
+/* Make the pages present at once, and choose when to respond. */
 static void decide(struct server *server, const struct iommu_hwpt_pgfault *faults,
 		   unsigned int count)
 {
@@ -151,7 +149,7 @@ static void send_late(struct server *server)
 	}
 }
 
-/* Groups come whole: each ends with a last fault, and has one cookie. */
+/* Groups come whole: each has one cookie and ends with a last fault. */
 static void take(struct server *server, unsigned int count)
 {
 	struct vmm *vmm = server->vmm;
@@ -222,7 +220,10 @@ void vmm_stop(struct vmm *vmm)
 	vmm->nr_threads = 0;
 }
 
-/* A counter of the library for devices with that name; ~0 if there is none. */
+/*
+ * Return a counter of the library, summed over devices of that name; ~0 if there is
+ * none.
+ */
 uint64_t vmm_kernel_stat(const char *device, const char *name)
 {
 	char pattern[256];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An accelerator whose faults are forwarded, and work for it
+ * An accelerator whose faults are forwarded, and jobs for it
  *
- * The program is the guest as well: the accelerator works on its memory, so it can
- * make the pages present that are asked for.
+ * The program is its own guest: the accelerator works on its memory, so it can make the
+ * requested pages present.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 
 #define FWD_DEVICE	"/dev/iopf-forward"
 
-/* The faults of the first accelerator; -1 with errno. */
+/* Open a file with the faults of the first accelerator; -1 with errno. */
 int fwd_open(uint32_t flags, uint32_t pasid, uint32_t groups)
 {
 	struct iopf_forward_bind bind = {
@@ -43,7 +43,7 @@ bool fwd_resolve(const struct iommu_hwpt_pgfault *fault)
 			write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
-/* Fill the area, whatever it takes, look at it, and forget it. */
+/* Fill the area, however often it takes, verify it and drop its pages. */
 static bool fill_and_verify(struct acc_load *load, uint64_t seed)
 {
 	struct softacc_completion end;

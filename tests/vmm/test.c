@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults that leave the kernel, by the forwarder and by iommufd: what a VMM may do
- * with them, and what it should not
+ * Faults that leave the kernel by the forwarder or by iommufd: what a VMM may do with
+ * them, and what it should not
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -14,13 +14,13 @@
 
 #define AREA		(64 * PAGE)
 
-/* An address that nothing is at, and that the compiler does not know. */
+/* Return an address where nothing is mapped, unknown to the compiler. */
 static void *nowhere(void)
 {
 	return (void *)strtoul("8", NULL, 0);
 }
 
-/* Of groups that a domain's handler owns, such as iommufd's. */
+/* Set the timeout of groups that a domain's handler owns, such as iommufd's. */
 static void set_domain_timeout(const char *seconds)
 {
 	int fd = open("/sys/module/iopf/parameters/domain_timeout",
@@ -75,14 +75,14 @@ static int submit(struct _test_data_forward *self)
 	return acc_submit(self->acc, SOFTACC_OP_FILL, NULL, self->area, AREA, 5);
 }
 
-/* Wait for the job: its status. */
+/* Wait for the job and return its status. */
 static int job_status(struct _test_data_forward *self, int ms)
 {
 	memset(&self->end, 0, sizeof(self->end));
 	return acc_reap(self->acc, &self->end, ms) ? -errno : self->end.status;
 }
 
-/* The device's four groups of eight, all of them. */
+/* Read the four groups of eight requests that the device sends. */
 static int four_groups(struct _test_data_forward *self)
 {
 	int count = 0;
@@ -105,7 +105,7 @@ static void resolve_all(struct _test_data_forward *self, int count)
 
 TEST_F(forward, binding)
 {
-	struct iopf_forward_bind bind = { .device = "platform/nobody" };
+	struct iopf_forward_bind bind = { .device = "platform/nothing" };
 	int fd = open("/dev/iopf-forward", O_RDWR | O_CLOEXEC);
 
 	ASSERT_LE(0, fd);
@@ -115,7 +115,7 @@ TEST_F(forward, binding)
 	snprintf(bind.device, sizeof(bind.device), "softacc.0");
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
 	EXPECT_EQ(ENODEV, errno);
-	/* A device that is not behind an IOMMU. */
+	/* A device that is not behind an IOMMU */
 	snprintf(bind.device, sizeof(bind.device), "platform/serial8250");
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
 	EXPECT_EQ(ENODEV, errno);
@@ -130,7 +130,7 @@ TEST_F(forward, binding)
 	bind.stall_ms = 0;
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
 	EXPECT_EQ(EINVAL, errno);
-	/* The device has somebody. */
+	/* The device is bound to another file already. */
 	memset(&bind, 0, sizeof(bind));
 	snprintf(bind.device, sizeof(bind.device), "platform/softacc.0");
 	EXPECT_EQ(-1, ioctl(fd, IOPF_FORWARD_IOC_BIND, &bind));
@@ -140,7 +140,9 @@ TEST_F(forward, binding)
 	close(fd);
 }
 
-/* Groups come whole and say whose they are; the data is right in the end. */
+/*
+ * Groups come whole, with the right device and PASID, and the data is right in the end.
+ */
 TEST_F(forward, served)
 {
 	int count;
@@ -211,7 +213,7 @@ TEST_F(forward, late)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* Nobody answers: the deadline does, and later responses are for nobody. */
+/* Without a response the timeout ends the groups, and later responses are ignored. */
 TEST_F(forward, never)
 {
 	struct iopf_forward_stats stats;
@@ -227,7 +229,7 @@ TEST_F(forward, never)
 	EXPECT_TRUE(pace_wait(5000, !vmm_kernel_stat("softacc.0",
 						     "pending_groups")));
 	set_timeout("10");
-	/* New groups are under way, some with the same indices maybe. */
+	/* New groups are in flight, some of them perhaps with the same indices. */
 	ASSERT_EQ(0, submit(self));
 	ASSERT_EQ(8, get_faults(self->fd, self->faults + 32, 8, 2000));
 	EXPECT_EQ(0, vmm_respond(self->fd, cookie, SUCCESS));
@@ -242,7 +244,7 @@ TEST_F(forward, never)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* What a VMM gets wrong hurts nobody, and its right answers count. */
+/* Errors of a VMM affect nothing else, and its valid responses count. */
 TEST_F(forward, hostile)
 {
 	struct iommu_hwpt_page_response responses[3];
@@ -251,7 +253,7 @@ TEST_F(forward, hostile)
 
 	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, 0, SUCCESS));
 	ASSERT_EQ(0, submit(self));
-	/* Too small for the group; no multiple of a record; no address. */
+	/* Too small for the group; not a multiple of a record; no address */
 	EXPECT_EQ(-EINVAL, get_faults(self->fd, self->faults, 7, 2000));
 	EXPECT_EQ(-1, read(self->fd, self->faults, 100));
 	EXPECT_EQ(ESPIPE, errno);
@@ -270,7 +272,7 @@ TEST_F(forward, hostile)
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-ETIMEDOUT, job_status(self, 20));
 
-	/* The first is taken, the second is not, the third is not looked at. */
+	/* The first is accepted, the second is not, the third is not reached. */
 	resolve_all(self, 32);
 	for (i = 0; i < 3; i++)
 		responses[i] = (struct iommu_hwpt_page_response){
@@ -287,7 +289,7 @@ TEST_F(forward, hostile)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* There is room for one group: the device is told to ask again. */
+/* There is room for one group: the device is told to retry the others. */
 TEST_F(forward, full)
 {
 	struct iopf_forward_stats stats;
@@ -306,7 +308,7 @@ TEST_F(forward, full)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* Or that it cannot have it. */
+/* With this flag it is told that the others fail. */
 TEST_F(forward, full_refused)
 {
 	close(self->fd);
@@ -322,7 +324,7 @@ TEST_F(forward, full_refused)
 	EXPECT_EQ(-EFAULT, job_status(self, 10000));
 }
 
-/* Groups that the deadline has answered do not take the room for ever. */
+/* Groups that timed out do not take the room for ever. */
 TEST_F(forward, full_of_overdue)
 {
 	close(self->fd);
@@ -345,7 +347,10 @@ TEST_F(forward, full_of_overdue)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* Closed with faults read and unread: all are answered; then the kernel serves. */
+/*
+ * Closing the file ends faults that were read and that were not; then the kernel
+ * serves.
+ */
 TEST_F(forward, closed)
 {
 	double start;
@@ -356,7 +361,7 @@ TEST_F(forward, closed)
 	start = pace_seconds();
 	close(self->fd);
 	self->fd = -1;
-	/* The file answers, not the deadline. */
+	/* Closing the file sends the responses, not the timeout. */
 	EXPECT_FALSE(pace_over(start, 5000));
 	set_timeout("10");
 	EXPECT_EQ(-EFAULT, job_status(self, 2000));
@@ -391,7 +396,7 @@ TEST_F(forward, reader_dies)
 	EXPECT_EQ(-1, acc_verify(self->area, AREA, 5));
 }
 
-/* Faults of one PASID leave; those of another process stay in the kernel. */
+/* Faults of one PASID are forwarded; those of another process stay in the kernel. */
 TEST_F(forward, one_pasid)
 {
 	int status;
@@ -419,12 +424,14 @@ TEST_F(forward, one_pasid)
 	vmm_start(&self->vmm, self->fd, 1);
 	EXPECT_EQ(0, job_status(self, 10000));
 	vmm_stop(&self->vmm);
-	/* A page may have to be asked for once more; each group has left. */
+	/* A page may be requested once more; each group was forwarded. */
 	EXPECT_LE(8, self->end.groups);
 	EXPECT_EQ(self->end.groups, fwd_stats(self->fd).groups);
 }
 
-/* A process that is killed with faults outside is gone at once. */
+/*
+ * A process that is killed while its faults are outside of the kernel is gone at once.
+ */
 TEST_F(forward, killed)
 {
 	double start;
@@ -446,13 +453,13 @@ TEST_F(forward, killed)
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	EXPECT_FALSE(pace_over(start, 2000));
-	/* Its PASID was flushed: the response is late, or in time for nobody. */
+	/* Its PASID was flushed: the late response is ignored. */
 	usleep(200000);
 	EXPECT_EQ(0, vmm_respond(self->fd, self->faults[0].cookie, SUCCESS));
 	EXPECT_EQ(1, fwd_stats(self->fd).late);
 }
 
-/* Many threads on both sides, every policy but the last. */
+/* Many threads on both sides, with all policies except @never */
 TEST_F(forward, storm)
 {
 	struct acc_load loads[3];
@@ -533,7 +540,7 @@ static void *make_many(void *data)
 	return NULL;
 }
 
-/* The same indices from many threads at once, answered out of order by others. */
+/* Many threads use the same indices at once, and others respond out of order. */
 TEST_F(mock, storm)
 {
 	struct trigger triggers[8];
@@ -561,7 +568,7 @@ TEST_F(mock, storm)
 	EXPECT_EQ(0, mock_stat("late"));
 }
 
-/* The domain goes while its faults are out, read and unread; a new one comes. */
+/* The domain is replaced while its faults are outside, read and unread. */
 TEST_F(mock, replaced)
 {
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 100));
@@ -574,7 +581,7 @@ TEST_F(mock, replaced)
 	EXPECT_EQ(0, get_faults(self->mock.queue_fd[0], self->faults, 50, 20));
 	EXPECT_EQ(-EINVAL, vmm_respond(self->mock.queue_fd[0],
 				       self->faults[0].cookie, SUCCESS));
-	/* The same indices again. */
+	/* The same indices are used again. */
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 100));
 	EXPECT_EQ(0, get_faults(self->mock.queue_fd[0], self->faults, 50, 20));
 	vmm_start(&self->vmm, self->mock.queue_fd[1], 2);
@@ -602,7 +609,7 @@ static void *make_until_told(void *data)
 	return NULL;
 }
 
-/* Replaced again and again while many threads make faults. */
+/* The domain is replaced repeatedly while many threads make faults. */
 TEST_F(mock, replaced_in_a_storm)
 {
 	struct vmm other = { .fd = -1 };
@@ -639,7 +646,7 @@ TEST_F(mock, replaced_in_a_storm)
 	EXPECT_LT(0, other.groups);
 }
 
-/* The file is closed with faults in it: the domain's end answers them. */
+/* The file is closed with faults in it, which end with the domain. */
 TEST_F(mock, closed)
 {
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 100));
@@ -653,7 +660,7 @@ TEST_F(mock, closed)
 	EXPECT_EQ(0, mock_stat("pending_groups"));
 }
 
-/* A VMM that is paused loses nothing: its faults wait, however long others may. */
+/* A VMM that is paused loses nothing: a domain's handler has no timeout by default. */
 TEST_F(mock, paused)
 {
 	set_timeout("1");
@@ -668,7 +675,7 @@ TEST_F(mock, paused)
 	EXPECT_EQ(1, mock_stat("success"));
 }
 
-/* Nobody responses in time, or ever; the index is used again meanwhile. */
+/* The VMM does not respond in time; the index is used again meanwhile. */
 TEST_F(mock, never)
 {
 	uint64_t overdue;
@@ -682,7 +689,7 @@ TEST_F(mock, never)
 	EXPECT_EQ(20, overdue);
 	EXPECT_EQ(20, mock_stat("invalid"));
 	ASSERT_EQ(0, make_faults(&self->mock, 0, 10));
-	/* Late answers do not meet the new groups. */
+	/* Late responses must not match the new groups. */
 	EXPECT_EQ(0, vmm_respond(self->mock.queue_fd[0], self->faults[0].cookie,
 				 SUCCESS));
 	EXPECT_EQ(20, mock_responses());

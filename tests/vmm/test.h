@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What tests of faults that leave the kernel have in common. After harness.h.
- */
+/* Helpers for tests of faults that leave the kernel. Include it after harness.h. */
 #ifndef TEST_H
 #define TEST_H
 
@@ -29,7 +27,7 @@ static inline void set_timeout(const char *seconds)
 	set_parameter("iopf", "prq_timeout", seconds);
 }
 
-/* The next faults, within @ms of the machine's time; their number. */
+/* Read the next faults within @ms of the machine's time. Return their number. */
 static inline int get_faults(int fd, struct iommu_hwpt_pgfault *faults, int room,
 			     int ms)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A program in the place of a virtual machine monitor: a device's page faults come
- * to it, it makes the pages present, when and in what order it likes, and answers.
+ * A program in the place of a virtual machine monitor: it reads a device's page faults,
+ * makes the pages present, at any time and in any order, and responds.
  *
- *	serve.c     reads faults from a file and answers them, by a policy
- *	softacc.c   faults of an accelerator, forwarded, and the accelerator's work
- *	mock.c      faults of iommufd's own mock device, made up by many threads
- *	main.c      the program: stress, and a view of it
- *	test.c      the tests: both ways out
- *	forward.c   the forwarder against those who would harm others by it
+ *	serve.c     reads faults from a file and responds to them, by a policy
+ *	softacc.c   forwarded faults of an accelerator, and jobs for it
+ *	mock.c      faults of iommufd's mock device, sent by many threads
+ *	main.c      the program: a stress test, and a live view
+ *	test.c      tests of the forwarder and of iommufd
+ *	forward.c   tests of the forwarder's protection
  */
 #ifndef VMM_H
 #define VMM_H
@@ -26,11 +26,11 @@
 #define VMM_MAX_THREADS	16
 
 /**
- * struct vmm_policy - what becomes of a group, in parts of 1000; the rest is answered
- *	at once
- * @late: answered after @late_ms or less
- * @refused: answered with Invalid Request
- * @never: not answered
+ * struct vmm_policy - how to respond to groups, in parts of 1000; the others get
+ *	Success at once
+ * @late: respond after @late_ms or less
+ * @refused: respond with Invalid Request
+ * @never: do not respond
  * @late_ms: in milliseconds
  */
 struct vmm_policy {
@@ -41,18 +41,18 @@ struct vmm_policy {
 };
 
 /**
- * struct vmm - one who answers
- * @fd: where the faults come from: the forwarder's or iommufd's, it is the same
- * @policy: what he does with them
- * @resolve: make the page of a fault present, or NULL if there is none
- * @nr_threads: that serve
- * @faults: read
- * @groups: read
- * @responded: by response code
- * @late: of these, not at once
- * @never: groups that are not answered on purpose
- * @bad: responses that were not taken, groups that were not whole
- * @stop: end, when there is nothing to do
+ * struct vmm - a program that responds to faults
+ * @fd: file with the faults, of the forwarder or of iommufd
+ * @policy: how to respond
+ * @resolve: makes the page of a fault present, or NULL
+ * @nr_threads: threads that serve
+ * @faults: faults read
+ * @groups: groups read
+ * @responded: responses sent, by response code
+ * @late: responses that were not sent at once
+ * @never: groups without a response on purpose
+ * @bad: responses that were not accepted, and groups that were not whole
+ * @stop: end when there is nothing to do
  */
 struct vmm {
 	int fd;
@@ -82,11 +82,11 @@ bool fwd_resolve(const struct iommu_hwpt_pgfault *fault);
 
 /**
  * struct acc_load - a thread that keeps an accelerator busy
- * @rounds: to do
- * @area: memory that is forgotten after each round
+ * @rounds: rounds to run
+ * @area: memory that is dropped after each round
  * @len: its length
  * @fd: the accelerator
- * @again: jobs that failed because of a refused fault, and were repeated
+ * @again: jobs that were repeated because a fault was refused
  * @wrong: rounds that ended with wrong data or an error
  * @stop: end after this round
  * @thread: the thread
@@ -109,13 +109,13 @@ void acc_load_end(struct acc_load *load);
 /**
  * struct mock - iommufd's mock device, with a nested domain that has a fault queue
  * @fd: iommufd
- * @ioas: address space
- * @device: the device, for iommufd
- * @stdev: and for its test interface
- * @parent: domain to nest in
- * @queue: fault queues
- * @queue_fd: to read their faults
- * @hwpt: domains whose faults go there
+ * @ioas: the address space
+ * @device: ID of the device for iommufd
+ * @stdev: its ID for the test interface
+ * @parent: domain that @hwpt are nested in
+ * @queue: IDs of the fault queues
+ * @queue_fd: files with their faults
+ * @hwpt: domains whose faults go to @queue
  */
 struct mock {
 	int fd;

@@ -3,8 +3,9 @@
  * Random operations: groups that are read and responded to
  *
  * The forwarder's files and iommufd's fault queues are read and written in the same
- * way. A cookie that was read may be responded to once. Which file a cookie is of, is
- * known as long as nobody closes the file meanwhile and gets its number for another.
+ * way. A cookie that was read may have one response. The file that a cookie belongs to
+ * is known unless another thread closes the file meanwhile and a new file gets its
+ * number.
  */
 #include <linux/iommufd.h>
 
@@ -13,7 +14,10 @@
 #define MAX_RECORDS	400
 #define MAX_RESPONSES	32
 
-/* The place of a new file. The last place is for all that there is no room for. */
+/*
+ * Return the index of a new file's queue. The last one serves all files beyond the
+ * limit.
+ */
 int queue_new(enum kind kind)
 {
 	unsigned int i = atomic_fetch_add(&shared->next_queue, 1);
@@ -36,7 +40,7 @@ static void count_delivered(struct queue *queue, uint32_t cookie)
 	atomic_store(&queue->recent[cookie % 16], cookie);
 }
 
-/* What read() has returned, if it can be seen. */
+/* Count the cookies that read() returned, if they can be seen. */
 static void count_records(struct actor *actor, struct queue *queue, size_t size,
 			  long ret)
 {
@@ -59,7 +63,7 @@ static uint32_t choose_cookie(struct rng *rng, struct queue *queue)
 	return rng_percent(rng, 80) ? rng_below(rng, 32) : rng_next(rng);
 }
 
-/* Some cookies twice, and some that nobody has read. */
+/* Choose responses: some cookies twice, and some that were never read. */
 static unsigned int choose_responses(struct rng *rng, struct queue *queue,
 				     struct iommu_hwpt_page_response *responses)
 {
@@ -105,7 +109,10 @@ long queue_response(struct actor *actor, struct file *file)
 	disarm_failure(actor);
 	atomic_store(&step->result, ret);
 	argument_end(actor);
-	/* Another file's: it then has one less than it should, which is no matter. */
+	/*
+	 * If it is another file now, that one's count is one too low, which does no
+	 * harm.
+	 */
 	if (!is_same(file, fd, number))
 		return ret;
 	for (i = 0; i < ret / (long)sizeof(responses[0]); i++)
@@ -146,7 +153,7 @@ long queue_read(struct actor *actor, struct file *file)
 	if (ret > 0 && !is_same(file, fd, number))
 		atomic_store(&shared->unknown, true);
 	atomic_fetch_sub(&queue->reading, 1);
-	/* There is something to respond to. */
+	/* There are groups to respond to. */
 	while (ret > 0 && rng_percent(rng, 70))
 		queue_response(actor, file);
 	return ret;
@@ -167,7 +174,10 @@ static void check_queue(struct queue *queue)
 	}
 }
 
-/* All processes have ended. One that was killed has not counted what it has read. */
+/*
+ * Check the counts. All processes have ended; those that were killed during a read have
+ * not counted it.
+ */
 void check_queues(void)
 {
 	unsigned int used = atomic_load(&shared->next_queue);
