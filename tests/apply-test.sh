@@ -234,10 +234,10 @@ accepts_old_manifest()
 # way. The one that comes after it must not take the rest for edits.
 goes_on()
 {
-	local way=$tmp/tree/$PLACED/account.c.iopf-new
+	local way=$tmp/tree/$PLACED/assemble.c.iopf-new
 
 	BROKEN=no-limit "$TREE_SH" apply "$tmp/tree" &&
-		rm "$tmp/tree/$PLACED/account.c" && mkdir "$way" || return 1
+		rm "$tmp/tree/$PLACED/assemble.c" && mkdir "$way" || return 1
 	if "$TREE_SH" apply "$tmp/tree"; then
 		echo "it was not interrupted"
 		return 1
@@ -303,10 +303,10 @@ refuses_half_a_mutant()
 	last=$(sed -n 's/^@@ -\([0-9]*\),.*/\1/p' "$MUTANTS/monitor-blind.patch" | tail -n 1)
 	last=$((last - 1))
 	(break_sources monitor-blind "$copy") &&
-		cp "$copy/iopf/look.c" "$tmp/text" &&
+		cp "$copy/iopf/progress.c" "$tmp/text" &&
 		in_copy true &&
-		head -n "$last" "$copy/iopf/look.c" >"$tmp/head" &&
-		tail -n +"$last" "$tmp/text" | cat "$tmp/head" - >"$copy/iopf/look.c" &&
+		head -n "$last" "$copy/iopf/progress.c" >"$tmp/head" &&
+		tail -n +"$last" "$tmp/text" | cat "$tmp/head" - >"$copy/iopf/progress.c" &&
 		mutant_refused monitor-blind
 }
 

@@ -10,7 +10,7 @@ set -euo pipefail
 
 # Where a work item or a timer gets its function: file, function.
 CALLBACKS='
-queue.c iopf_q_release
+queue.c iopf_fault_queue_release
 progress.c iopf_monitor_fn
 progress.c iopf_monitor_timer_fn
 fault.c iopf_mm_put_fn
