@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# iopf: every entry point. Each script says in its head what it does.
+# iopf: all entry points. The head of each script says what it does.
 
 KERNEL	?= 7.3
 IMPL	?= iopf
@@ -9,7 +9,7 @@ KSRC	?=
 IOPF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iopf
 export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 
-# What may be given on the command line; anything else is a typing mistake.
+# Variables of the command line; an unknown one is probably misspelled.
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
 	     MINUTES SEED SUITE OPERATIONS ROUND DISTURB VERBOSE BROKEN REPS MODE SCENARIOS PORT \
@@ -17,7 +17,7 @@ VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIME
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
 ifneq ($(strip $(unknown)),)
-$(error unknown variable: $(strip $(unknown)). "make help" lists those there are)
+$(error unknown variable: $(strip $(unknown)). "make help" lists the known ones)
 endif
 export $(foreach v,$(VARIABLES),$(if $(filter command line,$(origin $v)),$v))
 
@@ -28,75 +28,75 @@ TREE := drivers-glue/in-tree
 	test-all test-vtd fuzz check bench kunit model-test mutants refresh-mutants model docs \
 	apply unapply patch-fixes kernel kdir shell guest clean
 
-help: ## this list
+help: ## print this list
 	@echo "Targets:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-16s %s\n", $$1, $$2 }' Makefile
 	@echo "Variables:"
 	@awk -F '## ' '/^## /{ print "  " $$2 }' Makefile
 
 ## KERNEL=7.3|6.12     series of Debian's kernel sources (7.3)
-## KSRC=DIR            your own kernel tree instead; copied, except by apply and unapply
-## IMPL=iopf|upstream  whose fault queue the kernel has (iopf)
+## KSRC=DIR            a kernel tree of your own instead; copied, except by apply and unapply
+## IMPL=iopf|upstream  the kernel's fault queue: the library or its own (iopf)
 ## CONFIG=release|debug|kcsan  debug has KASAN, lockdep and the like (release)
 ## FIXES=1             apply, kernel: with fixes to known bugs of the tree (0)
 ## PRQ=kernel|iopf     VT-d's page request driver: the kernel's or the library's (kernel)
-## FORCE=1             apply: to kernel versions that were not tested, and over edited files
+## FORCE=1             apply: also to untested kernel versions, and over edited files
 ## SMP=N MEM=SIZE      the guest's processors and memory (2, 2G)
-## TIMEOUT=SECONDS     end of patience with a guest (300)
-## ACCEL=kvm|tcg       how the guest runs (KVM if it is seen to work)
-## QEMU=PROGRAM        your own qemu-system-x86_64 (Debian's newest, in the cache)
+## TIMEOUT=SECONDS     time limit of a guest (300)
+## ACCEL=kvm|tcg       how the guest runs (KVM if it works)
+## QEMU=PROGRAM        a qemu-system-x86_64 of your own (Debian's newest, in the cache)
 ## QEMU_ARGS=ARGS      more arguments for QEMU
 ## APPEND=WORDS        more words for the kernel command line of a guest, or of kunit
-## CMD=COMMAND         guest: what to run
-## FILES='A B'         guest: files to put there, in the folder where CMD runs
+## CMD=COMMAND         guest: the command to run
+## FILES='A B'         guest: files to copy into the folder where CMD runs
 ## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
-## FAULTS=N            demo-guest-sva, stress-guest-sva: how many (150000, 1000000)
-## LOG=FILE            guest: keep the console's output there
-## MINUTES=N SEED=N    stress, random, model-test, fuzz: how long (5; test-all: 15), of all
-##                     choices (a new one)
-## OPERATIONS=N        model-test: of each run (100000)
+## FAULTS=N            demo-guest-sva, stress-guest-sva: number of faults (150000, 1000000)
+## LOG=FILE            guest: file for the console's output
+## MINUTES=N           stress, random, model-test, fuzz: duration (5; test-all: 15)
+## SEED=N              stress, random, model-test, fuzz: seed of all choices (a new one)
+## OPERATIONS=N        model-test: operations of each run (100000)
 ## SUITE=NAME          kunit, mutants: this suite only, for example iopf_model
 ## ROUND=N             stress, random: begin with this round
 ## DISTURB=A,B         stress, random: these disturbances in all rounds, or none; an unknown name
 ##                     lists the known ones
-## VERBOSE=1           random: each operation is in the guest's log before it begins
-## BROKEN=NAME         apply, kernel: a library broken on purpose, see tests/mutants
+## VERBOSE=1           random: log each operation in the guest's kernel before it begins
+## BROKEN=NAME         apply, kernel: the library with a mistake of tests/mutants
 ## REPS=N              bench: pairs of runs (5)
 ## MODE=threads|icount bench: real time, or instructions (both)
-## SCENARIOS='A B'     bench: these only; scale: with many PASIDs and devices
+## SCENARIOS='A B'     bench: only these; scale: with many PASIDs and devices
 ## PORT=ring|vtd       bench: on softacc's own IOMMU, or on the emulated VT-d (ring)
-## REPORT=batch|single|both  bench: how softacc reports to the library: single is as a driver
-##                     that is not changed, both takes half as long again (batch)
+## REPORT=batch|single|both  bench: how softacc reports to the library: single is as an
+##                     unmodified driver does, both takes half as long again (batch)
 ## REPORTER=fifo|normal  bench: priority of the thread that reports (fifo)
 ## AREA=MIB            bench: memory touched in a round (64; icount: 16)
-## OUT=DIR             patch-fixes: where the mails go (a folder in the cache)
+## OUT=DIR             patch-fixes: folder for the mails (one in the cache)
 ## IOPF_CACHE=DIR      downloads and builds (~/.cache/iopf)
 
-demo: ## set everything up and watch an accelerator fault on a process's memory
+demo: ## build everything, and show an accelerator fault on a process's memory
 	@tests/guest/demo.sh
 
-demo-guest-sva: ## watch faults leave the kernel and a program in user space answer them
+demo-guest-sva: ## show page faults that a program in user space serves
 	@tests/guest/guest-sva.sh demo
 
-stress-guest-sva: ## the same with a million faults, and nothing may be lost
+stress-guest-sva: ## the same with a million faults; none may be lost
 	@tests/guest/guest-sva.sh stress
 
-test: ## set everything up and run all tests: KUnit, guests, iommufd's own, check
+test: ## build everything, and run all tests: KUnit, guests, iommufd's own, check
 	@tests/run-all.sh
 
-test-all: ## test, and what takes hours: mutants, long stress, VT-d, docs
+test-all: ## test, and those that take hours: mutants, long stress, VT-d, docs
 	@tests/run-all.sh all
 
-test-vtd: ## a million requests and 200 violent ends on an emulated VT-d, and KASAN
+test-vtd: ## a million requests and 200 rounds of killed processes on an emulated VT-d
 	@tests/vtd-test.sh long
 
-fuzz: ## libFuzzer on VT-d's ring and decoder, with a model of the hardware, for MINUTES
+fuzz: ## libFuzzer on VT-d's ring and decoder with a model of the hardware, for MINUTES
 	@tests/vtd/fuzz.sh
 
-demo-vtd: ## the demo on an emulated VT-d, by the library's own driver for it
+demo-vtd: ## the demo on an emulated VT-d with the library's own driver
 	@FIXES=1 PRQ=iopf tests/guest/demo.sh vtd
 
-check: ## checkpatch, sparse, W=1, kernel-doc, shellcheck, the model's names of functions
+check: ## checkpatch, sparse, W=1, kernel-doc, shellcheck, layers, names in the model
 	@tests/check.sh
 
 bench: ## measure the library against the kernel's own fault queue
@@ -108,13 +108,13 @@ kunit: ## the KUnit suites alone
 model-test: ## random sequences of operations against the reference model, for MINUTES
 	@tests/model-test.sh
 
-mutants: ## break the library on purpose and see the KUnit suites fail
+mutants: ## check that the KUnit suites notice deliberate mistakes in the library
 	@tests/mutants.sh
 
-refresh-mutants: ## make the patches of deliberate mistakes fit code that has moved
+refresh-mutants: ## adapt the patches of deliberate mistakes to code that has moved
 	@tests/refresh-mutants.sh
 
-model: ## let spin check the model of a group's life, and models broken on purpose
+model: ## let spin check the model of a group's life, and broken variants of it
 	@tests/model/model.sh
 
 stress: ## the torture test for MINUTES, on a debug kernel
@@ -123,7 +123,7 @@ stress: ## the torture test for MINUTES, on a debug kernel
 random: ## random operations on all devices for MINUTES, on a debug kernel
 	@CONFIG=$(if $(filter file,$(origin CONFIG)),debug,$(CONFIG)) tests/random/run.sh
 
-stress-broken: ## break the library on purpose and see the torture test fail
+stress-broken: ## check that the torture test notices deliberate mistakes
 	@tests/stress/broken.sh
 
 docs: ## the documentation as HTML, with the API from the sources
@@ -132,10 +132,10 @@ docs: ## the documentation as HTML, with the API from the sources
 apply: ## put the library into the kernel tree KSRC
 	@$(TREE)/tree.sh apply "$(KSRC)"
 
-unapply: ## take it out again
+unapply: ## remove it again
 	@$(TREE)/tree.sh unapply "$(KSRC)"
 
-patch-fixes: ## write the fixes to the tree that KERNEL or KSRC names as mails for git am
+patch-fixes: ## write the fixes of the tree KERNEL or KSRC as mails for git am
 	@$(TREE)/patch-fixes.sh
 
 kernel: ## fetch and build the kernel that KERNEL, KSRC, IMPL and CONFIG name

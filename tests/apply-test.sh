@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# apply-test.sh: make apply and unapply on copies of the parts of a kernel tree
-# that they look at, as TAP.
+# apply-test.sh: tests make apply and unapply on copies of those parts of a kernel tree
+# that they read. TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/tap.sh"
@@ -21,7 +21,7 @@ copy_tree()
 	cp -a "$1/drivers/iommu" "$2/drivers/"
 }
 
-# The tree is as FOLDER, or as it was at first.
+# Succeed if the tree is as FOLDER, or as it was at first.
 same() { diff -r "$tmp/tree" "${1:-$tmp/pristine}"; }
 
 remember()
@@ -30,7 +30,8 @@ remember()
 	cp -a "$tmp/tree" "$tmp/once"
 }
 
-# semantic_edit FILE: in the tree and in the pristine one, by the semantic patch that is read.
+# semantic_edit FILE: edits FILE in the tree and in the pristine one by the semantic
+# patch on standard input.
 semantic_edit()
 {
 	cat >"$tmp/edit.cocci"
@@ -39,7 +40,7 @@ semantic_edit()
 		cp "$tmp/tree/$1" "$tmp/pristine/$1"
 }
 
-# The line moves all others.
+# Move all lines of FILE by one.
 edit_first_line()
 {
 	{ echo "/* mine */"; cat "$1"; } >"$tmp/text"
@@ -60,7 +61,7 @@ idempotent()
 		same
 }
 
-# refuses TEXT COMMAND...: it fails, says TEXT, and the tree is as it was.
+# refuses TEXT COMMAND...: the command fails and prints TEXT, and the tree is unchanged.
 refuses()
 {
 	rm -rf "$tmp/once"
@@ -102,7 +103,7 @@ fixed()
 		grep -q synchronize_rcu "$tmp/tree/drivers/iommu/iommu-sva.c"
 }
 
-# With the fixes, again, without them, with them once more, out.
+# With the fixes, twice, without them, with them once more, and unapply
 restores_fixes()
 {
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed &&
@@ -113,7 +114,7 @@ restores_fixes()
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 
-# What the user writes into a fixed file meanwhile stays.
+# An edit of a fixed file by the user stays.
 keeps_edits()
 {
 	local file=drivers/iommu/intel/pasid.c
@@ -128,7 +129,7 @@ refuses_fixes()
 	refuses "does not know this tree's $1" env FIXES=1 "$TREE_SH" apply "$tmp/tree"
 }
 
-# Nothing of the fix fits.
+# No hunk of the fix fits.
 refuses_unknown_text()
 {
 	semantic_edit drivers/iommu/iommu-sva.c <<-'EOF' &&
@@ -140,7 +141,7 @@ refuses_unknown_text()
 		refuses_fixes drivers/iommu/iommu-sva.c
 }
 
-# One of its two functions does.
+# One of its two functions fits.
 refuses_half_a_fix()
 {
 	semantic_edit drivers/iommu/intel/pasid.c <<-'EOF' &&
@@ -160,7 +161,7 @@ refuses_no_file()
 	refuses "is for $file, which" env FIXES=1 "$TREE_SH" apply "$tmp/tree"
 }
 
-# The tree's own text is the fixed one.
+# The tree has the fix already.
 fix_not_needed()
 {
 	local file files="drivers/iommu/intel/pasid.c drivers/iommu/iommu-sva.c"
@@ -181,7 +182,7 @@ fix_not_needed()
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 
-# A tree in the cache shares its files with the pristine sources.
+# A tree in the cache shares its files with the pristine sources by hard links.
 keeps_what_is_linked()
 {
 	rm -rf "$tmp/copy" "$tmp/tree"
@@ -190,7 +191,8 @@ keeps_what_is_linked()
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" && fixed && diff -r "$tmp/copy" "$tmp/pristine"
 }
 
-# refuses_edited FILE COMMAND: which is refused while FILE, a placed one, has an edit.
+# refuses_edited FILE COMMAND: the command refuses a tree in which FILE, a placed one,
+# was edited.
 refuses_edited()
 {
 	local file=$1 command=$2
@@ -205,7 +207,7 @@ refuses_edited()
 	esac
 }
 
-# An edit that the repository has, too, is not lost.
+# A placed file with an edit that the repository has, too, is accepted.
 accepts_edit_taken_over()
 {
 	"$TREE_SH" apply "$tmp/tree" && remember &&
@@ -215,7 +217,7 @@ accepts_edit_taken_over()
 		"$TREE_SH" apply "$tmp/tree" && same "$tmp/once"
 }
 
-# A manifest of before has paths only.
+# A manifest of an older version has paths only.
 accepts_old_manifest()
 {
 	local manifest=$tmp/tree/$PLACED/.placed
@@ -230,8 +232,8 @@ accepts_old_manifest()
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 
-# The apply that takes a mistake back ends at the first file, for there is a folder in its
-# way. The one that comes after it must not take the rest for edits.
+# The apply that would repair a deliberate mistake is interrupted, by a folder in the
+# place of a temporary file. The next apply must not take the remaining files for edits.
 goes_on()
 {
 	local way=$tmp/tree/$PLACED/assemble.c.iopf-new
@@ -249,7 +251,7 @@ goes_on()
 		"$TREE_SH" unapply "$tmp/tree" && same
 }
 
-# in_copy COMMAND...: $copy is a copy of our sources.
+# in_copy COMMAND...: runs the command with $copy, a copy of our sources.
 in_copy()
 {
 	copy=$tmp/sources
@@ -275,7 +277,7 @@ mutants_apply()
 	[ "$(mutant_names | wc -l)" -gt 0 ]
 }
 
-# mutant_refused NAME: an exact fit or none.
+# mutant_refused NAME: a patch that does not apply exactly is refused.
 mutant_refused()
 {
 	! (break_sources "$1" "$copy") 2>"$tmp/said" && cat "$tmp/said" &&
@@ -294,12 +296,12 @@ refuses_unknown_mutant()
 		refuses "is unknown" env BROKEN=none "$TREE_SH" apply "$tmp/tree"
 }
 
-# Its second hunk does not fit where the first has been made.
+# The second hunk does not fit where the first has been applied.
 refuses_half_a_mutant()
 {
 	local last
 
-	# The line before its last hunk, which the first one makes the last but one.
+	# The line before its last hunk, which the first hunk has moved by one
 	last=$(sed -n 's/^@@ -\([0-9]*\),.*/\1/p' "$MUTANTS/monitor-blind.patch" | tail -n 1)
 	last=$((last - 1))
 	(break_sources monitor-blind "$copy") &&

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh: what tools find in our files, as TAP: checkpatch of the kernel tree,
-# sparse and W=1, kernel-doc, shellcheck, names that the model has of the library's
-# functions, the order of the library's files, and words. Any finding fails. Logs of each run
-# are kept in the cache's log/check.
+# check.sh: checks our files with tools, as TAP: checkpatch of the kernel tree, sparse
+# and W=1, kernel-doc, shellcheck, the functions that the model names, the layers of the
+# library's files, and words. Any finding fails. Logs of each run are kept in the cache's
+# log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/runs.sh"
 
 TRACE='^include/trace/'
 USER_SPACE='^tests/(guest|bench|random|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
-# In the place of the kernel's headers; and libFuzzer's entry has its own name.
+# Stubs of kernel headers; and libFuzzer determines the name of its entry.
 STUBS='^tests/vtd/'
 number=0
 failed=0
@@ -32,7 +32,7 @@ scripts()
 	echo .ci/run
 }
 
-# check NAME COMMAND...: passes if it succeeds and prints nothing.
+# check NAME COMMAND...: passes if the command succeeds and prints nothing.
 check()
 {
 	local name=$1 log
@@ -49,10 +49,10 @@ check()
 	failed=1
 }
 
-# Not asked for: 6.12 has no kzalloc_obj(), both kernels want to be compared with,
-# programs of user space have the types and macros of user space, and trace events
-# are macros of their own shape. Its licence check wants a git tree of the kernel,
-# hence the GIT_DIR.
+# Some checks are disabled: 6.12 has no kzalloc_obj(), comparisons with both kernels'
+# versions are wanted, user-space programs have the types and macros of user space, and
+# trace events are macros of a shape of their own. The licence check needs a git tree of
+# the kernel, hence GIT_DIR.
 checkpatch()
 {
 	local ignore=FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON
@@ -83,7 +83,7 @@ use()
 	kdir=$("$TOP/drivers-glue/in-tree/build.sh" kdir)
 }
 
-# What the compiler or sparse has against our files, and what stops make.
+# Print what the compiler or sparse reports about our files, and errors of make.
 warnings()
 {
 	local log=$LOGS/make.log
@@ -119,8 +119,8 @@ kernel_doc()
 		xargs python3 "$tree/scripts/kernel-doc" -none -Wall
 }
 
-# Functions are called through others, and awk programs are quoted. The guest's
-# shell is busybox's, which is an ash.
+# Functions are called indirectly, and awk programs are quoted. The guest's shell is
+# that of busybox, an ash.
 shell_check()
 {
 	cd "$TOP"
@@ -129,7 +129,7 @@ shell_check()
 		xargs shellcheck -s bash -x -P SCRIPTDIR -e SC2016,SC2317
 }
 
-# The model's own run tells, too, but takes minutes.
+# The model's own run checks this, too, but takes minutes.
 names_of_model()
 {
 	"$TOP/tests/model/names.sh" >/dev/null
@@ -140,7 +140,7 @@ LOGS=$(run_folder log/check)
 
 echo "TAP version 13"
 echo "1..10"
-# No sparse of Debian's understands 7.3: it stumbles over every module_param().
+# No sparse of Debian parses 7.3: it fails at every module_param().
 use 6.12 debug
 check "6.12: sparse and W=1 on the library" warnings_of_library C=2
 check "6.12: sparse and W=1 on the modules" warnings_of_modules C=2

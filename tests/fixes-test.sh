@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fixes-test.sh: make patch-fixes for both trees: what checkpatch says about the mails, and
-# whether git am leaves what make apply FIXES=1 does. TAP.
+# fixes-test.sh: tests make patch-fixes for both trees: checkpatch of the mails, and
+# whether git am has the same result as make apply FIXES=1. TAP.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/tap.sh"
@@ -12,10 +12,10 @@ FIXES_DIR=$TOP/drivers-glue/fixes
 
 patch_fixes() { OUT=$1 "$GLUE/patch-fixes.sh"; }
 
-# Those that mails are made of.
+# Fixes that mails are made of
 names() { grep -vE '^#| library$' "$FIXES_DIR/series-$series"; }
 
-# A mail for each fix of the series.
+# There is a mail for each fix of the series.
 writes_mails()
 {
 	patch_fixes "$tmp/mails" >"$tmp/printed" && cat "$tmp/printed" &&
@@ -23,7 +23,7 @@ writes_mails()
 		[ "$(wc -l <"$tmp/printed")" = "$(names | wc -l)" ]
 }
 
-# The commits that "Fixes:" names are in no repository here.
+# The commits that "Fixes:" names are not in a repository here.
 checkpatch()
 {
 	local mail
@@ -75,7 +75,7 @@ same_as_apply()
 	done <"$tmp/files"
 }
 
-# What only a tree with the library can have.
+# Calls that only a tree with the library can have
 callers_name_the_pasid()
 {
 	local file
@@ -86,7 +86,7 @@ callers_name_the_pasid()
 	done
 }
 
-# The tree is fixed by git am or by FIXES=1; the second is no part of it.
+# The tree is fixed by git am or by FIXES=1; the latter only as long as it is applied.
 knows_fixed_trees()
 {
 	KSRC=$tmp/git patch_fixes "$tmp/none" 2>"$tmp/said" && cat "$tmp/said" &&
@@ -121,7 +121,7 @@ refuses_no_identity()
 		refuses "in whose name" patch_fixes "$tmp/none"
 }
 
-# Every fix has a text, is for a tree and says for which files it is.
+# Every fix has a text and names its trees and files.
 is_complete()
 {
 	local name
@@ -139,7 +139,7 @@ is_complete()
 need_packages coccinelle git patch perl
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-# Names for the mails, should this system have none.
+# Names for the mails, if this system has none
 export GIT_COMMITTER_NAME=${GIT_COMMITTER_NAME:-test} GIT_COMMITTER_EMAIL=${GIT_COMMITTER_EMAIL:-test@localhost}
 echo "TAP version 13"
 echo "1..15"

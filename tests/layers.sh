@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# layers.sh DIR: checks that no file of the library calls one above it. iopf/Makefile has
-# the files from the bottom up, and DIR their objects. Calls are seen as symbols that an
-# object refers to. Functions that a lower file runs through a pointer are not seen so:
-# CALLBACKS lists them. Prints what runs upward, and then has status 1.
+# layers.sh DIR: checks that no file of the library calls one above it. iopf/Makefile
+# has the files from the bottom up, and DIR their objects. Calls are the symbols that an
+# object refers to. This does not see functions that a lower file runs through a
+# pointer: CALLBACKS lists them. Prints the calls upward; status 1 if there are any.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 
-# Where a work item or a timer gets its function: file, function.
+# Files that give a work item or a timer its function
 CALLBACKS='
 queue.c iopf_fault_queue_release
 progress.c iopf_monitor_fn
@@ -18,13 +18,14 @@ worker.c iopf_worker_fn
 timeout.c iopf_timeout_fn
 '
 
-# The files from the bottom up.
+# Print the files from the bottom up.
 files()
 {
 	sed -nE 's/^obj-[^ ]+ [:+]= ([a-z_]+)\.o$/\1/p' "$TOP/iopf/Makefile"
 }
 
-# symbols PATTERN: those of each object whose type matches, as "symbol file".
+# symbols PATTERN: prints the symbols of each object whose type matches, as "symbol
+# file".
 symbols()
 {
 	local file
@@ -35,7 +36,7 @@ symbols()
 	done | sort
 }
 
-# Symbols that two objects share: "symbol from to", then by the order of the files.
+# Symbols that two objects share, as "symbol from to", compared by the order of files
 upward_calls()
 {
 	join <(symbols '^U$') <(symbols '^[TDBRVW]$') |
@@ -45,14 +46,14 @@ upward_calls()
 		     }' <(files) -
 }
 
-# What is handed to the kernel as a function to be run later.
+# Print the functions that are handed to the kernel to be run later.
 callbacks()
 {
 	(cd "$TOP/iopf" && grep -HoE '(INIT_WORK|INIT_DELAYED_WORK|hrtimer_setup|timer_setup|call_rcu|kthread_create|queue_work_on|tasklet_setup|init_irq_work)\([^;]*' ./*.c) |
 		sed -nE 's|^\./([a-z_]+\.c):.*, (iopf_[a-z_]+)[,)].*|\1 \2|p' | sort
 }
 
-# Files without a place in the order, and places without a file.
+# Print files without a place in the order, and places without a file.
 strangers()
 {
 	diff <(files | sort) <(cd "$TOP/iopf" && find . -maxdepth 1 -name '*.c' -printf '%f\n' | sed 's/\.c$//' | sort) |
@@ -73,7 +74,7 @@ for file in $(files); do
 	[ -f "$objects/$file.o" ] || die "$objects has no $file.o" "build the kernel with CONFIG_IOPF_QUEUE"
 done
 need_packages binutils
-# diff says by its status that it has found something.
+# A difference is a status of diff, not an error.
 found=$(strangers || true; upward_calls; unlisted_callbacks || true)
 [ -n "$found" ] || exit 0
 echo "$found"

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# model-test.sh: the report API against its reference model (tests/kunit/model.h), and used
-# by three threads, on a user-mode kernel with KASAN, for MINUTES. A run after the other, each
-# with the next seed; TAP, one line for a run. A sequence that fails is printed, shrunk.
+# model-test.sh: the report API against its reference model (tests/kunit/model.h), and
+# used by three threads, on a user-mode kernel with KASAN, for MINUTES. Runs follow each
+# other, each with the next seed; TAP, one line per run. A sequence that fails is shrunk
+# and printed.
 #
-#   MINUTES     how long (5)
-#   SEED        of the first run; a new one without it
+#   MINUTES     duration (5)
+#   SEED        of the first run; a new one by default
 #   OPERATIONS  of a run (100000)
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
@@ -18,7 +19,7 @@ check_numbers MINUTES OPERATIONS
 check_seed
 SEED=${SEED:-$((RANDOM << 15 | RANDOM))}
 
-# As many operations as there are, and no report of the kernel.
+# Expect the full number of operations and no report of the kernel.
 run_is_good()
 {
 	[ "$(grep -cE '^    ok ' "$1")" = 3 ] &&

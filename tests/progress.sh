@@ -1,26 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# progress.sh: page request groups beside busy CPUs, as TAP. The library and the kernel's
-# own fault queue run the same scenarios of tests/guest/test-progress.c in turn, each time
-# in a fresh guest, and with prq_timeout=0: a retry must not hide a lost wake-up.
+# progress.sh: page request groups beside busy CPUs, as TAP. The library and the
+# kernel's own fault queue run the same scenarios of tests/guest/test-progress.c in
+# turn, each time in a fresh guest, and with prq_timeout=0: a retry must not hide a lost
+# wake-up.
 #
 #   KERNEL, CONFIG  the kernels (7.3, release)
 #   RUNS            guests of each fault queue (3; 1 on a debug kernel), which run each
-#                   scenario several times. Where only figures are too large, there are up
-#                   to two more, and all runs count: on a host with other work it may be
-#                   that work's doing
-#   SCENARIOS       some instead of all
+#                   scenario several times. Where only figures are too large, there are
+#                   up to two more, and all runs count: other work of the host may be
+#                   the reason
+#   SCENARIOS       only these
 #
-# Judged are, for each scenario: both answer all groups; no group of the library waits
+# For each scenario: no group is overdue on either queue; no group of the library waits
 # for a second; the library's p99, the median of the runs, is at most three times the
-# kernel's, or 20 ms. On a debug kernel these are four seconds and 80 ms. They are in the
-# machine's time. With one request at a time the library's p50 is at most the kernel's,
-# a tenth, and the interval between the kernel's fastest round and its median one. That goes
-# by the clock, and a host's CPU may be half as fast for a second as it was before. So
-# these scenarios are short, and each side's fastest round counts: other work of the host
-# only adds to it. On such a host the interval is wide, and a small loss is not noticed.
-# With a single guest nothing is judged.
+# kernel's, or 20 ms. On a debug kernel these limits are four seconds and 80 ms. They
+# are in the machine's time. With one request at a time the library's p50 is at most the
+# kernel's, plus a tenth, plus the interval between the kernel's fastest round and its
+# median one. That is by the clock, and a host's CPU may be half as fast in one second
+# as in the one before. So these scenarios are short, and each queue's fastest round
+# counts: other work of the host only adds to it. On such a host the interval is wide,
+# and a small loss is not noticed. With a single guest p50 is not compared.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/tap.sh"
@@ -29,7 +30,7 @@ set -euo pipefail
 export KERNEL CONFIG
 GUEST=$TOP/tests/guest
 limit=1000
-# Guests: their CPUs, more words for the command line, and the scenarios.
+# Guests: their CPUs, more words for the command line, and the scenarios
 guests=(
 	"2::fifo fifo-onoff fifo-reporter nice hotplug"
 	"4::fifo-all"
@@ -40,7 +41,7 @@ if [ "$CONFIG" != release ]; then
 	: "${RUNS:=1}"
 	limit=4000
 	words="$words kmemleak=off kunit.enable=0"
-	# One that takes long to boot less.
+	# One slow boot less
 	guests=(
 		"${guests[0]}"
 		"4:isolcpus=domain,managed_irq,3:fifo-all isolated isolated-reporter"
@@ -49,16 +50,16 @@ fi
 : "${RUNS:=3}"
 [[ $RUNS =~ ^[1-9][0-9]*$ ]] || die "RUNS=$RUNS is no number of runs"
 
-# Those with one request at a time.
+# Scenarios with one request at a time
 SINGLE=" fifo-reporter isolated-reporter "
-# How often a guest runs a scenario, and one of those. Storms have a good mode and a bad one, where requests
-# come faster than they are handled, and which of them it is differs from run to run.
+# How often a guest runs a scenario, and one of SINGLE. Bursts of requests may come
+# faster than they are handled or not, which differs from run to run.
 ROUNDS=3
 SINGLE_ROUNDS=8
 
 declare -A module
 
-# wanted NAME...: those of them that shall run.
+# wanted NAME...: prints those that are to run.
 wanted()
 {
 	local name
@@ -68,7 +69,7 @@ wanted()
 	done
 }
 
-# nr_rounds NAME: how often a guest runs it.
+# nr_rounds NAME: prints how often a guest runs it.
 nr_rounds()
 {
 	if judge_median "$1"; then
@@ -78,7 +79,7 @@ nr_rounds()
 	fi
 }
 
-# rounds NAME...: as often as a guest is to run them.
+# rounds NAME...: prints the names as often as a guest is to run them.
 rounds()
 {
 	local name i
@@ -107,7 +108,7 @@ guest()
 	{ echo "$impl, run $run: status $status"; tail -n 30 "$out.err"; } >>"$tmp/failures"
 }
 
-# run_once RUN: all guests with what SCENARIOS wants.
+# run_once RUN: runs all guests with the wanted scenarios.
 run_once()
 {
 	local order="iopf upstream" entry cpus more names impl
@@ -124,13 +125,13 @@ run_once()
 	done
 }
 
-# Those whose groups are answered in time, with figures that are too large.
+# Print the scenarios without an overdue group whose figures are too large.
 doubtful()
 {
 	local name
 
 	for name in $names; do
-		if answered "$name" && no_long_wait "$name" &&
+		if none_overdue "$name" && no_long_wait "$name" &&
 			! { tail_is_short "$name" && median_is_short "$name"; }; then
 			echo "$name" >&3
 		fi
@@ -151,7 +152,7 @@ run_all()
 	done
 }
 
-# figures IMPL NAME FIELD: of all runs, in order of size.
+# figures IMPL NAME FIELD: prints the field of all runs, sorted.
 figures()
 {
 	awk -v impl="$1" -v name="$2" -v field="$3" '$1 == impl && $2 == name {
@@ -180,18 +181,18 @@ table()
 {
 	local name impl
 
-	printf '# %-18s %-9s %6s %10s %9s %9s %9s\n' scenario "" rounds unanswered p50_us p99_us max_us
+	printf '# %-18s %-9s %6s %10s %9s %9s %9s\n' scenario "" rounds overdue p50_us p99_us max_us
 	for name in $names; do
 		for impl in iopf upstream; do
 			printf '# %-18s %-9s %6d %10s %9s %9s %9s\n' "$name" "$impl" \
 				"$(figures "$impl" "$name" groups | wc -l)" \
-				"$(most "$impl" "$name" unanswered)" \
+				"$(most "$impl" "$name" overdue)" \
 				"$(median "$impl" "$name" p50_us)" \
 				"$(median "$impl" "$name" p99_us)" \
 				"$(most "$impl" "$name" max_us)"
 		done
 	done
-	echo "# unanswered and max_us: of the worst round; p50_us and p99_us: medians of the rounds"
+	echo "# overdue and max_us: of the worst round; p50_us and p99_us: medians of the rounds"
 	sed 's/^/# run: /' "$tmp/results"
 	sort "$tmp/notes" | uniq -c | sed -E 's/^ *([0-9]+) (.*)/# \2 (\1 times)/'
 }
@@ -202,18 +203,18 @@ all_ran()
 	[ ! -s "$tmp/failures" ]
 }
 
-# answered NAME: all groups, on both, in all runs.
-answered()
+# none_overdue NAME: no group is overdue, on both queues, in all runs.
+none_overdue()
 {
 	local impl
 
 	for impl in iopf upstream; do
-		echo "$impl: unanswered beside the hogs:" "$(figures "$impl" "$1" unanswered | xargs)"
+		echo "$impl: overdue beside the hogs:" "$(figures "$impl" "$1" overdue | xargs)"
 		echo "$impl: lost even without them:" "$(figures "$impl" "$1" lost | xargs)"
 	done
 	for impl in iopf upstream; do
-		[ "$(figures "$impl" "$1" unanswered | wc -l)" -ge $((RUNS * $(nr_rounds "$1"))) ] &&
-			[ "$(most "$impl" "$1" unanswered)" = 0 ] || return 1
+		[ "$(figures "$impl" "$1" overdue | wc -l)" -ge $((RUNS * $(nr_rounds "$1"))) ] &&
+			[ "$(most "$impl" "$1" overdue)" = 0 ] || return 1
 	done
 }
 
@@ -238,7 +239,7 @@ tail_is_short()
 	[ -n "$ours" ] && [ -n "$theirs" ] && [ "$ours" -le "$allowed" ]
 }
 
-# Is p50 of the scenario judged?
+# judge_median NAME: succeeds if p50 of the scenario is compared.
 judge_median()
 {
 	[ "$RUNS" -gt 1 ] && [[ $SINGLE == *" $1 "* ]]
@@ -263,7 +264,7 @@ trap 'rm -rf "$tmp"' EXIT
 touch "$tmp/results" "$tmp/failures" "$tmp/notes"
 # shellcheck disable=SC2046
 names=$(wanted $(printf '%s ' "${guests[@]##*:}"))
-[ -n "$names" ] || die "SCENARIOS=$SCENARIOS has none that there is"
+[ -n "$names" ] || die "SCENARIOS=$SCENARIOS names no scenario"
 for impl in iopf upstream; do
 	IMPL=$impl "$TOP/drivers-glue/in-tree/build.sh" kernel
 	module[$impl]=$(IMPL=$impl "$TOP/drivers-glue/softacc/build.sh")
@@ -280,7 +281,7 @@ run_all
 table
 check "all guests end well" all_ran
 for name in $names; do
-	check "$name: every group is answered, on both" answered "$name"
+	check "$name: no group is overdue, on both" none_overdue "$name"
 	check "$name: no wait of $limit ms" no_long_wait "$name"
 	check "$name: p99" tail_is_short "$name"
 	! judge_median "$name" || check "$name: p50" median_is_short "$name"

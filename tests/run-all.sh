@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run-all.sh [all]: all tests of "make test", or of "make test-all". Each part prints
-# TAP, which is kept in the cache, in a folder for each run, and counted here; a part
-# that ends without its plan fulfilled counts as failed. The last lines are a table of
-# the parts with their seconds.
+# run-all.sh [all]: runs all tests of "make test", or of "make test-all". Each part
+# prints TAP, which is kept in the cache, in a folder per run, and counted here; a part
+# that does not complete its plan counts as failed. The last lines are a table of the
+# parts with their seconds.
 #
 #   MINUTES  test-all: how long the torture test runs on each debug kernel (15)
 set -euo pipefail
@@ -16,13 +16,13 @@ failed=0
 skipped=0
 table=()
 
-# row NAME SECONDS RESULT: what the table at the end has to say.
+# row NAME SECONDS RESULT: adds a row to the table at the end.
 row()
 {
 	table+=("$(printf '%-40s %6d  %s' "$1" "$2" "$3")")
 }
 
-# part NAME COMMAND...: runs it and counts what its TAP says.
+# part NAME COMMAND...: runs the command and counts its TAP.
 part()
 {
 	local name=$1 out ok not_ok skip result status=0 start=$SECONDS
@@ -34,7 +34,7 @@ part()
 	skip=$(grep -cE '^ *ok .*# SKIP' "$out" || true)
 	ok=$(($(grep -cE '^ *ok ' "$out" || true) - skip))
 	not_ok=$(grep -cE '^ *not ok ' "$out" || true)
-	# A crash leaves no "not ok" behind, nor does a part that never began.
+	# A crash leaves no "not ok", nor does a part that never began.
 	if { [ $status -ne 0 ] && [ "$not_ok" -eq 0 ]; } || [ $((ok + skip + not_ok)) -eq 0 ]; then
 		not_ok=$((not_ok + 1))
 		tail -n 40 "$out.err" >&2
@@ -48,7 +48,7 @@ part()
 	say "$name: $result in $((SECONDS - start)) s ($out)"
 }
 
-# whole NAME COMMAND...: a command that prints no TAP is one test.
+# whole NAME COMMAND...: counts a command that prints no TAP as one test.
 whole()
 {
 	local name=$1 status=0
@@ -64,8 +64,8 @@ whole()
 	return $status
 }
 
-# kernel KERNEL IMPL CONFIG: the kernel and the modules and programs for it. What
-# does not build is a failure.
+# kernel KERNEL IMPL CONFIG: builds the kernel and the modules and programs for it. A
+# failed build is a failure.
 kernel()
 {
 	local start=$SECONDS result="is there"
@@ -80,7 +80,7 @@ kernel()
 	return 1
 }
 
-# For NUMA hinting; a CPU each.
+# For NUMA hinting; each node has a CPU.
 two_nodes="-smp 2,sockets=2,cores=1,threads=1"
 for node in 0 1; do
 	two_nodes="$two_nodes -object memory-backend-ram,id=node$node,size=1536M"
@@ -99,7 +99,7 @@ guest()
 		QEMU_ARGS="$nodes" MEM=3G TIMEOUT=${TIMEOUT:-1800} "$guest/run.sh" "$@"
 }
 
-# The same with four CPUs of one node.
+# The same with four CPUs in one node
 guest_of_four()
 {
 	local nodes=''
@@ -107,8 +107,8 @@ guest_of_four()
 	SMP=4 guest "$@"
 }
 
-# How many CPUs work is worth follows from what it costs: here that is the number of its
-# instructions, and not what else the host does.
+# The number of CPUs used depends on the cost of the work. Here that is the number of
+# instructions, so other load of the host does not matter.
 cpus()
 {
 	local nodes="-icount shift=0,sleep=off"
@@ -116,8 +116,8 @@ cpus()
 	SMP=4 guest test-sleepers -t cpus
 }
 
-# expect_failure TEST: on the kernel's own fault queue a test of groups has to
-# fail, or it proves nothing.
+# expect_failure TEST: a test of groups must fail on the kernel's own fault queue, or it
+# proves nothing.
 expect_failure()
 {
 	local status=0
@@ -134,7 +134,7 @@ expect_failure()
 
 cases=$(cat "$TOP"/tests/kunit/*.c | grep -cE 'KUNIT_CASE(_SLOW)?\(')
 
-# On these kernels guests run all tests.
+# Guests run all tests on these kernels.
 guests()
 {
 	local config
@@ -160,15 +160,15 @@ stress_with_kcsan()
 	part "threads 7.3 kcsan" threads_with_kcsan
 }
 
-# Three threads that use the report API, when the kernel boots.
+# Three threads use the report API when the kernel boots.
 threads_with_kcsan()
 {
 	APPEND="kunit.enable=1 kunit.filter_glob=iopf_threads ${APPEND:-}" \
 		guest KUNIT_CASES=1 kunit-results.sh
 }
 
-# The tests of what upstream does otherwise, on upstream's; those of sleeping faults,
-# which it does well; and what else it does otherwise than the CPU, which is only printed.
+# On the upstream queue: tests that must fail there, those of sleeping faults, which
+# must pass, and the comparison with the CPU, which is only printed.
 upstream()
 {
 	local test
@@ -181,7 +181,7 @@ upstream()
 	part "upstream parity" guest HUGE_PAGES=64 guest-setup.sh test-parity
 }
 
-# The library beside programs that own CPUs, next to upstream's.
+# The library beside programs that own CPUs, compared with the upstream queue
 progress()
 {
 	local config
@@ -202,7 +202,7 @@ long_stress()
 	done
 }
 
-# What "make test" runs.
+# The parts of "make test"
 parts()
 {
 	KERNEL=7.3 part "kunit 7.3" "$TOP/tests/kunit.sh"
@@ -219,7 +219,8 @@ parts()
 	part "check" "$TOP/tests/check.sh"
 }
 
-# What "make test-all" runs besides. The last one leaves a broken kernel in the cache.
+# The additional parts of "make test-all". The last one leaves a broken kernel in the
+# cache.
 more_parts()
 {
 	part "docs" whole "the documentation builds" "$TOP/Documentation/build.sh"

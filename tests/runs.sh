@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# runs.sh: what test scripts share that may run twice at the same time, and on a
-# machine that has other work: folders of their own for what a run leaves behind,
-# locks for what can only be used by one, and an end to patience. Sourced after lib.sh,
-# never run.
+# runs.sh: shared by test scripts that may run twice at the same time, and on a busy
+# machine: a folder for the results of each run, locks, and timeouts. Sourced after
+# lib.sh, never run.
 
-# Runs that are kept.
+# Number of runs whose results are kept
 KEEP=5
 
-# run_folder NAME: makes a folder in the cache for this run alone, prints its name, has
-# NAME/latest point at it, and removes those of the oldest runs that have ended. The
-# folder is named after the moment and the process.
+# run_folder NAME: makes a folder in the cache for this run and prints its name, lets
+# NAME/latest point to it, and removes those of the oldest runs that have ended. The
+# folder's name has the time and the process.
 run_folder()
 {
 	local parent=$IOPF_CACHE/$1 run old
 
 	run=$(date +%Y%m%d-%H%M%S)-$$
 	mkdir -p "$parent/$run"
-	# With another run at the same time, the last one to begin is the latest.
+	# Of several runs at the same time, the last one to begin is the latest.
 	ln -sfn "$run" "$parent/latest.$$"
 	mv -fT "$parent/latest.$$" "$parent/latest"
 	find "$parent" -mindepth 1 -maxdepth 1 -type d -name '2*-*-*' -printf '%f\n' |
@@ -28,8 +27,8 @@ run_folder()
 	echo "$parent/$run"
 }
 
-# lock NAME: until the script ends or unlocks NAME, only this one works on it. The locks
-# are those of with_lock. A message says that the script waits, and for which other one.
+# lock NAME: locks NAME until the script ends or unlocks it. The locks are those of
+# with_lock. A message says that the script waits, and for which run.
 declare -A locks=()
 exec {messages}>&2
 lock()
@@ -55,7 +54,7 @@ unlock()
 	exec {fd}>&-
 }
 
-# without_locks COMMAND...: what runs on beside the script does not keep its locks.
+# without_locks COMMAND...: a command that outlives the script must not keep its locks.
 without_locks()
 {
 	local fd
@@ -66,7 +65,7 @@ without_locks()
 	"$@"
 }
 
-# threads PID: the folders of all threads of a process and its children.
+# threads PID: prints the folders of all threads of a process and its children.
 threads()
 {
 	local thread child children
@@ -81,9 +80,9 @@ threads()
 	done
 }
 
-# look_at PID: adds to "passed", in ms, the time since the last look in which none of its
-# threads had to wait for a processor. So a limit is one of the time that the machine
-# has given the process: the clock's where there is no other work.
+# look_at PID: adds the time since the last call to "passed", in ms, as far as none of
+# the process's threads had to wait for a processor. So a limit is one of the time that
+# the machine has given the process, which is the clock's on an idle machine.
 declare -A delays=()
 passed=0
 looked=
@@ -104,7 +103,7 @@ look_at()
 	looked=$now
 }
 
-# end_tree SIGNAL PID: a process and its children.
+# end_tree SIGNAL PID: sends the signal to a process and its children.
 end_tree()
 {
 	local thread
@@ -114,8 +113,8 @@ end_tree()
 	done
 }
 
-# patience PID SECONDS FILE: ends the process when SECONDS of the time that it had the
-# machine have passed; then FILE is there. To be run in the background.
+# patience PID SECONDS FILE: ends the process after SECONDS by look_at, and creates
+# FILE. Run it in the background.
 patience()
 {
 	passed=0
@@ -133,8 +132,8 @@ patience()
 	done
 }
 
-# limited SECONDS COMMAND...: runs the command with patience for so long; 124 when that
-# has ended.
+# limited SECONDS COMMAND...: runs the command with a time limit by patience; status 124
+# after that.
 limited()
 {
 	local seconds=$1 pid status=0 over

@@ -8,7 +8,7 @@
 number=0
 failed=0
 
-# check NAME COMMAND...: passes if the command succeeds; otherwise its output is shown.
+# check NAME COMMAND...: passes if the command succeeds; otherwise prints its output.
 check()
 {
 	local name=$1

@@ -5,7 +5,8 @@
 # after lib.sh and runs.sh, never run. The script sets out, a folder for logs.
 # shellcheck disable=SC2154
 
-# find_tree [TREE]: sets tree, which has the library: TREE, or the one of KERNEL or KSRC.
+# find_tree [TREE]: sets tree, which has the library: TREE, or the one of KERNEL or
+# KSRC.
 find_tree()
 {
 	need_packages python3 gcc make flex bison bc libelf-dev
@@ -32,7 +33,7 @@ build_user_mode()
 		settings+=(--kconfig_add "$setting")
 	done
 	mkdir -p "$build"
-	# No other run may put another library into the tree while it is built.
+	# No other run may put another library into the tree during the build.
 	[ -n "$given" ] || lock "build-$(basename "$tree")"
 	run_logged "$out/config.log" "configuring a user-mode kernel for KUnit" \
 		kunit config "${settings[@]}"
@@ -41,8 +42,8 @@ build_user_mode()
 	[ -n "$given" ] || unlock "build-$(basename "$tree")"
 }
 
-# run_user_mode SUITES [WORD...]: runs them, with more words for the kernel's command line.
-# kunit.py's own limit goes by the clock.
+# run_user_mode SUITES [WORD...]: runs the suites, with more words for the kernel's
+# command line. The time limit of kunit.py is the clock's.
 run_user_mode()
 {
 	local word words=()

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# vtd-test.sh short|long: the tests on an emulated VT-d, as TAP. For each pair of
-# fault queue and page request driver a guest with all the programs, and storms.
+# vtd-test.sh short|long: the tests on an emulated VT-d, as TAP. For each pair of fault
+# queue and page request driver there are a guest with all programs, and storms.
 #
 #   short   minutes, part of make test: the library with both drivers, with FIXES
-#   long    1,000,000 requests and 200 rounds of processes that end in a storm;
-#           6.12, and under KASAN, too; and what happens without FIXES, which is
-#           told, not judged
+#   long    1,000,000 requests and 200 rounds of processes that end in a storm; 6.12,
+#           and under KASAN, too; and the behaviour without FIXES, which is printed,
+#           not judged
 #   debug   the last part of long: under KASAN
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
@@ -16,7 +16,7 @@ GUEST=$TOP/tests/guest
 number=0
 failed=0
 
-# kernel KERNEL IMPL PRQ FIXES [CONFIG]: the kernel, its module and programs.
+# kernel KERNEL IMPL PRQ FIXES [CONFIG]: builds the kernel, its module and programs.
 kernel()
 {
 	export KERNEL=$1 IMPL=$2 PRQ=$3 FIXES=$4 CONFIG=${5:-release} MODULES
@@ -29,7 +29,7 @@ kernel()
 	FILES="$FILES $GUEST/guest-setup.sh $GUEST/test-removal.sh $GUEST/vtd-tests.sh"
 }
 
-# guest TIMEOUT COMMAND...: runs it; its TAP, renumbered, is ours.
+# guest TIMEOUT COMMAND...: runs the command in a guest, and prints its TAP renumbered.
 guest()
 {
 	local timeout=$1 status=0 out=$tmp/out line rest
@@ -63,7 +63,7 @@ judged()
 	fi
 }
 
-# told TIMEOUT COMMAND...: what happens, whatever it is.
+# told TIMEOUT COMMAND...: prints the result without judging it.
 told()
 {
 	local status=0 before=$failed
@@ -86,10 +86,10 @@ tests_with_both_drivers()
 	judged "$4" storm -n "$2" -r "$3"
 }
 
-# What touches freed memory KASAN sees. A warning is not to end the guest early.
+# KASAN reports accesses to freed memory. A warning must not end the guest early.
 under_kasan()
 {
-	# The KUnit suites' device would be taken by VT-d.
+	# VT-d would take the device of the KUnit suites.
 	export APPEND=kunit.enable=0
 	kernel 7.3 iopf iopf 1 debug
 	judged 1800 storm -n 20000 -r 40

@@ -19,7 +19,7 @@ plot dir."/throughput.dat" using 2:xtic(1) title "io-pgfault.c" ls 1, \
 
 set output dir."/latency.svg"
 set title "Share of page request groups that wait longer than ..."
-set xlabel "microseconds from request to answer"
+set xlabel "microseconds from request to response"
 set logscale xy
 set yrange [1e-4:1]
 set key bottom left

@@ -1,31 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh: measures this library against the kernel's own fault queue. Both kernels
-# run in turn, each time in a fresh guest, and what is compared is the pairs: what
-# else the machine does falls on both.
+# run.sh: measures this library against the kernel's own fault queue. The two kernels
+# run in turn, each time in a fresh guest, and pairs of runs are compared, as other load
+# of the host affects both runs of a pair.
 #
 #   KERNEL     7.3 or 6.12
 #   SMP        the guests' processors (2)
 #   REPS       pairs (5)
 #   MODE       threads, icount, or both (both). With icount QEMU counts
 #              instructions: CPU work, repeatable, without parallelism
-#   SCENARIOS  some instead of all, see Documentation/benchmarks.rst; "scale" for
-#              those with many PASIDs and devices, and large groups
+#   SCENARIOS  only these, see Documentation/benchmarks.rst; "scale" for those with
+#              many PASIDs and devices, and large groups
 #   PORT       ring, softacc's own IOMMU (ring), or vtd: the emulated VT-d, the
 #              library's driver against intel-iommu's prq.c and io-pgfault.c
 #   REPORT     how the driver reports to the library: batch, several requests at once;
-#              single, one by one, as a driver does that is not changed; or both (batch,
-#              as both takes half as much time again). To io-pgfault.c it is always
+#              single, one by one, as an unmodified driver does; or both (batch, as
+#              both takes half as much time again). To io-pgfault.c it is always
 #              single. With PORT=vtd single is intel-iommu's prq.c on the library
-#   REPORTER   fifo: the thread that reports is real-time, as that of an interrupt is;
+#   REPORTER   fifo: the thread that reports is real-time, as an interrupt thread is;
 #              normal: it is not (fifo). Not for PORT=vtd
-#   AREA       MiB that a scenario touches in a round (64; icount: 16): less where the
-#              machine is busy
+#   AREA       MiB that a scenario touches in a round (64; icount: 16): less for a busy
+#              host
 #
-# Results: a table here, and CSV, the table and plots in the cache, in a folder for each
-# run: bench/NAME/latest. They are written anew after each pair, so what is there after an
-# interrupted run is good for the pairs before.
+# Results: a table on standard output, and CSV, table and plots in the cache, in a
+# folder per run: bench/NAME/latest. They are written anew after each pair, so the
+# results of an interrupted run are valid for the pairs before.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
@@ -39,7 +39,7 @@ threads|icount) modes=$MODE ;;
 *) die "MODE=$MODE is unknown" "MODE=threads, MODE=icount or MODE=both" ;;
 esac
 [[ $AREA =~ ^([1-9][0-9]*)?$ ]] || die "AREA=$AREA is no number of MiB"
-# Each is a guest: whose queue, and how the driver reports to it.
+# Each variant is a guest: the fault queue, and how the driver reports to it.
 case $REPORT in
 batch|single) variants="iopf-$REPORT upstream-single" ;;
 both) variants="iopf-batch upstream-single iopf-single" ;;
@@ -57,19 +57,19 @@ normal)
 	;;
 *) die "REPORTER=$REPORTER is unknown" "REPORTER=fifo or REPORTER=normal" ;;
 esac
-# Those of which it is said where the time goes.
+# Scenarios whose time is measured per phase
 TAKEN_APART="s1 s2 s3 s6"
 case $PORT in
 ring) ;;
 vtd)
-	# A killed process is never drained without the fixes, which the kernel's own
+	# Without the fixes a killed process is never drained, which the kernel's own
 	# queue does not survive.
 	export FIXES=1
 	run=vtd.sh
 	# There the device is on its queue only while it is used.
 	TAKEN_APART=''
 	name=$name-vtd
-	# Half of the indices are the engine's, and there is one device.
+	# Half of the indices belong to the engine, and there is one device.
 	: "${SCENARIOS:=populate floor1 floor8 floor32 s1 s2 s3 s4 s5 s6 s9 s10}"
 	;;
 *) die "PORT=$PORT is unknown" "PORT=ring or PORT=vtd" ;;
@@ -90,10 +90,10 @@ fi
 export KERNEL SMP CONFIG=release MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900}
 export ACCEL=${ACCEL:-tcg}
 
-# Those whose figure is work, not time.
+# Scenarios whose result is work, not time
 COUNTED="cpu1 populate floor1 floor8 floor32 s1 s2 s3 s6 s7.prefault s8.file"
 
-# The host's processors, memory and load: figures without them say little.
+# The host's processors, memory and load, without which the results say little
 describe_host()
 {
 	echo "date $(date -u +%Y-%m-%d)"
@@ -103,7 +103,7 @@ describe_host()
 		"REPORT=$REPORT REPORTER=$REPORTER${AREA:+ AREA=$AREA}${SCENARIOS:+ SCENARIOS=\"$SCENARIOS\"}"
 }
 
-# guest MODE VARIANT [-p]: one guest; prints its result lines.
+# guest MODE VARIANT [-p]: runs a guest and prints its result lines.
 guest()
 {
 	local mode=$1 variant=$2 args='' scenarios=$SCENARIOS given=$parameters
@@ -115,7 +115,7 @@ guest()
 		options="${3:-} -r 12 -m ${AREA:-16}"
 		: "${scenarios:=$COUNTED}"
 	fi
-	# So much that a thousand processes have some each.
+	# Enough for each of a thousand processes
 	[[ $name != *-scale ]] || options="-r 4 -m ${AREA:-256}"
 	[ "${3:-}" != -p ] || scenarios=$TAKEN_APART
 	[ "$PORT" != vtd ] || given=''
@@ -125,7 +125,7 @@ guest()
 		{ cat "$out/log" >&2; die "the benchmark failed in the guest ($mode, $variant)"; }
 }
 
-# results MODE REP VARIANT: result lines as CSV.
+# results MODE REP VARIANT: converts result lines to CSV.
 results()
 {
 	tr -d '\r' | awk -v OFS=, -v p="$1,$2,${3/-/,}" \
@@ -150,7 +150,7 @@ pair()
 	"$TOP/tests/bench/summary.py" "$out" >/dev/null
 }
 
-# Where the time goes: of the library only, as it has the probes.
+# Measure the time of each phase, for the library only, which has the probes.
 take_apart()
 {
 	local variant
@@ -173,7 +173,7 @@ for variant in $variants; do
 done
 programs=$("$TOP/tests/guest/build.sh")
 out=$(run_folder "bench/$name")
-# Two at the same time would measure each other.
+# Two benchmarks at the same time would measure each other.
 lock bench
 describe_host >"$out/host"
 echo mode,rep,impl,report,scenario,metric,value >"$out/results.csv"

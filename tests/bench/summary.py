@@ -172,7 +172,7 @@ def write_plots(directory, values):
 
 
 def write_distribution(file, values, scenario, variant):
-    """Share of answers that took longer, over the time, all runs together."""
+    """Share of responses that took longer, over the time, all runs together."""
     counts = {int(metric[4:]): sum(variants[variant].values())
               for (name, metric), variants in values.items()
               if name == scenario and metric.startswith("lat_")}

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh: builds the guest's programs, static, for the kernel that KERNEL and
-# KSRC name, whose selftest harness they use, and that kernel's own selftest of
-# iommufd, as it is; prints the folder with them.
+# build.sh: builds the guest's static programs for the kernel that KERNEL and KSRC name,
+# whose selftest harness they use, and that kernel's own selftest of iommufd,
+# unmodified; prints the folder with them.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
@@ -49,9 +49,9 @@ program test-forward "$TOP"/tests/vmm/{forward,serve,softacc}.c
 program stress "$TOP"/tests/stress/*.c
 program random "$TOP"/tests/random/*.c
 
-# 6.12.117 has a selftest that is newer than its headers. Its cases with page
-# requests are not about the new names (a device flag for PASIDs is left out), the
-# others are not run.
+# 6.12.117 has a selftest that is newer than its headers. Its cases with page requests
+# do not use the missing names (a device flag for PASIDs is left out), the others are
+# not run.
 missing_names()
 {
 	grep -q IOMMU_HW_INFO_TYPE_DEFAULT "$tree/include/uapi/linux/iommufd.h" ||

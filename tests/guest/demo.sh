@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo.sh [vtd]: sets everything up and shows the main job in a guest, on the software
-# IOMMU or on an emulated VT-d.
+# demo.sh [vtd]: builds everything and shows the demo in a guest, on softacc's own IOMMU
+# or on an emulated VT-d.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 

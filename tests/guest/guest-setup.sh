@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-setup.sh COMMAND...: in the guest, provides what the tests of memory
-# want, huge pages, a file system on a disk, and another one and swap on disks that
-# are slow, and runs the command.
+# guest-setup.sh COMMAND...: in the guest, sets up what the tests of memory need: huge
+# pages, a file system on a disk, and swap and another file system on slow disks. Then
+# it runs the command.
 set -e
 echo "${HUGE_PAGES:-40}" >/proc/sys/vm/nr_hugepages
 if ! grep -q ' /mnt ' /proc/mounts; then
@@ -12,8 +12,8 @@ if ! grep -q ' /mnt ' /proc/mounts; then
 	mount -t ext4 /dev/ram0 /mnt
 fi
 
-# slow_disk NAME NANOSECONDS DEPTH: /dev/NAME, a disk of 32 MB that takes so long for
-# everything, and does so many things at a time
+# slow_disk NAME NANOSECONDS DEPTH: creates /dev/NAME, a disk of 32 MB where every
+# request takes NANOSECONDS and DEPTH of them run at a time.
 slow_disk()
 {
 	nullb=/sys/kernel/config/nullb/$1
@@ -36,11 +36,11 @@ if [ -d /sys/module/null_blk ] && ! grep -q ' /slow ' /proc/mounts; then
 	slow_disk slowswap 5000000 64
 	mkswap /dev/slowswap >/dev/null
 	swapon /dev/slowswap
-	# Its partition table is looked for already: meanwhile it is not there.
+	# The disk appears later, as its partition table is read first.
 	slow_disk sleepers 4000000000 256 &
 fi
 
-# NUMA balancing, where it is switched on, is to come along soon.
+# NUMA balancing, where it is enabled, must scan soon.
 numa=/sys/kernel/debug/sched/numa_balancing
 if [ -d $numa ]; then
 	echo 10 >$numa/scan_delay_ms

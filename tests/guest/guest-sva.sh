@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-sva.sh demo|stress: sets everything up and has FAULTS page faults served from
-# user space, in a guest, with a live view or without.
+# guest-sva.sh demo|stress: builds everything and has FAULTS page faults served from
+# user space in a guest, with a live view or without.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-tests.sh: in the guest, all tests that this kernel can run. Their TAP
-# comes one after the other; guest-setup.sh has to have run.
+# guest-tests.sh: in the guest, runs all tests that this kernel can run, after
+# guest-setup.sh. Their TAP is concatenated.
 failed=0
 
-# A test program ends with 1 when a test has failed, and has said so.
+# A test program ends with 1 when a test has failed, which its TAP shows.
 run()
 {
 	echo "# $*"
@@ -15,7 +15,7 @@ run()
 	[ $status -le 1 ] || echo "not ok - $1 ended with status $status"
 }
 
-# serve BACKEND FAULTS: the VMM program, which says at its end whether all is well.
+# serve BACKEND FAULTS: runs the VMM program, whose status is the result.
 serve()
 {
 	echo "# vmm -b $1 -n $2"
@@ -38,7 +38,7 @@ run test-vmm
 run test-forward
 serve softacc 10000
 serve iommufd 10000
-# The cases with page requests; whether a kernel has all of them is its affair.
+# The cases with page requests; not all kernels have all of them.
 for case in alloc_hwpt_nested viommu_alloc_nested_iopf pasid_attach; do
 	if iommufd -l 2>&1 | grep -q " $case\$"; then
 		run iommufd -t "$case"

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit-results.sh: in a guest whose kernel has the KUnit suites built in and ran
-# them when it booted, prints what they found, the cases as TAP. KUNIT_CASES says how
-# many there have to be.
+# kunit-results.sh: in a guest whose kernel has run the built-in KUnit suites at boot,
+# prints their results as TAP. KUNIT_CASES is the number of cases that must be there.
 status=0
 found=0
 for results in /sys/kernel/debug/kunit/iopf[-_]*/results; do

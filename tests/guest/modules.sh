@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # modules.sh: builds the modules that guests load, for the kernel that KERNEL, KSRC,
-# IMPL and CONFIG name, and prints where they are. The forwarder needs the library.
+# IMPL and CONFIG name, and prints their paths. The forwarder needs the library.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 

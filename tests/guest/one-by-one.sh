@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# one-by-one.sh PROGRAM...: in the guest, each test of the programs by itself and with
-# a time of its own, so that one that hangs or takes the others along is one line. For the kernel's own fault queue, which fails some:
+# one-by-one.sh PROGRAM...: in the guest, runs each test of the programs by itself with
+# a time limit of its own, so that one test that hangs or crashes the program is one
+# line. For the kernel's own fault queue, on which some fail:
 #
 #	make guest IMPL=upstream CMD='guest-setup.sh one-by-one.sh test-groups' ...
 #
-# Lines of "pass|fail|hang TEST", and why it failed.
+# Prints lines "pass|fail|hang TEST", and why it failed.
 
-# The third column of the list.
+# Print the third column of the list.
 tests()
 {
 	"$1" -l 2>&1 | awk '/^(#|-)/ { next } { name = substr($0, 48) } name != "" { print name }'

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu.sh: prints the command that starts qemu-system-x86_64, one line, quoted
-# for the shell:
+# qemu.sh: prints the command that starts qemu-system-x86_64, in one line, quoted for
+# the shell:
 #
 #	eval "qemu=($(tests/guest/qemu.sh))"
 #	"${qemu[@]}" -net none ...
 #
-#   QEMU    the user's own program; else Debian's QEMU 11, unpacked in the cache
+#   QEMU    the user's own program; default: Debian's QEMU 11, unpacked in the cache
 #
 # Debian's needs "-net none": its network boot ROMs are not fetched.
 set -euo pipefail
@@ -16,7 +16,7 @@ set -euo pipefail
 
 : "${QEMU:=}"
 
-# The newest one in the cache; a folder is there only once it is complete.
+# Print the newest one in the cache. A folder has its name only once it is complete.
 find_cached()
 {
 	find "$IOPF_CACHE" -maxdepth 1 -name 'qemu-*' ! -name '*.tmp' 2>/dev/null |
@@ -45,7 +45,7 @@ fetch()
 {
 	local debs version
 
-	# Waiting for another run may have brought it.
+	# Another run may have fetched it meanwhile.
 	with_lock qemu
 	dir=$(find_cached)
 	[ -z "$dir" ] || return 0
@@ -65,7 +65,7 @@ fetch()
 	rm -f "$IOPF_CACHE"/apt/archives/*.deb
 }
 
-# Its libraries are its own suite's, so is the loader that loads them.
+# Its libraries are those of its own suite, as is the loader.
 print_cached()
 {
 	local root=$dir/root

@@ -5,21 +5,22 @@
 # run.sh --shell: an interactive guest on this terminal.
 #
 #   KERNEL, IMPL, CONFIG, KSRC  the guest's kernel, as for build.sh
-#   CMD        the command, when the arguments give none
-#   FILES      'a b.ko c/': files and folders to put into the guest's /files,
-#              its working folder and first in PATH; programs must be static
+#   CMD        the command, if there are no arguments
+#   FILES      'a b.ko c/': files and folders to put into the guest's /files, its
+#              working folder and first in PATH; programs must be static
 #   MODULES    'x.ko y.ko': loaded in this order before the command runs
 #   SMP, MEM   2 CPUs, 2G of memory
 #   TIMEOUT    300 seconds for all of it, not counting those in which a processor of
 #              the guest had to wait for one of the host
-#   BOOT_TIMEOUT  such seconds after which a guest that has not begun is tried again
-#   ACCEL      kvm or tcg; without it KVM is used if it is seen to work
+#   BOOT_TIMEOUT  seconds of the same kind after which a guest that has not begun is
+#              started again
+#   ACCEL      kvm or tcg; default: KVM if it works
 #   APPEND     more words for the kernel's command line
 #   QEMU_ARGS  more arguments for QEMU (QEMU=PROGRAM: see qemu.sh)
-#   LOG        keep the console's log here; else it is kept after a failure only
+#   LOG        file for the console's log; default: kept after a failure only
 #
-# Status: the command's own. 124 after a timeout; 125 when the guest died, told
-# no verdict, or its kernel reported something: standard error says which.
+# Status: the command's own. 124 after a timeout; 125 when the guest died, gave no
+# verdict, or its kernel reported something: standard error says which.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
@@ -79,7 +80,7 @@ base_list()
 	done
 }
 
-# What all guests have in common: init and busybox.
+# Make the part that all guests share: init and busybox.
 make_base()
 {
 	need_packages busybox-static
@@ -93,7 +94,7 @@ make_base()
 	mv "$base.$$" "$base"
 }
 
-# put FROM DIR: a copy, what symbolic links point at included.
+# put FROM DIR: copies FROM, following symbolic links.
 put()
 {
 	local to
@@ -105,7 +106,7 @@ put()
 	cp -rL --preserve=mode,timestamps "$1" "$to"
 }
 
-# make_initrd DIR COMMAND: the base, and one run's own files on top.
+# make_initrd DIR COMMAND: makes the initrd of the common part and one run's own files.
 make_initrd()
 {
 	local file order=$tmp/root/lib/modules/iopf
@@ -126,8 +127,8 @@ make_initrd()
 		cpio --quiet --null -o -H newc -R 0:0) >>"$1/initrd"
 }
 
-# accel_args ACCEL: -icount wants one thread; la57 and the rep instructions cost
-# much under TCG.
+# accel_args ACCEL: prints arguments for QEMU. -icount needs one thread; la57 and the
+# rep instructions are slow under TCG.
 accel_args()
 {
 	case $1 in
@@ -142,9 +143,9 @@ accel_args()
 	esac
 }
 
-# qemu_command DIR ACCEL: sets the array "command", all but the serial ports. The
-# log buffer is large and takes all that /dev/kmsg is given, because the verdict
-# is drawn from it; a panic ends the guest at once.
+# qemu_command DIR ACCEL: sets the array "command", without the serial ports. The
+# verdict is derived from the kernel's log, so its buffer is large and /dev/kmsg is not
+# rate-limited; a panic ends the guest at once.
 qemu_command()
 {
 	local words="console=ttyS0 log_buf_len=4M printk.devkmsg=on panic=-1"
@@ -163,8 +164,8 @@ qemu_command()
 	command+=(-append "$words iopf.timeout=$TIMEOUT $APPEND")
 }
 
-# boot DIR ACCEL SECONDS LOG: starts a guest. Its output goes to a file, which
-# never makes the guest wait, and is followed from there.
+# boot DIR ACCEL SECONDS LOG: starts a guest. Its output goes to a file, which never
+# blocks the guest, and is followed there.
 boot()
 {
 	local command
@@ -181,7 +182,7 @@ boot()
 	patience "$qemu_pid" "$3" "$1/over" >/dev/null 2>&1 </dev/null &
 }
 
-# begun LOG: does the guest run its command within BOOT_TIMEOUT, or end?
+# begun LOG: succeeds if the guest runs its command within BOOT_TIMEOUT, or has ended.
 begun()
 {
 	passed=0
@@ -195,7 +196,7 @@ begun()
 	return 1
 }
 
-# boot_again ARGUMENTS: boot, and once more if the guest hangs on its way.
+# boot_again ARGUMENTS: boots, and once more if the guest hangs during boot.
 boot_again()
 {
 	boot "$@"
@@ -206,9 +207,9 @@ boot_again()
 	boot "$@"
 }
 
-# finish DIR: waits for the guest and sets "status" and, unless it ended well,
-# "why". QEMU's status has to agree with the verdict: 3 success, 5 the command
-# failed, 7 the kernel reported something.
+# finish DIR: waits for the guest and sets "status" and, unless it ended well, "why".
+# QEMU's status must agree with the verdict: 3 success, 5 the command failed, 7 the
+# kernel reported something.
 finish()
 {
 	local verdict='' reports='' qemu_status=0
@@ -231,24 +232,24 @@ finish()
 	esac
 }
 
-# KVM may be there and yet hang or abort, so a boot shows whether it works. Kept
-# for this kernel of the host.
+# KVM may be available and yet hang or abort, so boot a guest to find out. The result is
+# kept for this kernel of the host.
 choose_accel()
 {
-	local answer
+	local works
 
 	[ -z "$ACCEL" ] || return 0
 	ACCEL=tcg
 	[ -w /dev/kvm ] || return 0
-	answer=$(awk -v host="$(uname -r)" '$1 == host { print $2 }' "$PROBED" 2>/dev/null || true)
-	if [ -z "$answer" ]; then
-		answer=$(probe_kvm)
-		echo "$(uname -r) $answer" >>"$PROBED"
+	works=$(awk -v host="$(uname -r)" '$1 == host { print $2 }' "$PROBED" 2>/dev/null || true)
+	if [ -z "$works" ]; then
+		works=$(probe_kvm)
+		echo "$(uname -r) $works" >>"$PROBED"
 	fi
-	ACCEL=${answer##*$'\n'}
+	ACCEL=${works##*$'\n'}
 }
 
-# In a shell of its own.
+# Runs in a subshell.
 probe_kvm()
 {
 	shell='' FILES='' MODULES='' QEMU_ARGS='' APPEND='' SMP=2 MEM=512M
@@ -264,8 +265,8 @@ probe_kvm()
 	fi
 }
 
-# The console from its first report on, or from the guest's own account of a
-# hang (see init), or its end.
+# Print the console from its first report on, or from init's report of a hang, or its
+# end.
 console_end()
 {
 	local first
@@ -281,7 +282,7 @@ explain()
 {
 	! grep -aqs 'Kernel panic' "$log" || why="$why: its kernel panicked"
 	printf 'error: %s\n' "$why"
-	# What the guest reported; the console when it could not.
+	# Print what the guest reported, or the console if it reported nothing.
 	grep -av '^verdict ' "$tmp/guest/verdict" || console_end
 }
 
@@ -296,8 +297,8 @@ run_guest()
 	wait "$tail_pid" || true
 }
 
-# QEMU's translator now and then executes the breakpoint by which a kernel with several
-# processors patches its code after it is gone again. That is no fault of the guest's.
+# QEMU's translator sometimes executes the breakpoint by which an SMP kernel patches its
+# code after it has been removed. That is not the guest's fault.
 tripped()
 {
 	[ "$ACCEL" = tcg ] && [ "$status" = 125 ] && grep -aqs 'Oops: int3' "$log" &&
@@ -358,7 +359,7 @@ need_packages cpio
 qemu=$("$GUEST/qemu.sh")
 eval "qemu=($qemu)"
 kdir=$("$BUILD" kdir)
-# A build that was cut off has no stamp.
+# A build that was interrupted has no stamp.
 [ -e "$kdir/.stamp" ] || "$BUILD" kernel
 
 tmp=$(mktemp -d)

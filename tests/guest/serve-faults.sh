@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# serve-faults.sh demo|stress FAULTS: in the guest, what guest-sva.sh shows.
+# serve-faults.sh demo|stress FAULTS: in the guest, the part of guest-sva.sh that runs
+# there.
 view=
 if [ "$1" = demo ]; then
 	view=-d
 	echo "An accelerator works on memory that is not there. Its page faults leave the kernel;"
-	echo "a program makes the pages present and answers: most at once, one in twenty late, one"
+	echo "a program makes the pages present and responds: most at once, one in twenty late, one"
 	echo "in two hundred with a refusal, after which the job is repeated."
 	echo
 fi

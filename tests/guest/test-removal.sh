@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# test-removal.sh: in the guest, the device and the module go while processes use
-# them, and come again.
+# test-removal.sh: in the guest, removes the device and the module while processes use
+# them, and adds them again.
 TIMEOUT=/sys/module/iopf/parameters/prq_timeout
 number=0
 
@@ -19,7 +19,8 @@ check()
 	fi
 }
 
-# wait_for COMMAND...: until it succeeds; false if it does not for a minute or more.
+# wait_for COMMAND...: repeats the command until it succeeds; fails after a minute or
+# more.
 wait_for()
 {
 	tries=0
@@ -30,19 +31,19 @@ wait_for()
 	done
 }
 
-# Page request groups that the fault queue has had.
+# Print the number of page request groups that the fault queue has had.
 groups()
 {
 	awk '$1 == "groups" { n += $2 } END { print n + 0 }' /sys/kernel/debug/iopf/*/*/stats
 }
 
-# more_groups NUMBER: are there more now?
+# more_groups NUMBER: succeeds if there have been more than NUMBER groups.
 more_groups()
 {
 	[ "$(groups)" -gt "$1" ]
 }
 
-# Processes that keep the device busy; they end with an error when it goes.
+# Start processes that keep the device busy; they end with an error when it is removed.
 busy()
 {
 	before=$(groups)
@@ -58,14 +59,14 @@ remove_devices()
 	[ ! -e /dev/softacc-0 ]
 }
 
-nobody_asleep()
+none_asleep()
 {
 	! grep -qs handle_userfault /proc/[0-9]*/wchan
 }
 
-# remove_asleep SECONDS: a device does not wait for faults that user space never
-# serves: it takes a second at most, and somewhat more under KASAN. Nor does a worker
-# sleep on, not even if all groups are over after SECONDS.
+# remove_asleep SECONDS: removing a device does not wait for faults that user space
+# never serves: it takes a second at most, and slightly more under KASAN. No worker
+# continues to sleep, even if all groups have timed out after SECONDS.
 remove_asleep()
 {
 	: >/tmp/asleep
@@ -73,12 +74,12 @@ remove_asleep()
 	asleep 512 >/tmp/asleep &
 	wait_for test -s /tmp/asleep || return 1
 	[ "$1" != 1 ] || sleep 2
-	# It is not the timeout that ends them, however slow the machine is.
+	# The timeout must not end them, however slow the machine is.
 	echo 100 >"$TIMEOUT"
 	took=$(pace sh -c 'echo 1 >/sys/module/softacc/parameters/remove') || return 1
 	echo 10 >"$TIMEOUT"
 	[ ! -e /dev/softacc-0 ] || return 1
-	wait_for nobody_asleep || return 1
+	wait_for none_asleep || return 1
 	kill $!
 	wait
 	echo "# removed in $took s"
@@ -90,7 +91,7 @@ forwarded()
 	grep -q 'leaving *[1-9]' /tmp/vmm
 }
 
-# Nor for faults that are on their way through user space.
+# The same for faults that are on their way through user space
 remove_forwarded()
 {
 	: >/tmp/vmm
@@ -104,7 +105,7 @@ remove_forwarded()
 	return "$status"
 }
 
-# With another device, where there is room for it.
+# Load it with another device, if there is room for it.
 load()
 {
 	if [ -n "$SOFTACC_PARAMETERS" ]; then
@@ -142,7 +143,7 @@ check "the device goes at once after 512 faults have timed out" remove_asleep 1
 check "the module goes after they have" rmmod softacc
 check "the module comes again after they have" load
 check "the device works again after they have" sh -c 'test-sva -r sva.groups.anonymous >/dev/null'
-# vmm takes a platform device.
+# vmm needs a platform device.
 if [ -n "$SOFTACC_PARAMETERS" ]; then
 	for number in 14 15 16 17; do
 		echo "ok $number # SKIP the accelerator is a PCI device"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# test-stat.sh: in the guest, what the fault queue shows of itself: the files of
-# debugfs, iopfstat, trace events, messages. Their figures have to be right.
+# test-stat.sh: in the guest, checks what the fault queue reports: debugfs files,
+# iopfstat, trace events, messages. Their figures must be right.
 DEBUGFS=/sys/kernel/debug/iopf
 TRACING=/sys/kernel/tracing
 LATENCY=/sys/module/iopf/parameters/latency
@@ -34,7 +34,7 @@ work()
 	test-sva -r sva.groups.anonymous >/dev/null
 }
 
-# The columns of iopfstat, by their names in its header.
+# Print the columns of iopfstat by their names in its header.
 column()
 {
 	awk -v wanted="$1" -v line="$2" '
@@ -42,15 +42,15 @@ column()
 		$0 ~ line { print $(NF + at[wanted]) }' /tmp/stat
 }
 
-# at_least COLUMN LINE RATE: one of these lines has more
+# at_least COLUMN LINE RATE: one of these lines has at least RATE.
 at_least()
 {
 	column "$1" "$2" | awk -v rate="$3" '$1 > rate { n++ } END { exit !n }'
 }
 
-# A line with as many groups as the counters say that there were on average, however
-# fast the machine is, and a latency that is none of the ends. Several processes have a
-# PASID one after the other, so its lines have a part of them.
+# Expect a line with the average number of groups by the counters, however fast the
+# machine is, and a latency within the histogram. Several processes have a PASID one
+# after the other, so each PASID's lines have a part of the groups.
 live()
 {
 	while :; do work; done &
@@ -76,11 +76,11 @@ turned_off_again()
 	[ "$(cat "$LATENCY")" = N ]
 }
 
-# What is off is not counted; what is on counts every answer.
+# Latencies are not counted while that is off, and each response is while it is on.
 histogram()
 {
 	before=$(awk '/^latency/ { for (i = 2; i <= NF; i++) n += $i; print n }' "$stats")
-	answers=$(($(value "$stats" success) + $(value "$stats" invalid)))
+	responses=$(($(value "$stats" success) + $(value "$stats" invalid)))
 	work
 	off=$(awk '/^latency/ { for (i = 2; i <= NF; i++) n += $i; print n }' "$stats")
 	counted=$(($(value "$stats" success) + $(value "$stats" invalid)))
@@ -89,8 +89,8 @@ histogram()
 	echo N >"$LATENCY"
 	after=$(awk '/^latency/ { for (i = 2; i <= NF; i++) n += $i; print n }' "$stats")
 	now=$(($(value "$stats" success) + $(value "$stats" invalid)))
-	echo "latencies $before $off $after, answers $answers $counted $now"
-	[ "$before" = "$off" ] && [ "$counted" -gt "$answers" ] &&
+	echo "latencies $before $off $after, responses $responses $counted $now"
+	[ "$before" = "$off" ] && [ "$counted" -gt "$responses" ] &&
 		[ $((after - off)) = $((now - counted)) ]
 }
 
@@ -107,14 +107,14 @@ they_wait()
 			END { exit !found }' "$DEBUGFS"/*/"$device"/pasids
 }
 
-# Groups that wait are there with their age and who has them: of those for 16 pages, 4 wait
-# for the worker of another one, or few less, if that had not been seen asleep.
+# Groups that wait are listed with their age and owner: 16 pages have a sleeping worker,
+# and the 4 remaining groups follow one, or a few less if a worker was not seen asleep.
 waiting()
 {
 	asleep 20 >/tmp/asleep &
 	sleeper=$!
 	status=1
-	# They are answered after 10 s.
+	# They time out after 10 s.
 	for _ in $(seq 80); do
 		usleep 100000
 		! they_wait || { status=0; break; }
@@ -125,21 +125,21 @@ waiting()
 	return "$status"
 }
 
-# Groups of a device that has one at a time find a worker awake, if that is wanted.
+# Groups of a device that has one at a time find a polling worker, if that is enabled.
 polling()
 {
 	parameter=/sys/module/iopf/parameters/poll_us
 	huge=/sys/kernel/mm/transparent_hugepage/enabled
 	usual=$(cat "$parameter")
 	pages=$(sed 's/.*\[\(.*\)\].*/\1/' "$huge")
-	# Small pages, so that there are many groups.
+	# Small pages, so that there are many groups
 	echo never >"$huge"
 	echo 0 >"$parameter"
 	before=$(value "$stats" polled)
 	test-sva -r sva.single.anonymous >/dev/null
 	off=$(value "$stats" polled)
 	echo 1000 >"$parameter"
-	# With all checks, or on a busy machine, most looks may bring nothing.
+	# With debug checks or on a busy machine most polls may find nothing.
 	for attempt in $(seq 50); do
 		test-sva -r sva.single.anonymous >/dev/null
 		on=$(value "$stats" polled)
@@ -167,7 +167,7 @@ queue_is_the_sum()
 	done
 }
 
-# Every event of a group, with what it is about.
+# Each event of a group, with its fields
 events()
 {
 	echo >"$TRACING/trace"

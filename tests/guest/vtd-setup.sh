@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# vtd-setup.sh COMMAND...: in the guest, loads the modules, softacc behind VT-d, and runs
-# the command. iopf.nomods has kept init from loading it without its parameter.
+# vtd-setup.sh COMMAND...: in the guest, loads the modules, with softacc behind VT-d,
+# and runs the command. iopf.nomods keeps init from loading it without its parameter.
 set -e
 modules=/lib/modules/iopf
 export SOFTACC_PARAMETERS="port=vtd $SOFTACC_PARAMETERS"

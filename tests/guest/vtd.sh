@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# vtd.sh COMMAND...: run.sh for a guest with an emulated VT-d that takes page
-# requests, and a root port for softacc to be behind. The command is given to
-# vtd-setup.sh, which loads softacc with port=vtd. QEMU has to be 10.2 or newer.
+# vtd.sh COMMAND...: run.sh for a guest with an emulated VT-d that takes page requests,
+# and a root port for softacc. vtd-setup.sh, which loads softacc with port=vtd, runs the
+# command. QEMU must be 10.2 or newer.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 

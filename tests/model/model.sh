@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# model.sh: lets spin look at group.pml in all its scenarios, where it must find
-# nothing, and in its broken variants, where it must find something. TAP.
+# model.sh: lets spin check group.pml in all its scenarios, where it must find no error,
+# and in its broken variants, where it must find one. TAP.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
@@ -22,7 +22,7 @@ not_ok()
 	tail -n 20 "$2" | sed 's/^/# /'
 }
 
-# check COMMAND...: runs it beside one other, in a folder of its own
+# check COMMAND...: runs the command beside one other, in a folder of its own.
 check()
 {
 	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
@@ -34,8 +34,8 @@ check()
 	"$@" >"$dir/out" &
 }
 
-# search OPTIMIZE DEF...: all states of the model with these definitions. Fails
-# unless spin has seen them all and is content.
+# search OPTIMIZE DEF...: searches all states of the model with these definitions. Fails
+# unless spin has seen all of them without an error.
 search()
 {
 	local optimize=$1
@@ -72,7 +72,7 @@ mutant()
 	fi
 }
 
-# What the model stands for has to be there.
+# The library must have the functions that the model stands for.
 functions()
 {
 	if "$TOP/tests/model/names.sh" >"$dir/functions" 2>"$dir/log"; then

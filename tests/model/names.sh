@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# names.sh: the functions that group.pml stands for, by its "Stands for:" lines. Status 1
-# if iopf/ lacks some of them, which it names.
+# names.sh: checks the functions that group.pml stands for, by its "Stands for:" lists.
+# Prints those that iopf/ does not have, and then has status 1.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

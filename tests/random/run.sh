@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # run.sh: random operations in a guest, on the kernel that KERNEL, KSRC, IMPL and CONFIG
-# name, a debug kernel unless CONFIG says otherwise. Its TAP goes to stdout.
+# name, a debug kernel by default. Its TAP goes to stdout.
 #
-#   MINUTES  how long (5)
-#   SEED     of all its choices; a new one without it
-#   ROUND    begin with this round of the seed
+#   MINUTES  duration (5)
+#   SEED     of all choices; a new one by default
+#   ROUND    first round of the seed to run
 #   DISTURB  the disturbances of all rounds: names separated by commas, or "none"
-#   VERBOSE  1: each operation is in the kernel's log before it begins
+#   VERBOSE  1: each operation is written to the kernel's log before it begins
 set -euo pipefail
 : "${CONFIG:=debug}" "${MINUTES:=5}" "${SEED:=}" "${ROUND:=1}" "${DISTURB:=}" "${VERBOSE:=0}"
 export CONFIG
@@ -21,7 +21,7 @@ words=
 [ "$VERBOSE" = 0 ] || words=-v
 
 programs=$("$TOP/tests/guest/build.sh")
-# An unknown name is reported before the kernel is built.
+# Report an unknown name before the kernel is built.
 "$programs/random" -n ${DISTURB:+-d "$DISTURB"}
 "$TOP/drivers-glue/in-tree/build.sh" kernel
 MODULES=$("$TOP/tests/guest/modules.sh" | tr '\n' ' ')

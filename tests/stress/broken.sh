@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # broken.sh [NAME...]: builds debug kernels with mistakes of tests/mutants in the
-# library, one at a time, and runs the torture test on them for a minute, which has
-# to fail. The output is TAP and names the checks that have failed. The kernel in the
-# cache has a mistake afterwards, until it is built again.
+# library, one at a time, and runs the torture test on them for a minute, which must
+# fail. TAP, with what noticed the mistake. Afterwards the kernel in the cache is a
+# broken one; the next build makes the right one again.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 
 number=0
 failed=0
-# The other mistakes are noticed by the KUnit suites only.
+# The KUnit suites notice the others.
 NAMES=(double-response double-claim lost-group missing-reference no-limit early-flush)
 
 broken()

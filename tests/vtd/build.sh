@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# build.sh: how the scripts here build the model with the driver's sources. Sourced after
-# lib.sh, never run.
+# build.sh: builds the model with the driver's sources, for the scripts here. Sourced
+# after lib.sh, never run.
 
 VTD=$TOP/tests/vtd
 PRQ=drivers-glue/intel-svm
@@ -11,13 +11,14 @@ FLAGS=(-O1 -g -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -DCONFIG_IOPF_QUEUE
 	-I "$VTD/stubs" -I "$VTD")
 
-# driver_sources DIR: all but what knows the registers. DIR is a copy of our sources.
+# driver_sources DIR: prints all sources except those that access registers. DIR is a
+# copy of our sources.
 driver_sources()
 {
 	find "$1/$PRQ" -name '*.c' -not -name driver.c | sort
 }
 
-# compile COMPILER DIR OBJECTS SOURCE...: with the driver's headers of DIR.
+# compile COMPILER DIR OBJECTS SOURCE...: compiles with the driver's headers of DIR.
 compile()
 {
 	local compiler=$1 dir=$2 objects=$3 source
@@ -30,7 +31,8 @@ compile()
 	done
 }
 
-# build_ring OBJECTS PROGRAM: the program that has fixed seeds and replays inputs.
+# build_ring OBJECTS PROGRAM: builds the program that runs fixed seeds and replays
+# inputs.
 build_ring()
 {
 	# shellcheck disable=SC2046

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz.sh: libFuzzer on VT-d's page request queue and a model of the hardware. What finds
-# something is made short and left in the cache; inputs that reach new code are kept there
-# for the next run.
+# fuzz.sh: libFuzzer on VT-d's page request queue and a model of the hardware. An input
+# that fails is minimized and left in the cache; inputs that reach new code are kept
+# there for the next run.
 # fuzz.sh replay FILE...: shows what an input does.
 #
-#   MINUTES  how long (5)
+#   MINUTES  duration (5)
 #   SEED     libFuzzer's (a new one)
 set -euo pipefail
 : "${MINUTES:=5}" "${SEED:=}"

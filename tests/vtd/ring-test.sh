@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# ring-test.sh [NAME...]: VT-d's page request queue against a model of the hardware, as TAP.
-# First what has found something before (tests/vtd/corpus) and fixed seeds, then the
-# mistakes of tests/vtd/mutants, one at a time: each has to be noticed, by a check that its
-# paragraph names. With NAMEs only these mistakes.
+# ring-test.sh [NAME...]: VT-d's page request queue against a model of the hardware, as
+# TAP. First it runs inputs that have failed before (tests/vtd/corpus) and fixed seeds,
+# then the mistakes of tests/vtd/mutants, one at a time: each must be noticed, by a
+# check that its paragraph names. With NAMEs only these mistakes.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 MUTANTS=$TOP/tests/vtd/mutants
@@ -15,7 +15,7 @@ number=0
 failed=0
 FINDINGS=$IOPF_CACHE/fuzz/findings
 
-# The program's own TAP goes on to stdout. What it leaves is made short.
+# Pass the program's own TAP on. An input that fails is minimized.
 seeds()
 {
 	local status=0 found
@@ -36,7 +36,7 @@ seeds()
 	echo "# to see what happens: tests/vtd/fuzz.sh replay $found"
 }
 
-# noticed_by FILE: the check that has found something, or the compiler's.
+# noticed_by FILE: prints the check that failed, or the compiler's error.
 noticed_by()
 {
 	if grep -qE 'AddressSanitizer:|runtime error:' "$1"; then
@@ -46,13 +46,13 @@ noticed_by()
 	fi
 }
 
-# checks_of NAME WORD: what the paragraph says behind WORD.
+# checks_of NAME WORD: prints what the paragraph has after WORD.
 checks_of()
 {
 	sed -n "/^--- /q; s/^$2: \(.*\)\.$/\1/p" "$MUTANTS/$1.patch" | tr -d ,
 }
 
-# Only what has changed is built anew.
+# Build only what has changed.
 build_mutant()
 {
 	local source changed=()
