@@ -2,37 +2,36 @@
 /*
  * The life of a page request group, as a model for spin
  *
- * One device with one PASID and its PASID queue, two group indices, and workers of the pool,
- * of which two are threads here. What iopf/ does in one hold of iopf_device.lock is one
- * atomic step here, and between two steps any other process may come. Each part names
- * the functions that it stands for in lines "Stands for:", and model.sh sees to it that
- * iopf/ still has them.
+ * One device with one PASID and its PASID queue, two group indices, and workers of the
+ * pool, of which two are threads here. What iopf/ does in one hold of iopf_device.lock is
+ * one atomic step here, and any other process may run between two steps. Each part names
+ * the functions that it stands for in lists "Stands for:"; names.sh checks that iopf/ has
+ * them.
  *
  * Checked, in every order of steps:
  *
  *   one response    the device gets a response for an index only while it waits for
- *                   one, and waits for none when all is quiet
- *   lifetimes       a group, a PASID queue, a device, an address space or an attach handle is
- *                   not touched after its last reference, and none is left over
- *   no lost wakeup  when no process can go on, no group is queued while there is a
+ *                   one, and does not wait for one when no process can continue
+ *   lifetimes       a group, a PASID queue, a device, an address space or an attach
+ *                   handle is not accessed after its last reference, and none is leaked
+ *   no lost wakeup  when no process can continue, no group is queued while there is a
  *                   worker for it, and no response is deferred
- *   followers       a group waits for another one's page only as long as the worker
- *                   of that one asks for that page
- *   flush, removal  on return the responses begun before are out; after a removal
- *                   there are no others; no worker sleeps on
- *   timeouts        a worker whose group has timed out sleeps on
+ *   followers       a group follows a worker only while that worker handles the page
+ *   flush, removal  on return the responses claimed before are sent; after a removal
+ *                   there are no others, and no worker still sleeps
+ *   timeouts        a worker whose group has timed out continues to sleep
  *   PASID reuse     a PASID gets a new owner only when no group of the old one is
- *                   left, and a fault goes to whom the device meant
+ *                   left, and a fault is handled in the mm that the device meant
  *
  * A scenario is a set of -D: DEADLINE, FLUSH, FLUSH_DEV, UNBIND, REMOVAL, HANDLER,
  * SLEEP, OTHERS, CROWD, WHOLE, and sizes; see model.sh. Each BROKEN_... breaks one
- * thing, which spin has to notice.
+ * thing, which spin must notice.
  *
- * The look is a process that comes whenever it would change something. What it does
- * twice is no progress, so a look in vain is left out: then all is quiet.
+ * The monitor runs whenever it would change something. Otherwise it is left out, as
+ * repeated runs without effect would hide that no process can continue.
  *
- * BROKEN_DEFER is what iopf/ did when this was written: whether the PASID queue is starved is
- * looked at after the PASID queue's last group has been taken, which ends that.
+ * BROKEN_DEFER is a mistake that iopf/ once had: whether the PASID queue is starved was
+ * checked after its last group was taken, which ends that state.
  *
  * Not in the model: limits, the requests inside a group, and idle PASID queues, which are
  * freed at once here.
@@ -54,7 +53,7 @@
 #define more_indices	false
 #define more_owed	false
 #endif
-/* Workers of the queue; sleepers that the PASID queue may have for each that is left. */
+/* Workers of the queue, and sleepers that the PASID queue may have for each free one */
 #ifndef POOL
 #define POOL		3
 #endif
@@ -69,10 +68,10 @@
 mtype = { ASSEMBLING, QUEUED, WORKER, DOMAIN, CLAIMED };
 
 /*
- * struct iopf_prg; held: on iopf_pasid_queue.claimed; counted: by struct iopf_flush, of the
- * unbinder or flusher and of the remover. The last four are ours: whose memory
- * the device meant; the device waits for the response; it is on its way; a flush or a
- * removal has to wait for it.
+ * struct iopf_prg. @deferred: in iopf_pasid_queue.claimed; @counted: by the struct
+ * iopf_flush of the unbinder or flusher and of the remover. The last four members
+ * belong to the model: the address space that the device meant; the device waits for
+ * the response; the response is being sent; a flush or a removal must wait for it.
  */
 typedef Group {
 	bool live;
@@ -91,20 +90,20 @@ typedef Group {
 	bool must[2]
 };
 
-/* What a thread does: it runs, sleeps for a while, or until it is stopped. */
+/* A thread runs, sleeps for a while, or sleeps until it is interrupted. */
 #define RUNS		0
 #define SLEEPS		1
 #define SLEEPS_ON	2
 
-/* A worker: in the pool, queued (or polling), at work, on its way to the pool. */
+/* A worker is in the pool, queued (or polling), at work, or on its way to the pool. */
 #define FREE		0
 #define WAITING		1
 #define WORKING		2
 #define ENDING		3
 
 /*
- * struct iopf_worker and its thread. notify: it was stopped; asleep: it was seen
- * asleep; sleep: what the scheduler knows.
+ * struct iopf_worker and its thread. @notify: it was interrupted; @asleep: it was seen
+ * asleep; @sleep: the scheduler's state.
  */
 typedef Worker {
 	byte state;
@@ -118,7 +117,7 @@ typedef Worker {
 Group prg[NR_GROUPS];
 Worker worker[NR_WORKERS];
 
-/* struct iopf_pasid_queue: another one has another number. */
+/* struct iopf_pasid_queue. A new one has another number. */
 byte pq_nr = 1;
 bool pq_live;
 byte pq_users;
@@ -127,7 +126,7 @@ bool pq_starved;
 bool pq_busy;
 byte pq_responding;
 
-/* struct iopf_device. Its first reference is the queue's. */
+/* struct iopf_device. Its first reference is that of the queue. */
 byte dev_users = 1;
 bool dev_dead;
 bool table_live = true;
@@ -139,11 +138,11 @@ bool timeout_armed;
 bool timeout_work;
 bool removed;
 
-/* struct iopf_flush, of the unbinder or flusher and of the remover */
+/* struct iopf_flush of the unbinder or flusher, and of the remover */
 bool flushing[2];
 byte flush_responding[2];
 
-/* iopf_device.monitoring, or the look was cancelled with the device's removal. */
+/* iopf_device.monitoring, or CANCELLED by the device's removal */
 byte monitoring;
 #define CANCELLED	2
 bool room;
@@ -152,13 +151,13 @@ bool room;
 byte others;
 bool dev_starved;
 
-/* The device's side: responses that it waits for, and what it may still send. */
+/* The device: responses that it waits for, and requests that it may still send */
 byte owed[NR_INDICES];
 byte left = REPORTS;
 bool interrupted;
 byte reporting;
 
-/* Two processes, 1 and 2; who has the PASID, what is attached to it. */
+/* Two processes, 1 and 2; the owner of the PASID, and the one attached to it */
 byte mm_users[3];
 byte mm_count[3];
 byte owner;
@@ -169,7 +168,7 @@ bool rebound;
 
 #define use_group(g)	assert(prg[g].live)
 #define use_pq(nr)	assert(pq_live && pq_nr == nr)
-/* Its memory goes after the last reference and the last RCU reader. */
+/* Its memory is freed after the last reference and the last RCU reader. */
 #define use_dev()	assert(dev_users || readers)
 
 /* Stands for: iopf_pq_ref */
@@ -203,7 +202,7 @@ inline put_dev()
 	assert(dev_users || !pq_live)
 }
 
-/* mmdrop(): __mmdrop() gives the PASID back. */
+/* mmdrop(); __mmdrop() frees the PASID. */
 inline drop_mm(m)
 {
 	assert(mm_count[m]);
@@ -280,7 +279,7 @@ inline find(idx, found)
 	f = 0
 }
 
-/* In iopf_pasid_queue.queue, or on the list of a worker that it follows. */
+/* In iopf_pasid_queue.queue, not in the list of a worker that it follows */
 #define is_queued(g)	(prg[g].owner == QUEUED && prg[g].follows == NONE)
 #define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
 #define any_deferred	(prg[0].deferred || prg[1].deferred || prg[2].deferred)
@@ -355,7 +354,7 @@ inline offer()
 	:: any_queued && !pq_ready && !pq_starved && !pq_awake ->
 		pq_ready = true
 #ifdef CROWD
-	/* A long queue, maybe. */
+	/* The queue may be long. */
 	:: any_queued && !pq_ready && !pq_starved && pq_awake ->
 		if
 		:: pq_ready = true
@@ -367,7 +366,7 @@ inline offer()
 }
 
 #define is_wanted	(pq_ready && !any_waiting && nr_active < NR_CPUS)
-/* Then more_workers() changes something. */
+/* In this case more_workers() changes something. */
 #define more_helps	\
 	(has_worker || refuses_sleeper || !nr_active || !dev_starved)
 
@@ -379,13 +378,16 @@ inline more_workers()
 		f = (worker[0].state == FREE -> 0 : 1);
 		worker[f].state = WAITING;
 		dev_users++
-	/* The queue has more of them than this model; one is about to end. */
+	/* The queue has more workers than this model; one of these is about to end. */
 	:: has_worker && !has_thread ->
 		assert(worker[0].state == ENDING || worker[1].state == ENDING)
 	:: else ->
 		starve_dev();
 		if
-		/* A worker that is awake may come to the PASID queue, or comes back. */
+		/*
+		 * A worker that is awake may serve the PASID queue, or comes back to
+		 * the pool.
+		 */
 		:: refuses_sleeper || !nr_active -> starve_pq()
 		:: else
 		fi
@@ -419,8 +421,9 @@ inline monitor_pq()
 }
 
 /*
- * The scheduler is asked. The thread looks at the note after it has slept, and here
- * it is asked again after the note: BROKEN_NOTE does not.
+ * Whether a worker is asleep is the scheduler's state. The thread reads @asleep after
+ * it has slept, and here the state is read again after @asleep is set; BROKEN_NOTE does
+ * not.
  *
  * Stands for: iopf_worker_note_asleep
  */
@@ -430,7 +433,11 @@ inline monitor_pq()
 #define seems_asleep(w)	(worker[w].sleep && !worker[w].asleep)
 #endif
 
-/* One of those asleep may be seen. Stands for: iopf_pq_note_asleep */
+/*
+ * One of the sleeping workers may be noticed.
+ *
+ * Stands for: iopf_pq_note_asleep
+ */
 inline note_asleep()
 {
 	if
@@ -476,7 +483,7 @@ inline claim(g, won)
 #ifndef BROKEN_INDEX
 		prg[g].in_table = false;
 #endif
-		/* The PASID queue's reference */
+		/* The reference of the PASID queue */
 		if
 		:: prg[g].owner == QUEUED ->
 			prg[g].users--;
@@ -537,7 +544,7 @@ inline end_response(g)
 	drop_pq(prg[g].pq)
 }
 
-/* The driver's page_response(). Unfinished groups may be answered, too. */
+/* The driver's page_response(). Unfinished groups may have a response, too. */
 inline page_response(idx, waits)
 {
 	if
@@ -562,7 +569,7 @@ inline send(g)
 	}
 }
 
-/* The same without a response: IOPF_RESP_NONE. */
+/* The same without a response: IOPF_RESP_NONE */
 inline forget(g)
 {
 	atomic {
@@ -584,7 +591,7 @@ inline response(g)
 /* Stands for: iopf_worker_interrupt */
 inline interrupt_worker(w)
 {
-#ifdef BROKEN_STOP
+#ifdef BROKEN_INTERRUPT
 	skip
 #else
 	worker[w].notify = true
@@ -608,7 +615,11 @@ inline claim_early(g)
 #define has_claimed(w)	\
 	(worker[w].prg != NONE && prg[worker[w].prg].owner == CLAIMED)
 
-/* Workers whose groups a timeout has claimed, too. Stands for: iopf_pq_interrupt */
+/*
+ * Interrupt also workers whose groups a timeout has claimed.
+ *
+ * Stands for: iopf_pq_interrupt
+ */
 inline interrupt_pq()
 {
 #ifdef BROKEN_REACH
@@ -626,12 +637,13 @@ inline interrupt_pq()
 }
 
 /*
- * The hardware, and the driver's interrupt thread. A device sends requests for an
- * index that waits for no response.
+ * The hardware, and the driver's interrupt thread. A device sends requests for an index
+ * that does not wait for a response.
  *
- * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu iopf_add_request
- *	iopf_start_group iopf_prg_new iopf_pq_get iopf_find_handle iopf_timeout_start
- *	iopf_prg_complete iopf_route iopf_pq_queue_group iopf_deliver iopf_refuse
+ * Stands for: iommu_report_device_fault iopf_report_run iopf_device_rcu
+ *	iopf_add_request iopf_start_group iopf_prg_new iopf_pq_get iopf_find_handle
+ *	iopf_timeout_start iopf_prg_complete iopf_route iopf_pq_queue_group iopf_deliver
+ *	iopf_refuse
  */
 proctype reporter()
 {
@@ -670,7 +682,7 @@ end:	do
 		:: else -> goto refuse
 		fi
 	   };
-	   /* Under the lock, too, but that does not keep anybody from detaching. */
+	   /* iopf/ reads it under the lock, too, which does not exclude a detach. */
 	   h = handle;
 	   atomic {
 		find(idx, g);
@@ -688,7 +700,7 @@ end:	do
 			pq_live = true;
 			hold_pq();
 			prg[g].pq = pq_nr;
-			/* Callers keep the handle for us: see What the caller has to do. */
+			/* Callers keep the handle until they have flushed. */
 			assert(h == handle);
 			if
 			:: h ->
@@ -702,7 +714,7 @@ end:	do
 			prg[g].in_table = true;
 #ifdef DEADLINE
 			if
-#ifdef BROKEN_WATCH
+#ifdef BROKEN_TIMEOUT
 			:: timeout_armed || last
 #else
 			:: timeout_armed
@@ -718,7 +730,7 @@ end:	do
 		h = 0;
 		if
 		:: g != NONE && prg[g].owner != ASSEMBLING ->
-			/* -EEXIST: this device does not do that. */
+			/* -EEXIST: this device does not make that mistake. */
 			assert(false)
 		:: g != NONE && prg[g].owner == ASSEMBLING && last ->
 			use_pq(prg[g].pq);
@@ -758,7 +770,7 @@ end:	do
 	   :: else
 	   fi;
 refuse:	   atomic {
-		/* A last request that made it into no group. */
+		/* A last request that has joined no group */
 		page_response(idx, last);
 		last = false;
 		g = NONE;
@@ -769,7 +781,11 @@ refuse:	   atomic {
 	od
 }
 
-/* Deferred responses are the caller's to send. Stands for: iopf_pq_take_deferred */
+/*
+ * The caller sends the deferred responses.
+ *
+ * Stands for: iopf_pq_take_deferred
+ */
 inline take_deferred()
 {
 	for (f : 0 .. NR_GROUPS - 1) {
@@ -789,8 +805,8 @@ inline send_deferred()
 }
 
 /*
- * A group from the PASID queue, in g, unless it follows a worker that was seen asleep, for the
- * same page, or there is no room for a further sleeper.
+ * Take a group from the PASID queue, in g, unless it follows a worker that was seen
+ * asleep for the same page, or there is no room for another sleeper.
  *
  * Stands for: iopf_worker_take iopf_pq_unqueue iopf_prg_follow iopf_find_sleeper
  *	iopf_pool_has_room iopf_pool_allows
@@ -837,7 +853,7 @@ inline enter_pq(w)
 {
 	withdraw();
 	worker[w].pq = pq_nr;
-#ifndef BROKEN_LANE_USE
+#ifndef BROKEN_PQ_USE
 	hold_pq()
 #endif
 }
@@ -849,18 +865,18 @@ inline leave_pq(w)
 	old_pq = worker[w].pq;
 	worker[w].pq = 0;
 	offer();
-#ifndef BROKEN_LANE_USE
+#ifndef BROKEN_PQ_USE
 	drop_pq(old_pq);
 #endif
 	old_pq = 0
 }
 
-/* A worker has come back. All devices that wait for one look. */
+/* A worker has come back: all devices that wait for one retry. */
 inline tell()
 {
 	if
 #ifdef BROKEN_FIRST
-	/* Another one has waited for longer, and makes nothing of it. */
+	/* Another device has waited for longer, and does nothing. */
 	:: told -> told = false; dev_starved = true
 #endif
 	:: told ->
@@ -873,13 +889,13 @@ inline tell()
 }
 
 /*
- * A worker and its thread. Its time may be over after any group, and it may send what
- * it has deferred after any group.
+ * A worker and its thread. It may end, and may send its deferred responses, after any
+ * group.
  *
  * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_next
- *	iopf_worker_finish iopf_worker_claim iopf_worker_find iopf_worker_end iopf_mm_enter
- *	iopf_fault_group iopf_fault_page iopf_worker_leave_page iopf_mm_leave
- *	iopf_pool_put
+ *	iopf_worker_finish iopf_worker_claim iopf_worker_find iopf_worker_end
+ *	iopf_mm_enter iopf_fault_group iopf_fault_page iopf_worker_leave_page
+ *	iopf_mm_leave iopf_pool_put
  */
 proctype thread(byte w)
 {
@@ -908,7 +924,7 @@ step:	   atomic {
 		:: old != NONE ->
 			use_pq(worker[w].pq);
 			total = true;
-#ifndef BROKEN_STOPPED
+#ifndef BROKEN_INTERRUPTED
 			if
 			:: worker[w].asleep -> woke(w)
 			:: else
@@ -945,7 +961,7 @@ step:	   atomic {
 			:: g == NONE -> leave_pq(w)
 			:: else
 			fi
-		/* Its time is over. */
+		/* Its time slice is over. */
 		:: g == NONE && total
 		:: else
 		fi;
@@ -982,7 +998,7 @@ step:	   atomic {
 			use_group(g);
 			m = prg[g].mm;
 			assert(mm_count[m] && m == prg[g].meant);
-			/* A wake-up that was meant for another fault. */
+			/* An interruption that was meant for another fault */
 			assert(!worker[w].notify || prg[g].owner == CLAIMED);
 			if
 			:: mm_users[m] -> mm_users[m]++
@@ -992,11 +1008,11 @@ step:	   atomic {
 		if
 		:: m ->
 #ifdef SLEEP
-			/* One page after the other. */
+			/* One page after the other */
 			do
 			:: break
 			:: atomic {
-				/* Who follows has asked for the page before. */
+				/* Followers wait for the page before. */
 				assert(!is_followed(w));
 				if
 				:: worker[w].sleep = SLEEPS
@@ -1007,7 +1023,7 @@ endless:		   atomic {
 				worker[w].sleep == SLEEPS || worker[w].notify ->
 				worker[w].sleep = RUNS;
 #if !defined(FLUSH) && !defined(FLUSH_DEV) && !defined(REMOVAL)
-				/* A timeout does not stop a worker. */
+				/* A timeout does not interrupt a worker. */
 				assert(!worker[w].notify)
 #endif
 			   };
@@ -1039,7 +1055,7 @@ endless:		   atomic {
 		want_worker();
 		if
 		:: total && !pq_ready && !nr_active && !dev_dead ->
-			/* It polls. */
+			/* The worker polls. */
 			worker[w].state = WAITING
 		:: true
 		fi
@@ -1084,29 +1100,29 @@ proctype other()
 quit:	skip
 }
 
-#ifdef BROKEN_LOOK
+#ifdef BROKEN_MONITOR
 #define starts_worker	false
 #else
 #define starts_worker	is_wanted
 #endif
-#ifdef BROKEN_HOLD
+#ifdef BROKEN_UNSENT
 #define sends_deferred	false
 #else
 #define sends_deferred	any_deferred
 #endif
 
-/* The look would change something: else it is as if it did not come. */
+/* The monitor would change something. Otherwise it does not run. */
 #define monitor_matters	\
 	(room || seems_asleep(0) || seems_asleep(1) || !pq_busy ||	\
 	 sends_deferred || !any_queued || pq_starved ||			\
 	 (!pq_ready && !pq_awake) || (starts_worker && more_helps))
 
 /*
- * Every two or four milliseconds, as long as there is a reason. That the timer finds out without
- * the lock whether there is one makes it later, and no more: here it may come any time.
+ * The monitor runs every two or four milliseconds while there is a reason. Its timer
+ * checks for one without the lock, which only delays it: here it may run at any time.
  *
- * Stands for: iopf_monitor_timer_fn iopf_monitor_fn iopf_retry_starved iopf_check_sleepers
- *	iopf_check_pqs iopf_get_workers
+ * Stands for: iopf_monitor_timer_fn iopf_monitor_fn iopf_retry_starved
+ *	iopf_check_sleepers iopf_check_pqs iopf_get_workers
  */
 proctype monitor()
 {
@@ -1184,7 +1200,8 @@ inline stop_monitor()
 }
 
 /*
- * @nr: a PASID queue, or 0 for all. wait_event() is on the wait queue before it looks.
+ * @nr: a PASID queue, or 0 for all. wait_event() adds itself to the wait queue before
+ *	it reads the condition.
  *
  * Stands for: iopf_wait_responding
  */
@@ -1215,7 +1232,10 @@ inline wait_responses(me, nr)
 	atomic { flushing[me] = false }
 }
 
-/* Under the lock: all groups are the caller's, and the end of it waits for them. */
+/*
+ * Under the lock: claim all groups. Their responses must be sent before the caller
+ * returns.
+ */
 inline claim_all(me)
 {
 	for (g : 0 .. NR_GROUPS - 1) {
@@ -1234,7 +1254,7 @@ inline claim_all(me)
 
 #define none_left(me)	(!prg[0].must[me] && !prg[1].must[me] && !prg[2].must[me])
 
-/* What iopf_send() does with a list. */
+/* What iopf_send() does with a list */
 inline send_mine()
 {
 	do
@@ -1246,10 +1266,10 @@ inline send_mine()
 
 /*
  * The driver takes the PASID away from process 1, which exits. Process 2 gets it as
- * soon as it is free. UNBIND: a driver that forgets to flush.
+ * soon as it is free. UNBIND: the driver does not flush.
  *
- * Stands for: iopf_queue_flush_pasid iopf_device_get iopf_cancel_all
- *	iopf_cancel_pq iopf_forget_partial iopf_cancel_list
+ * Stands for: iopf_queue_flush_pasid iopf_device_get iopf_cancel_all iopf_cancel_pq
+ *	iopf_forget_partial iopf_cancel_list
  */
 proctype unbinder()
 {
@@ -1260,7 +1280,7 @@ proctype unbinder()
 	bool won;
 	mtype was;
 
-	/* The PASID sends nothing any more, and all it has sent is reported. */
+	/* The PASID sends no more requests, and all that it has sent are reported. */
 	interrupted = true;
 #ifndef BROKEN_DRAIN
 	!reporting;
@@ -1298,7 +1318,7 @@ proctype unbinder()
 	atomic { put_dev() };
 #endif
 detach:	handle = 0;
-	/* The domain goes, then the process. */
+	/* The domain goes first, then the process. */
 	atomic { drop_mm(1) };
 	atomic {
 		put_mm(1);
@@ -1327,7 +1347,7 @@ endless:
 }
 
 /*
- * A flush on behalf of another PASID: the driver cannot say which. The device goes on.
+ * A flush for another PASID, where the driver cannot name it. The device continues.
  *
  * Stands for: iopf_queue_flush_dev iopf_cancel_faulting
  */
@@ -1410,11 +1430,11 @@ proctype remover()
 }
 
 /*
- * At any time any group may be overdue. The worker that handles it sleeps on.
+ * Any group may time out at any time. The worker that handles it continues to sleep.
  *
  * Stands for: iopf_timeout_fn iopf_time_out_list iopf_time_out
  */
-proctype timeout()
+proctype time_out()
 {
 	bool mine[NR_GROUPS];
 	bool forgotten[NR_GROUPS];
@@ -1472,7 +1492,7 @@ end:	do
 }
 
 /*
- * Another domain's iopf_handler has taken a group over. It answers, or never does.
+ * The handler of another domain owns a group. It responds, or never does.
  *
  * Stands for: iopf_group_response iopf_free_group
  */
@@ -1506,14 +1526,14 @@ end:	do
 	(nr_free == 0 || refuses_sleeper)
 
 /*
- * What nobody serves has nobody to end it. It holds up what waits for the same page,
- * and where there is no worker for anything else, that too.
+ * A fault that is never served does not end. It delays groups that wait for the same
+ * page, and, without a free worker, all others.
  */
 #define is_held_up(g)	\
 	(is_handled(g) || waits_for(0, g) || waits_for(1, g) ||		\
 	 (is_queued(g) && has_no_room) || prg[g].owner == ASSEMBLING)
 
-/* When nobody can go on any more, nobody may have anything left to do. */
+/* When no process can continue, there must be no work left. */
 proctype verdict()
 {
 	byte i;
@@ -1526,7 +1546,9 @@ proctype verdict()
 		assert(!prg[i].live || is_held_up(i))
 	}
 #if defined(DEADLINE) || defined(REMOVAL)
-	/* Then there are only workers that sleep on, whose groups have a response. */
+	/*
+	 * Only workers that still sleep are left, and their groups have had a response.
+	 */
 	assert(!owed[0] && !owed[1] && !more_owed);
 	for (i : 0 .. NR_GROUPS - 1) {
 		assert(!prg[i].live || prg[i].owner == CLAIMED)
@@ -1542,7 +1564,7 @@ proctype verdict()
 	assert(rebound && !mm_count[1]);
 #endif
 #ifdef UNBIND
-	/* Who forgets to flush has the sleepers for company. */
+	/* Without a flush the sleepers stay. */
 	assert(rebound || sleeps_on(0) || sleeps_on(1));
 #endif
 	i = 0
@@ -1574,7 +1596,7 @@ init {
 		run flusher();
 #endif
 #ifdef DEADLINE
-		run timeout();
+		run time_out();
 #endif
 #if defined(FLUSH) || defined(UNBIND)
 		run unbinder();
