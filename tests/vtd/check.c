@@ -55,7 +55,7 @@ void finding(enum check check, const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "\n\tring: %u slots, head %u, tail %u, PRS %x; posted %u, reported %u\n",
 		hw.size, hw.head, hw.tail, hw.status, hw.nr_posts, hw.nr_reported);
-	/* libFuzzer wants a crash. */
+	/* libFuzzer needs a crash. */
 	if (!on_finding)
 		abort();
 	on_finding();

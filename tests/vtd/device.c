@@ -4,8 +4,8 @@
  *
  * By the rules, no device uses an index while it waits for the response to the last
  * request of a group, and a Stop Marker ends all groups of its PASID. Some inputs have
- * devices that keep no rules. Requests are on their way for a while before they come to
- * the hardware, and stay in their order.
+ * devices that break the rules. Requests are in flight for a while before they arrive
+ * at the hardware, in order.
  */
 #include <string.h>
 
@@ -13,20 +13,20 @@
 
 #define MAX_ON_WAY	64
 
-/* More than the driver keeps in mind as those that may have filled the ring. */
+/* More than the driver remembers as those that may have filled the ring */
 const u16 rids[NR_RIDS] = {
 	0x0128, 0x0000, 0x0129, 0xffff,
 	0x0228, 0x8001, 0x7fff, 0xff00, 0x00ff, 0x0001, 0x0100,
 };
 
-/* The first one is what stands in the field where there is none. */
+/* The first one is what the field has without a PASID. */
 const u32 pasids[NR_PASIDS] = { 0xabcde, 1, 2, 0, 0xfffff };
 static const u16 indices[NR_INDICES] = { 0, 1, 2, 0x0aa, 0x100, 0x1ff };
 
 /**
  * struct use - how a device uses a group index
- * @generation: how often its use has ended
- * @waits: the last request was sent, and has no response yet
+ * @generation: how many uses have ended
+ * @waits: the last request was sent, and its response has not come
  */
 static struct use {
 	unsigned int generation;
@@ -34,20 +34,20 @@ static struct use {
 } uses[NR_RIDS][NR_PASIDS][NR_INDICES];
 
 static bool keeps_rules;
-/* Those that drain a PASID have stopped the device from using it. */
+/* Number of drains that have stopped the PASID on the device */
 static unsigned int paused[NR_RIDS][NR_PASIDS];
 static bool disabled[NR_RIDS];
 
-/* Requests on their way, a ring; and how many stay there. */
+/* Ring of requests in flight, and the number of those that stay there */
 static struct post on_way[MAX_ON_WAY];
 static unsigned int first_on_way;
 static unsigned int nr_on_way;
 static unsigned int delay;
 
-/* One device may fill the ring again as soon as PRO is cleared. */
+/* A device that may fill the ring again as soon as PRO is cleared */
 static struct post flood;
 static bool floods;
-/* Another one sends now and then. */
+/* Another device, which sends at times */
 static struct post bystander;
 
 void device_power_on(bool well_behaved)
@@ -61,7 +61,7 @@ void device_power_on(bool well_behaved)
 	floods = false;
 }
 
-/* Devices begin anew. */
+/* Reset all devices. */
 void device_reset_all(void)
 {
 	struct use *use = &uses[0][0][0];
@@ -98,7 +98,7 @@ static void end_pasid(unsigned int rid, unsigned int pasid)
 			uses[rid][pasid][index].generation++;
 }
 
-/* The oldest request comes to the hardware, which may have to respond itself. */
+/* Let the oldest request arrive at the hardware, which may have to respond itself. */
 static void arrive(void)
 {
 	struct post *post = &on_way[first_on_way % MAX_ON_WAY];
@@ -123,7 +123,7 @@ void device_delay(unsigned int requests)
 		arrive();
 }
 
-/* The next one to arrive. */
+/* Return the next request to arrive. */
 const struct post *device_on_way(void)
 {
 	return nr_on_way ? &on_way[first_on_way % MAX_ON_WAY] : NULL;
@@ -142,13 +142,16 @@ bool device_is_sending(unsigned int rid, unsigned int pasid)
 	return false;
 }
 
-/* @count is 1, and -1 when the device may go on. */
+/* Stop the PASID on the device if @count is 1, and end that if it is -1. */
 void device_pause_pasid(unsigned int rid, unsigned int pasid, int count)
 {
 	paused[rid][pasid] += count;
 }
 
-/* False if it is already. What is on its way is dropped, silently. */
+/*
+ * Disable a device. Requests in flight are dropped silently. Return false if it is
+ * disabled already.
+ */
 bool device_disable(unsigned int rid)
 {
 	unsigned int i;
@@ -179,7 +182,7 @@ static void choose_access(struct wire_request *req)
 	req->private_present = hw.rev == IOPF_PRQ_REV3 && access % 7 == 6;
 	if (access < 0xc0)
 		return;
-	/* Stop Markers, and what is refused. */
+	/* Stop Markers and requests that are refused */
 	req->execute = access & 4;
 	req->privileged = access & 8;
 	if (access & 0x10) {
@@ -195,7 +198,7 @@ static u64 choose_page(void)
 
 	if (page < 0xf0)
 		return page;
-	/* Canonical for 57 bits, just not, and anything. */
+	/* Addresses that are canonical for 57 bits, almost canonical, and arbitrary */
 	if (page < 0xf8)
 		return (page & 1 ? 0xff0ULL << 40 : 0x00fULL << 40) + page;
 	return input_word() >> 12;
@@ -224,7 +227,7 @@ static void choose_request(struct post *post)
 	req->page = choose_page();
 }
 
-/* What the request means to its device, whether or not hardware has room for it. */
+/* Update the device for a request, whether or not the hardware has room for it. */
 static void send(struct post *post)
 {
 	struct use *use = &uses[post->rid][post->pasid][post->index];
@@ -253,7 +256,10 @@ void device_send(unsigned int count)
 	}
 }
 
-/* Fill the ring, and send @more that hardware has to drop, some of them last ones. */
+/*
+ * Fill the ring, and send @more requests that the hardware must drop, some of them
+ * last.
+ */
 static void fill(const struct post *post, unsigned int more)
 {
 	unsigned int count = hardware_room() + more;
@@ -278,7 +284,7 @@ void device_fill(unsigned int more)
 	fill(&post, more);
 }
 
-/* A device that floods keeps no rules: it does not wait for its responses. */
+/* Let a device flood the ring. It breaks the rules: it does not wait for responses. */
 void device_flood(bool on)
 {
 	floods = on && !keeps_rules;

@@ -3,20 +3,20 @@
  * VT-d's page request queue against a model of the hardware: private structures
  *
  *	wire.c      the descriptors of three revisions, as tables, and what they mean
- *	device.c    devices that send page requests, and what is on its way
+ *	device.c    devices that send page requests, and requests in flight
  *	hardware.c  registers and ring, overflow, reset
  *	queue.c     the invalidation queue: responses, drains
- *	kernel.c    what else the driver calls: devices, the interrupt's thread
- *	library.c   groups and their responses, in the place of the library
- *	ledger.c    responses that are owed
+ *	kernel.c    other functions that the driver calls: devices, the interrupt thread
+ *	library.c   groups and their responses, in place of the library
+ *	ledger.c    responses that must be sent
  *	sched.c     threads: the interrupt's, those that drain, one that responds
- *	steps.c     the input is read, a step at a time, and what holds in the end
- *	check.c     what is checked, how often, and what happens if it does not hold
+ *	steps.c     runs the input, a step at a time, and checks the end
+ *	check.c     the checks, how often they ran, and what a failed one does
  *	main.c      fixed seeds, and inputs from files; libFuzzer has its own main
  *
- * The driver's sources, all but its driver.c, are built as they are, on small headers of
- * our own in stubs/. Everything that happens is decided by the bytes of the input, so an
- * input that has found something finds it again.
+ * The driver's sources except driver.c are built unmodified, with small headers of our own
+ * in stubs/. The bytes of the input determine everything that happens, so an input that has
+ * found something finds it again.
  */
 #ifndef VTD_FUZZ_H
 #define VTD_FUZZ_H
@@ -26,9 +26,9 @@
 #include "prq.h"
 
 #define NR_REVISIONS	3
-#define NR_RIDS		11	/* requesters; those beyond NR_KNOWN are never known */
+#define NR_RIDS		11	/* requesters; the driver never knows those beyond NR_KNOWN */
 #define NR_KNOWN	4
-#define NR_PASIDS	5	/* the first of them is none */
+#define NR_PASIDS	5	/* the first of them stands for none */
 #define NR_INDICES	6
 #define MAX_POSTS	8192
 #define MAX_SLOTS	256
@@ -61,14 +61,14 @@ extern u64 check_counts[NR_CHECKS];
 extern bool check_ignored[NR_CHECKS];
 extern bool verbose;
 
-/* Called before a finding ends the program. */
+/* Called before a finding ends the program */
 extern void (*on_finding)(void);
 
 void finding(enum check check, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The rest is a message for printf(), for the case that @condition does not hold. */
+/* The other arguments are a message for printf(), printed if @condition is false. */
 #define expect(check, condition, ...) \
 	do { \
 		check_counts[check]++; \
@@ -80,20 +80,20 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
  * struct wire_request - a page request, as a device means it
- * @bus: of the requester
- * @devfn: of the requester
+ * @bus: bus of the requester
+ * @devfn: device and function of the requester
  * @pasid_present: it has a PASID
  * @pasid: the PASID, garbage without one
  * @index: Page Request Group Index
- * @last: the last one of its group
- * @read: it is about reading
- * @write: it is about writing
- * @execute: it is about execution, garbage without a PASID
- * @privileged: it is about privileged access, garbage without a PASID
- * @streaming: revision 2: it wants a response of its own
+ * @last: the last request of its group
+ * @read: read access
+ * @write: write access
+ * @execute: execute access, garbage without a PASID
+ * @privileged: privileged access, garbage without a PASID
+ * @streaming: revision 2: it needs a response of its own
  * @private_present: revision 3: it has private data
- * @private_data: what comes back with the response; revision 2: 23 bits
- * @page: the address, in pages
+ * @private_data: returned with the response; revision 2: 23 bits
+ * @page: the address in pages
  */
 struct wire_request {
 	u8 bus;
@@ -112,7 +112,7 @@ struct wire_request {
 	u64 page;
 };
 
-/* What the driver owes to a request. */
+/* The response that the driver must send to a request */
 enum owed {
 	OWED_NOTHING,
 	OWED_BY_GROUP,
@@ -136,14 +136,14 @@ void wire_check_raw(void);
 /* device.c */
 
 /**
- * struct post - a page request that is on its way, or that the ring has got
+ * struct post - a page request in flight or in the ring
  * @req: the request
  * @rid: number of its requester
  * @pasid: number of its PASID
  * @index: number of its group index
- * @generation: which use of the index it belongs to
- * @owed: number of the response that is owed, or -1
- * @reported: it was reported, or is not going to be
+ * @generation: the use of the index that it belongs to
+ * @owed: number of the response that it must have, or -1
+ * @reported: it was reported, or will not be
  */
 struct post {
 	struct wire_request req;
@@ -177,20 +177,20 @@ void device_response(unsigned int rid, unsigned int pasid, unsigned int index);
 /* hardware.c */
 
 /**
- * struct hardware - a VT-d unit, and what was posted
+ * struct hardware - a VT-d unit and its requests
  * @rev: layout of its descriptors
- * @size: slots of the ring
+ * @size: number of slots of the ring
  * @head: the head register
  * @tail: the tail register
  * @status: PRS
- * @interrupt: the interrupt's thread is to run
+ * @interrupt: the interrupt thread is to run
  * @posts: requests that were put into the ring
  * @nr_posts: length of @posts
- * @nr_reported: of these, how many are reported
- * @nr_lost: of these, how many went with a reset
- * @nr_bad: of these, how many are to be complained of
- * @nr_overflows: how often PRO was cleared by the thread
- * @nr_unsent: responses that the invalidation queue did not take
+ * @nr_reported: how many of these were reported
+ * @nr_lost: how many of these were lost by a reset
+ * @nr_bad: how many of these are to be reported as invalid
+ * @nr_overflows: how often the thread has cleared PRO
+ * @nr_unsent: responses that the invalidation queue did not accept
  */
 struct hardware {
 	enum iopf_prq_format rev;
@@ -283,7 +283,7 @@ enum fiber_number {
 	FIBER_DRAIN_TOO,
 	FIBER_RESPOND,
 	NR_FIBERS,
-	/* What runs when no fiber does. */
+	/* Runs while no fiber does. */
 	NO_FIBER = NR_FIBERS,
 };
 

@@ -4,15 +4,14 @@
  *
  * VT-d 5.1, 7.4 to 7.6 and Table 31. One slot stays free: head = tail is an empty ring.
  * A request that finds the ring full sets PRO. While PRO is set or the ring is full,
- * hardware drops what comes: a request that is not the last of its group silently, a
- * last one after it has sent Success itself. An interrupt is sent when a request comes
- * (PPR) or one is dropped (PRO) while both bits are clear. A reset brings head and tail
- * back to 0; status bits survive it.
+ * hardware drops requests: one that is not the last of its group silently, a last one
+ * after hardware has sent Success. An interrupt is sent when a request is put into the
+ * ring (PPR) or dropped (PRO) while both bits are clear. A reset sets head and tail to
+ * 0; the status bits survive it.
  *
- * The driver can read a slot of its memory only from the moment that it has seen in the
- * tail register that the request is there, and has ordered its reads after that, up to
- * the moment that it gives the slot back: AddressSanitizer sees to that, and what is in
- * other slots is overwritten.
+ * The driver may read a slot only after it has read a tail register beyond it and has
+ * ordered its reads after that, until it returns the slot: AddressSanitizer checks
+ * this, and other slots are overwritten.
  */
 #include <string.h>
 
@@ -23,10 +22,10 @@
 struct hardware hw;
 
 static struct iopf_prq_desc ring[MAX_SLOTS];
-/* The tail that the driver has read, and the one up to which it may read slots. */
+/* The tail that the driver has read, and the one up to which it may read slots */
 static unsigned int seen_tail;
 static unsigned int visible;
-/* For the first request of a requester that is not reported. */
+/* Where to look for the first unreported request of each requester */
 static unsigned int next_post[NR_RIDS];
 
 static unsigned int desc_size(void)
@@ -44,7 +43,7 @@ static unsigned int next_slot(unsigned int number)
 	return (number + 1) % hw.size;
 }
 
-/* Requests between two slots. */
+/* Return the number of requests between two slots. */
 static unsigned int between(unsigned int from, unsigned int to)
 {
 	return (to - from) & (hw.size - 1);
@@ -55,7 +54,7 @@ unsigned int hardware_room(void)
 	return hw.size - 1 - between(hw.head, hw.tail);
 }
 
-/* Requests that are not in the ring any more, nor with the driver. */
+/* Return the number of requests that have left the ring and the driver. */
 unsigned int hardware_done(void)
 {
 	return hw.nr_reported + hw.nr_lost;
@@ -89,7 +88,7 @@ static void set_status(u32 bit)
 	hw.status |= bit;
 }
 
-/* Put a request into the ring. False if it is dropped, or its response is hardware's. */
+/* Put a request into the ring. Return false if it is dropped, or hardware responds. */
 bool hardware_post(const struct post *new, u64 noise)
 {
 	struct post *post = &hw.posts[hw.nr_posts];
@@ -114,7 +113,7 @@ bool hardware_post(const struct post *new, u64 noise)
 	return true;
 }
 
-/* The first request of a requester that has been posted and not reported. */
+/* Return the first request of a requester that was posted and not reported. */
 struct post *hardware_oldest_post(unsigned int rid)
 {
 	unsigned int i;
@@ -142,7 +141,7 @@ unsigned int hardware_read_tail(struct iopf_prq *prq)
 	stub_point();
 	seen_tail = hw.tail;
 	note("tail is %u", seen_tail);
-	/* It is old as soon as it is read. */
+	/* The value may be old as soon as it is read. */
 	stub_point();
 	return seen_tail;
 }
@@ -182,7 +181,7 @@ u32 hardware_read_status(struct iopf_prq *prq)
 	return status;
 }
 
-/* What was dropped may have been the rest of what is still in the ring. */
+/* A dropped request may have belonged to the group of one that is still in the ring. */
 static void check_overflow(void)
 {
 	expect(CHECK_OVERFLOW, hw.head == hw.tail, "PRO is cleared and the ring is not empty");
@@ -222,7 +221,7 @@ static void empty_ring(unsigned int first, u32 status)
 	ASAN_POISON_MEMORY_REGION(ring, sizeof(ring));
 }
 
-/* What is in the ring is lost. */
+/* Requests in the ring are lost. */
 void hardware_reset(void)
 {
 	unsigned int i;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d's page request queue against a model: what else the driver calls
+ * VT-d's page request queue against a model: other functions that the driver calls
  *
- * Devices, which stay while the driver wants it; reports, which go to the library if
- * the device is known; suspend and resume; the device that the driver takes for the one
- * that floods the ring.
+ * Devices, which stay while the driver holds them; reports, which go to the library if
+ * the device is known; suspend and resume; the device that the driver blames for an
+ * overflow.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static struct device devices[NR_RIDS];
 static bool locked;
 static bool has_to_forget;
 
-/* Requests of each device between the last two overflows, and since the last one. */
+/* Requests of each device between the last two overflows, and since the last one */
 static unsigned int nr_before[NR_RIDS];
 static unsigned int nr_since[NR_RIDS];
 
@@ -30,7 +30,7 @@ static bool devices_are_free(unsigned int rid)
 	return !locked;
 }
 
-/* Hardware was reset, and the library has still the groups of before. */
+/* Hardware was reset, and the library still has the groups from before. */
 bool kernel_has_to_forget(void)
 {
 	return has_to_forget;
@@ -128,7 +128,7 @@ static void reset_devices(struct iopf_prq *prq)
 	stub_point();
 }
 
-/* PRO is cleared. */
+/* PRO was cleared. */
 void kernel_overflow_cleared(void)
 {
 	memcpy(nr_before, nr_since, sizeof(nr_before));
@@ -179,7 +179,7 @@ static const struct iopf_prq_ops ops = {
 	.wake_thread = wake_thread,
 };
 
-/* What driver.c does when the unit is enabled. */
+/* What driver.c does when the unit is enabled */
 void kernel_power_on(void)
 {
 	static char queue;
@@ -204,9 +204,9 @@ void kernel_power_on(void)
 }
 
 /*
- * Hardware and devices are reset while the interrupt's thread has nothing to do, and no
- * response is being sent; those that drain may be anywhere. From here on until they are
- * forgotten no response is sent.
+ * Reset hardware and devices while the interrupt thread has nothing to do and no
+ * response is being sent; drains may be at any point. No response is sent until the
+ * library has dropped the groups.
  */
 void kernel_suspend_and_resume(void)
 {

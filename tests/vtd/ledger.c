@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d's page request queue against a model: responses that are owed
+ * VT-d's page request queue against a model: responses that must be sent
  *
- * An entry is made when the hardware puts a request that wants a response into the
- * ring; to one that it drops it responds itself. The response may leave when the entry is
- * released: by the library, or because there is no device to report to. A response that
- * has no entry is one that the device does not expect.
+ * An entry is made when the hardware puts a request that needs a response into the
+ * ring; to one that it drops it responds itself. The response may be sent when the
+ * entry is released: by the library, or because there is no device to report to. A
+ * response without an entry is one that the device does not expect.
  */
 #include <string.h>
 
@@ -19,10 +19,10 @@ enum entry_state {
 };
 
 /**
- * struct entry - a response that is owed
- * @state: whether it is, and may leave
- * @post: for this request
- * @desc: when it may leave, the response
+ * struct entry - a response that must be sent
+ * @state: whether it must, and may, be sent
+ * @post: the request
+ * @desc: the response, once it may be sent
  */
 static struct entry {
 	enum entry_state state;
@@ -56,13 +56,15 @@ void ledger_release(int number, enum iommu_page_response_code code)
 	     entry->desc.qw[2], entry->desc.qw[3]);
 }
 
-/* The device goes without: it has made a mistake, or hardware does not take it. */
+/*
+ * The device gets no response: it has made a mistake, or hardware does not accept it.
+ */
 void ledger_drop(int number)
 {
 	entries[number].state = ENTRY_FREE;
 }
 
-/* A response is submitted. Returns the number of what it is for. */
+/* A response is submitted. Return the number of its entry. */
 int ledger_submit(const struct iopf_prq_desc *desc)
 {
 	unsigned int i;
@@ -78,7 +80,7 @@ int ledger_submit(const struct iopf_prq_desc *desc)
 	return i;
 }
 
-/* Hardware has taken it, and the device has it. */
+/* Hardware has accepted the response, and the device has it. */
 void ledger_sent(int number)
 {
 	const struct post *post = entries[number].post;
@@ -88,7 +90,7 @@ void ledger_sent(int number)
 		device_response(post->rid, post->pasid, post->index);
 }
 
-/* A request whose response is owed; -1 stands for any requester or PASID. */
+/* Find a request whose response must be sent; -1 stands for any requester or PASID. */
 const struct post *ledger_find_open(int rid, int pasid)
 {
 	unsigned int i;

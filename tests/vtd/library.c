@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d's page request queue against a model: groups, in the place of the library
+ * VT-d's page request queue against a model: groups, in place of the library
  *
- * Keeps what was reported as the library does: groups by requester, PASID and index,
- * requests with private data or of a stream one by one; a request for an index whose
- * group is complete is dropped, a Stop Marker ends the unfinished groups of its PASID.
- * Complete groups get a response when the input says so. What comes back with it
- * is what the library keeps: private data that is marked as such.
+ * Stores what was reported as the library does: groups by requester, PASID and index,
+ * and single requests, with private data or of a stream. A request for an index whose
+ * group is complete is dropped, and a Stop Marker ends the unfinished groups of its
+ * PASID. The input decides when complete groups get a response. Private data is
+ * returned if the library has stored it as valid.
  */
 #include <string.h>
 
@@ -22,13 +22,13 @@ enum group_state {
 };
 
 /**
- * struct group - a page request group, or a request that has a response of its own
- * @state: whether it is there, and complete
+ * struct group - a page request group, or a single request
+ * @state: unused, unfinished or complete
  * @pasid: number of its PASID
- * @refused: one of its requests was
- * @generation: which use of its index it is
+ * @refused: one of its requests was refused
+ * @generation: the use of its index
  * @last: its last request
- * @owed: number of the response that is owed to it
+ * @owed: number of the response that it must have
  */
 struct group {
 	enum group_state state;
@@ -43,15 +43,15 @@ static struct group groups[NR_RIDS][NR_PASIDS][NR_INDICES];
 static struct group singles[NR_RIDS][MAX_SINGLES];
 static bool known[NR_RIDS];
 
-/* What the responder sends. */
+/* Responses for the responder to send */
 static unsigned int batch_rid;
 static struct iopf_response batch[MAX_BATCH];
 static unsigned int batch_count;
 
-/* Threads that are in iopf_prq_respond(), for each requester. */
+/* Threads in iopf_prq_respond(), for each requester */
 static unsigned int nr_sending[NR_RIDS];
 
-/* All groups, without a response. */
+/* Drop all groups without a response. */
 void library_forget(void)
 {
 	memset(groups, 0, sizeof(groups));
@@ -73,7 +73,10 @@ bool library_knows(unsigned int rid)
 	return known[rid];
 }
 
-/* The response leaves the library, and its index is free for another group. */
+/*
+ * Claim a group: its response leaves the library, and its index is free for another
+ * one.
+ */
 static struct iopf_response claim(struct group *group,
 				  enum iommu_page_response_code code)
 {
@@ -114,7 +117,7 @@ static void respond_now(unsigned int rid, struct group *group,
 	send_responses(rid, &response, 1);
 }
 
-/* Limits of the device end some groups at once. */
+/* Complete a group. The device's limits end some groups at once. */
 static void complete_group(const struct post *post, struct group *group,
 			   const struct iopf_request *request)
 {
@@ -133,7 +136,7 @@ static void take_single(const struct post *post, const struct iopf_request *requ
 	for (i = 0; i < MAX_SINGLES - 1; i++)
 		if (singles[post->rid][i].state == GROUP_NONE)
 			break;
-	/* The last one stays free: beyond the limit. */
+	/* The last entry stays free: it is beyond the limit. */
 	singles[post->rid][i].refused = request->flags & IOPF_REQUEST_REFUSED ||
 					i == MAX_SINGLES - 1;
 	complete_group(post, &singles[post->rid][i], request);
@@ -173,7 +176,7 @@ static void take_in_group(const struct post *post, const struct iopf_request *re
 		complete_group(post, group, request);
 }
 
-/* A request is reported. Without a device the driver itself responds. */
+/* Take a reported request. Without a device the driver itself responds. */
 void library_take(const struct post *post, const struct iopf_request *request)
 {
 	if (!known[post->rid]) {
@@ -197,7 +200,7 @@ static struct group *nth_group(unsigned int rid, unsigned int n)
 
 #define NR_GROUPS	(MAX_SINGLES + NR_PASIDS * NR_INDICES)
 
-/* Complete groups of a device, from one that the input names on. */
+/* Collect complete groups of a device, beginning with one that the input selects. */
 static void fill_batch(unsigned int rid, unsigned int count)
 {
 	unsigned int first = input_byte();
@@ -220,7 +223,7 @@ static void responder(void)
 	send_responses(batch_rid, batch, batch_count);
 }
 
-/* A thread that sends responses to a device, if there is none. */
+/* Start a thread that sends responses to a device, unless there is one. */
 void library_respond(unsigned int count)
 {
 	unsigned int rid = input_byte() % NR_KNOWN;
@@ -237,14 +240,17 @@ static bool may_respond(unsigned int rid)
 	return !kernel_has_to_forget();
 }
 
-/* A batch that was made up is sent by a thread that may not have begun. */
+/*
+ * Return whether all responses to a requester are sent. A batch that was collected is
+ * sent by a thread that may not have begun.
+ */
 static bool responses_are_out(unsigned int rid)
 {
 	return !nr_sending[rid] &&
 	       !(sched_is_live(FIBER_RESPOND) && batch_rid == rid);
 }
 
-/* Requests of a PASID end, and their responses are out on return. */
+/* End the requests of a PASID. Their responses are sent on return. */
 void library_flush(unsigned int rid, unsigned int pasid)
 {
 	unsigned int i;
@@ -266,7 +272,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 	return 0;
 }
 
-/* A device is added, or removed, when the driver does not need it. */
+/* Add or remove a device while the driver does not need it. */
 void library_come_and_go(unsigned int rid)
 {
 	unsigned int i;

@@ -3,9 +3,9 @@
  * VT-d's page request queue against a model: fixed seeds, and inputs from files
  *
  *	ring FILE...		replay inputs, and print what happens
- *	ring -s FILE		make an input that finds something as short as may be
- *	ring -t DIR FILE...	as TAP: the inputs of the files, then those of fixed seeds
- *	ring -i CHECK ...	the same, and what CHECK finds is ignored
+ *	ring -s FILE		minimize an input that finds something
+ *	ring -t DIR FILE...	TAP: run the inputs of the files, then those of fixed seeds
+ *	ring -i CHECK ...	the same, ignoring what CHECK finds
  *
  * An input that finds something is left in DIR. libFuzzer needs none of this.
  */
@@ -22,10 +22,10 @@
 #include "fuzz.h"
 
 #define MAX_INPUT	4096
-/* Of each revision, with devices that keep the rules and with others. */
+/* Inputs of each revision, with devices that keep the rules and with others */
 #define NR_INPUTS	6000
 #define NR_GROUPS	(NR_REVISIONS * 2)
-/* No input takes a thousandth of it. */
+/* No input needs a thousandth of it. */
 #define MAX_SECONDS	60
 
 static const char *const revisions[NR_REVISIONS] = {
@@ -52,7 +52,7 @@ static bool write_input(const char *name)
 	return ok;
 }
 
-/* Called where anything may be broken. */
+/* Called when anything may be corrupted */
 static void save_input(void)
 {
 	static bool saved;
@@ -68,7 +68,9 @@ static void save_input(void)
 	fflush(stdout);
 }
 
-/* UndefinedBehaviorSanitizer's, which knows nothing of AddressSanitizer's callback. */
+/*
+ * A hook of UndefinedBehaviorSanitizer, which does not call AddressSanitizer's callback
+ */
 void __ubsan_on_report(void);
 void __ubsan_on_report(void)
 {
@@ -124,7 +126,7 @@ static bool finds_something(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status;
 }
 
-/* Leave out @length bytes from @from on, if what is left still finds something. */
+/* Leave out @length bytes at @from if the rest still finds the same. */
 static bool leave_out(size_t from, size_t length)
 {
 	u8 before[MAX_INPUT];
@@ -156,7 +158,7 @@ static int shrink(const char *name)
 	return write_input(name) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Numbers that are the same everywhere: xorshift64*. */
+/* Return a pseudorandom number that is the same on all machines: xorshift64*. */
 static u64 next_random(u64 *state)
 {
 	*state ^= *state >> 12;
@@ -165,7 +167,7 @@ static u64 next_random(u64 *state)
 	return *state * 0x2545f4914f6cdd1dULL;
 }
 
-/* Most are short, as most mistakes need few steps, and are found sooner so. */
+/* Most inputs are short, as most mistakes need few steps and are found sooner then. */
 static void make_input(unsigned int revision, bool keeps_rules, unsigned int seed)
 {
 	u64 state = 0x9e3779b97f4a7c15ULL * (seed + 1);
@@ -179,7 +181,7 @@ static void make_input(unsigned int revision, bool keeps_rules, unsigned int see
 	input[3] = keeps_rules;
 }
 
-/* What was never looked at was not tested. */
+/* A case that never happened was not tested. */
 static void result(const char *what, u64 count, const char *unit)
 {
 	printf("%sok %u %s: %llu %s\n", count ? "" : "not ", ++number, what, count, unit);

@@ -3,36 +3,36 @@
  * VT-d's page request queue against a model: the invalidation queue
  *
  * Hardware may refuse a descriptor. The kernel's code for the queue recovers if it is
- * the first one of its submission; behind another one the queue would stand still.
- * A wait may end with another error, and then it is not known how many have been taken:
- * the same descriptors are submitted again, a few times; devices ignore what they have
- * had already. A drain brings what is on its way into the ring, unless there is an
- * overflow (7.10).
+ * the first one of its submission; behind another one the queue would hang. A wait may
+ * end with another error, and then the number of accepted descriptors is unknown: the
+ * same descriptors are submitted again, a few times, and devices ignore the copies. A
+ * drain brings requests in flight into the ring, unless there is an overflow (7.10).
  */
 #include <string.h>
 
 #include "fuzz.h"
 
-/* More drains than a driver needs to give up, or to have all devices disabled. */
+/* More drains than a driver needs to give up, or to disable all devices */
 #define MAX_DRAINS	((IOPF_PRQ_DRAIN_TRIES + HZ) * (NR_RIDS + 2))
 
-/* Hardware refuses responses without a PASID; now and then others. */
+/* Hardware refuses responses without a PASID, and sometimes others. */
 #define REFUSES_NO_PASID	1
 #define REFUSES_OTHERS		2
 
 static u8 refuses;
 static bool has_refused_other;
-/* Of each thread's drain: all, and those since a device was disabled. */
+/* Drains of each thread: all, and those since a device was disabled */
 static unsigned int nr_drains[NR_FIBERS];
 static unsigned int nr_drains_since[NR_FIBERS];
 
 /**
- * struct submission - descriptors of which a thread does not know whether they were taken
- * @count: how many, or 0
+ * struct submission - descriptors of which a thread does not know whether they were
+ *	accepted
+ * @count: their number, or 0
  * @tries: how often they were submitted
- * @refused: the first one is refused, each time
+ * @refused: the first one is refused each time
  * @descs: the descriptors
- * @owed: numbers of the responses; -1: it was taken
+ * @owed: numbers of the responses; -1: accepted
  */
 static struct submission {
 	unsigned int count;
@@ -51,7 +51,7 @@ void queue_power_on(u8 what_it_refuses)
 	memset(submissions, 0, sizeof(submissions));
 }
 
-/* The first one of a submission: behind it others would not be refused, but stand. */
+/* Refuse only the first one of a submission: behind it the queue would hang. */
 static bool is_refused(const struct iopf_prq_desc *desc)
 {
 	if (!wire_has_pasid(desc))
@@ -60,7 +60,7 @@ static bool is_refused(const struct iopf_prq_desc *desc)
 	       input_byte() >= 0xe0;
 }
 
-/* What is submitted again was put together when less was known. */
+/* Submit again must not change the descriptors. */
 static void check_submission(const struct iopf_prq_desc *descs, unsigned int count)
 {
 	unsigned int i;
@@ -76,7 +76,7 @@ static void check_submission(const struct iopf_prq_desc *descs, unsigned int cou
 	       "hardware is known to refuse responses, and gets %u at once", count);
 }
 
-/* What this thread submits, for the first time or once more. */
+/* Record what this thread submits, for the first time or again. */
 static struct submission *note_submission(const struct iopf_prq_desc *descs,
 					  unsigned int count)
 {
@@ -99,7 +99,7 @@ static struct submission *note_submission(const struct iopf_prq_desc *descs,
 	return sub;
 }
 
-/* The first @count are taken, but for what is refused. */
+/* Accept the first @count, except for those that are refused. */
 static void take_submission(struct submission *sub, unsigned int count)
 {
 	unsigned int i;
@@ -117,7 +117,7 @@ static void take_submission(struct submission *sub, unsigned int count)
 	}
 }
 
-/* The driver does not try again, and takes all of them for unsent. */
+/* The driver does not retry, and treats all of them as unsent. */
 static void give_up_submission(struct submission *sub)
 {
 	unsigned int i;
@@ -160,7 +160,7 @@ int queue_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 	return 0;
 }
 
-/* A drain of the driver's begins, in this thread. */
+/* A drain of the driver begins in this thread. */
 void queue_drain_begins(void)
 {
 	nr_drains[sched_current()] = 0;
@@ -172,7 +172,7 @@ void queue_device_disabled(void)
 	memset(nr_drains_since, 0, sizeof(nr_drains_since));
 }
 
-/* The one that floods may be gone, whichever thread has seen to that. */
+/* The device that floods may be disabled, by any thread. */
 void queue_check_given_up(void)
 {
 	expect(CHECK_DRAINED,
@@ -181,7 +181,7 @@ void queue_check_given_up(void)
 	       nr_drains_since[sched_current()]);
 }
 
-/* Or there is another one than that after @before. */
+/* The overflow has ended, or there is another one than the one after @before. */
 static bool overflow_has_ended(unsigned int before)
 {
 	return !(hw.status & IOPF_PRQ_OVERFLOW) || hw.nr_overflows != before;
@@ -206,8 +206,8 @@ int queue_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 		device_arrive_all();
 		overflow = hw.status & IOPF_PRQ_OVERFLOW;
 	}
-	note("hardware is drained%s", overflow ? ", in vain" : "");
-	/* The overflow may have ended when the driver looks. */
+	note("hardware is drained%s", overflow ? ", without success" : "");
+	/* The overflow may have ended when the driver reads the status. */
 	if (overflow && input_byte() % 2)
 		sched_yield_until(overflow_has_ended, hw.nr_overflows);
 	stub_point();

@@ -2,9 +2,9 @@
 /*
  * VT-d's page request queue against a model: threads
  *
- * The driver's code runs in fibers. One that runs has so many turns; when they are used
- * up, it stops at its next point: a call of the hardware's, a lock given back, a barrier,
- * a wake-up. Under a lock it goes on, and only the hardware does something there.
+ * The driver's code runs in fibers. A fiber has a number of turns; when they are used
+ * up, it stops at its next point: a call of the hardware, an unlock, a barrier, a
+ * wake-up. Under a lock it continues, and only the hardware may act there.
  */
 #include <stdio.h>
 #include <ucontext.h>
@@ -20,13 +20,13 @@
 
 /**
  * struct fiber - a thread
- * @live: it has begun, and not ended
+ * @live: it has begun and not ended
  * @turns: points that it passes without stopping
- * @function: what it does
- * @wq: it sleeps there
+ * @function: its function
+ * @wq: where it sleeps
  * @seen: wake-ups of @wq before it slept
- * @context: where it goes on
- * @stack: of it
+ * @context: where it continues
+ * @stack: its stack
  */
 static struct fiber {
 	bool live;
@@ -102,7 +102,7 @@ void sched_start(enum fiber_number number, void (*function)(void))
 	makecontext(&fiber->context, run_fiber, 0);
 }
 
-/* Let a fiber that is not asleep run up to its next point when @turns are used up. */
+/* Let a fiber that is not asleep run until its next point after @turns. */
 void sched_resume(enum fiber_number number, unsigned int turns)
 {
 	struct fiber *fiber = &fibers[number];
@@ -131,7 +131,9 @@ static void stop(void)
 					&scheduler_stack_size);
 }
 
-/* Let others go on until @condition of @arg holds. The scheduler itself does not wait. */
+/*
+ * Run other fibers until @condition of @arg holds. The scheduler itself does not wait.
+ */
 void sched_yield_until(bool (*condition)(unsigned int arg), unsigned int arg)
 {
 	sched_check_may_sleep("what waits for others");
@@ -139,7 +141,7 @@ void sched_yield_until(bool (*condition)(unsigned int arg), unsigned int arg)
 		stop();
 }
 
-/* Under a lock only the hardware goes on. */
+/* Under a lock only the hardware continues. */
 static void hardware_point(void)
 {
 	u8 byte = input_byte();
@@ -152,7 +154,7 @@ static void hardware_point(void)
 
 void stub_point(void)
 {
-	expect(CHECK_ENDS, ++nr_points < MAX_POINTS, "the driver goes on without end");
+	expect(CHECK_ENDS, ++nr_points < MAX_POINTS, "the driver does not end");
 	if (!current)
 		return;
 	if (current->turns)

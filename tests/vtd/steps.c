@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VT-d's page request queue against a model: what happens, by the bytes of the input
+ * VT-d's page request queue against a model: the input's steps
  *
- * The first bytes say what there is: the revision, the size of the ring, what a former
- * kernel has left in the registers, and whether devices keep the rules. Each step is a
- * byte, and what it takes from those behind it. When they are used up no device sends
- * any more, all that was begun has to end, and all that was sent has to be reported and
- * answered.
+ * The first bytes determine the revision, the size of the ring, what a previous kernel
+ * has left in the registers, and whether devices keep the rules. Each step is a byte,
+ * with the bytes that it reads after that. When these are used up no device sends
+ * requests, everything that has begun must end, and all requests that were sent must be
+ * reported and have their responses.
  */
 #include "fuzz.h"
 
-/* Enough for all that can be under way. */
+/* Enough for everything in flight */
 #define ALL_TURNS	1000000
-/* At most so few that all threads take part in what one of them does. */
+/* Few, so that all threads take part in what one of them does */
 #define FEW_TURNS	8
-/* As many as a device that floods gets at once. */
+/* As many as a device that floods gets at a time */
 #define MANY_TURNS	200
 #define MAX_ROUNDS	10000
 #define MAX_FLOOD_ROUNDS	20000
@@ -25,11 +25,12 @@ static size_t input_pos;
 
 /**
  * struct drain - a thread that waits for requests
- * @what: for what
+ * @what: what it waits for
  * @rid: DRAIN_PASID: number of the requester
  * @pasid: DRAIN_PASID: number of its PASID
- * @slept: it has
- * @at_most: DRAIN_RING: requests posted when it went to sleep: it waits for no others
+ * @slept: it has slept
+ * @at_most: DRAIN_RING: requests posted when it began to sleep: it must not wait for
+ *	others
  */
 static struct drain {
 	enum {
@@ -43,7 +44,7 @@ static struct drain {
 	unsigned int at_most;
 } drains[NR_FIBERS];
 
-/* 0 when it is over. */
+/* Return the next byte of the input, 0 at its end. */
 u8 input_byte(void)
 {
 	return input_pos < input_size ? input[input_pos++] : 0;
@@ -74,7 +75,7 @@ static void run_interrupt(void)
 	       hw.nr_reported - before);
 }
 
-/* The interrupt's thread goes on, or begins if there is an interrupt. */
+/* The interrupt thread continues, or begins if there is an interrupt. */
 static void step_interrupt(unsigned int turns)
 {
 	if (!sched_is_live(FIBER_INTERRUPT)) {
@@ -88,8 +89,8 @@ static void step_interrupt(unsigned int turns)
 }
 
 /*
- * Requests of a batch are reported by requester, not in the order of the ring: a number
- * of them does not tell.
+ * Requests of a batch are reported by requester, not in the order of the ring, so their
+ * number does not tell.
  */
 static bool is_reported_up_to(unsigned int number)
 {
@@ -109,8 +110,8 @@ static void wait_for_ring(void)
 }
 
 /*
- * A thread of the driver has looked at what it waits for, and goes to sleep. Wake-ups
- * have been for something else as long as the interrupt's thread has not ended.
+ * A thread of the driver has read its condition and goes to sleep. Wake-ups may have
+ * been for something else until the interrupt thread has ended.
  */
 void steps_before_sleep(void)
 {
@@ -127,7 +128,7 @@ void steps_before_sleep(void)
 	drain->slept = true;
 }
 
-/* The device does not use the PASID meanwhile. */
+/* The device does not use the PASID during the drain. */
 static void drain_pasid(unsigned int rid, unsigned int pasid)
 {
 	const struct post *post;
@@ -181,7 +182,7 @@ static struct drain choose_drain(unsigned int what)
 		drain.rid = post->rid;
 		drain.pasid = post->pasid;
 	}
-	/* 0 with a PASID is none to the kernel. */
+	/* For the kernel PASID 0 is no PASID. */
 	drain.pasid = drain.pasid ? kernel_pasid_number(pasids[drain.pasid]) : 0;
 	return drain;
 }
@@ -195,12 +196,12 @@ static void step_drain(enum fiber_number number, unsigned int what)
 	sched_resume(number, input_byte() % 32);
 }
 
-/* What happens seldom. */
+/* Rare steps */
 static void step_seldom(unsigned int which)
 {
 	switch (which) {
 	case 0:
-		/* A thread of another interrupt on this line. */
+		/* Another interrupt on this line */
 		hw.interrupt = true;
 		break;
 	case 1:
@@ -264,7 +265,7 @@ static void step(void)
 	}
 }
 
-/* All that can go on does, for so many turns. False if there is nothing. */
+/* Run everything that can run, for @turns turns. Return false if there was nothing. */
 static bool go_on(unsigned int turns)
 {
 	unsigned int i;
@@ -306,7 +307,7 @@ static void check_end(void)
 	       "%d unsent instead of %u", atomic_read(&prq.nr_unsent), hw.nr_unsent);
 }
 
-/* Unless they wait for something already, two threads drain while a device floods. */
+/* Let two threads drain while a device floods, unless they wait already. */
 static void drain_flood(void)
 {
 	if (!device_floods())
@@ -320,7 +321,7 @@ static bool drains_are_live(void)
 	return sched_is_live(FIBER_DRAIN) || sched_is_live(FIBER_DRAIN_TOO);
 }
 
-/* Drains end though a device floods, and everything does when none sends any more. */
+/* Drains must end although a device floods, and everything when none sends any more. */
 static void quiesce(void)
 {
 	unsigned int turns = 1 + hw.nr_posts % FEW_TURNS;
@@ -355,7 +356,7 @@ static void power_on(void)
 	device_power_on(keeps_rules);
 	queue_power_on(refuses);
 	hardware_power_on(rev, size, left / 4 % size, left % 4);
-	/* Devices of a former kernel may still send. */
+	/* Devices of a previous kernel may still send. */
 	if (early % 4 == 1)
 		device_send(early / 16);
 	else if (early % 4 == 2)

@@ -3,7 +3,7 @@
  * VT-d's page request queue against a model: descriptors
  *
  * The layouts as tables, written from the specification and not from the driver, and
- * what a request means.
+ * the meaning of requests.
  */
 #include <string.h>
 
@@ -34,7 +34,7 @@ enum field {
  * struct place - where a field is
  * @qw: the quadword
  * @low: its lowest bit
- * @width: how many bits; 0: there is no such field
+ * @width: number of its bits; 0: there is no such field
  */
 struct place {
 	u8 qw;
@@ -190,7 +190,9 @@ static void read_request(enum iopf_prq_format rev, const struct iopf_prq_desc *d
 	};
 }
 
-/* What belongs to no field is undefined, and filled from @noise. */
+/*
+ * Write a descriptor. Bits that belong to no field are undefined, and come from @noise.
+ */
 void wire_request_write(enum iopf_prq_format rev, const struct wire_request *req,
 			u64 noise, struct iopf_prq_desc *desc)
 {
@@ -215,7 +217,7 @@ void wire_request_write(enum iopf_prq_format rev, const struct wire_request *req
 	put(places, PAGE, req->page, desc);
 }
 
-/* PCIe 6.0, 10.4.2.1. */
+/* Return the response code: PCIe 6.0, 10.4.2.1. */
 static u64 wire_code(enum iommu_page_response_code code)
 {
 	static const u8 codes[] = {
@@ -227,7 +229,7 @@ static u64 wire_code(enum iommu_page_response_code code)
 	return codes[code];
 }
 
-/* The response to @req that has to leave: what is not used is 0. */
+/* Write the response to @req that must be sent: unused bits are 0. */
 void wire_response_write(enum iopf_prq_format rev, const struct wire_request *req,
 			 enum iommu_page_response_code code,
 			 struct iopf_prq_desc *desc)
@@ -252,7 +254,7 @@ void wire_response_write(enum iopf_prq_format rev, const struct wire_request *re
 	}
 }
 
-/* The other type is that of the responses of groups. */
+/* The other type is that of responses to groups. */
 bool wire_is_stream(const struct iopf_prq_desc *response)
 {
 	return get(stream_response, TYPE, response) == 0xa;
@@ -264,13 +266,15 @@ bool wire_has_pasid(const struct iopf_prq_desc *response)
 	       get(responses[hw.rev], PASID_PRESENT, response);
 }
 
-/* PCIe 6.0, 10.4.1.2.1: whatever address and other bits it has. */
+/* PCIe 6.0, 10.4.1.2.1: whatever its address and other bits are */
 bool wire_is_stop_marker(const struct wire_request *req)
 {
 	return req->pasid_present && req->last && !req->read && !req->write;
 }
 
-/* VT-d 7.6: nothing before the last request, but for private data and streams. */
+/*
+ * VT-d 7.6: only the last request has a response, except with private data and streams
+ */
 enum owed wire_owed(enum iopf_prq_format rev, const struct wire_request *req)
 {
 	if (wire_is_stop_marker(req))
@@ -283,7 +287,7 @@ enum owed wire_owed(enum iopf_prq_format rev, const struct wire_request *req)
 	return OWED_NOTHING;
 }
 
-/* Execute Requested counts with a PASID and Read only. */
+/* Execute Requested is valid only with a PASID and Read. */
 static bool wire_executes(const struct wire_request *req)
 {
 	return req->pasid_present && req->execute && req->read;
@@ -294,7 +298,10 @@ static bool wire_is_privileged(const struct wire_request *req)
 	return req->pasid_present && req->privileged;
 }
 
-/* What no page table of the IOMMU could allow; addresses have 57 bits at most. */
+/*
+ * Return whether no page table of the IOMMU could allow the request; addresses have at
+ * most 57 bits.
+ */
 bool wire_is_refused(const struct wire_request *req)
 {
 	u64 above = req->page >> 44;
@@ -345,7 +352,7 @@ static void check_private_data(enum iopf_prq_format rev,
 	bool flagged = request->flags & IOPF_REQUEST_PRIVATE_DATA;
 	bool streaming = request->flags & IOPF_REQUEST_STREAMING;
 
-	/* In revision 2 all requests have it, and none has a response for its sake. */
+	/* In revision 2 all requests have it, and it needs no response. */
 	if (rev == IOPF_PRQ_REV2) {
 		expect(CHECK_DECODE, !flagged || wire_owed(rev, req) != OWED_NOTHING,
 		       "a request with private data becomes one that is owed a response");
@@ -362,7 +369,9 @@ static void check_private_data(enum iopf_prq_format rev,
 	}
 }
 
-/* What the driver made of @req. A Stop Marker says nothing but its requester and PASID. */
+/*
+ * Check the driver's result for @req. A Stop Marker has only a requester and a PASID.
+ */
 void wire_check_event(enum iopf_prq_format rev, const struct wire_request *req,
 		      u16 rid, const struct iopf_request *request, bool refused)
 {
@@ -387,7 +396,7 @@ void wire_check_event(enum iopf_prq_format rev, const struct wire_request *req,
 	check_private_data(rev, req, request);
 }
 
-/* A response to @request, of which @req is what the device has sent. */
+/* Check a response to @request, for which the device has sent @req. */
 static void check_encoding(enum iopf_prq_format rev, const struct wire_request *req,
 			   u16 rid, const struct iopf_request *request,
 			   enum iommu_page_response_code code)
@@ -432,7 +441,7 @@ static void check_raw(enum iopf_prq_format rev, const struct iopf_prq_desc *desc
 		check_encoding(rev, &req, event.rid, &event.request, code);
 }
 
-/* Any bits at all, and what would be said to them. */
+/* Check arbitrary bits, and the response to them. */
 void wire_check_raw(void)
 {
 	enum iommu_page_response_code code = input_byte() % 3;

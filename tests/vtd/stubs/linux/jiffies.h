@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: time, which goes on with each drain */
+/*
+ * User-space build of VT-d's page request queue: time, which advances with each drain
+ */
 #ifndef STUBS_LINUX_JIFFIES_H
 #define STUBS_LINUX_JIFFIES_H
 

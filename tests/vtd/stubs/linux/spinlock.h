@@ -2,9 +2,8 @@
 /*
  * User-space build of VT-d's page request queue: locks and barriers
  *
- * Threads take turns, see sched.c: between two of them there is always one of the
- * points below. Nothing is done by another thread under a lock, but the hardware goes
- * on all the time.
+ * Threads take turns, see sched.c, at the points below. No other thread runs under a
+ * lock, but the hardware always does.
  */
 #ifndef STUBS_LINUX_SPINLOCK_H
 #define STUBS_LINUX_SPINLOCK_H
@@ -26,7 +25,7 @@ void stub_dma_rmb(void);
 #define spin_unlock(lock)		stub_unlock(lock)
 #define lockdep_assert_held(lock)	stub_assert_held(lock)
 
-/* Threads take turns, so that only the device's writes have an order of their own. */
+/* Threads take turns, so only the device's writes have an order of their own. */
 #define dma_rmb()			stub_dma_rmb()
 #define smp_rmb()			stub_point()
 #define smp_wmb()			stub_point()

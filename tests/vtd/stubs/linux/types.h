@@ -12,7 +12,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef int32_t s32;
-/* Not uint64_t, which is no long long here: messages print it with %llu. */
+/* Not uint64_t, which is not long long here: messages print it with %llu. */
 typedef unsigned long long u64;
 typedef long long s64;
 

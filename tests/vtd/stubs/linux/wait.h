@@ -2,8 +2,8 @@
 /*
  * User-space build of VT-d's page request queue: waiting
  *
- * A waiter looks at its condition again only when it was woken, so that a wake-up that
- * is missing is noticed. One that comes while it looks counts.
+ * A waiter reads its condition again only when it was woken, so a missing wake-up is
+ * noticed. A wake-up during the read counts.
  */
 #ifndef STUBS_LINUX_WAIT_H
 #define STUBS_LINUX_WAIT_H
