@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Benchmark: how other PASIDs affect one PASID */
+/*
+ * Benchmark: how other PASIDs affect one PASID
+ */
 #include <stdlib.h>
 #include <sys/wait.h>
 

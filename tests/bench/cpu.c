@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Benchmark: the same memory touched by the CPU, for comparison */
+/*
+ * Benchmark: the same memory touched by the CPU, for comparison
+ */
 #include <pthread.h>
 #include <sys/mman.h>
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Benchmark: the time of each phase of a page request, as the library measures it */
+/*
+ * Benchmark: the time of each phase of a page request, as the library measures it
+ */
 #include <glob.h>
 
 #include "bench.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Benchmark: accelerators that touch memory as fast as they can */
+/*
+ * Benchmark: accelerators that touch memory as fast as they can
+ */
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>

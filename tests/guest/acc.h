@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* softacc from programs in the guest: open it, run a job, read its statistics */
+/*
+ * softacc from programs in the guest: open it, run a job, read its statistics
+ */
 #ifndef ACC_H
 #define ACC_H
 

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 		die(ACC_DEVICE);
 	if (area == MAP_FAILED)
 		die("mmap");
-	uffd = uffd_watch(area, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	uffd = uffd_register(area, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
 	if (uffd < 0)
 		die("userfaultfd");
 	for (i = 0; i < count && i < (int)acc_indices(fd); i++) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* CPU affinity for programs in the guest */
+/*
+ * CPU affinity for programs in the guest
+ */
 #ifndef CPUS_H
 #define CPUS_H
 

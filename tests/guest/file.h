@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory mappings and files with a value, for tests in the guest */
+/*
+ * Memory mappings and files with a value, for tests in the guest
+ */
 #ifndef FILE_H
 #define FILE_H
 

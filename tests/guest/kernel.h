@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Modules, parameters and the kernel's statistics, for programs in the guest */
+/*
+ * Modules, parameters and the kernel's statistics, for programs in the guest
+ */
 #ifndef KERNEL_H
 #define KERNEL_H
 

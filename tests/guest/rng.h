@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Reproducible random choices from a seed, for programs in the guest */
+/*
+ * Reproducible random choices from a seed, for programs in the guest
+ */
 #ifndef RNG_H
 #define RNG_H
 

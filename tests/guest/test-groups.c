@@ -274,8 +274,8 @@ TEST_F(groups, stop_marker)
 /* A fault that user space serves late */
 TEST_F(groups, userfaultfd)
 {
-	int uffd = uffd_watch(self->area, 16 * PAGE,
-			      UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(self->area, 16 * PAGE,
+				 UFFDIO_REGISTER_MODE_MISSING, 0);
 
 	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
@@ -293,8 +293,8 @@ TEST_F(groups, userfaultfd)
 TEST_F(groups, deadline)
 {
 	const char *parameter = "/sys/module/iopf/parameters/prq_timeout";
-	int uffd = uffd_watch(self->area, 16 * PAGE,
-			      UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(self->area, 16 * PAGE,
+				 UFFDIO_REGISTER_MODE_MISSING, 0);
 	int fd = open(parameter, O_WRONLY | O_CLOEXEC);
 	double start;
 	double clock;
@@ -340,8 +340,8 @@ static bool write_to(const char *path, const char *text)
 TEST_F(groups, deadline_beside_hog)
 {
 	const struct sched_param hog_param = { .sched_priority = 40 };
-	int uffd = uffd_watch(self->area, 16 * PAGE,
-			      UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(self->area, 16 * PAGE,
+				 UFFDIO_REGISTER_MODE_MISSING, 0);
 	pid_t reporter = acc_find_reporter();
 	cpu_set_t cpus;
 	double clock;
@@ -399,8 +399,8 @@ TEST_F(groups, deadline_beside_hog)
 /* The index is in use: the second group is the device's mistake and has no response. */
 TEST_F(groups, index_used_twice)
 {
-	int uffd = uffd_watch(self->area, PAGE,
-			      UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(self->area, PAGE,
+				 UFFDIO_REGISTER_MODE_MISSING, 0);
 
 	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, inject(self->fd, GRPID, self->area, SOFTACC_INJECT_LAST));
@@ -416,8 +416,8 @@ TEST_F(groups, index_used_twice)
 /* A PASID may have only a few sleeping faults, and other PASIDs are not affected. */
 TEST_F(groups, asleep)
 {
-	int uffd = uffd_watch(self->area, 16 * PAGE,
-			      UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(self->area, 16 * PAGE,
+				 UFFDIO_REGISTER_MODE_MISSING, 0);
 	struct softacc_completion end;
 	int number = acc_indices(self->fd);
 	pid_t pid;
@@ -482,8 +482,8 @@ TEST_F(groups, killed_asleep)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		int fd = acc_open(8, 16, 1);
-		int uffd = uffd_watch(self->area, 16 * PAGE,
-				      UFFDIO_REGISTER_MODE_MISSING, 0);
+		int uffd = uffd_register(self->area, 16 * PAGE,
+					 UFFDIO_REGISTER_MODE_MISSING, 0);
 		int i;
 
 		for (i = 0; i < 64; i++)

@@ -194,7 +194,7 @@ TEST_F(mm, userfaultfd_missing)
 	ASSERT_NE(MAP_FAILED, area);
 	server.page = map(PAGE, MAP_PRIVATE, -1);
 	fill(server.page, PAGE, SEED);
-	server.uffd = uffd_watch(area, len, server.mode, 0);
+	server.uffd = uffd_register(area, len, server.mode, 0);
 	ASSERT_LE(0, server.uffd);
 	server.delay = 1000;
 	start_server(&server, &thread);
@@ -224,8 +224,8 @@ TEST_F(mm, userfaultfd_write_protect)
 	ASSERT_NE(MAP_FAILED, area);
 	madvise(area, len, MADV_NOHUGEPAGE);
 	fill(area, len, SEED);
-	server.uffd = uffd_watch(area, len, server.mode,
-				 UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	server.uffd = uffd_register(area, len, server.mode,
+				    UFFD_FEATURE_PAGEFAULT_FLAG_WP);
 	ASSERT_LE(0, server.uffd);
 	protect.range.start = (uintptr_t)area;
 	protect.range.len = len;
@@ -259,8 +259,8 @@ TEST_F(mm, userfaultfd_minor)
 	ASSERT_NE(MAP_FAILED, area);
 	ASSERT_NE(MAP_FAILED, other);
 	fill(other, len, SEED);
-	server.uffd = uffd_watch(area, len, server.mode,
-				 UFFD_FEATURE_MINOR_SHMEM);
+	server.uffd = uffd_register(area, len, server.mode,
+				    UFFD_FEATURE_MINOR_SHMEM);
 	ASSERT_LE(0, server.uffd);
 	start_server(&server, &thread);
 
@@ -771,7 +771,7 @@ TEST_F(mm, slow_user_space)
 	int i;
 
 	ASSERT_LE(0, fd);
-	uffd = uffd_watch(area, len, UFFDIO_REGISTER_MODE_MISSING, 0);
+	uffd = uffd_register(area, len, UFFDIO_REGISTER_MODE_MISSING, 0);
 	ASSERT_LE(0, uffd);
 	if (access(TIMEOUT, F_OK))
 		SKIP(return, "upstream's queue refuses faults in userfaultfd ranges");
@@ -882,7 +882,7 @@ TEST_F(mm, unbound_asleep)
 		.perm = 2,
 	};
 	char *area = map(16 * PAGE, MAP_PRIVATE, -1);
-	int uffd = uffd_watch(area, 16 * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(area, 16 * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
 	int fd = acc_open(8, 16, 1);
 	double start;
 	int i;

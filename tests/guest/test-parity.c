@@ -730,8 +730,8 @@ static int setup_userfaultfd(const struct kind *kind, struct place *place)
 	static int uffd;
 
 	place->area = fresh(place->pages);
-	uffd = uffd_watch(place->area, place->pages * PAGE,
-			  UFFDIO_REGISTER_MODE_MISSING, 0);
+	uffd = uffd_register(place->area, place->pages * PAGE,
+			     UFFDIO_REGISTER_MODE_MISSING, 0);
 	if (uffd < 0)
 		return -errno;
 	return -pthread_create(&thread, NULL, serve_missing, &uffd);
@@ -743,8 +743,8 @@ static int setup_poisoned(const struct kind *kind, struct place *place)
 	int uffd;
 
 	place->area = fresh(place->pages);
-	uffd = uffd_watch(place->area, place->pages * PAGE,
-			  UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_POISON);
+	uffd = uffd_register(place->area, place->pages * PAGE,
+			     UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_POISON);
 	if (uffd < 0)
 		return NOT_THERE;
 	poison.range.start = (uintptr_t)place->area;

@@ -324,7 +324,7 @@ static double try_to_sleep(struct device *dev, char *page, int uffd)
 static void beside_main(int ask, int told)
 {
 	char *page = map(PAGE, MAP_PRIVATE, -1);
-	int uffd = uffd_watch(page, PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	int uffd = uffd_register(page, PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
 	struct device dev;
 	double response;
 	char what;
@@ -512,9 +512,9 @@ static int source_open(struct source *source, enum kind kind, unsigned int pages
 	default:
 		source->area = map(pages * PAGE, MAP_PRIVATE, -1);
 		madvise(source->area, pages * PAGE, MADV_NOHUGEPAGE);
-		source->fd = uffd_watch(source->area, pages * PAGE,
-					UFFDIO_REGISTER_MODE_MISSING,
-					UFFD_FEATURE_POISON);
+		source->fd = uffd_register(source->area, pages * PAGE,
+					   UFFDIO_REGISTER_MODE_MISSING,
+					   UFFD_FEATURE_POISON);
 		return source->fd < 0 ? -1 : 0;
 	}
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Userfaultfd, for programs in the guest that serve faults of their own memory */
+/*
+ * Userfaultfd, for programs in the guest that serve faults of their own memory
+ */
 #ifndef UFFD_H
 #define UFFD_H
 
@@ -14,8 +16,8 @@
 #include "pace.h"
 
 /* Register @area for accesses of @mode. Return the userfaultfd, or -1. */
-static inline int uffd_watch(void *area, size_t len, uint64_t mode,
-			     uint64_t features)
+static inline int uffd_register(void *area, size_t len, uint64_t mode,
+				uint64_t features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register range = {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Random operations: disturbances of processes, devices and modules */
+/*
+ * Random operations: disturbances of processes, devices and modules
+ */
 #include <signal.h>
 
 #include "provoke.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The torture test: the module, and objects of the library's slab caches */
+/*
+ * The torture test: the module, and objects of the library's slab caches
+ */
 #include <stdio.h>
 
 #include "stress.h"

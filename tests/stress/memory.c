@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The torture test: kinds of memory */
+/*
+ * The torture test: kinds of memory
+ */
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,11 +11,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "stress.h"
+#include "uffd.h"
 
 #define HUGE_PAGE	(2 * MB)
 #define COW_BYTE	0x33
@@ -107,23 +108,11 @@ static bool share_with_child(struct area *area, int device)
 	_exit(0);
 }
 
-static bool watch(struct area *area)
+static bool serve_by_uffd(struct area *area)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { (uintptr_t)area->addr, area->len },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	area->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (area->uffd < 0)
-		return false;
-	if (!ioctl(area->uffd, UFFDIO_API, &api) &&
-	    !ioctl(area->uffd, UFFDIO_REGISTER, &range))
-		return true;
-	close(area->uffd);
-	area->uffd = -1;
-	return false;
+	area->uffd = uffd_register(area->addr, area->len,
+				   UFFDIO_REGISTER_MODE_MISSING, 0);
+	return area->uffd >= 0 && !fcntl(area->uffd, F_SETFL, O_NONBLOCK);
 }
 
 static void *map_file(struct area *area)
@@ -189,7 +178,7 @@ bool area_map(struct area *area, struct rng *rng, int device)
 		break;
 	case KIND_LATE:
 	case KIND_NEVER:
-		if (!watch(area))
+		if (!serve_by_uffd(area))
 			goto unmap;
 		if (area->kind == KIND_LATE)
 			help(area, serve);

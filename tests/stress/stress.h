@@ -36,7 +36,7 @@
 #define D_KILL		(1U << 0)	/* processes are killed */
 #define D_FLUSH		(1U << 1)	/* the driver flushes */
 #define D_DISCARD	(1U << 2)	/* it discards unfinished groups */
-#define D_REPLUG	(1U << 3)	/* it removes devices from their queue and adds them again */
+#define D_REPLUG	(1U << 3)	/* it takes devices off their queue and back */
 #define D_TIMEOUT	(1U << 4)	/* groups have short timeouts */
 #define D_LIMITS	(1U << 5)	/* low limits, and floods of unfinished groups */
 #define D_NO_FLUSH	(1U << 6)	/* it does not flush what it detaches */

@@ -551,7 +551,7 @@ TEST_F(forwarder, huge_read)
 	reader.buf = mmap(NULL, reader.len, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ASSERT_NE(MAP_FAILED, reader.buf);
-	uffd = uffd_watch(reader.buf, 16 * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	uffd = uffd_register(reader.buf, 16 * PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
 	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, bind_to(self->fd, &how, DEVICE));
 	ASSERT_EQ(0, submit(self));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Read faults and respond to them; the same for the forwarder and for iommufd */
+/*
+ * Read faults and respond to them; the same for the forwarder and for iommufd
+ */
 #include <glob.h>
 #include <stdlib.h>
 #include <time.h>

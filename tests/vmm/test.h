@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Helpers for tests of faults that leave the kernel. Include it after harness.h. */
+/*
+ * Helpers for tests of faults that leave the kernel. Include it after harness.h.
+ */
 #ifndef TEST_H
 #define TEST_H
 

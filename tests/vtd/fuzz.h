@@ -26,7 +26,7 @@
 #include "prq.h"
 
 #define NR_REVISIONS	3
-#define NR_RIDS		11	/* requesters; the driver never knows those beyond NR_KNOWN */
+#define NR_RIDS		11	/* requesters; those beyond NR_KNOWN are never known */
 #define NR_KNOWN	4
 #define NR_PASIDS	5	/* the first of them stands for none */
 #define NR_INDICES	6

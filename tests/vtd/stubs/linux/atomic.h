@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: counters */
+/*
+ * User-space build of VT-d's page request queue: counters
+ */
 #ifndef STUBS_LINUX_ATOMIC_H
 #define STUBS_LINUX_ATOMIC_H
 

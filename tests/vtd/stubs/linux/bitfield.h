@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: fields of a descriptor */
+/*
+ * User-space build of VT-d's page request queue: fields of a descriptor
+ */
 #ifndef STUBS_LINUX_BITFIELD_H
 #define STUBS_LINUX_BITFIELD_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: small bitmaps */
+/*
+ * User-space build of VT-d's page request queue: small bitmaps
+ */
 #ifndef STUBS_LINUX_BITMAP_H
 #define STUBS_LINUX_BITMAP_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: bits and masks */
+/*
+ * User-space build of VT-d's page request queue: bits and masks
+ */
 #ifndef STUBS_LINUX_BITS_H
 #define STUBS_LINUX_BITS_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: page requests, as the kernel has them */
+/*
+ * User-space build of VT-d's page request queue: page requests, as the kernel has them
+ */
 #ifndef STUBS_LINUX_IOMMU_H
 #define STUBS_LINUX_IOMMU_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: the smaller and the larger one */
+/*
+ * User-space build of VT-d's page request queue: the smaller and the larger one
+ */
 #ifndef STUBS_LINUX_MINMAX_H
 #define STUBS_LINUX_MINMAX_H
 

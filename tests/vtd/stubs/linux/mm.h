@@ -1,2 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: nothing of mm.h is needed */
+/*
+ * User-space build of VT-d's page request queue: nothing of mm.h is needed
+ */

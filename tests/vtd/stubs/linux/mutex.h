@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: locks that sleep */
+/*
+ * User-space build of VT-d's page request queue: locks that sleep
+ */
 #ifndef STUBS_LINUX_MUTEX_H
 #define STUBS_LINUX_MUTEX_H
 

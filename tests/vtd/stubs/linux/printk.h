@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: messages, whose formats are checked */
+/*
+ * User-space build of VT-d's page request queue: messages, whose formats are checked
+ */
 #ifndef STUBS_LINUX_PRINTK_H
 #define STUBS_LINUX_PRINTK_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: types */
+/*
+ * User-space build of VT-d's page request queue: types
+ */
 #ifndef STUBS_LINUX_TYPES_H
 #define STUBS_LINUX_TYPES_H
 

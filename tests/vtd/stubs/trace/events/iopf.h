@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User-space build of VT-d's page request queue: trace events, without effect */
+/*
+ * User-space build of VT-d's page request queue: trace events, without effect
+ */
 #ifndef STUBS_TRACE_EVENTS_IOPF_H
 #define STUBS_TRACE_EVENTS_IOPF_H
 
