@@ -234,7 +234,7 @@ accepts_old_manifest()
 
 # The apply that would repair a deliberate mistake is interrupted, by a folder in the
 # place of a temporary file. The next apply must not take the remaining files for edits.
-goes_on()
+resumes()
 {
 	local way=$tmp/tree/$PLACED/assemble.c.iopf-new
 
@@ -339,7 +339,7 @@ for series in 7.3 6.12; do
 	check "$series: an edit that is ours now" accepts_edit_taken_over
 	both_trees
 	check "$series: a manifest without checksums" accepts_old_manifest
-	check "$series: an apply that was interrupted" goes_on
+	check "$series: an apply that was interrupted" resumes
 	check "$series: FIXES=1 and back" restores_fixes
 	check "$series: unapply keeps edits of a fixed file" keeps_edits
 	check "$series: FIXES=2" refuses "is unknown" env FIXES=2 "$TREE_SH" apply "$tmp/tree"

@@ -110,19 +110,25 @@ static inline long slab_objects(const char *name)
 	return read_number(path, NULL);
 }
 
+/* Print a file, each line after @prefix. */
+static inline void print_file(const char *path, const char *prefix)
+{
+	FILE *file = fopen(path, "r");
+	char text[2048];
+
+	while (file && fgets(text, sizeof(text), file))
+		dprintf(1, "%s%s", prefix, text);
+	if (file)
+		fclose(file);
+}
+
 /* Print the kernel stack of process @pid. */
 static inline void print_stack(pid_t pid)
 {
-	char text[1024];
 	char path[64];
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
-	file = fopen(path, "r");
-	while (file && fgets(text, sizeof(text), file))
-		dprintf(1, "# %s", text);
-	if (file)
-		fclose(file);
+	print_file(path, "# ");
 }
 
 #endif /* KERNEL_H */

@@ -58,9 +58,7 @@ static void sleep_ms(int ms)
 	usleep(ms * 1000);
 }
 
-/*
- * Open a file with groups of @pages pages. A file of its own, as its setting is fixed.
- */
+/* Open a new file, with groups of @pages pages: a file in use cannot change them. */
 static int open_engine(int pages)
 {
 	int fd = acc_open(pages, 32, 1);

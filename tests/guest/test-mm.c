@@ -172,7 +172,7 @@ static void *serve(void *data)
 #define start_server(server, thread) \
 	ASSERT_EQ(0, pthread_create(thread, NULL, serve, server))
 
-/* Closing the file does not wake a reader, so signal it, too. */
+/* Closing the file does not wake a reader, so cancel the thread first. */
 static void stop_server(struct server *server, pthread_t thread)
 {
 	pthread_cancel(thread);

@@ -234,8 +234,8 @@ static int device_open(struct device *dev)
 }
 
 /* Send a group of one page. With @more, others follow at once. */
-static int ask(struct device *dev, uint32_t grpid, const void *page,
-	       uint32_t perm, bool more)
+static int send_group(struct device *dev, uint32_t grpid, const void *page,
+		      uint32_t perm, bool more)
 {
 	struct softacc_inject request = {
 		.flags = SOFTACC_INJECT_LAST | (more ? SOFTACC_INJECT_MORE : 0),
@@ -289,8 +289,8 @@ static double await_probe(struct device *dev)
 static double probe(struct device *dev)
 {
 	if (dev->probed >= PROBE_PAGES ||
-	    ask(dev, GRPID_PROBE + dev->probed,
-		dev->memory + dev->probed * PAGE, PERM_WRITE, false))
+	    send_group(dev, GRPID_PROBE + dev->probed,
+		       dev->memory + dev->probed * PAGE, PERM_WRITE, false))
 		return NEVER;
 	return await_probe(dev);
 }
@@ -316,7 +316,7 @@ static double try_to_sleep(struct device *dev, char *page, int uffd)
 	struct uffd_msg msg;
 
 	fcntl(uffd, F_SETFL, O_NONBLOCK);
-	if (ask(dev, GRPID, page, PERM_WRITE, false))
+	if (send_group(dev, GRPID, page, PERM_WRITE, false))
 		return 0;
 	return pace_wait(5000, read(uffd, &msg, sizeof(msg)) == sizeof(msg));
 }
@@ -340,7 +340,7 @@ static void beside_main(int ask, int told)
 	_exit(0);
 }
 
-static double ask_beside(struct beside *beside, char what)
+static double query_beside(struct beside *beside, char what)
 {
 	double response;
 
@@ -367,7 +367,7 @@ static int start_beside(struct beside *beside)
 	close(from[1]);
 	beside->ask = to[1];
 	beside->told = from[0];
-	return beside->pid < 0 || ask_beside(beside, 0) == NEVER ? -1 : 0;
+	return beside->pid < 0 || query_beside(beside, 0) == NEVER ? -1 : 0;
 }
 
 static void stop_beside(struct beside *beside)
@@ -570,14 +570,14 @@ static void source_close(struct source *source)
  * Request pages up to @count, each in a group of its own, in bursts that fit the ring.
  * With @more something else follows.
  */
-static int source_ask(struct source *source, struct device *dev,
-		      unsigned int count, bool more)
+static int source_request(struct source *source, struct device *dev,
+			  unsigned int count, bool more)
 {
 	for (; source->asked < count; source->asked++)
-		if (ask(dev, GRPID + source->asked,
-			source->area + source->asked * PAGE, source->perm,
-			(source->asked + 1 < count && (source->asked + 1) % 32) ||
-			(source->asked + 1 == count && more)))
+		if (send_group(dev, GRPID + source->asked,
+			       source->area + source->asked * PAGE, source->perm,
+			       (source->asked + 1 < count && (source->asked + 1) % 32) ||
+			       (source->asked + 1 == count && more)))
 			return -1;
 	return 0;
 }
@@ -659,7 +659,7 @@ static void expect_served(struct __test_metadata *_metadata, struct env *env)
 
 	for (n = 0; n < PROBES && latency < NEVER && !env->device.responded; n++) {
 		same[n] = probe(&env->device);
-		other[n] = ask_beside(&env->beside, BESIDE_PROBE);
+		other[n] = query_beside(&env->beside, BESIDE_PROBE);
 		latency = same[n] > other[n] ? same[n] : other[n];
 	}
 	/* The disk does not wait for a slow machine. */
@@ -694,7 +694,7 @@ static void expect_all_end(struct __test_metadata *_metadata, struct env *env)
 static void expect_asleep(struct __test_metadata *_metadata, struct env *env,
 			  unsigned int count)
 {
-	ASSERT_EQ(0, source_ask(&env->source, &env->device, count, false));
+	ASSERT_EQ(0, source_request(&env->source, &env->device, count, false));
 	EXPECT_TRUE(pace_wait(count < 256 ? 4000 : 60000,
 			      asleep() >= count - env->source.ended ||
 			      (is_debug() && all_responded(&env->device, 1))))
@@ -790,7 +790,7 @@ static void owner_main(struct source *source, int told)
 		_exit(1);
 	memset(memory, 1, VICTIM_MEMORY);
 	if (source_begin(source) ||
-	    source_ask(source, &dev, VICTIM_SLEEPERS, false) ||
+	    source_request(source, &dev, VICTIM_SLEEPERS, false) ||
 	    !pace_wait(2000, asleep() >= VICTIM_SLEEPERS))
 		_exit(2);
 	if (write(told, &dev.fd, sizeof(dev.fd)) == sizeof(dev.fd))
@@ -897,8 +897,8 @@ TEST_F_TIMEOUT(many, in_one_burst, 60)
 
 	for (i = 0; i < BURSTS; i++) {
 		ASSERT_EQ(0, source_begin(source));
-		ASSERT_EQ(0, source_ask(source, &env->device,
-					source->ended + BURST, true));
+		ASSERT_EQ(0, source_request(source, &env->device,
+					    source->ended + BURST, true));
 		latency[i] = probe(&env->device);
 		ASSERT_GT(NEVER, latency[i])
 			TH_LOG("the fault behind %d sleepers is not served", BURST);
@@ -1034,15 +1034,15 @@ static void expect_few(struct __test_metadata *_metadata, const char *what)
 }
 
 /* Send groups for one page: one that sleeps, and followers. */
-static void ask_for_page(struct __test_metadata *_metadata, struct env *env)
+static void request_page(struct __test_metadata *_metadata, struct env *env)
 {
 	int i;
 
 	ASSERT_EQ(0, source_begin(&env->source));
 	env->source.asked = 1;
 	for (i = 0; i < FOLLOWERS; i++) {
-		ASSERT_EQ(0, ask(&env->device, GRPID + i, env->source.area,
-				 follower_perm(env->source.kind, i), false));
+		ASSERT_EQ(0, send_group(&env->device, GRPID + i, env->source.area,
+					follower_perm(env->source.kind, i), false));
 		if (!i)
 			ASSERT_TRUE(pace_wait(4000, asleep() == 1));
 	}
@@ -1124,7 +1124,7 @@ TEST_F(followers, of_jobs)
 
 TEST_F(followers, of_groups)
 {
-	ask_for_page(_metadata, &self->env);
+	request_page(_metadata, &self->env);
 	EXPECT_EQ(0, source_end(&self->env.source));
 	expect_responses(_metadata, &self->env, RESP_SUCCESS, RESP_SUCCESS);
 }
@@ -1137,7 +1137,7 @@ TEST_F(followers, closed)
 
 	if (is_upstream())
 		SKIP(return, "upstream's queue waits for faults that sleep");
-	ask_for_page(_metadata, env);
+	request_page(_metadata, env);
 	start = pace_seconds();
 	close(env->device.fd);
 	env->device.fd = -1;
@@ -1171,13 +1171,13 @@ TEST_F_TIMEOUT(interruptible, too_many, 180)
 	ASSERT_EQ(0, source_begin(&env->source));
 	expect_asleep(_metadata, env, 64);
 	if (!_metadata->exit_code) {
-		ASSERT_EQ(0, source_ask(&env->source, &env->device,
-					env->source.pages, false));
+		ASSERT_EQ(0, source_request(&env->source, &env->device,
+					    env->source.pages, false));
 		EXPECT_TRUE(pace_wait(60000, asleep() >= most_sleepers()));
 		EXPECT_GE(slots(), asleep_for_long());
-		EXPECT_EQ(1, ask_beside(&env->beside, BESIDE_SLEEP))
+		EXPECT_EQ(1, query_beside(&env->beside, BESIDE_SLEEP))
 			TH_LOG("no room for another process's sleeper");
-		EXPECT_GT(limit_ms(), ask_beside(&env->beside, BESIDE_PROBE));
+		EXPECT_GT(limit_ms(), query_beside(&env->beside, BESIDE_PROBE));
 		ksft_print_msg("%u asked for, %d asleep\n", env->source.asked,
 			       asleep());
 	}
@@ -1188,7 +1188,7 @@ TEST_F_TIMEOUT(interruptible, too_many, 180)
 /* The group that slept may read; the followers may not write. */
 TEST_F(interruptible, protected)
 {
-	ask_for_page(_metadata, &self->env);
+	request_page(_metadata, &self->env);
 	ASSERT_EQ(0, mprotect(self->env.source.area, PAGE, PROT_READ));
 	EXPECT_EQ(0, uffd_provide(self->env.source.fd, self->env.source.area));
 	expect_responses(_metadata, &self->env, RESP_SUCCESS, RESP_INVALID);
@@ -1199,7 +1199,7 @@ TEST_F(interruptible, unmapped)
 {
 	struct uffdio_range range = { (uintptr_t)self->env.source.area, PAGE };
 
-	ask_for_page(_metadata, &self->env);
+	request_page(_metadata, &self->env);
 	ASSERT_EQ(0, munmap(self->env.source.area, PAGE));
 	EXPECT_EQ(0, ioctl(self->env.source.fd, UFFDIO_WAKE, &range));
 	expect_responses(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
@@ -1211,7 +1211,7 @@ TEST_F(interruptible, poisoned)
 		.range = { (uintptr_t)self->env.source.area, PAGE },
 	};
 
-	ask_for_page(_metadata, &self->env);
+	request_page(_metadata, &self->env);
 	EXPECT_EQ(0, ioctl(self->env.source.fd, UFFDIO_POISON, &poison));
 	expect_responses(_metadata, &self->env, RESP_INVALID, RESP_INVALID);
 }
@@ -1225,7 +1225,7 @@ TEST_F(interruptible, closed_after_timeout)
 	struct env *env = &self->env;
 	double start;
 
-	ask_for_page(_metadata, env);
+	request_page(_metadata, env);
 	write_file(TIMEOUT, "1");
 	EXPECT_TRUE(pace_wait(5000, all_responded(&env->device, FOLLOWERS)));
 	EXPECT_EQ(0, env->device.failed);
@@ -1254,8 +1254,8 @@ static void victim_main(unsigned int pages, bool timed_out, int told)
 		_exit(1);
 	memset(memory, 1, VICTIM_MEMORY);
 	for (i = 0; i < FOLLOWERS; i++)
-		if (ask(&dev, GRPID + i, source.area + i % pages * PAGE,
-			follower_perm(KIND_USERFAULTFD, i), false))
+		if (send_group(&dev, GRPID + i, source.area + i % pages * PAGE,
+			       follower_perm(KIND_USERFAULTFD, i), false))
 			_exit(2);
 	if (!pace_wait(4000, asleep()))
 		_exit(3);
@@ -1372,8 +1372,8 @@ static int cpus_for(struct __test_metadata *_metadata, size_t stride,
 	write_file(TRACING "trace", "");
 	ASSERT_EQ(0, write_file(event, "1"));
 	for (i = 0; i < TRACED; i++)
-		ASSERT_EQ(0, ask(&dev, GRPID + i, first + i * stride, PERM_WRITE,
-				 i + 1 < TRACED));
+		ASSERT_EQ(0, send_group(&dev, GRPID + i, first + i * stride, PERM_WRITE,
+					i + 1 < TRACED));
 	EXPECT_TRUE(pace_wait(20000, all_responded(&dev, TRACED)));
 	EXPECT_EQ(0, dev.failed);
 	write_file(event, "0");

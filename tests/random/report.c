@@ -85,20 +85,14 @@ static char task_state(const char *task, char *name, size_t size)
 
 static void print_task(const char *task)
 {
-	char text[2048];
 	char name[64];
 	char path[350];
-	FILE *file;
 
 	if (task_state(task, name, sizeof(name)) != 'D')
 		return;
 	dprintf(1, "# asleep: %s\n", name);
 	snprintf(path, sizeof(path), "%.300s/stack", task);
-	file = fopen(path, "r");
-	while (file && fgets(text, sizeof(text), file))
-		dprintf(1, "#   %s", text);
-	if (file)
-		fclose(file);
+	print_file(path, "#   ");
 }
 
 static void each_number(const char *folder, void (*fn)(const char *path))

@@ -150,7 +150,7 @@ static void own_cpu(struct rng *rng)
 		waitpid(pid, NULL, 0);
 }
 
-static void look_inside(const struct round *round)
+static void check_limits(const struct round *round)
 {
 	unsigned int i;
 
@@ -184,7 +184,7 @@ void disturb(struct disturber *disturber)
 	struct rng *rng = &disturber->rng;
 	unsigned int flag;
 
-	look_inside(disturber->round);
+	check_limits(disturber->round);
 	if (!(disturber->round->flags & D_REPEATED) || rng_percent(rng, 50))
 		return;
 	do {

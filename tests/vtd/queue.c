@@ -60,7 +60,7 @@ static bool is_refused(const struct iopf_prq_desc *desc)
 	       input_byte() >= 0xe0;
 }
 
-/* Submit again must not change the descriptors. */
+/* Check a submission. A repeated one was composed when less was known. */
 static void check_submission(const struct iopf_prq_desc *descs, unsigned int count)
 {
 	unsigned int i;
@@ -172,7 +172,10 @@ void queue_device_disabled(void)
 	memset(nr_drains_since, 0, sizeof(nr_drains_since));
 }
 
-/* The device that floods may be disabled, by any thread. */
+/*
+ * A drain may give up only after enough attempts since the last time that a device was
+ * disabled, by any thread.
+ */
 void queue_check_given_up(void)
 {
 	expect(CHECK_DRAINED,

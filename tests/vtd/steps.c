@@ -266,7 +266,7 @@ static void step(void)
 }
 
 /* Run everything that can run, for @turns turns. Return false if there was nothing. */
-static bool go_on(unsigned int turns)
+static bool run_all(unsigned int turns)
 {
 	unsigned int i;
 	bool any = false;
@@ -328,12 +328,12 @@ static void quiesce(void)
 	unsigned int rounds = 0;
 
 	drain_flood();
-	while (device_floods() && drains_are_live() && go_on(turns))
+	while (device_floods() && drains_are_live() && run_all(turns))
 		expect(CHECK_ENDS, ++rounds < MAX_FLOOD_ROUNDS,
 		       "a device floods, and a drain does not end");
 	device_flood(false);
 	device_delay(0);
-	while (go_on(ALL_TURNS))
+	while (run_all(ALL_TURNS))
 		expect(CHECK_ENDS, ++rounds < MAX_ROUNDS, "there is always something to do");
 	check_end();
 }
