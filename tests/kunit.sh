@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit.sh [TREE]: the KUnit suites on a user-mode kernel, by the tree's own kunit.py.
-# TREE has the library already; without it the one of KERNEL or KSRC is used.
+# kunit.sh [TREE]: runs the KUnit suites on a user-mode kernel, by the tree's own
+# kunit.py. TREE has the library already; without it the tree of KERNEL or KSRC is used.
 # The cases go to stdout as TAP; logs of each run are kept in the cache's log/kunit.
-# Several runs take turns: there is one build folder for a tree.
+# Concurrent runs wait for each other: there is one build folder per tree.
 #
 #   SUITE   only this suite, for example iopf_model of tests/kunit/model_kunit.c
 #   APPEND  more words for the kernel's command line
@@ -29,7 +29,7 @@ limited 300 run_user_mode "${SUITE:-iopf*}" $APPEND >"$out/output" || say "kunit
 unlock "kunit-$(basename "$tree")"
 sed -n '/^    \(not \)\{0,1\}ok /s/^ *//p' "$out/output"
 
-# A crash ends the output, and kunit.py does not mind.
+# A crash ends the output without an error of kunit.py.
 cases=$(cat "${files[@]}" | grep -cE 'KUNIT_CASE(_SLOW)?\(')
 results=$(grep -cE '^    (not )?ok ' "$out/output" || true)
 if [ "$results" != "$cases" ]; then
@@ -37,7 +37,7 @@ if [ "$results" != "$cases" ]; then
 	tail -n 40 "$out/output" >&2
 	exit 1
 fi
-# Nor does KUnit mind what the kernel reports.
+# KUnit does not check for reports of the kernel.
 if grep -qE 'WARNING: |BUG: |refcount_t: ' "$out/output"; then
 	echo "not ok - the kernel reported something"
 	grep -nE -A 20 'WARNING: |BUG: |refcount_t: ' "$out/output" | head -n 40 >&2

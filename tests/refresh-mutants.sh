@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# refresh-mutants.sh [NAME...]: writes the patches in tests/mutants and tests/vtd/mutants anew
-# where the lines around a mistake have moved or changed a little. Names those that have to be
-# made by hand: change the sources, put "diff -up" of them below the paragraph, and take the
-# change back.
+# refresh-mutants.sh [NAME...]: writes the patches in tests/mutants and
+# tests/vtd/mutants again where the lines around a mistake have moved or changed
+# slightly. Prints those that must be made by hand: change the sources, put "diff -up"
+# of them below the paragraph, and undo the change.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
 
 failed=0
 
-# The paragraph, and the difference between a/ and b/.
+# Print the paragraph, and the difference between a/ and b/.
 print_patch()
 {
 	local text file

@@ -2,32 +2,31 @@
 # SPDX-License-Identifier: GPL-2.0
 """summary.py DIR: medians and paired ratios of DIR/results.csv.
 
-Ratios are to io-pgfault.c in the same pair. What single reports make of the library has a
-table of its own: whether a driver that is not changed falls behind.
+Ratios are to io-pgfault.c in the same pair. A table of its own compares an unmodified
+driver, which reports requests one by one.
 
-Prints a table, which goes to DIR/summary.txt too, and writes what plot.gp draws:
-throughput.dat and latency.dat.
+Prints the tables, writes them to DIR/summary.txt, and writes throughput.dat and latency.dat
+for plot.gp.
 """
 import collections
 import csv
 import statistics
 import sys
 
-# Metrics in the order of the table.
+# Metrics in the order of the table
 METRICS = {"pages_per_s": "pages/s", "p50_us": "p50 us", "p99_us": "p99 us",
            "max_us": "max us"}
-# What a scenario is measured against: the floor with groups of the same size.
+# The scenario to compare with: the floor with groups of the same size
 FLOORS = {"s1": "floor1", "s2": "floor1", "s3": "floor8", "s6": "floor32"}
 
-
-# Nothing is reported in these.
+# Scenarios without reports
 ALIKE = ("cpu1", "cpu2", "populate", "floor1", "floor8", "floor32")
-# How the library is reported to.
+# Ways to report to the library
 REPORTS = ("batch", "single")
 
 
 def read(path):
-    """values[mode][scenario, metric][variant][rep]: upstream, or how iopf was reported to"""
+    """Return values[mode][scenario, metric][variant][rep]; a variant is upstream or a report."""
     values = collections.defaultdict(lambda: collections.defaultdict(
         lambda: collections.defaultdict(dict)))
     with open(path, newline="") as file:
@@ -39,7 +38,7 @@ def read(path):
 
 
 def measured(values):
-    """Those of REPORTS that there are, in that order."""
+    """Return the measured ones of REPORTS, in that order."""
     return [report for report in REPORTS
             if any(variants[report] for variants in values.values())]
 
@@ -49,7 +48,7 @@ def median(samples):
 
 
 def ratios(variants, report):
-    """Ours by upstream's, of each pair."""
+    """Return the ratio of ours to upstream's for each pair, sorted."""
     ours, theirs = variants[report], variants["upstream"]
     return sorted(ours[rep] / theirs[rep] for rep in ours if theirs.get(rep))
 
@@ -74,7 +73,7 @@ def threads_table(values):
 
 
 def insns(values, scenario):
-    """Virtual nanoseconds are instructions: so many for a page."""
+    """Return the instructions per page, which are virtual nanoseconds."""
     rates = values[scenario, "pages_per_s"]
     counts = collections.defaultdict(dict)
     for variant in rates:
@@ -83,7 +82,7 @@ def insns(values, scenario):
 
 
 def floors(counts, base, variant):
-    """How many floors a page costs, if the floor was measured."""
+    """Return the cost of a page in multiples of the floor, if that was measured."""
     if not counts[variant] or not base[variant]:
         return ""
     return "%.2f" % (median(counts[variant]) / median(base[variant]))
@@ -108,14 +107,14 @@ def icount_table(values):
 
 
 def verdict(pairs, more_is_better):
-    """Pairs that do not agree decide nothing."""
+    """Return "level" unless all pairs agree."""
     if pairs[0] <= 1 <= pairs[-1]:
         return "level"
     return "ahead" if (pairs[0] > 1) == more_is_better else "behind"
 
 
 def dropin_table(mode, values):
-    """A driver that is not changed: does it fall behind?"""
+    """Return the comparison of an unmodified driver."""
     rows = [("scenario", "", "pairs", "ratio of pairs", "verdict")]
     for scenario, metric in list(values):
         if scenario in ALIKE or metric not in METRICS:
@@ -134,7 +133,7 @@ def dropin_table(mode, values):
 
 
 def phases_table(values, report):
-    """What the library measures itself, see enum iopf_phase."""
+    """Return the times that the library measures, see enum iopf_phase."""
     phases = collections.defaultdict(dict)
     scenarios = []
     for (scenario, metric), variants in values.items():
@@ -151,7 +150,7 @@ def phases_table(values, report):
 
 
 def layout(rows, left=2):
-    """The first @left columns begin with the words, the others end with the figures."""
+    """Align the first @left columns to the left and the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(
         cell.ljust(width) if i < left else cell.rjust(width)
@@ -172,7 +171,7 @@ def write_plots(directory, values):
 
 
 def write_distribution(file, values, scenario, variant):
-    """Share of responses that took longer, over the time, all runs together."""
+    """Write the share of responses that took longer, over the time, of all runs."""
     counts = {int(metric[4:]): sum(variants[variant].values())
               for (name, metric), variants in values.items()
               if name == scenario and metric.startswith("lat_")}
@@ -186,15 +185,15 @@ def write_distribution(file, values, scenario, variant):
 
 
 def add_tables(parts, mode, values):
-    """What follows the figures of a mode."""
+    """Add the further tables of a mode."""
     rows = dropin_table(mode, values)
     if len(rows) > 1:
-        parts.append("A driver that is not changed: one report for each request\n" +
+        parts.append("An unmodified driver: one report for each request\n" +
                      layout(rows))
     for report in measured(values):
         rows = phases_table(values, report)
         if len(rows) > 1:
-            parts.append("Where the time goes, %s (measured in another run)\n" % report +
+            parts.append("Time of each phase, %s (measured in another run)\n" % report +
                          layout(rows))
 
 
