@@ -90,9 +90,9 @@ static struct syscore_ops name = {					\
 
 /* The response format of the kernel's own driver: with the LPIG bit or without. */
 #ifdef QI_PGRP_LPIG
-#define PRQ_FORMAT	IOPF_PRQ_REV3
+#define PRQ_FORMAT	VTD_PRQ_REV3
 #else
-#define PRQ_FORMAT	IOPF_PRQ_REV4
+#define PRQ_FORMAT	VTD_PRQ_REV4
 #endif
 
 #endif /* __IOPF_INTEL_COMPAT_H */

@@ -86,7 +86,7 @@ static void intel_prq_set_fields(struct iommu_fault_page_request *prm,
 		prm->perm |= IOMMU_FAULT_PERM_PRIV;
 }
 
-static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
+static void intel_prq_decode_rev2(const u64 *qw, struct vtd_prq_event *event)
 {
 	struct iopf_request *request = &event->request;
 	const struct intel_prq_fields fields = {
@@ -112,7 +112,7 @@ static void intel_prq_decode_rev2(const u64 *qw, struct iopf_prq_event *event)
 }
 
 static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
-				  struct iopf_prq_event *event)
+				  struct vtd_prq_event *event)
 {
 	struct iopf_request *request = &event->request;
 	const struct intel_prq_fields fields = {
@@ -136,7 +136,7 @@ static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
 }
 
 /**
- * iopf_prq_is_stop_marker() - Tell whether a request is a PASID Stop Marker
+ * vtd_prq_is_stop_marker() - Tell whether a request is a PASID Stop Marker
  * @prm: the decoded request
  *
  * A Stop Marker has a PASID, L set, and R and W clear (PCIe 6.0, 10.4.1.2.1). Its other
@@ -145,7 +145,7 @@ static void intel_prq_decode_rev3(const u64 *qw, bool private_data,
  * Context: Any.
  * Return: true for a Stop Marker.
  */
-bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm)
+bool vtd_prq_is_stop_marker(const struct iommu_fault_page_request *prm)
 {
 	const u32 flags = IOMMU_FAULT_PAGE_REQUEST_PASID_VALID |
 			  IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
@@ -172,7 +172,7 @@ static const char *intel_prq_check_request(const struct iommu_fault_page_request
 {
 	u32 access = prm->perm & (IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE);
 
-	if (iopf_prq_is_stop_marker(prm))
+	if (vtd_prq_is_stop_marker(prm))
 		return NULL;
 	if (!intel_prq_is_canonical(prm->addr))
 		return "address is not canonical";
@@ -184,15 +184,15 @@ static const char *intel_prq_check_request(const struct iommu_fault_page_request
 }
 
 /* Decode the descriptor at @desc, whose length depends on @format. */
-void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
-		     struct iopf_prq_event *event)
+void vtd_prq_decode(enum vtd_prq_format format, const u64 *desc,
+		    struct vtd_prq_event *event)
 {
 	memset(event, 0, sizeof(*event));
 	event->request.fault.type = IOMMU_FAULT_PAGE_REQ;
-	if (format == IOPF_PRQ_REV2)
+	if (format == VTD_PRQ_REV2)
 		intel_prq_decode_rev2(desc, event);
 	else
-		intel_prq_decode_rev3(desc, format == IOPF_PRQ_REV3, event);
+		intel_prq_decode_rev3(desc, format == VTD_PRQ_REV3, event);
 	event->request.fault.prm.addr = desc[1] & DESC_ADDRESS;
 	event->bad = intel_prq_check_request(&event->request.fault.prm);
 }

@@ -13,9 +13,9 @@
 #include "prq.h"
 
 /* Return true if there is an overflow, or was one since nr_overflows was @before. */
-static bool intel_prq_has_overflowed(struct iopf_prq *prq, u64 before)
+static bool intel_prq_has_overflowed(struct vtd_prq *prq, u64 before)
 {
-	bool now = prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW;
+	bool now = prq->ops->read_status(prq) & VTD_PRQ_OVERFLOW;
 
 	/*
 	 * If the bit has been cleared, the overflow has been counted. Pairs with smp_wmb() in
@@ -29,7 +29,7 @@ static bool intel_prq_has_overflowed(struct iopf_prq *prq, u64 before)
  * Let hardware drain until no overflow comes during the drain. Return -EBUSY if an
  * overflow came during each attempt.
  */
-static int intel_prq_drain_hardware(struct iopf_prq *prq, struct device *dev,
+static int intel_prq_drain_hardware(struct vtd_prq *prq, struct device *dev,
 				    u32 pasid)
 {
 	unsigned long until = jiffies + prq->patience;
@@ -42,13 +42,13 @@ static int intel_prq_drain_hardware(struct iopf_prq *prq, struct device *dev,
 		ret = prq->ops->drain(prq, dev, pasid);
 		if (ret || !intel_prq_has_overflowed(prq, before))
 			return ret;
-		iopf_prq_wait_overflow(prq);
-	} while (++tries < IOPF_PRQ_DRAIN_TRIES || time_before(jiffies, until));
+		vtd_prq_wait_overflow(prq);
+	} while (++tries < VTD_PRQ_DRAIN_TRIES || time_before(jiffies, until));
 	return -EBUSY;
 }
 
 /* Disable page requests of the blamed device. Return false if there is none. */
-static bool intel_prq_disable_blamed(struct iopf_prq *prq)
+static bool intel_prq_disable_blamed(struct vtd_prq *prq)
 {
 	int rid = READ_ONCE(prq->blamed);
 
@@ -65,7 +65,7 @@ static bool intel_prq_disable_blamed(struct iopf_prq *prq)
  * Disable page requests of the device that makes the queue overflow, unless another drain
  * has done so since nr_disabled was @before. Return false if no device is to blame.
  */
-static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
+static bool intel_prq_stop_flood(struct vtd_prq *prq, unsigned int before)
 {
 	bool stopped;
 
@@ -76,7 +76,7 @@ static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
 }
 
 /**
- * iopf_prq_drain() - Drain the page requests of a PASID
+ * vtd_prq_drain() - Drain the page requests of a PASID
  * @prq: the page request queue
  * @dev: the device
  * @pasid: the PASID, or %IOMMU_NO_PASID for requests without one
@@ -86,8 +86,8 @@ static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
  * may write a few more requests to the ring, so waits and flushes once more. Does not
  * wait for faults of other PASIDs.
  *
- * If the queue overflows during each of %IOPF_PRQ_DRAIN_TRIES hardware drains, and for at
- * least iopf_prq.patience (one second), page requests of the device that has filled the
+ * If the queue overflows during each of %VTD_PRQ_DRAIN_TRIES hardware drains, and for at
+ * least vtd_prq.patience (one second), page requests of the device that has filled the
  * ring are disabled, and the hardware drains start over. If no such device is found, the
  * hardware drain is given up.
  *
@@ -95,12 +95,12 @@ static bool intel_prq_stop_flood(struct iopf_prq *prq, unsigned int before)
  * entry is cleared, and IOTLB and device TLB are invalidated.
  * Return: 0, or an error if requests of @pasid may still come.
  */
-int iopf_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+int vtd_prq_drain(struct vtd_prq *prq, struct device *dev, u32 pasid)
 {
 	unsigned int disabled;
 	int ret;
 
-	iopf_prq_wait(prq);
+	vtd_prq_wait(prq);
 	iopf_queue_flush_pasid(dev, pasid);
 	do {
 		disabled = READ_ONCE(prq->nr_disabled);
@@ -109,7 +109,7 @@ int iopf_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 	if (ret)
 		pr_err_ratelimited("%s: page requests of PASID %u are not drained, error %d\n",
 				   prq->name, pasid, ret);
-	iopf_prq_wait(prq);
+	vtd_prq_wait(prq);
 	iopf_queue_flush_pasid(dev, pasid);
 	return ret;
 }

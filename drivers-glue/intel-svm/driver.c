@@ -24,7 +24,7 @@
  * @event_regs: values of the interrupt's registers, saved for suspend
  */
 struct intel_prq {
-	struct iopf_prq prq;
+	struct vtd_prq prq;
 	struct intel_iommu *iommu;
 	u64 pqa;
 	u32 event_regs[NR_EVENT_REGS];
@@ -33,56 +33,56 @@ struct intel_prq {
 /* Indexed by intel_iommu.seq_id, because struct intel_iommu has no field for it. */
 static DEFINE_XARRAY(intel_prqs);
 
-static struct intel_prq *to_intel_prq(struct iopf_prq *prq)
+static struct intel_prq *to_intel_prq(struct vtd_prq *prq)
 {
 	return container_of(prq, struct intel_prq, prq);
 }
 
-static struct iopf_prq *intel_prq_lookup(struct intel_iommu *iommu)
+static struct vtd_prq *intel_prq_lookup(struct intel_iommu *iommu)
 {
 	struct intel_prq *iprq = xa_load(&intel_prqs, iommu->seq_id);
 
 	return iprq ? &iprq->prq : NULL;
 }
 
-static unsigned int intel_prq_read_head(struct iopf_prq *prq)
+static unsigned int intel_prq_read_head(struct vtd_prq *prq)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 
 	return (readq(iommu->reg + DMAR_PQH_REG) & PRQ_RING_MASK) / 32;
 }
 
-static unsigned int intel_prq_read_tail(struct iopf_prq *prq)
+static unsigned int intel_prq_read_tail(struct vtd_prq *prq)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 
 	return (readq(iommu->reg + DMAR_PQT_REG) & PRQ_RING_MASK) / 32;
 }
 
-static void intel_prq_write_head(struct iopf_prq *prq, unsigned int head)
+static void intel_prq_write_head(struct vtd_prq *prq, unsigned int head)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 
 	writeq((u64)head * 32, iommu->reg + DMAR_PQH_REG);
 }
 
-static u32 intel_prq_read_status(struct iopf_prq *prq)
+static u32 intel_prq_read_status(struct vtd_prq *prq)
 {
 	return readl(to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
 }
 
-static void intel_prq_clear_status(struct iopf_prq *prq, u32 bits)
+static void intel_prq_clear_status(struct vtd_prq *prq, u32 bits)
 {
 	writel(bits, to_intel_prq(prq)->iommu->reg + DMAR_PRS_REG);
 }
 
 /* Devices are released under iopf_lock. */
-static void intel_prq_lock_devices(struct iopf_prq *prq)
+static void intel_prq_lock_devices(struct vtd_prq *prq)
 {
 	mutex_lock(&to_intel_prq(prq)->iommu->iopf_lock);
 }
 
-static void intel_prq_unlock_devices(struct iopf_prq *prq)
+static void intel_prq_unlock_devices(struct vtd_prq *prq)
 {
 	mutex_unlock(&to_intel_prq(prq)->iommu->iopf_lock);
 }
@@ -106,7 +106,7 @@ static void intel_prq_trace(struct intel_iommu *iommu, struct device *dev,
 			 iommu->prq_seq_number++);
 }
 
-static int intel_prq_report(struct iopf_prq *prq, u16 rid,
+static int intel_prq_report(struct vtd_prq *prq, u16 rid,
 			    const struct iopf_request *requests,
 			    unsigned int count)
 {
@@ -140,7 +140,7 @@ static struct rb_node *intel_prq_next_device(struct intel_iommu *iommu,
  * Devices are not released meanwhile, so the current node stays in the tree. Devices that
  * are added meanwhile have no requests from before the reset and may be missed.
  */
-static void intel_prq_reset_devices(struct iopf_prq *prq)
+static void intel_prq_reset_devices(struct vtd_prq *prq)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 	struct rb_node *node = NULL;
@@ -154,10 +154,10 @@ static void intel_prq_reset_devices(struct iopf_prq *prq)
 	}
 }
 
-static int intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+static int intel_prq_submit(struct vtd_prq *prq, struct vtd_prq_desc *descs,
 			    unsigned int count)
 {
-	BUILD_BUG_ON(sizeof(struct iopf_prq_desc) != sizeof(struct qi_desc));
+	BUILD_BUG_ON(sizeof(struct vtd_prq_desc) != sizeof(struct qi_desc));
 	BUILD_BUG_ON(IOPF_MAX_RESPONSES + 2 > QI_LENGTH / 2);
 	return qi_submit_sync(to_intel_prq(prq)->iommu, (struct qi_desc *)descs,
 			      count, 0);
@@ -167,7 +167,7 @@ static int intel_prq_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
  * Submit the descriptors that drain the page requests of a PASID (7.10): a fenced wait
  * descriptor with page request drain, then further invalidations of IOTLB and device TLB.
  */
-static int intel_prq_submit_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+static int intel_prq_submit_drain(struct vtd_prq *prq, struct device *dev, u32 pasid)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct intel_iommu *iommu = info->iommu;
@@ -234,7 +234,7 @@ static void intel_prq_disable_pri(struct pci_dev *pdev)
 			      control & ~PCI_PRI_CTRL_ENABLE);
 }
 
-static int intel_prq_disable_requester(struct iopf_prq *prq, u16 rid)
+static int intel_prq_disable_requester(struct vtd_prq *prq, u16 rid)
 {
 	struct intel_iommu *iommu = to_intel_prq(prq)->iommu;
 	struct device *dev;
@@ -250,14 +250,14 @@ static int intel_prq_disable_requester(struct iopf_prq *prq, u16 rid)
 	return ret;
 }
 
-static void intel_prq_wake_thread(struct iopf_prq *prq)
+static void intel_prq_wake_thread(struct vtd_prq *prq)
 {
 	struct intel_prq *iprq = to_intel_prq(prq);
 
 	irq_wake_thread(iprq->iommu->pr_irq, iprq);
 }
 
-static const struct iopf_prq_ops intel_prq_ops = {
+static const struct vtd_prq_ops intel_prq_ops = {
 	.read_head = intel_prq_read_head,
 	.read_tail = intel_prq_read_tail,
 	.write_head = intel_prq_write_head,
@@ -277,7 +277,7 @@ static irqreturn_t intel_prq_thread(int irq, void *data)
 {
 	struct intel_prq *iprq = data;
 
-	return IRQ_RETVAL(iopf_prq_run(&iprq->prq));
+	return IRQ_RETVAL(vtd_prq_run(&iprq->prq));
 }
 
 static void intel_prq_page_responses(struct device *dev,
@@ -285,11 +285,11 @@ static void intel_prq_page_responses(struct device *dev,
 				     unsigned int count)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct iopf_prq *prq = intel_prq_lookup(info->iommu);
+	struct vtd_prq *prq = intel_prq_lookup(info->iommu);
 
 	if (prq)
-		iopf_prq_respond(prq, PCI_DEVID(info->bus, info->devfn),
-				 responses, count);
+		vtd_prq_respond(prq, PCI_DEVID(info->bus, info->devfn),
+				responses, count);
 }
 
 static const struct iopf_queue_ops intel_prq_queue_ops = {
@@ -313,7 +313,7 @@ void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
  * @dev: the device
  * @pasid: the PASID, or %IOMMU_NO_PASID for requests without one
  *
- * See iopf_prq_drain(), which logs errors; callers cannot handle them.
+ * See vtd_prq_drain(), which logs errors; callers cannot handle them.
  *
  * Context: Process context, may sleep. The device has stopped using @pasid, its PASID
  * entry is cleared, and IOTLB and device TLB are invalidated.
@@ -321,10 +321,10 @@ void intel_iommu_page_response(struct device *dev, struct iopf_fault *evt,
 void intel_iommu_drain_pasid_prq(struct device *dev, u32 pasid)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct iopf_prq *prq = intel_prq_lookup(info->iommu);
+	struct vtd_prq *prq = intel_prq_lookup(info->iommu);
 
 	if (prq && prq_is_on_queue(info))
-		iopf_prq_drain(prq, dev, pasid);
+		vtd_prq_drain(prq, dev, pasid);
 }
 
 /* Give the ring to hardware, empty. Called in any context. */
@@ -351,7 +351,7 @@ static void intel_prq_disable_ring(struct intel_iommu *iommu)
 static int intel_prq_set_up(struct intel_prq *iprq)
 {
 	struct intel_iommu *iommu = iprq->iommu;
-	struct iopf_prq *prq = &iprq->prq;
+	struct vtd_prq *prq = &iprq->prq;
 	int irq;
 
 	snprintf(iommu->iopfq_name, sizeof(iommu->iopfq_name), "dmar%d-iopfq",
@@ -359,7 +359,7 @@ static int intel_prq_set_up(struct intel_prq *iprq)
 	snprintf(iommu->prq_name, sizeof(iommu->prq_name), "dmar%d-prq",
 		 iommu->seq_id);
 	init_completion(&iommu->prq_complete);
-	iopf_prq_init(prq);
+	vtd_prq_init(prq);
 	prq->ops = &intel_prq_ops;
 	prq->name = iommu->prq_name;
 	prq->format = PRQ_FORMAT;
@@ -419,7 +419,7 @@ static int intel_prq_enable(struct intel_prq *iprq)
 		intel_prq_disable_ring(iommu);
 		return ret;
 	}
-	iopf_prq_start(&iprq->prq);
+	vtd_prq_start(&iprq->prq);
 	return 0;
 }
 
@@ -461,7 +461,7 @@ int intel_iommu_enable_prq(struct intel_iommu *iommu)
  */
 int intel_iommu_finish_prq(struct intel_iommu *iommu)
 {
-	struct iopf_prq *prq = intel_prq_lookup(iommu);
+	struct vtd_prq *prq = intel_prq_lookup(iommu);
 
 	if (prq)
 		free_irq(iommu->pr_irq, to_intel_prq(prq));
@@ -513,7 +513,7 @@ static void intel_prq_resume_unit(struct intel_prq *iprq)
 		writel(iprq->event_regs[i], intel_prq_event_reg(iommu, i));
 	if (intel_prq_is_reset(iprq)) {
 		intel_prq_enable_ring(iprq);
-		iopf_prq_restart(&iprq->prq);
+		vtd_prq_restart(&iprq->prq);
 	} else {
 		intel_prq_wake_thread(&iprq->prq);
 	}

@@ -9,7 +9,7 @@
  *	respond.c   response descriptors
  *	driver.c    registers, interrupt, interface to the rest of intel-iommu
  *
- * All files but driver.c access the hardware through &struct iopf_prq_ops only, so that
+ * All files but driver.c access the hardware through &struct vtd_prq_ops only, so that
  * KUnit can replace it by a model.
  *
  * Only the interrupt thread takes requests out of the ring. It copies a batch, moves the
@@ -31,57 +31,57 @@
 #include <linux/wait.h>
 
 /* Maximum number of requests that are copied out of the ring under one hold of the lock. */
-#define IOPF_PRQ_BATCH		64
+#define VTD_PRQ_BATCH		64
 
 /* Bits of the Page Request Status Register, PRS (11.4.11.4). */
-#define IOPF_PRQ_PENDING	BIT(0)
-#define IOPF_PRQ_OVERFLOW	BIT(1)
+#define VTD_PRQ_PENDING	BIT(0)
+#define VTD_PRQ_OVERFLOW	BIT(1)
 
 /* Number of requesters whose requests are counted, see suspects.c. */
-#define IOPF_PRQ_SUSPECTS	8
+#define VTD_PRQ_SUSPECTS	8
 
 /* Maximum number of submissions of a response if it is not known whether it was sent. */
-#define IOPF_PRQ_SUBMIT_TRIES	4
+#define VTD_PRQ_SUBMIT_TRIES	4
 
 /* Hardware drains spoilt by an overflow before the flooding requester is disabled. */
-#define IOPF_PRQ_DRAIN_TRIES	16
+#define VTD_PRQ_DRAIN_TRIES	16
 
-struct iopf_prq;
+struct vtd_prq;
 
 /**
- * struct iopf_prq_desc - a request or response descriptor
+ * struct vtd_prq_desc - a request or response descriptor
  * @qw: quadwords; descriptors of revision 2 use the first two
  */
-struct iopf_prq_desc {
+struct vtd_prq_desc {
 	u64 qw[4];
 };
 
 /**
- * enum iopf_prq_format - descriptor formats by major revision of the VT-d specification
- * @IOPF_PRQ_REV2: 16 bytes; streaming requests
- * @IOPF_PRQ_REV3: 32 bytes; private data; responses repeat the LPIG bit
- * @IOPF_PRQ_REV4: 32 bytes
+ * enum vtd_prq_format - descriptor formats by major revision of the VT-d specification
+ * @VTD_PRQ_REV2: 16 bytes; streaming requests
+ * @VTD_PRQ_REV3: 32 bytes; private data; responses repeat the LPIG bit
+ * @VTD_PRQ_REV4: 32 bytes
  */
-enum iopf_prq_format {
-	IOPF_PRQ_REV2,
-	IOPF_PRQ_REV3,
-	IOPF_PRQ_REV4,
+enum vtd_prq_format {
+	VTD_PRQ_REV2,
+	VTD_PRQ_REV3,
+	VTD_PRQ_REV4,
 };
 
 /**
- * struct iopf_prq_event - a decoded page request descriptor
+ * struct vtd_prq_event - a decoded page request descriptor
  * @rid: requester ID
  * @bad: message that says why the request is refused, or NULL
  * @request: the request to report
  */
-struct iopf_prq_event {
+struct vtd_prq_event {
 	u16 rid;
 	const char *bad;
 	struct iopf_request request;
 };
 
 /**
- * struct iopf_prq_ops - hardware access
+ * struct vtd_prq_ops - hardware access
  * @read_head: Read the head register. Returns the index of the next slot to be read.
  * @read_tail: Read the tail register. Returns the index of the next slot that hardware
  *	writes.
@@ -102,38 +102,38 @@ struct iopf_prq_event {
  *	or an error if hardware did not.
  * @disable: Disable page requests of a requester. Returns 0, %-ENODEV if the requester is
  *	unknown, or %-EALREADY if its page requests are disabled.
- * @wake_thread: Make the interrupt thread call iopf_prq_run().
+ * @wake_thread: Make the interrupt thread call vtd_prq_run().
  */
-struct iopf_prq_ops {
-	unsigned int (*read_head)(struct iopf_prq *prq);
-	unsigned int (*read_tail)(struct iopf_prq *prq);
-	void (*write_head)(struct iopf_prq *prq, unsigned int head);
-	u32 (*read_status)(struct iopf_prq *prq);
-	void (*clear_status)(struct iopf_prq *prq, u32 bits);
-	void (*lock_devices)(struct iopf_prq *prq);
-	void (*unlock_devices)(struct iopf_prq *prq);
-	int (*report)(struct iopf_prq *prq, u16 rid,
+struct vtd_prq_ops {
+	unsigned int (*read_head)(struct vtd_prq *prq);
+	unsigned int (*read_tail)(struct vtd_prq *prq);
+	void (*write_head)(struct vtd_prq *prq, unsigned int head);
+	u32 (*read_status)(struct vtd_prq *prq);
+	void (*clear_status)(struct vtd_prq *prq, u32 bits);
+	void (*lock_devices)(struct vtd_prq *prq);
+	void (*unlock_devices)(struct vtd_prq *prq);
+	int (*report)(struct vtd_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count);
-	void (*reset_devices)(struct iopf_prq *prq);
-	int (*submit)(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+	void (*reset_devices)(struct vtd_prq *prq);
+	int (*submit)(struct vtd_prq *prq, struct vtd_prq_desc *descs,
 		      unsigned int count);
-	int (*drain)(struct iopf_prq *prq, struct device *dev, u32 pasid);
-	int (*disable)(struct iopf_prq *prq, u16 rid);
-	void (*wake_thread)(struct iopf_prq *prq);
+	int (*drain)(struct vtd_prq *prq, struct device *dev, u32 pasid);
+	int (*disable)(struct vtd_prq *prq, u16 rid);
+	void (*wake_thread)(struct vtd_prq *prq);
 };
 
 /**
- * struct iopf_prq_suspect - a counter of a requester's requests since the last overflow
+ * struct vtd_prq_suspect - a counter of a requester's requests since the last overflow
  * @rid: requester ID
  * @count: lower bound of its requests; 0 if the counter is unused
  */
-struct iopf_prq_suspect {
+struct vtd_prq_suspect {
 	u16 rid;
 	unsigned int count;
 };
 
 /**
- * struct iopf_prq - the page request queue of an IOMMU
+ * struct vtd_prq - the page request queue of an IOMMU
  * @ops: hardware access
  * @name: name for messages
  * @queue: the fault queue
@@ -141,14 +141,14 @@ struct iopf_prq_suspect {
  * @ring: the ring
  * @size: number of slots, a power of two
  * @patience: time in jiffies after which a drain that overflows keep spoiling gives up,
- *	but not before %IOPF_PRQ_DRAIN_TRIES attempts
+ *	but not before %VTD_PRQ_DRAIN_TRIES attempts
  * @lock: guards @head, @copied, @awaited and @lost
  * @head: index of the next slot to be read
  * @copied: number of requests copied out of the ring since it was set up
- * @awaited: largest value of @copied that iopf_prq_wait() has waited for
+ * @awaited: largest value of @copied that vtd_prq_wait() has waited for
  * @lost: hardware was reset, and the thread has yet to call @ops->reset_devices
  * @restarted: hardware was reset and has got the ring again, so @head is stale. Set by
- *	iopf_prq_restart() in any context, cleared under @lock
+ *	vtd_prq_restart() in any context, cleared under @lock
  * @reported: value of @copied up to which requests have been reported; never decreases.
  *	Written by the thread only
  * @progress: woken when @reported has grown, and after an overflow
@@ -169,11 +169,11 @@ struct iopf_prq_suspect {
  * @batch: requests being reported
  * @requests: those requests of @batch that one requester has sent
  */
-struct iopf_prq {
-	const struct iopf_prq_ops *ops;
+struct vtd_prq {
+	const struct vtd_prq_ops *ops;
 	const char *name;
 	struct iopf_queue *queue;
-	enum iopf_prq_format format;
+	enum vtd_prq_format format;
 	void *ring;
 	unsigned int size;
 	unsigned long patience;
@@ -198,37 +198,37 @@ struct iopf_prq {
 
 	u64 nr_bad;
 	unsigned int nr_suspected;
-	struct iopf_prq_suspect suspects[IOPF_PRQ_SUSPECTS];
-	struct iopf_prq_event batch[IOPF_PRQ_BATCH];
-	struct iopf_request requests[IOPF_PRQ_BATCH];
+	struct vtd_prq_suspect suspects[VTD_PRQ_SUSPECTS];
+	struct vtd_prq_event batch[VTD_PRQ_BATCH];
+	struct iopf_request requests[VTD_PRQ_BATCH];
 };
 
 /* decode.c */
-void iopf_prq_decode(enum iopf_prq_format format, const u64 *desc,
-		     struct iopf_prq_event *event);
-bool iopf_prq_is_stop_marker(const struct iommu_fault_page_request *prm);
+void vtd_prq_decode(enum vtd_prq_format format, const u64 *desc,
+		    struct vtd_prq_event *event);
+bool vtd_prq_is_stop_marker(const struct iommu_fault_page_request *prm);
 
 /* ring.c */
-void iopf_prq_init(struct iopf_prq *prq);
-void iopf_prq_start(struct iopf_prq *prq);
-void iopf_prq_restart(struct iopf_prq *prq);
-bool iopf_prq_run(struct iopf_prq *prq);
-void iopf_prq_wait(struct iopf_prq *prq);
-void iopf_prq_wait_overflow(struct iopf_prq *prq);
+void vtd_prq_init(struct vtd_prq *prq);
+void vtd_prq_start(struct vtd_prq *prq);
+void vtd_prq_restart(struct vtd_prq *prq);
+bool vtd_prq_run(struct vtd_prq *prq);
+void vtd_prq_wait(struct vtd_prq *prq);
+void vtd_prq_wait_overflow(struct vtd_prq *prq);
 
 /* suspects.c */
-void iopf_prq_count_requests(struct iopf_prq *prq, u16 rid, unsigned int count);
-void iopf_prq_blame(struct iopf_prq *prq);
+void vtd_prq_count_requests(struct vtd_prq *prq, u16 rid, unsigned int count);
+void vtd_prq_blame(struct vtd_prq *prq);
 
 /* drain.c */
-int iopf_prq_drain(struct iopf_prq *prq, struct device *dev, u32 pasid);
+int vtd_prq_drain(struct vtd_prq *prq, struct device *dev, u32 pasid);
 
 /* respond.c */
-void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
-		     const struct iopf_response *response,
-		     struct iopf_prq_desc *desc);
-void iopf_prq_respond(struct iopf_prq *prq, u16 rid,
-		      const struct iopf_response *responses,
-		      unsigned int count);
+void vtd_prq_encode(enum vtd_prq_format format, u16 rid,
+		    const struct iopf_response *response,
+		    struct vtd_prq_desc *desc);
+void vtd_prq_respond(struct vtd_prq *prq, u16 rid,
+		     const struct iopf_response *responses,
+		     unsigned int count);
 
 #endif /* __IOPF_INTEL_PRQ_H */

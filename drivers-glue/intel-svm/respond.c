@@ -67,7 +67,7 @@ static u32 intel_prq_response_pasid(const struct iopf_response *response)
 }
 
 static void intel_prq_encode_stream(u16 rid, const struct iopf_response *response,
-				    struct iopf_prq_desc *desc)
+				    struct vtd_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
@@ -83,7 +83,7 @@ static void intel_prq_encode_stream(u16 rid, const struct iopf_response *respons
 }
 
 static void intel_prq_encode_rev2(u16 rid, const struct iopf_response *response,
-				  struct iopf_prq_desc *desc)
+				  struct vtd_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
@@ -98,7 +98,7 @@ static void intel_prq_encode_rev2(u16 rid, const struct iopf_response *response,
 }
 
 static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
-				  bool lpig, struct iopf_prq_desc *desc)
+				  bool lpig, struct vtd_prq_desc *desc)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
 
@@ -119,24 +119,24 @@ static void intel_prq_encode_rev3(u16 rid, const struct iopf_response *response,
 }
 
 /* Encode the descriptor of @response to requester @rid. */
-void iopf_prq_encode(enum iopf_prq_format format, u16 rid,
-		     const struct iopf_response *response,
-		     struct iopf_prq_desc *desc)
+void vtd_prq_encode(enum vtd_prq_format format, u16 rid,
+		    const struct iopf_response *response,
+		    struct vtd_prq_desc *desc)
 {
 	memset(desc, 0, sizeof(*desc));
 	if (response->flags & IOPF_REQUEST_STREAMING)
 		intel_prq_encode_stream(rid, response, desc);
-	else if (format == IOPF_PRQ_REV2)
+	else if (format == VTD_PRQ_REV2)
 		intel_prq_encode_rev2(rid, response, desc);
 	else
-		intel_prq_encode_rev3(rid, response, format == IOPF_PRQ_REV3, desc);
+		intel_prq_encode_rev3(rid, response, format == VTD_PRQ_REV3, desc);
 }
 
 /*
  * Return true if hardware may refuse @response: emulated hardware refuses all responses
  * without a PASID. Once hardware has refused any other one, it may refuse every one.
  */
-static bool intel_prq_must_submit_alone(struct iopf_prq *prq,
+static bool intel_prq_must_submit_alone(struct vtd_prq *prq,
 					const struct iopf_response *response)
 {
 	return READ_ONCE(prq->alone) ||
@@ -144,7 +144,7 @@ static bool intel_prq_must_submit_alone(struct iopf_prq *prq,
 }
 
 /* Return how many of @responses, from the first one on, can go into one submission. */
-static unsigned int intel_prq_submission_size(struct iopf_prq *prq,
+static unsigned int intel_prq_submission_size(struct vtd_prq *prq,
 					      const struct iopf_response *responses,
 					     unsigned int count)
 {
@@ -159,7 +159,7 @@ static unsigned int intel_prq_submission_size(struct iopf_prq *prq,
 }
 
 /* Count and log a response that could not be sent: the device gets none. */
-static void intel_prq_log_unsent(struct iopf_prq *prq, u16 rid,
+static void intel_prq_log_unsent(struct vtd_prq *prq, u16 rid,
 				 const struct iopf_response *response, int error)
 {
 	const struct iommu_fault_page_request *prm = &response->fault.prm;
@@ -174,7 +174,7 @@ static void intel_prq_log_unsent(struct iopf_prq *prq, u16 rid,
  * Handle a response that hardware has refused. If it has a PASID, that is unexpected:
  * from now on each response gets a submission of its own.
  */
-static void intel_prq_handle_refused(struct iopf_prq *prq, u16 rid,
+static void intel_prq_handle_refused(struct vtd_prq *prq, u16 rid,
 				     const struct iopf_response *response)
 {
 	if (intel_prq_request_has_flag(response, IOMMU_FAULT_PAGE_REQUEST_PASID_VALID))
@@ -183,20 +183,20 @@ static void intel_prq_handle_refused(struct iopf_prq *prq, u16 rid,
 }
 
 /* Submit @count responses, and again if it is not known whether they were sent. */
-static void intel_prq_submit_responses(struct iopf_prq *prq, u16 rid,
+static void intel_prq_submit_responses(struct vtd_prq *prq, u16 rid,
 				       const struct iopf_response *responses,
 				       unsigned int count)
 {
-	struct iopf_prq_desc descs[IOPF_MAX_RESPONSES];
+	struct vtd_prq_desc descs[IOPF_MAX_RESPONSES];
 	unsigned int tries = 0;
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < count; i++)
-		iopf_prq_encode(prq->format, rid, &responses[i], &descs[i]);
+		vtd_prq_encode(prq->format, rid, &responses[i], &descs[i]);
 	do {
 		ret = prq->ops->submit(prq, descs, count);
-	} while (ret && ret != -EINVAL && ++tries < IOPF_PRQ_SUBMIT_TRIES);
+	} while (ret && ret != -EINVAL && ++tries < VTD_PRQ_SUBMIT_TRIES);
 	if (ret == -EINVAL)
 		intel_prq_handle_refused(prq, rid, &responses[0]);
 	else if (ret)
@@ -205,7 +205,7 @@ static void intel_prq_submit_responses(struct iopf_prq *prq, u16 rid,
 }
 
 /**
- * iopf_prq_respond() - Send responses to a device
+ * vtd_prq_respond() - Send responses to a device
  * @prq: the page request queue
  * @rid: requester ID of the device
  * @responses: the responses
@@ -216,8 +216,8 @@ static void intel_prq_submit_responses(struct iopf_prq *prq, u16 rid,
  *
  * Context: Process context, may sleep. May run on several CPUs at once.
  */
-void iopf_prq_respond(struct iopf_prq *prq, u16 rid,
-		      const struct iopf_response *responses, unsigned int count)
+void vtd_prq_respond(struct vtd_prq *prq, u16 rid,
+		     const struct iopf_response *responses, unsigned int count)
 {
 	while (count) {
 		unsigned int n = intel_prq_submission_size(prq, responses, count);

@@ -14,16 +14,16 @@
 
 #include "prq.h"
 
-static size_t intel_prq_desc_size(struct iopf_prq *prq)
+static size_t intel_prq_desc_size(struct vtd_prq *prq)
 {
-	return prq->format == IOPF_PRQ_REV2 ? 16 : 32;
+	return prq->format == VTD_PRQ_REV2 ? 16 : 32;
 }
 
 /*
  * After a hardware reset, read the head again. The requests that were in the ring are
- * lost; count them as copied, so that iopf_prq_wait() does not wait for them.
+ * lost; count them as copied, so that vtd_prq_wait() does not wait for them.
  */
-static void intel_prq_sync_head(struct iopf_prq *prq)
+static void intel_prq_sync_head(struct vtd_prq *prq)
 {
 	lockdep_assert_held(&prq->lock);
 	if (!READ_ONCE(prq->restarted))
@@ -35,13 +35,13 @@ static void intel_prq_sync_head(struct iopf_prq *prq)
 }
 
 /* Return the number of requests in the ring. */
-static unsigned int intel_prq_ring_count(struct iopf_prq *prq)
+static unsigned int intel_prq_ring_count(struct vtd_prq *prq)
 {
 	intel_prq_sync_head(prq);
 	return (prq->ops->read_tail(prq) - prq->head) & (prq->size - 1);
 }
 
-static bool intel_prq_is_empty(struct iopf_prq *prq)
+static bool intel_prq_is_empty(struct vtd_prq *prq)
 {
 	bool empty;
 
@@ -53,8 +53,8 @@ static bool intel_prq_is_empty(struct iopf_prq *prq)
 
 /**
  * struct intel_prq_fetched - result of intel_prq_fetch_batch()
- * @count: number of requests in iopf_prq.batch
- * @copied: value of iopf_prq.copied after these
+ * @count: number of requests in vtd_prq.batch
+ * @copied: value of vtd_prq.copied after these
  * @lost: hardware was reset; nothing was copied, and intel_prq_handle_reset() comes first
  */
 struct intel_prq_fetched {
@@ -65,10 +65,10 @@ struct intel_prq_fetched {
 
 /*
  * Copy a batch of requests out of the ring and free their slots, under one hold of the
- * lock, so that iopf_prq_wait() counts each request either in the ring or as copied.
+ * lock, so that vtd_prq_wait() counts each request either in the ring or as copied.
  * Return false if there is nothing to do.
  */
-static bool intel_prq_fetch_batch(struct iopf_prq *prq, struct intel_prq_fetched *fetched)
+static bool intel_prq_fetch_batch(struct vtd_prq *prq, struct intel_prq_fetched *fetched)
 {
 	unsigned int used;
 	unsigned int i;
@@ -77,13 +77,13 @@ static bool intel_prq_fetch_batch(struct iopf_prq *prq, struct intel_prq_fetched
 	used = intel_prq_ring_count(prq);
 	fetched->lost = prq->lost;
 	prq->lost = false;
-	fetched->count = fetched->lost ? 0 : min_t(unsigned int, used, IOPF_PRQ_BATCH);
+	fetched->count = fetched->lost ? 0 : min_t(unsigned int, used, VTD_PRQ_BATCH);
 	/* Read the descriptors after the tail. */
 	dma_rmb();
 	for (i = 0; i < fetched->count; i++) {
-		iopf_prq_decode(prq->format,
-				prq->ring + prq->head * intel_prq_desc_size(prq),
-				&prq->batch[i]);
+		vtd_prq_decode(prq->format,
+			       prq->ring + prq->head * intel_prq_desc_size(prq),
+			       &prq->batch[i]);
 		prq->head = (prq->head + 1) & (prq->size - 1);
 	}
 	prq->copied += fetched->count;
@@ -94,8 +94,8 @@ static bool intel_prq_fetch_batch(struct iopf_prq *prq, struct intel_prq_fetched
 	return fetched->count || fetched->lost;
 }
 
-static void intel_prq_log_bad_request(struct iopf_prq *prq,
-				      const struct iopf_prq_event *event,
+static void intel_prq_log_bad_request(struct vtd_prq *prq,
+				      const struct vtd_prq_event *event,
 			       const char *why)
 {
 	const struct iommu_fault_page_request *prm = &event->request.fault.prm;
@@ -111,7 +111,7 @@ static void intel_prq_log_bad_request(struct iopf_prq *prq,
  * owed to the last request of a group (7.6), to a request with private data (revision
  * 3.4) and to a streaming request (revision 2.5), but not to a Stop Marker.
  */
-static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
+static void intel_prq_respond_invalid(struct vtd_prq *prq, u16 rid,
 				      const struct iopf_request *request)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
@@ -130,23 +130,23 @@ static void intel_prq_respond_invalid(struct iopf_prq *prq, u16 rid,
 	};
 	bool last = prm->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 
-	if (iopf_prq_is_stop_marker(prm))
+	if (vtd_prq_is_stop_marker(prm))
 		return;
 	if (last || flags)
-		iopf_prq_respond(prq, rid, &response, 1);
+		vtd_prq_respond(prq, rid, &response, 1);
 }
 
 /* Report the first @count requests of prq->requests, which all come from @rid. */
-static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
+static void intel_prq_report_requests(struct vtd_prq *prq, u16 rid,
 				      unsigned int count)
 {
 	unsigned int i;
 
-	iopf_prq_count_requests(prq, rid, count);
+	vtd_prq_count_requests(prq, rid, count);
 	if (prq->ops->report(prq, rid, prq->requests, count) != -ENODEV)
 		return;
 	for (i = 0; i < count; i++) {
-		struct iopf_prq_event event = {
+		struct vtd_prq_event event = {
 			.rid = rid,
 			.request = prq->requests[i],
 		};
@@ -159,7 +159,7 @@ static void intel_prq_report_requests(struct iopf_prq *prq, u16 rid,
 }
 
 /* Report all requests of the batch that have the requester ID of request @first. */
-static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
+static void intel_prq_report_requester(struct vtd_prq *prq, unsigned int first,
 				       unsigned int count, unsigned long *done)
 {
 	u16 rid = prq->batch[first].rid;
@@ -167,7 +167,7 @@ static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
 	unsigned int i;
 
 	for (i = first; i < count; i++) {
-		struct iopf_prq_event *event = &prq->batch[i];
+		struct vtd_prq_event *event = &prq->batch[i];
 
 		if (event->rid != rid)
 			continue;
@@ -181,9 +181,9 @@ static void intel_prq_report_requester(struct iopf_prq *prq, unsigned int first,
 	intel_prq_report_requests(prq, rid, n);
 }
 
-static void intel_prq_report_batch(struct iopf_prq *prq, unsigned int count)
+static void intel_prq_report_batch(struct vtd_prq *prq, unsigned int count)
 {
-	DECLARE_BITMAP(done, IOPF_PRQ_BATCH) = { };
+	DECLARE_BITMAP(done, VTD_PRQ_BATCH) = { };
 	unsigned int first;
 
 	prq->ops->lock_devices(prq);
@@ -193,7 +193,7 @@ static void intel_prq_report_batch(struct iopf_prq *prq, unsigned int count)
 }
 
 /* End the page requests of all devices without a response, after a hardware reset. */
-static void intel_prq_handle_reset(struct iopf_prq *prq)
+static void intel_prq_handle_reset(struct vtd_prq *prq)
 {
 	prq->ops->lock_devices(prq);
 	prq->ops->reset_devices(prq);
@@ -201,7 +201,7 @@ static void intel_prq_handle_reset(struct iopf_prq *prq)
 }
 
 /* Report requests until the ring is empty. Return true if there were any. */
-static bool intel_prq_empty_ring(struct iopf_prq *prq)
+static bool intel_prq_empty_ring(struct vtd_prq *prq)
 {
 	struct intel_prq_fetched fetched;
 	bool any = false;
@@ -239,9 +239,9 @@ static bool intel_prq_empty_ring(struct iopf_prq *prq)
  * after the bit was cleared may not have interrupted, because the pending bit was set
  * (7.5).
  */
-static bool intel_prq_handle_overflow(struct iopf_prq *prq)
+static bool intel_prq_handle_overflow(struct vtd_prq *prq)
 {
-	if (!(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW))
+	if (!(prq->ops->read_status(prq) & VTD_PRQ_OVERFLOW))
 		return false;
 	if (!intel_prq_is_empty(prq))
 		return true;
@@ -249,34 +249,34 @@ static bool intel_prq_handle_overflow(struct iopf_prq *prq)
 	WRITE_ONCE(prq->nr_overflows, prq->nr_overflows + 1);
 	trace_iopf_overflow(prq->name, prq->nr_overflows);
 	pr_info_ratelimited("%s: page request queue overflow\n", prq->name);
-	iopf_prq_blame(prq);
+	vtd_prq_blame(prq);
 	iopf_queue_discard_partial(prq->queue);
 	/* Count before clearing. Pairs with smp_rmb() in intel_prq_has_overflowed(). */
 	smp_wmb();
-	prq->ops->clear_status(prq, IOPF_PRQ_OVERFLOW);
+	prq->ops->clear_status(prq, VTD_PRQ_OVERFLOW);
 	WRITE_ONCE(prq->nr_cleared, prq->nr_cleared + 1);
 	wake_up_all(&prq->progress);
 
 	/* A new overflow fills the ring. If it is empty, the bit is stuck: do not spin. */
-	return !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW) ||
+	return !(prq->ops->read_status(prq) & VTD_PRQ_OVERFLOW) ||
 	       !intel_prq_is_empty(prq);
 }
 
 /**
- * iopf_prq_run() - Report all requests in the ring and handle overflows
+ * vtd_prq_run() - Report all requests in the ring and handle overflows
  * @prq: the page request queue
  *
  * Context: The interrupt thread, may sleep.
  * Return: true if there was anything to do.
  */
-bool iopf_prq_run(struct iopf_prq *prq)
+bool vtd_prq_run(struct vtd_prq *prq)
 {
 	bool any = false;
 	bool again;
 
 	do {
 		/* Before the tail is read, so that later requests interrupt again. */
-		prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
+		prq->ops->clear_status(prq, VTD_PRQ_PENDING);
 		any |= intel_prq_empty_ring(prq);
 		again = intel_prq_handle_overflow(prq);
 		any |= again;
@@ -284,14 +284,14 @@ bool iopf_prq_run(struct iopf_prq *prq)
 	return any;
 }
 
-static bool intel_prq_is_reported(struct iopf_prq *prq, u64 until)
+static bool intel_prq_is_reported(struct vtd_prq *prq, u64 until)
 {
 	/* Pairs with smp_store_release() in intel_prq_empty_ring(). */
 	return smp_load_acquire(&prq->reported) >= until;
 }
 
 /**
- * iopf_prq_wait() - Wait until the requests in the ring have been reported
+ * vtd_prq_wait() - Wait until the requests in the ring have been reported
  * @prq: the page request queue
  *
  * On return all requests have been reported that were in the ring, or copied out of it,
@@ -299,7 +299,7 @@ static bool intel_prq_is_reported(struct iopf_prq *prq, u64 until)
  *
  * Context: Process context, not the interrupt thread. May sleep.
  */
-void iopf_prq_wait(struct iopf_prq *prq)
+void vtd_prq_wait(struct vtd_prq *prq)
 {
 	unsigned int used;
 	u64 until;
@@ -316,25 +316,25 @@ void iopf_prq_wait(struct iopf_prq *prq)
 }
 
 /**
- * iopf_prq_wait_overflow() - Wait until an overflow has been handled
+ * vtd_prq_wait_overflow() - Wait until an overflow has been handled
  * @prq: the page request queue
  *
  * Returns after one overflow was cleared, even if the next one has come meanwhile.
  *
  * Context: Process context, not the interrupt thread. May sleep.
  */
-void iopf_prq_wait_overflow(struct iopf_prq *prq)
+void vtd_prq_wait_overflow(struct vtd_prq *prq)
 {
 	u64 cleared = READ_ONCE(prq->nr_cleared);
 
 	prq->ops->wake_thread(prq);
 	wait_event(prq->progress,
 		   READ_ONCE(prq->nr_cleared) != cleared ||
-		   !(prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW));
+		   !(prq->ops->read_status(prq) & VTD_PRQ_OVERFLOW));
 }
 
 /**
- * iopf_prq_start() - Start taking requests from a new ring
+ * vtd_prq_start() - Start taking requests from a new ring
  * @prq: the page request queue
  *
  * Reads the head from its register instead of assuming its value. The status bits survive
@@ -346,20 +346,20 @@ void iopf_prq_wait_overflow(struct iopf_prq *prq)
  *
  * Context: Process context. Hardware has the ring, and the interrupt has its thread.
  */
-void iopf_prq_start(struct iopf_prq *prq)
+void vtd_prq_start(struct vtd_prq *prq)
 {
 	spin_lock(&prq->lock);
 	prq->head = prq->ops->read_head(prq);
 	spin_unlock(&prq->lock);
-	prq->ops->clear_status(prq, IOPF_PRQ_PENDING);
+	prq->ops->clear_status(prq, VTD_PRQ_PENDING);
 	/* Requests that came while the pending bit was set have not interrupted. */
-	if (prq->ops->read_status(prq) & IOPF_PRQ_OVERFLOW ||
+	if (prq->ops->read_status(prq) & VTD_PRQ_OVERFLOW ||
 	    !intel_prq_is_empty(prq))
 		prq->ops->wake_thread(prq);
 }
 
 /**
- * iopf_prq_restart() - Restart after a hardware reset
+ * vtd_prq_restart() - Restart after a hardware reset
  * @prq: the page request queue
  *
  * Head and tail have returned to 0, and the requests in the ring are lost. The devices
@@ -367,15 +367,15 @@ void iopf_prq_start(struct iopf_prq *prq)
  *
  * Context: Any. Hardware has the ring again.
  */
-void iopf_prq_restart(struct iopf_prq *prq)
+void vtd_prq_restart(struct vtd_prq *prq)
 {
 	WRITE_ONCE(prq->restarted, true);
-	prq->ops->clear_status(prq, IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW);
+	prq->ops->clear_status(prq, VTD_PRQ_PENDING | VTD_PRQ_OVERFLOW);
 	prq->ops->wake_thread(prq);
 }
 
 /* Initialize @prq. The caller sets ops, name, queue, format, ring and size. */
-void iopf_prq_init(struct iopf_prq *prq)
+void vtd_prq_init(struct vtd_prq *prq)
 {
 	spin_lock_init(&prq->lock);
 	init_waitqueue_head(&prq->progress);

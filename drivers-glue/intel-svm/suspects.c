@@ -14,13 +14,13 @@
 #include "prq.h"
 
 /* Return the counter of @rid, or else an unused one, or NULL. */
-static struct iopf_prq_suspect *intel_prq_find_suspect(struct iopf_prq *prq, u16 rid)
+static struct vtd_prq_suspect *intel_prq_find_suspect(struct vtd_prq *prq, u16 rid)
 {
-	struct iopf_prq_suspect *free = NULL;
+	struct vtd_prq_suspect *free = NULL;
 	unsigned int i;
 
-	for (i = 0; i < IOPF_PRQ_SUSPECTS; i++) {
-		struct iopf_prq_suspect *suspect = &prq->suspects[i];
+	for (i = 0; i < VTD_PRQ_SUSPECTS; i++) {
+		struct vtd_prq_suspect *suspect = &prq->suspects[i];
 
 		if (!suspect->count)
 			free = suspect;
@@ -31,21 +31,21 @@ static struct iopf_prq_suspect *intel_prq_find_suspect(struct iopf_prq *prq, u16
 }
 
 /* Reduce all counters by up to @count, none below 0. Return by how much. */
-static unsigned int intel_prq_reduce_suspects(struct iopf_prq *prq, unsigned int count)
+static unsigned int intel_prq_reduce_suspects(struct vtd_prq *prq, unsigned int count)
 {
 	unsigned int i;
 
-	for (i = 0; i < IOPF_PRQ_SUSPECTS; i++)
+	for (i = 0; i < VTD_PRQ_SUSPECTS; i++)
 		count = min(count, prq->suspects[i].count);
-	for (i = 0; i < IOPF_PRQ_SUSPECTS; i++)
+	for (i = 0; i < VTD_PRQ_SUSPECTS; i++)
 		prq->suspects[i].count -= count;
 	return count;
 }
 
 /* Count @count requests of @rid. Called by the interrupt thread. */
-void iopf_prq_count_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
+void vtd_prq_count_requests(struct vtd_prq *prq, u16 rid, unsigned int count)
 {
-	struct iopf_prq_suspect *suspect = intel_prq_find_suspect(prq, rid);
+	struct vtd_prq_suspect *suspect = intel_prq_find_suspect(prq, rid);
 
 	prq->nr_suspected += count;
 	if (!suspect) {
@@ -59,16 +59,16 @@ void iopf_prq_count_requests(struct iopf_prq *prq, u16 rid, unsigned int count)
 }
 
 /*
- * After an overflow, record in iopf_prq.blamed the requester that has sent most requests
+ * After an overflow, record in vtd_prq.blamed the requester that has sent most requests
  * since the previous overflow, if that is at least an eighth of all, and reset the
  * counters. Called by the interrupt thread.
  */
-void iopf_prq_blame(struct iopf_prq *prq)
+void vtd_prq_blame(struct vtd_prq *prq)
 {
-	const struct iopf_prq_suspect *worst = &prq->suspects[0];
+	const struct vtd_prq_suspect *worst = &prq->suspects[0];
 	unsigned int i;
 
-	for (i = 1; i < IOPF_PRQ_SUSPECTS; i++)
+	for (i = 1; i < VTD_PRQ_SUSPECTS; i++)
 		if (prq->suspects[i].count > worst->count)
 			worst = &prq->suspects[i];
 	if (worst->count && worst->count >= prq->nr_suspected / 8)

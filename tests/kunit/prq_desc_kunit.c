@@ -12,27 +12,27 @@ static const u64 image[] = {
 static void decode_rev4(struct kunit *test)
 {
 	u64 reserved[] = { image[0] | PRIVATE, image[1], image[2], image[3] };
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 
-	iopf_prq_decode(IOPF_PRQ_REV4, image, &event);
+	vtd_prq_decode(VTD_PRQ_REV4, image, &event);
 	KUNIT_EXPECT_EQ(test, 0x0128, event.rid);
 	KUNIT_EXPECT_NULL(test, event.bad);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			  IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE, true);
 	/* This revision has no private data. */
-	iopf_prq_decode(IOPF_PRQ_REV4, reserved, &event);
+	vtd_prq_decode(VTD_PRQ_REV4, reserved, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 }
 
 static void decode_rev3(struct kunit *test)
 {
 	u64 private_data[] = { image[0] | PRIVATE, image[1] & ~LAST, 0x1234, 0x5678 };
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 
-	iopf_prq_decode(IOPF_PRQ_REV3, image, &event);
+	vtd_prq_decode(VTD_PRQ_REV3, image, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
-	iopf_prq_decode(IOPF_PRQ_REV3, private_data, &event);
+	vtd_prq_decode(VTD_PRQ_REV3, private_data, &event);
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
 	KUNIT_EXPECT_EQ(test, 0x1234, event.request.private_data[0]);
 	KUNIT_EXPECT_EQ(test, 0x5678, event.request.private_data[1]);
@@ -51,9 +51,9 @@ static void decode_rev2(struct kunit *test)
 {
 	u64 last[] = { streaming[0] | BIT_ULL(3), streaming[1] };
 	u64 partial[] = { streaming[0] & ~BIT_ULL(0), streaming[1] };
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 
-	iopf_prq_decode(IOPF_PRQ_REV2, streaming, &event);
+	vtd_prq_decode(VTD_PRQ_REV2, streaming, &event);
 	KUNIT_EXPECT_EQ(test, 0x0128, event.rid);
 	KUNIT_EXPECT_NULL(test, event.bad);
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_STREAMING | IOPF_REQUEST_PRIVATE_DATA,
@@ -61,12 +61,12 @@ static void decode_rev2(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x55aa, event.request.private_data[0]);
 	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			  IOMMU_FAULT_PERM_WRITE, false);
-	iopf_prq_decode(IOPF_PRQ_REV2, last, &event);
+	vtd_prq_decode(VTD_PRQ_REV2, last, &event);
 	KUNIT_EXPECT_EQ(test, IOPF_REQUEST_PRIVATE_DATA, event.request.flags);
 	vtd_check_request(test, &event.request, 0x12345, 0x1ab, 0x7f1234567000ULL,
 			  IOMMU_FAULT_PERM_WRITE, true);
 	/* With a flag it would get a response of its own. */
-	iopf_prq_decode(IOPF_PRQ_REV2, partial, &event);
+	vtd_prq_decode(VTD_PRQ_REV2, partial, &event);
 	KUNIT_EXPECT_EQ(test, 0, event.request.flags);
 }
 
@@ -92,7 +92,7 @@ static const struct layout {
 	struct field pasid_present, pasid, index, last, read, write, execute, privileged;
 	struct field bus, devfn, streaming, private_present, address;
 } layouts[] = {
-	[IOPF_PRQ_REV2] = {
+	[VTD_PRQ_REV2] = {
 		.qwords = 2,
 		.streaming = { 0, 0, 0 }, .pasid_present = { 0, 2, 2 },
 		.last = { 0, 3, 3 }, .pasid = { 0, 4, 23 }, .bus = { 0, 24, 31 },
@@ -101,7 +101,7 @@ static const struct layout {
 		.devfn = { 1, 4, 11 }, .private_present = NO_FIELD,
 		.address = { 1, 12, 63 },
 	},
-	[IOPF_PRQ_REV3] = {
+	[VTD_PRQ_REV3] = {
 		.qwords = 4,
 		.pasid_present = { 0, 8, 8 }, .private_present = { 0, 9, 9 },
 		.devfn = { 0, 16, 23 }, .bus = { 0, 24, 31 }, .pasid = { 0, 32, 51 },
@@ -109,7 +109,7 @@ static const struct layout {
 		.read = { 1, 0, 0 }, .write = { 1, 1, 1 }, .last = { 1, 2, 2 },
 		.index = { 1, 3, 11 }, .address = { 1, 12, 63 }, .streaming = NO_FIELD,
 	},
-	[IOPF_PRQ_REV4] = {
+	[VTD_PRQ_REV4] = {
 		.qwords = 4,
 		.pasid_present = { 0, 8, 8 }, .private_present = NO_FIELD,
 		.devfn = { 0, 16, 23 }, .bus = { 0, 24, 31 }, .pasid = { 0, 32, 51 },
@@ -167,23 +167,23 @@ static bool expected_bad(const struct layout *layout, const u64 *desc)
 	return access && perm & (IOMMU_FAULT_PERM_EXEC | IOMMU_FAULT_PERM_PRIV);
 }
 
-static void check_decoded(struct kunit *test, enum iopf_prq_format format,
+static void check_decoded(struct kunit *test, enum vtd_prq_format format,
 			  const u64 *desc)
 {
 	const struct layout *layout = &layouts[format];
 	bool pasid = get_field(desc, layout->pasid_present);
 	bool last = get_field(desc, layout->last);
 	struct iommu_fault_page_request *prm;
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 	u32 flags = 0;
 
 	if (get_field(desc, layout->streaming) && !last)
 		flags |= IOPF_REQUEST_STREAMING;
 	if (get_field(desc, layout->private_present))
 		flags |= IOPF_REQUEST_PRIVATE_DATA;
-	if (format == IOPF_PRQ_REV2 && (get_field(desc, layout->streaming) || last))
+	if (format == VTD_PRQ_REV2 && (get_field(desc, layout->streaming) || last))
 		flags |= IOPF_REQUEST_PRIVATE_DATA;
-	iopf_prq_decode(format, desc, &event);
+	vtd_prq_decode(format, desc, &event);
 	prm = &event.request.fault.prm;
 	KUNIT_ASSERT_EQ(test, get_field(desc, layout->bus) << 8 |
 			      get_field(desc, layout->devfn), event.rid);
@@ -213,13 +213,13 @@ static u64 random_qword(struct rnd_state *seed)
  */
 static void decode_random_descriptors(struct kunit *test)
 {
-	enum iopf_prq_format format;
+	enum vtd_prq_format format;
 	struct rnd_state seed;
 	unsigned int i;
 	unsigned int n;
 
 	prandom_seed_state(&seed, 1);
-	for (format = IOPF_PRQ_REV2; format <= IOPF_PRQ_REV4; format++)
+	for (format = VTD_PRQ_REV2; format <= VTD_PRQ_REV4; format++)
 		for (i = 0; i < 20000; i++) {
 			u64 desc[4];
 
@@ -238,10 +238,10 @@ static void decode_random_descriptors(struct kunit *test)
 static void decode_without_pasid(struct kunit *test)
 {
 	u64 desc[] = { image[0] & ~HAS_PASID, image[1], 0, 0 };
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 
 	desc[0] |= EXECUTE | PRIVILEGED;
-	iopf_prq_decode(IOPF_PRQ_REV4, desc, &event);
+	vtd_prq_decode(VTD_PRQ_REV4, desc, &event);
 	KUNIT_EXPECT_NULL(test, event.bad);
 	KUNIT_EXPECT_EQ(test, 0, event.request.fault.prm.pasid);
 	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PERM_READ | IOMMU_FAULT_PERM_WRITE,
@@ -254,25 +254,25 @@ static void decode_without_pasid(struct kunit *test)
 static void decode_execute_without_read(struct kunit *test)
 {
 	u64 desc[] = { image[0] | EXECUTE, image[1] & ~READ_ACCESS, 0, 0 };
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 
-	iopf_prq_decode(IOPF_PRQ_REV4, desc, &event);
+	vtd_prq_decode(VTD_PRQ_REV4, desc, &event);
 	KUNIT_EXPECT_NULL(test, event.bad);
 	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PERM_WRITE,
 			event.request.fault.prm.perm);
 	desc[1] |= READ_ACCESS;
-	iopf_prq_decode(IOPF_PRQ_REV4, desc, &event);
+	vtd_prq_decode(VTD_PRQ_REV4, desc, &event);
 	KUNIT_EXPECT_NOT_NULL(test, event.bad);
 }
 
-static struct iopf_response response_to(enum iopf_prq_format format,
+static struct iopf_response response_to(enum vtd_prq_format format,
 					const u64 *desc,
 					enum iommu_page_response_code code)
 {
 	struct iopf_response response = { .msg.code = code };
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 
-	iopf_prq_decode(format, desc, &event);
+	vtd_prq_decode(format, desc, &event);
 	response.fault = event.request.fault;
 	response.flags = event.request.flags;
 	response.private_data[0] = event.request.private_data[0];
@@ -284,26 +284,26 @@ static void encode_responses(struct kunit *test)
 {
 	u64 private_data[] = { image[0] | PRIVATE, image[1], 0x1234, 0x5678 };
 	struct iopf_response response;
-	struct iopf_prq_desc desc;
+	struct vtd_prq_desc desc;
 
-	response = response_to(IOPF_PRQ_REV4, image, IOMMU_PAGE_RESP_SUCCESS);
-	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
+	response = response_to(VTD_PRQ_REV4, image, IOMMU_PAGE_RESP_SUCCESS);
+	vtd_prq_encode(VTD_PRQ_REV4, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x0001234501280019ULL, 0xd58, 0, 0);
 	response.msg.code = IOMMU_PAGE_RESP_INVALID;
-	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
+	vtd_prq_encode(VTD_PRQ_REV4, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x0001234501281019ULL, 0xd58, 0, 0);
 	/* Upstream's driver sends 2 here, which PRI does not define. */
 	response.msg.code = IOMMU_PAGE_RESP_FAILURE;
-	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
+	vtd_prq_encode(VTD_PRQ_REV4, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x000123450128f019ULL, 0xd58, 0, 0);
 
-	response = response_to(IOPF_PRQ_REV3, private_data,
+	response = response_to(VTD_PRQ_REV3, private_data,
 			       IOMMU_PAGE_RESP_SUCCESS);
-	iopf_prq_encode(IOPF_PRQ_REV3, 0x0128, &response, &desc);
+	vtd_prq_encode(VTD_PRQ_REV3, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x0001234501280039ULL, 0xd5c, 0x1234, 0x5678);
 
-	response = response_to(IOPF_PRQ_REV2, streaming, IOMMU_PAGE_RESP_INVALID);
-	iopf_prq_encode(IOPF_PRQ_REV2, 0x0128, &response, &desc);
+	response = response_to(VTD_PRQ_REV2, streaming, IOMMU_PAGE_RESP_INVALID);
+	vtd_prq_encode(VTD_PRQ_REV2, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc,
 		       0xd5800000000000ULL << 8 | 0x55aaULL << 32 | 0x01123450ULL | 0xa,
 		       0x00007f1234567281ULL, 0, 0);
@@ -313,13 +313,13 @@ static void encode_responses(struct kunit *test)
 static void encode_without_pasid(struct kunit *test)
 {
 	struct iopf_response response;
-	struct iopf_prq_desc desc;
+	struct vtd_prq_desc desc;
 
-	response = response_to(IOPF_PRQ_REV4, image, IOMMU_PAGE_RESP_SUCCESS);
+	response = response_to(VTD_PRQ_REV4, image, IOMMU_PAGE_RESP_SUCCESS);
 	response.fault.prm.flags &= ~IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
-	iopf_prq_encode(IOPF_PRQ_REV4, 0x0128, &response, &desc);
+	vtd_prq_encode(VTD_PRQ_REV4, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x01280009, 0xd58, 0, 0);
-	iopf_prq_encode(IOPF_PRQ_REV2, 0x0128, &response, &desc);
+	vtd_prq_encode(VTD_PRQ_REV2, 0x0128, &response, &desc);
 	vtd_check_desc(test, &desc, 0x01280009, 0xd5800000ULL << 32, 0, 0);
 }
 
@@ -354,7 +354,7 @@ static void many_responses_are_split(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
 
-	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, 200), 200);
+	vtd_prq_respond(&model->prq, VTD_RID, make_responses(test, 200), 200);
 	KUNIT_EXPECT_EQ(test, IOPF_MAX_RESPONSES, model->most_sent);
 	check_sent_in_order(test, model, 200);
 }
@@ -379,7 +379,7 @@ static void submitted_alone_without_pasid(struct kunit *test)
 	responses[3].fault.prm.flags = 0;
 	responses[6].fault.prm.flags = 0;
 	responses[7].fault.prm.flags = 0;
-	iopf_prq_respond(&model->prq, VTD_RID, responses, 8);
+	vtd_prq_respond(&model->prq, VTD_RID, responses, 8);
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 	check_sent_in_order(test, model, 8);
 }
@@ -396,14 +396,14 @@ static void hardware_refuses_without_pasid(struct kunit *test)
 	responses[2].fault.prm.flags = 0;
 	model->refuse = 1;
 	model->refuse_with = -EINVAL;
-	iopf_prq_respond(&model->prq, VTD_RID, responses, 5);
+	vtd_prq_respond(&model->prq, VTD_RID, responses, 5);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&model->prq.nr_unsent));
 	check_sent_in_order(test, model, 5);
 	/*
 	 * This refusal was possible, so other responses are still submitted together.
 	 */
 	model->nr_sent = 0;
-	iopf_prq_respond(&model->prq, VTD_RID, responses, 2);
+	vtd_prq_respond(&model->prq, VTD_RID, responses, 2);
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 }
 
@@ -419,7 +419,7 @@ static void hardware_refuses_with_pasid(struct kunit *test)
 	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->refuse_with = -EINVAL;
-	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, count), count);
+	vtd_prq_respond(&model->prq, VTD_RID, make_responses(test, count), count);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&model->prq.nr_unsent));
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 	check_sent_in_order(test, model, count);
@@ -446,7 +446,7 @@ static void check_aborted(struct kunit *test, int error)
 	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->refuse_with = error;
-	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, 5), 5);
+	vtd_prq_respond(&model->prq, VTD_RID, make_responses(test, 5), 5);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&model->prq.nr_unsent));
 	check_sizes(test, model, sizes, ARRAY_SIZE(sizes));
 	check_sent_twice(test, model, 5);
@@ -465,11 +465,11 @@ static void submission_aborted_repeatedly(struct kunit *test)
 	unsigned int count = IOPF_MAX_RESPONSES + 1;
 
 	model->refuse_with = -EAGAIN;
-	model->refuse_more = IOPF_PRQ_SUBMIT_TRIES - 1;
-	iopf_prq_respond(&model->prq, VTD_RID, make_responses(test, count), count);
+	model->refuse_more = VTD_PRQ_SUBMIT_TRIES - 1;
+	vtd_prq_respond(&model->prq, VTD_RID, make_responses(test, count), count);
 	KUNIT_EXPECT_EQ(test, IOPF_MAX_RESPONSES, atomic_read(&model->prq.nr_unsent));
-	KUNIT_EXPECT_EQ(test, IOPF_PRQ_SUBMIT_TRIES + 1, model->nr_submissions);
-	KUNIT_EXPECT_EQ(test, 1, model->sizes[IOPF_PRQ_SUBMIT_TRIES]);
+	KUNIT_EXPECT_EQ(test, VTD_PRQ_SUBMIT_TRIES + 1, model->nr_submissions);
+	KUNIT_EXPECT_EQ(test, 1, model->sizes[VTD_PRQ_SUBMIT_TRIES]);
 	KUNIT_EXPECT_FALSE(test, model->prq.alone);
 }
 

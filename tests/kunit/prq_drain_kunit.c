@@ -9,11 +9,11 @@
 /* The requester that floods the queue. */
 #define FLOODING	0x0107
 /* More drains than any bound allows, so that a failing case does not hang. */
-#define TOO_MANY	(10 * IOPF_PRQ_DRAIN_TRIES)
+#define TOO_MANY	(10 * VTD_PRQ_DRAIN_TRIES)
 
 static int drain(struct vtd_model *model)
 {
-	return iopf_prq_drain(&model->prq, fake_dev(model->fake), FAKE_PASID);
+	return vtd_prq_drain(&model->prq, fake_dev(model->fake), FAKE_PASID);
 }
 
 static void request_while_draining(struct vtd_model *model)
@@ -61,7 +61,7 @@ static void drain_again_after_overflow(struct kunit *test)
 static void short_overflow_while_draining(struct vtd_model *model)
 {
 	overflow_while_draining(model);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 }
 
 static void drain_again_after_short_overflow(struct kunit *test)
@@ -97,7 +97,7 @@ static void drain_ends_flood(struct kunit *test)
 	model->threaded = true;
 	vtd_on(model, VTD_DRAIN, flood);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
-	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, VTD_PRQ_DRAIN_TRIES + 1, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, FLOODING, model->disabled);
 	vtd_end(model);
@@ -126,7 +126,7 @@ static void drain_ends_endless_flood(struct kunit *test)
 	/* The queue overflows again as soon as the bit is cleared. */
 	vtd_on(model, VTD_CLEARED, flood_for_a_while);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
-	KUNIT_EXPECT_GE(test, model->nr_drains, IOPF_PRQ_DRAIN_TRIES + 1);
+	KUNIT_EXPECT_GE(test, model->nr_drains, VTD_PRQ_DRAIN_TRIES + 1);
 	KUNIT_EXPECT_EQ(test, 1, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, FLOODING, model->disabled);
 	vtd_end(model);
@@ -151,16 +151,16 @@ static void drain_ends_two_floods(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
 	KUNIT_EXPECT_EQ(test, 2, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, FLOODING + 1, model->disabled);
-	KUNIT_EXPECT_EQ(test, 2 * IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 2 * VTD_PRQ_DRAIN_TRIES + 1, model->nr_drains);
 	vtd_end(model);
 }
 
 /* Another drain disables the device during the last attempt of this one. */
 static void flood_until_other_drain(struct vtd_model *model)
 {
-	if (model->nr_drains < IOPF_PRQ_DRAIN_TRIES) {
+	if (model->nr_drains < VTD_PRQ_DRAIN_TRIES) {
 		vtd_overflow(model, FLOODING);
-	} else if (model->nr_drains == IOPF_PRQ_DRAIN_TRIES) {
+	} else if (model->nr_drains == VTD_PRQ_DRAIN_TRIES) {
 		vtd_overflow(model, FLOODING);
 		model->disabled = FLOODING;
 		model->prq.nr_disabled++;
@@ -174,7 +174,7 @@ static void other_drain_ends_flood(struct kunit *test)
 	model->threaded = true;
 	vtd_on(model, VTD_DRAIN, flood_until_other_drain);
 	KUNIT_EXPECT_EQ(test, 0, drain(model));
-	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES + 1, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, VTD_PRQ_DRAIN_TRIES + 1, model->nr_drains);
 	vtd_end(model);
 }
 
@@ -197,7 +197,7 @@ static void drain_gives_up(struct kunit *test)
 	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS | LAST);
 	vtd_on(model, VTD_DRAIN, flood_from_nowhere);
 	KUNIT_EXPECT_EQ(test, -EBUSY, drain(model));
-	KUNIT_EXPECT_EQ(test, IOPF_PRQ_DRAIN_TRIES, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, VTD_PRQ_DRAIN_TRIES, model->nr_drains);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	vtd_end(model);
@@ -249,10 +249,10 @@ static int blame(struct vtd_model *model, unsigned int count, unsigned int each,
 
 	for (n = 0; n < each; n++) {
 		for (i = 0; i < count; i++)
-			iopf_prq_count_requests(&model->prq, VTD_OTHER + i, 1);
-		iopf_prq_count_requests(&model->prq, FLOODING + 0x1000, more / each);
+			vtd_prq_count_requests(&model->prq, VTD_OTHER + i, 1);
+		vtd_prq_count_requests(&model->prq, FLOODING + 0x1000, more / each);
 	}
-	iopf_prq_blame(&model->prq);
+	vtd_prq_blame(&model->prq);
 	return model->prq.blamed;
 }
 

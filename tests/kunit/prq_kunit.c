@@ -16,16 +16,16 @@ static void full_ring_wraps(struct kunit *test)
 
 	for (i = 0; i < VTD_SLOTS - 1; i++)
 		vtd_put(model, VTD_OTHER, 0, 1, i, i << PAGE_SHIFT, WRITE_ACCESS);
-	KUNIT_EXPECT_TRUE(test, iopf_prq_run(&model->prq));
+	KUNIT_EXPECT_TRUE(test, vtd_prq_run(&model->prq));
 	KUNIT_EXPECT_EQ(test, 99, model->head);
 	KUNIT_ASSERT_EQ(test, VTD_SLOTS - 1, model->reported);
 	for (i = 0; i < VTD_SLOTS - 1; i++)
 		vtd_check_request(test, &model->log[i], 1, i, i << PAGE_SHIFT,
 				  IOMMU_FAULT_PERM_WRITE, false);
 	/* The slots of a batch are free before its first request is reported. */
-	KUNIT_EXPECT_EQ(test, (100 + IOPF_PRQ_BATCH) % VTD_SLOTS,
+	KUNIT_EXPECT_EQ(test, (100 + VTD_PRQ_BATCH) % VTD_SLOTS,
 			model->heads[0]);
-	KUNIT_EXPECT_FALSE(test, iopf_prq_run(&model->prq));
+	KUNIT_EXPECT_FALSE(test, vtd_prq_run(&model->prq));
 }
 
 /* The requests of each device are reported in their order. */
@@ -37,7 +37,7 @@ static void requesters_keep_their_order(struct kunit *test)
 
 	for (i = 0; i < 60; i++)
 		vtd_put(model, VTD_OTHER + i % 3, 0, 1, i, 0, WRITE_ACCESS);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_ASSERT_EQ(test, 60, model->reported);
 	for (i = 0; i < 60; i++) {
 		u32 index = model->log[i].fault.prm.grpid;
@@ -53,13 +53,13 @@ static void unknown_requester_gets_owed_responses(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
 
-	model->prq.format = IOPF_PRQ_REV3;
+	model->prq.format = VTD_PRQ_REV3;
 	vtd_put(model, VTD_UNKNOWN, 0, 1, 1, 0x1000, WRITE_ACCESS);
 	vtd_put(model, VTD_UNKNOWN, 0, 1, 1, 0, LAST);
 	vtd_put(model, VTD_UNKNOWN, 0, 1, 2, 0x1000, WRITE_ACCESS | LAST);
 	vtd_put(model, VTD_UNKNOWN, PRIVATE, 1, 3, 0x1000, WRITE_ACCESS);
 	vtd_put(model, VTD_UNKNOWN, PRIVILEGED, 1, 4, 0x1000, WRITE_ACCESS | LAST);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->reported);
 	KUNIT_ASSERT_EQ(test, 3, model->nr_sent);
 	vtd_check_desc(test, &model->sent[0], 0x103001019ULL, 2 << 3 | LAST, 0, 0);
@@ -82,7 +82,7 @@ static void check_refused(struct kunit *test, u64 extra0, u64 addr, u64 access)
 	vtd_put(model, VTD_RID, 0, FAKE_PASID, 1, 0x2000, WRITE_ACCESS | LAST);
 	vtd_put(model, VTD_RID, 0, FAKE_PASID, 2, 0x3000, WRITE_ACCESS);
 	vtd_put(model, VTD_RID, extra0, FAKE_PASID, 2, addr, access | LAST);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, FAKE_PASID, 2));
@@ -108,7 +108,7 @@ static void stop_marker_ends_unfinished_groups(struct kunit *test)
 
 	vtd_put(model, VTD_RID, 0, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	vtd_put(model, VTD_RID, 0, FAKE_PASID, 2, 0, LAST);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
@@ -126,8 +126,8 @@ static void overflow_discards_unfinished_groups(struct kunit *test)
 
 	for (i = 0; i < 10; i++)
 		vtd_put(model, VTD_RID, 0, FAKE_PASID, i, 0x1000, WRITE_ACCESS);
-	model->status = IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW;
-	iopf_prq_run(&model->prq);
+	model->status = VTD_PRQ_PENDING | VTD_PRQ_OVERFLOW;
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->status);
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
@@ -135,7 +135,7 @@ static void overflow_discards_unfinished_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
 }
 
-/* iopf_prq_wait() waits for requests that have left the ring and are not reported. */
+/* vtd_prq_wait() waits for requests that have left the ring and are not reported. */
 static void wait_covers_copied_requests(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
@@ -153,7 +153,7 @@ static void wait_covers_copied_requests(struct kunit *test)
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&model->waited,
 							     10 * HZ));
 	/* Returns at once if there is nothing to wait for. */
-	iopf_prq_wait(&model->prq);
+	vtd_prq_wait(&model->prq);
 	vtd_end(model);
 }
 
@@ -177,10 +177,10 @@ static void overflow_after_ring_was_found_empty(struct kunit *test)
 	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	vtd_post(model, VTD_RID, FAKE_PASID, 2, 0x1000, WRITE_ACCESS);
 	vtd_on(model, VTD_READ_STATUS, complete_and_overflow);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
-	KUNIT_EXPECT_EQ(test, 0, model->status & IOPF_PRQ_OVERFLOW);
+	KUNIT_EXPECT_EQ(test, 0, model->status & VTD_PRQ_OVERFLOW);
 	KUNIT_EXPECT_EQ(test, VTD_SLOTS + 1, model->reported);
 	KUNIT_EXPECT_EQ(test, 0, vtd_used(model));
 	/* The first group has both requests, the other one is discarded. */
@@ -205,7 +205,7 @@ static void overflow_with_full_ring(struct kunit *test)
 		vtd_post(model, VTD_RID, FAKE_PASID, i, 0x2000,
 			 WRITE_ACCESS | LAST);
 	vtd_overflow(model, VTD_OTHER);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
 	KUNIT_EXPECT_EQ(test, 2, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->stats.discarded);
@@ -231,7 +231,7 @@ static void request_right_after_overflow(struct kunit *test)
 	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	vtd_on(model, VTD_READ_STATUS, complete_and_overflow);
 	vtd_on(model, VTD_CLEARED, post_last);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	interrupts = model->interrupts;
 	KUNIT_EXPECT_EQ(test, 2, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 0, vtd_used(model));
@@ -246,9 +246,9 @@ static void overflow_bit_stays_set(struct kunit *test)
 	struct vtd_model *model = vtd_model_new(test, 0);
 
 	model->stuck = 100;
-	model->status = IOPF_PRQ_OVERFLOW;
+	model->status = VTD_PRQ_OVERFLOW;
 	vtd_post(model, VTD_OTHER, 1, 1, 0x1000, WRITE_ACCESS);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
 }
 
@@ -289,7 +289,7 @@ static void random_arrivals(struct kunit *test)
 		begun = model->reported;
 		vtd_on(model, VTD_READ_STATUS, post_at_random);
 		vtd_on(model, VTD_CLEARED, post_at_random);
-		iopf_prq_run(&model->prq);
+		vtd_prq_run(&model->prq);
 		for (; begun < model->reported; begun++)
 			if (model->reported - begun <= VTD_LOG)
 				KUNIT_ASSERT_EQ(test, (u64)begun << PAGE_SHIFT,
@@ -308,14 +308,14 @@ static void start_with_stale_registers(struct kunit *test)
 
 	model->head = 17;
 	model->tail = 17;
-	model->status = IOPF_PRQ_PENDING | IOPF_PRQ_OVERFLOW;
-	iopf_prq_start(&model->prq);
+	model->status = VTD_PRQ_PENDING | VTD_PRQ_OVERFLOW;
+	vtd_prq_start(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->woken);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->status);
 	vtd_post(model, VTD_OTHER, 1, 1, 0x1000, WRITE_ACCESS);
 	KUNIT_EXPECT_EQ(test, 1, model->interrupts);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_ASSERT_EQ(test, 1, model->reported);
 	vtd_check_request(test, &model->log[0], 1, 1, 0x1000,
 			  IOMMU_FAULT_PERM_WRITE, false);
@@ -327,10 +327,10 @@ static void start_checks_ring(struct kunit *test)
 {
 	struct vtd_model *model = vtd_model_new(test, 0);
 
-	model->status = IOPF_PRQ_PENDING;
+	model->status = VTD_PRQ_PENDING;
 	vtd_post(model, VTD_OTHER, 1, 1, 0x1000, WRITE_ACCESS);
 	KUNIT_EXPECT_EQ(test, 0, model->interrupts);
-	iopf_prq_start(&model->prq);
+	vtd_prq_start(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->woken);
 }
 
@@ -343,10 +343,10 @@ static void start_keeps_overflow(struct kunit *test)
 	struct vtd_model *model = vtd_model_new(test, 0);
 
 	vtd_overflow(model, VTD_OTHER);
-	iopf_prq_start(&model->prq);
-	KUNIT_EXPECT_EQ(test, IOPF_PRQ_OVERFLOW, model->status);
+	vtd_prq_start(&model->prq);
+	KUNIT_EXPECT_EQ(test, VTD_PRQ_OVERFLOW, model->status);
 	KUNIT_EXPECT_EQ(test, 1, model->woken);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, model->status);
 	KUNIT_EXPECT_EQ(test, VTD_SLOTS - 1, model->reported);
 	KUNIT_EXPECT_EQ(test, 0, model->early_clears);
@@ -360,8 +360,8 @@ static void reset_unit(struct vtd_model *model)
 {
 	model->head = 0;
 	model->tail = 0;
-	model->status = IOPF_PRQ_OVERFLOW;
-	iopf_prq_restart(&model->prq);
+	model->status = VTD_PRQ_OVERFLOW;
+	vtd_prq_restart(&model->prq);
 }
 
 static void reset_discards_groups(struct kunit *test)
@@ -371,7 +371,7 @@ static void reset_discards_groups(struct kunit *test)
 
 	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	vtd_post(model, VTD_RID, FAKE_PASID, 2, 0x1000, WRITE_ACCESS | LAST);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
 	vtd_post(model, VTD_RID, FAKE_PASID, 3, 0x1000, WRITE_ACCESS | LAST);
 	reset_unit(model);
@@ -379,14 +379,14 @@ static void reset_discards_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->status);
 	/* The first request after the reset has the index of an earlier one. */
 	vtd_post(model, VTD_RID, FAKE_PASID, 1, 0x5000, WRITE_ACCESS | LAST);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->forgotten);
 	KUNIT_EXPECT_EQ(test, 3, model->reported);
 	KUNIT_EXPECT_EQ(test, 1, model->head);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_ASSERT_EQ(test, 2, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 1, fake->taken[1]->fault_count);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 1, model->forgotten);
 }
 
@@ -403,7 +403,7 @@ static void reset_ends_wait(struct kunit *test)
 							     HZ / 10));
 	reset_unit(model);
 	vtd_post(model, VTD_OTHER, 1, 7, 0x1000, WRITE_ACCESS);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&model->waited,
 							     10 * HZ));
 	KUNIT_EXPECT_EQ(test, 1, model->reported);
@@ -435,10 +435,10 @@ static void check_odd_marker(struct kunit *test, u16 rid, u64 extra0, u64 addr)
 	struct fake *fake = test->priv;
 	struct vtd_model *model = vtd_model_new(test, 0);
 
-	model->prq.format = IOPF_PRQ_REV3;
+	model->prq.format = VTD_PRQ_REV3;
 	vtd_put(model, rid, 0, FAKE_PASID, 1, 0x1000, WRITE_ACCESS);
 	vtd_put(model, rid, extra0, FAKE_PASID, 2, addr, LAST);
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_sent);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
@@ -468,7 +468,7 @@ static void stop_marker_needs_pasid(struct kunit *test)
 
 	vtd_put(model, VTD_UNKNOWN, 0, 0, 2, 0, LAST);
 	model->ring[0] &= ~HAS_PASID;
-	iopf_prq_run(&model->prq);
+	vtd_prq_run(&model->prq);
 	KUNIT_ASSERT_EQ(test, 1, model->nr_sent);
 	vtd_check_desc(test, &model->sent[0], 0x03001009, 2 << 3, 0, 0);
 }

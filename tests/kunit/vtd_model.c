@@ -7,7 +7,7 @@
 
 #include "vtd_model.h"
 
-static struct vtd_model *to_vtd_model(struct iopf_prq *prq)
+static struct vtd_model *to_vtd_model(struct vtd_prq *prq)
 {
 	return container_of(prq, struct vtd_model, prq);
 }
@@ -30,12 +30,12 @@ static void vtd_happen(struct vtd_model *model, enum vtd_access access)
 	model->happening[access] = false;
 }
 
-static unsigned int vtd_read_head(struct iopf_prq *prq)
+static unsigned int vtd_read_head(struct vtd_prq *prq)
 {
 	return to_vtd_model(prq)->head;
 }
 
-static unsigned int vtd_read_tail(struct iopf_prq *prq)
+static unsigned int vtd_read_tail(struct vtd_prq *prq)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 
@@ -43,12 +43,12 @@ static unsigned int vtd_read_tail(struct iopf_prq *prq)
 	return READ_ONCE(model->tail);
 }
 
-static void vtd_write_head(struct iopf_prq *prq, unsigned int head)
+static void vtd_write_head(struct vtd_prq *prq, unsigned int head)
 {
 	to_vtd_model(prq)->head = head;
 }
 
-static u32 vtd_read_status(struct iopf_prq *prq)
+static u32 vtd_read_status(struct vtd_prq *prq)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 
@@ -62,18 +62,18 @@ unsigned int vtd_used(struct vtd_model *model)
 	return (model->tail - model->head) % VTD_SLOTS;
 }
 
-static void vtd_clear_status(struct iopf_prq *prq, u32 bits)
+static void vtd_clear_status(struct vtd_prq *prq, u32 bits)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 	bool overflow;
 
 	spin_lock(&model->lock);
-	overflow = model->status & bits & IOPF_PRQ_OVERFLOW;
+	overflow = model->status & bits & VTD_PRQ_OVERFLOW;
 	if (overflow && vtd_used(model))
 		model->early_clears++;
 	if (overflow && model->stuck) {
 		model->stuck--;
-		bits &= ~IOPF_PRQ_OVERFLOW;
+		bits &= ~VTD_PRQ_OVERFLOW;
 	}
 	WRITE_ONCE(model->status, model->status & ~bits);
 	spin_unlock(&model->lock);
@@ -81,17 +81,17 @@ static void vtd_clear_status(struct iopf_prq *prq, u32 bits)
 		vtd_happen(model, VTD_CLEARED);
 }
 
-static void vtd_lock_devices(struct iopf_prq *prq)
+static void vtd_lock_devices(struct vtd_prq *prq)
 {
 	to_vtd_model(prq)->locked = true;
 }
 
-static void vtd_unlock_devices(struct iopf_prq *prq)
+static void vtd_unlock_devices(struct vtd_prq *prq)
 {
 	to_vtd_model(prq)->locked = false;
 }
 
-static int vtd_report(struct iopf_prq *prq, u16 rid,
+static int vtd_report(struct vtd_prq *prq, u16 rid,
 		      const struct iopf_request *requests, unsigned int count)
 {
 	struct vtd_model *model = to_vtd_model(prq);
@@ -115,7 +115,7 @@ static int vtd_report(struct iopf_prq *prq, u16 rid,
 	return 0;
 }
 
-static void vtd_reset_devices(struct iopf_prq *prq)
+static void vtd_reset_devices(struct vtd_prq *prq)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 
@@ -125,7 +125,7 @@ static void vtd_reset_devices(struct iopf_prq *prq)
 	iopf_queue_reset_dev(fake_dev(model->fake));
 }
 
-static int vtd_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+static int vtd_submit(struct vtd_prq *prq, struct vtd_prq_desc *descs,
 		      unsigned int count)
 {
 	struct vtd_model *model = to_vtd_model(prq);
@@ -140,7 +140,7 @@ static int vtd_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 	return refused ? model->refuse_with : 0;
 }
 
-static int vtd_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+static int vtd_drain(struct vtd_prq *prq, struct device *dev, u32 pasid)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 
@@ -149,7 +149,7 @@ static int vtd_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 	return model->drain_error;
 }
 
-static int vtd_disable(struct iopf_prq *prq, u16 rid)
+static int vtd_disable(struct vtd_prq *prq, u16 rid)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 
@@ -162,7 +162,7 @@ static int vtd_disable(struct iopf_prq *prq, u16 rid)
 	return 0;
 }
 
-static void vtd_wake_thread(struct iopf_prq *prq)
+static void vtd_wake_thread(struct vtd_prq *prq)
 {
 	struct vtd_model *model = to_vtd_model(prq);
 
@@ -171,7 +171,7 @@ static void vtd_wake_thread(struct iopf_prq *prq)
 		queue_work(model->fake->queue->wq, &model->run);
 }
 
-static const struct iopf_prq_ops vtd_ops = {
+static const struct vtd_prq_ops vtd_ops = {
 	.read_head = vtd_read_head,
 	.read_tail = vtd_read_tail,
 	.write_head = vtd_write_head,
@@ -189,14 +189,14 @@ static const struct iopf_prq_ops vtd_ops = {
 
 static void vtd_run(struct work_struct *work)
 {
-	iopf_prq_run(&container_of(work, struct vtd_model, run)->prq);
+	vtd_prq_run(&container_of(work, struct vtd_model, run)->prq);
 }
 
 static void vtd_wait(struct work_struct *work)
 {
 	struct vtd_model *model = container_of(work, struct vtd_model, wait);
 
-	iopf_prq_wait(&model->prq);
+	vtd_prq_wait(&model->prq);
 	complete(&model->waited);
 }
 
@@ -205,12 +205,12 @@ struct vtd_model *vtd_model_new(struct kunit *test, unsigned int first_slot)
 	struct vtd_model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, model);
-	iopf_prq_init(&model->prq);
+	vtd_prq_init(&model->prq);
 	model->fake = test->priv;
 	model->prq.ops = &vtd_ops;
 	model->prq.name = "model";
 	model->prq.queue = model->fake->queue;
-	model->prq.format = IOPF_PRQ_REV4;
+	model->prq.format = VTD_PRQ_REV4;
 	model->prq.ring = model->ring;
 	model->prq.size = VTD_SLOTS;
 	model->prq.patience = 0;
@@ -224,7 +224,7 @@ struct vtd_model *vtd_model_new(struct kunit *test, unsigned int first_slot)
 	init_completion(&model->waited);
 	INIT_WORK(&model->run, vtd_run);
 	INIT_WORK(&model->wait, vtd_wait);
-	iopf_prq_start(&model->prq);
+	vtd_prq_start(&model->prq);
 	return model;
 }
 
@@ -263,12 +263,12 @@ void vtd_post(struct vtd_model *model, u16 rid, u32 pasid, u32 index, u64 addr,
 	spin_lock(&model->lock);
 	status = model->status;
 	if (vtd_used(model) == VTD_SLOTS - 1)
-		status |= IOPF_PRQ_OVERFLOW;
-	if (status & IOPF_PRQ_OVERFLOW) {
+		status |= VTD_PRQ_OVERFLOW;
+	if (status & VTD_PRQ_OVERFLOW) {
 		model->dropped++;
 	} else {
 		vtd_put(model, rid, 0, pasid, index, addr, flags);
-		status |= IOPF_PRQ_PENDING;
+		status |= VTD_PRQ_PENDING;
 	}
 	if (status && !model->status)
 		model->interrupts++;
@@ -279,7 +279,7 @@ void vtd_post(struct vtd_model *model, u16 rid, u32 pasid, u32 index, u64 addr,
 /* Let requests of @rid arrive until one is dropped. */
 void vtd_overflow(struct vtd_model *model, u16 rid)
 {
-	while (!(READ_ONCE(model->status) & IOPF_PRQ_OVERFLOW))
+	while (!(READ_ONCE(model->status) & VTD_PRQ_OVERFLOW))
 		vtd_post(model, rid, 1, 0, 0x1000, WRITE_ACCESS);
 }
 
@@ -299,7 +299,7 @@ void vtd_check_request(struct kunit *test, const struct iopf_request *request,
 	KUNIT_EXPECT_EQ(test, perm, prm->perm);
 }
 
-void vtd_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
+void vtd_check_desc(struct kunit *test, const struct vtd_prq_desc *desc,
 		    u64 qw0, u64 qw1, u64 qw2, u64 qw3)
 {
 	KUNIT_EXPECT_EQ(test, qw0, desc->qw[0]);

@@ -97,7 +97,7 @@ typedef void (*vtd_hook_t)(struct vtd_model *model);
  * @waited: completed by @wait
  */
 struct vtd_model {
-	struct iopf_prq prq;
+	struct vtd_prq prq;
 	u64 ring[VTD_SLOTS * 4];
 	unsigned int head;
 	spinlock_t lock; /* tail, status */
@@ -115,7 +115,7 @@ struct vtd_model {
 	u16 rids[VTD_LOG];
 	unsigned int heads[VTD_LOG];
 	unsigned int reported;
-	struct iopf_prq_desc sent[VTD_LOG];
+	struct vtd_prq_desc sent[VTD_LOG];
 	unsigned int nr_sent;
 	unsigned int sizes[VTD_LOG];
 	unsigned int nr_submissions;
@@ -150,7 +150,7 @@ void vtd_overflow(struct vtd_model *model, u16 rid);
 unsigned int vtd_used(struct vtd_model *model);
 void vtd_check_request(struct kunit *test, const struct iopf_request *request,
 		       u32 pasid, u32 index, u64 addr, u32 perm, bool last);
-void vtd_check_desc(struct kunit *test, const struct iopf_prq_desc *desc,
+void vtd_check_desc(struct kunit *test, const struct vtd_prq_desc *desc,
 		    u64 qw0, u64 qw1, u64 qw2, u64 qw3);
 
 /* For struct kunit_suite.exit of suites that use the model. */

@@ -178,8 +178,8 @@ static void choose_access(struct wire_request *req)
 	req->read = access & 1;
 	req->write = access & 2 || !(access & 13);
 	req->last = access % 3 == 2;
-	req->streaming = hw.rev == IOPF_PRQ_REV2 && access % 5 == 4;
-	req->private_present = hw.rev == IOPF_PRQ_REV3 && access % 7 == 6;
+	req->streaming = hw.rev == VTD_PRQ_REV2 && access % 5 == 4;
+	req->private_present = hw.rev == VTD_PRQ_REV3 && access % 7 == 6;
 	if (access < 0xc0)
 		return;
 	/* Stop Markers and requests that are refused */
@@ -221,7 +221,7 @@ static void choose_request(struct post *post)
 	req->pasid = pasids[post->pasid];
 	req->index = indices[post->index];
 	req->private_data[0] = what * 0x10101ULL & 0x7fffff;
-	if (hw.rev != IOPF_PRQ_REV2)
+	if (hw.rev != VTD_PRQ_REV2)
 		req->private_data[1] = ~req->private_data[0];
 	choose_access(req);
 	req->page = choose_page();

@@ -119,17 +119,17 @@ enum owed {
 	OWED_BY_ITSELF,
 };
 
-void wire_request_write(enum iopf_prq_format rev, const struct wire_request *req,
-			u64 noise, struct iopf_prq_desc *desc);
-void wire_response_write(enum iopf_prq_format rev, const struct wire_request *req,
+void wire_request_write(enum vtd_prq_format rev, const struct wire_request *req,
+			u64 noise, struct vtd_prq_desc *desc);
+void wire_response_write(enum vtd_prq_format rev, const struct wire_request *req,
 			 enum iommu_page_response_code code,
-			 struct iopf_prq_desc *desc);
+			 struct vtd_prq_desc *desc);
 bool wire_is_stop_marker(const struct wire_request *req);
-enum owed wire_owed(enum iopf_prq_format rev, const struct wire_request *req);
+enum owed wire_owed(enum vtd_prq_format rev, const struct wire_request *req);
 bool wire_is_refused(const struct wire_request *req);
-bool wire_is_stream(const struct iopf_prq_desc *response);
-bool wire_has_pasid(const struct iopf_prq_desc *response);
-void wire_check_event(enum iopf_prq_format rev, const struct wire_request *req,
+bool wire_is_stream(const struct vtd_prq_desc *response);
+bool wire_has_pasid(const struct vtd_prq_desc *response);
+void wire_check_event(enum vtd_prq_format rev, const struct wire_request *req,
 		      u16 rid, const struct iopf_request *request, bool refused);
 void wire_check_raw(void);
 
@@ -193,7 +193,7 @@ void device_response(unsigned int rid, unsigned int pasid, unsigned int index);
  * @nr_unsent: responses that the invalidation queue did not accept
  */
 struct hardware {
-	enum iopf_prq_format rev;
+	enum vtd_prq_format rev;
 	unsigned int size;
 	unsigned int head;
 	unsigned int tail;
@@ -210,28 +210,28 @@ struct hardware {
 
 extern struct hardware hw;
 
-void hardware_power_on(enum iopf_prq_format rev, unsigned int size, u32 first,
+void hardware_power_on(enum vtd_prq_format rev, unsigned int size, u32 first,
 		       u32 status);
 void hardware_reset(void);
 void hardware_power_off(void);
 bool hardware_post(const struct post *post, u64 noise);
 unsigned int hardware_room(void);
 unsigned int hardware_done(void);
-struct iopf_prq_desc *hardware_ring(void);
+struct vtd_prq_desc *hardware_ring(void);
 struct post *hardware_oldest_post(unsigned int rid);
 
-unsigned int hardware_read_head(struct iopf_prq *prq);
-unsigned int hardware_read_tail(struct iopf_prq *prq);
-void hardware_write_head(struct iopf_prq *prq, unsigned int head);
-u32 hardware_read_status(struct iopf_prq *prq);
-void hardware_clear_status(struct iopf_prq *prq, u32 bits);
+unsigned int hardware_read_head(struct vtd_prq *prq);
+unsigned int hardware_read_tail(struct vtd_prq *prq);
+void hardware_write_head(struct vtd_prq *prq, unsigned int head);
+u32 hardware_read_status(struct vtd_prq *prq);
+void hardware_clear_status(struct vtd_prq *prq, u32 bits);
 
 /* queue.c */
 
 void queue_power_on(u8 refuses);
-int queue_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+int queue_submit(struct vtd_prq *prq, struct vtd_prq_desc *descs,
 		 unsigned int count);
-int queue_drain(struct iopf_prq *prq, struct device *dev, u32 pasid);
+int queue_drain(struct vtd_prq *prq, struct device *dev, u32 pasid);
 void queue_drain_begins(void);
 void queue_device_disabled(void);
 void queue_check_given_up(void);
@@ -242,7 +242,7 @@ struct device {
 	unsigned int rid;
 };
 
-extern struct iopf_prq prq;
+extern struct vtd_prq prq;
 
 void kernel_power_on(void);
 void kernel_suspend_and_resume(void);
@@ -271,7 +271,7 @@ void ledger_reset(void);
 int ledger_owe(const struct post *post);
 void ledger_release(int number, enum iommu_page_response_code code);
 void ledger_drop(int number);
-int ledger_submit(const struct iopf_prq_desc *desc);
+int ledger_submit(const struct vtd_prq_desc *desc);
 void ledger_sent(int number);
 const struct post *ledger_find_open(int rid, int pasid);
 

@@ -21,7 +21,7 @@
 
 struct hardware hw;
 
-static struct iopf_prq_desc ring[MAX_SLOTS];
+static struct vtd_prq_desc ring[MAX_SLOTS];
 /* The tail that the driver has read, and the one up to which it may read slots */
 static unsigned int seen_tail;
 static unsigned int visible;
@@ -30,7 +30,7 @@ static unsigned int next_post[NR_RIDS];
 
 static unsigned int desc_size(void)
 {
-	return hw.rev == IOPF_PRQ_REV2 ? 16 : 32;
+	return hw.rev == VTD_PRQ_REV2 ? 16 : 32;
 }
 
 static void *slot(unsigned int number)
@@ -60,14 +60,14 @@ unsigned int hardware_done(void)
 	return hw.nr_reported + hw.nr_lost;
 }
 
-struct iopf_prq_desc *hardware_ring(void)
+struct vtd_prq_desc *hardware_ring(void)
 {
 	return ring;
 }
 
 static void write_slot(unsigned int number, const struct wire_request *req, u64 noise)
 {
-	struct iopf_prq_desc desc;
+	struct vtd_prq_desc desc;
 
 	wire_request_write(hw.rev, req, noise, &desc);
 	ASAN_UNPOISON_MEMORY_REGION(slot(number), desc_size());
@@ -94,8 +94,8 @@ bool hardware_post(const struct post *new, u64 noise)
 	struct post *post = &hw.posts[hw.nr_posts];
 
 	if (!hardware_room())
-		set_status(IOPF_PRQ_OVERFLOW);
-	if (hw.status & IOPF_PRQ_OVERFLOW || hw.nr_posts == MAX_POSTS) {
+		set_status(VTD_PRQ_OVERFLOW);
+	if (hw.status & VTD_PRQ_OVERFLOW || hw.nr_posts == MAX_POSTS) {
 		note("dropped: requester %04x, PASID %u, index %u%s", rids[new->rid],
 		     new->pasid, new->index, new->req.last ? ", last" : "");
 		return false;
@@ -109,7 +109,7 @@ bool hardware_post(const struct post *new, u64 noise)
 	write_slot(hw.tail, &post->req, noise);
 	hw.nr_posts++;
 	hw.tail = next_slot(hw.tail);
-	set_status(IOPF_PRQ_PENDING);
+	set_status(VTD_PRQ_PENDING);
 	return true;
 }
 
@@ -125,7 +125,7 @@ struct post *hardware_oldest_post(unsigned int rid)
 	return i < hw.nr_posts ? &hw.posts[i] : NULL;
 }
 
-unsigned int hardware_read_head(struct iopf_prq *prq)
+unsigned int hardware_read_head(struct vtd_prq *prq)
 {
 	unsigned int head;
 
@@ -136,7 +136,7 @@ unsigned int hardware_read_head(struct iopf_prq *prq)
 	return head;
 }
 
-unsigned int hardware_read_tail(struct iopf_prq *prq)
+unsigned int hardware_read_tail(struct vtd_prq *prq)
 {
 	stub_point();
 	seen_tail = hw.tail;
@@ -156,7 +156,7 @@ void stub_dma_rmb(void)
 	stub_point();
 }
 
-void hardware_write_head(struct iopf_prq *prq, unsigned int head)
+void hardware_write_head(struct vtd_prq *prq, unsigned int head)
 {
 	stub_point();
 	note("head becomes %u", head);
@@ -170,7 +170,7 @@ void hardware_write_head(struct iopf_prq *prq, unsigned int head)
 	stub_point();
 }
 
-u32 hardware_read_status(struct iopf_prq *prq)
+u32 hardware_read_status(struct vtd_prq *prq)
 {
 	u32 status;
 
@@ -191,13 +191,13 @@ static void check_overflow(void)
 	       "PRO is cleared before unfinished groups are forgotten");
 }
 
-void hardware_clear_status(struct iopf_prq *prq, u32 bits)
+void hardware_clear_status(struct vtd_prq *prq, u32 bits)
 {
-	bool overflow = bits & hw.status & IOPF_PRQ_OVERFLOW;
+	bool overflow = bits & hw.status & VTD_PRQ_OVERFLOW;
 
 	stub_point();
 	note("status bits %x cleared", bits);
-	if (bits & hw.status & IOPF_PRQ_OVERFLOW)
+	if (bits & hw.status & VTD_PRQ_OVERFLOW)
 		check_overflow();
 	hw.status &= ~bits;
 	if (overflow && sched_in_fiber()) {
@@ -236,7 +236,7 @@ void hardware_reset(void)
 	empty_ring(0, hw.status);
 }
 
-void hardware_power_on(enum iopf_prq_format rev, unsigned int size, u32 first,
+void hardware_power_on(enum vtd_prq_format rev, unsigned int size, u32 first,
 		       u32 status)
 {
 	hw.rev = rev;

@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 
-struct iopf_prq prq;
+struct vtd_prq prq;
 
 static struct device devices[NR_RIDS];
 static bool locked;
@@ -63,7 +63,7 @@ static unsigned int rid_number(u16 rid)
 	return i;
 }
 
-static void lock_devices(struct iopf_prq *prq)
+static void lock_devices(struct vtd_prq *prq)
 {
 	sched_check_may_sleep(__func__);
 	expect(CHECK_CONTEXT, !locked, "devices are locked twice");
@@ -72,7 +72,7 @@ static void lock_devices(struct iopf_prq *prq)
 	stub_point();
 }
 
-static void unlock_devices(struct iopf_prq *prq)
+static void unlock_devices(struct vtd_prq *prq)
 {
 	sched_check_may_sleep(__func__);
 	expect(CHECK_CONTEXT, locked, "devices are not locked");
@@ -100,7 +100,7 @@ static void check_reported(u16 rid, const struct iopf_request *request)
 	library_take(post, request);
 }
 
-static int report(struct iopf_prq *prq, u16 rid, const struct iopf_request *requests,
+static int report(struct vtd_prq *prq, u16 rid, const struct iopf_request *requests,
 		  unsigned int count)
 {
 	unsigned int i;
@@ -116,7 +116,7 @@ static int report(struct iopf_prq *prq, u16 rid, const struct iopf_request *requ
 	return library_knows(rid_number(rid)) ? 0 : -ENODEV;
 }
 
-static void reset_devices(struct iopf_prq *prq)
+static void reset_devices(struct vtd_prq *prq)
 {
 	sched_check_may_sleep(__func__);
 	expect(CHECK_CONTEXT, locked, "devices are forgotten while they may go");
@@ -135,7 +135,7 @@ void kernel_overflow_cleared(void)
 	memset(nr_since, 0, sizeof(nr_since));
 }
 
-static int disable(struct iopf_prq *prq, u16 rid)
+static int disable(struct vtd_prq *prq, u16 rid)
 {
 	unsigned int number = rid_number(rid);
 	unsigned int sum = 0;
@@ -156,14 +156,14 @@ static int disable(struct iopf_prq *prq, u16 rid)
 	return 0;
 }
 
-static void wake_thread(struct iopf_prq *prq)
+static void wake_thread(struct vtd_prq *prq)
 {
 	stub_point();
 	hw.interrupt = true;
 	stub_point();
 }
 
-static const struct iopf_prq_ops ops = {
+static const struct vtd_prq_ops ops = {
 	.read_head = hardware_read_head,
 	.read_tail = hardware_read_tail,
 	.write_head = hardware_write_head,
@@ -193,14 +193,14 @@ void kernel_power_on(void)
 		devices[i].rid = i;
 
 	memset(&prq, 0, sizeof(prq));
-	iopf_prq_init(&prq);
+	vtd_prq_init(&prq);
 	prq.ops = &ops;
 	prq.name = "model";
 	prq.queue = (struct iopf_queue *)&queue;
 	prq.format = hw.rev;
 	prq.ring = hardware_ring();
 	prq.size = hw.size;
-	iopf_prq_start(&prq);
+	vtd_prq_start(&prq);
 }
 
 /*
@@ -221,5 +221,5 @@ void kernel_suspend_and_resume(void)
 	ledger_reset();
 	device_reset_all();
 	has_to_forget = true;
-	iopf_prq_restart(&prq);
+	vtd_prq_restart(&prq);
 }

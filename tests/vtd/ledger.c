@@ -27,7 +27,7 @@ enum entry_state {
 static struct entry {
 	enum entry_state state;
 	const struct post *post;
-	struct iopf_prq_desc desc;
+	struct vtd_prq_desc desc;
 } entries[MAX_POSTS];
 
 static unsigned int nr_entries;
@@ -65,7 +65,7 @@ void ledger_drop(int number)
 }
 
 /* A response is submitted. Return the number of its entry. */
-int ledger_submit(const struct iopf_prq_desc *desc)
+int ledger_submit(const struct vtd_prq_desc *desc)
 {
 	unsigned int i;
 

@@ -48,7 +48,7 @@ static unsigned int batch_rid;
 static struct iopf_response batch[MAX_BATCH];
 static unsigned int batch_count;
 
-/* Threads in iopf_prq_respond(), for each requester */
+/* Threads in vtd_prq_respond(), for each requester */
 static unsigned int nr_sending[NR_RIDS];
 
 /* Drop all groups without a response. */
@@ -100,7 +100,7 @@ static void send_responses(unsigned int rid, const struct iopf_response *respons
 			   unsigned int count)
 {
 	nr_sending[rid]++;
-	iopf_prq_respond(&prq, rids[rid], responses, count);
+	vtd_prq_respond(&prq, rids[rid], responses, count);
 	nr_sending[rid]--;
 }
 

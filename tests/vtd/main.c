@@ -29,9 +29,9 @@
 #define MAX_SECONDS	60
 
 static const char *const revisions[NR_REVISIONS] = {
-	[IOPF_PRQ_REV2] = "2.5",
-	[IOPF_PRQ_REV3] = "3.4",
-	[IOPF_PRQ_REV4] = "5.1",
+	[VTD_PRQ_REV2] = "2.5",
+	[VTD_PRQ_REV3] = "3.4",
+	[VTD_PRQ_REV4] = "5.1",
 };
 
 static u8 input[MAX_INPUT];

@@ -13,7 +13,7 @@
 #include "fuzz.h"
 
 /* More drains than a driver needs to give up, or to disable all devices */
-#define MAX_DRAINS	((IOPF_PRQ_DRAIN_TRIES + HZ) * (NR_RIDS + 2))
+#define MAX_DRAINS	((VTD_PRQ_DRAIN_TRIES + HZ) * (NR_RIDS + 2))
 
 /* Hardware refuses responses without a PASID, and sometimes others. */
 #define REFUSES_NO_PASID	1
@@ -38,7 +38,7 @@ static struct submission {
 	unsigned int count;
 	unsigned int tries;
 	bool refused;
-	struct iopf_prq_desc descs[IOPF_MAX_RESPONSES];
+	struct vtd_prq_desc descs[IOPF_MAX_RESPONSES];
 	int owed[IOPF_MAX_RESPONSES];
 } submissions[NR_FIBERS + 1];
 
@@ -52,7 +52,7 @@ void queue_power_on(u8 what_it_refuses)
 }
 
 /* Refuse only the first one of a submission: behind it the queue would hang. */
-static bool is_refused(const struct iopf_prq_desc *desc)
+static bool is_refused(const struct vtd_prq_desc *desc)
 {
 	if (!wire_has_pasid(desc))
 		return refuses & REFUSES_NO_PASID;
@@ -61,7 +61,7 @@ static bool is_refused(const struct iopf_prq_desc *desc)
 }
 
 /* Check a submission. A repeated one was composed when less was known. */
-static void check_submission(const struct iopf_prq_desc *descs, unsigned int count)
+static void check_submission(const struct vtd_prq_desc *descs, unsigned int count)
 {
 	unsigned int i;
 
@@ -77,7 +77,7 @@ static void check_submission(const struct iopf_prq_desc *descs, unsigned int cou
 }
 
 /* Record what this thread submits, for the first time or again. */
-static struct submission *note_submission(const struct iopf_prq_desc *descs,
+static struct submission *note_submission(const struct vtd_prq_desc *descs,
 					  unsigned int count)
 {
 	struct submission *sub = &submissions[sched_current()];
@@ -129,7 +129,7 @@ static void give_up_submission(struct submission *sub)
 	sub->count = 0;
 }
 
-int queue_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
+int queue_submit(struct vtd_prq *prq, struct vtd_prq_desc *descs,
 		 unsigned int count)
 {
 	struct submission *sub;
@@ -150,7 +150,7 @@ int queue_submit(struct iopf_prq *prq, struct iopf_prq_desc *descs,
 	if (outcome >= 0xe0) {
 		take_submission(sub, outcome % (count + 1));
 		stub_point();
-		if (sub->tries == IOPF_PRQ_SUBMIT_TRIES)
+		if (sub->tries == VTD_PRQ_SUBMIT_TRIES)
 			give_up_submission(sub);
 		return outcome & 1 ? -EAGAIN : -ETIMEDOUT;
 	}
@@ -179,7 +179,7 @@ void queue_device_disabled(void)
 void queue_check_given_up(void)
 {
 	expect(CHECK_DRAINED,
-	       nr_drains_since[sched_current()] >= IOPF_PRQ_DRAIN_TRIES,
+	       nr_drains_since[sched_current()] >= VTD_PRQ_DRAIN_TRIES,
 	       "a drain is given up, %u attempts after a device was disabled",
 	       nr_drains_since[sched_current()]);
 }
@@ -187,10 +187,10 @@ void queue_check_given_up(void)
 /* The overflow has ended, or there is another one than the one after @before. */
 static bool overflow_has_ended(unsigned int before)
 {
-	return !(hw.status & IOPF_PRQ_OVERFLOW) || hw.nr_overflows != before;
+	return !(hw.status & VTD_PRQ_OVERFLOW) || hw.nr_overflows != before;
 }
 
-int queue_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
+int queue_drain(struct vtd_prq *prq, struct device *dev, u32 pasid)
 {
 	bool overflow;
 
@@ -204,10 +204,10 @@ int queue_drain(struct iopf_prq *prq, struct device *dev, u32 pasid)
 	stub_point();
 	if (input_byte() % 8 == 7)
 		device_fill(2);
-	overflow = hw.status & IOPF_PRQ_OVERFLOW;
+	overflow = hw.status & VTD_PRQ_OVERFLOW;
 	if (!overflow) {
 		device_arrive_all();
-		overflow = hw.status & IOPF_PRQ_OVERFLOW;
+		overflow = hw.status & VTD_PRQ_OVERFLOW;
 	}
 	note("hardware is drained%s", overflow ? ", without success" : "");
 	/* The overflow may have ended when the driver reads the status. */

@@ -68,7 +68,7 @@ bool input_is_over(void)
 static void run_interrupt(void)
 {
 	unsigned int before = hw.nr_reported;
-	bool any = iopf_prq_run(&prq);
+	bool any = vtd_prq_run(&prq);
 
 	expect(CHECK_COUNTERS, any || hw.nr_reported == before,
 	       "%u are reported, and the interrupt is said to be another's",
@@ -104,7 +104,7 @@ static void wait_for_ring(void)
 {
 	unsigned int before = hw.nr_posts;
 
-	iopf_prq_wait(&prq);
+	vtd_prq_wait(&prq);
 	expect(CHECK_WAITED, is_reported_up_to(before),
 	       "a wait for %u requests returns", before);
 }
@@ -136,7 +136,7 @@ static void drain_pasid(unsigned int rid, unsigned int pasid)
 
 	device_pause_pasid(rid, pasid, 1);
 	queue_drain_begins();
-	ret = iopf_prq_drain(&prq, kernel_device(rid), pasid ? pasids[pasid] : 0);
+	ret = vtd_prq_drain(&prq, kernel_device(rid), pasid ? pasids[pasid] : 0);
 	if (ret == -EBUSY)
 		queue_check_given_up();
 	if (!ret && library_knows(rid)) {
@@ -158,7 +158,7 @@ static void run_drain(void)
 		wait_for_ring();
 	} else if (drain->what == DRAIN_OVERFLOW) {
 		note("drain %u waits for the end of an overflow", number);
-		iopf_prq_wait_overflow(&prq);
+		vtd_prq_wait_overflow(&prq);
 	} else {
 		note("drain %u is of %04x, PASID %u", number, rids[drain->rid],
 		     drain->pasid);
@@ -292,7 +292,7 @@ static void check_end(void)
 	for (i = 0; i < NR_FIBERS; i++)
 		expect(CHECK_ENDS, !sched_is_live(i), "thread %u sleeps for ever", i);
 	expect(CHECK_QUIET, hw.head == hw.tail, "there are requests in the ring");
-	expect(CHECK_QUIET, !(hw.status & IOPF_PRQ_OVERFLOW), "PRO is set");
+	expect(CHECK_QUIET, !(hw.status & VTD_PRQ_OVERFLOW), "PRO is set");
 	expect(CHECK_QUIET, hardware_done() == hw.nr_posts, "%u of %u requests are reported",
 	       hardware_done(), hw.nr_posts);
 	expect(CHECK_RESET, !kernel_has_to_forget(), "devices are not forgotten");
@@ -341,7 +341,7 @@ static void quiesce(void)
 static void power_on(void)
 {
 	static const unsigned int sizes[] = { 2, 4, 8, 16, 64, MAX_SLOTS };
-	enum iopf_prq_format rev = input_byte() % NR_REVISIONS;
+	enum vtd_prq_format rev = input_byte() % NR_REVISIONS;
 	unsigned int size = sizes[input_byte() % ARRAY_SIZE(sizes)];
 	u8 left = input_byte();
 	bool keeps_rules = input_byte() % 2;

@@ -44,7 +44,7 @@ struct place {
 
 /* Page Request Descriptors: 7.4.1.1, or 7.5.1.1 in VT-d 2.5. */
 static const struct place requests[NR_REVISIONS][NR_FIELDS] = {
-	[IOPF_PRQ_REV2] = {
+	[VTD_PRQ_REV2] = {
 		[STREAMING]	  = { 0, 0, 1 },
 		[PASID_PRESENT]	  = { 0, 2, 1 },
 		[LAST]		  = { 0, 3, 1 },
@@ -59,7 +59,7 @@ static const struct place requests[NR_REVISIONS][NR_FIELDS] = {
 		[DEVFN]		  = { 1, 4, 8 },
 		[PAGE]		  = { 1, 12, 52 },
 	},
-	[IOPF_PRQ_REV3] = {
+	[VTD_PRQ_REV3] = {
 		[TYPE]		  = { 0, 0, 8 },
 		[PASID_PRESENT]	  = { 0, 8, 1 },
 		[PRIVATE_PRESENT] = { 0, 9, 1 },
@@ -76,7 +76,7 @@ static const struct place requests[NR_REVISIONS][NR_FIELDS] = {
 		[PRIVATE_LOW]	  = { 2, 0, 64 },
 		[PRIVATE_HIGH]	  = { 3, 0, 64 },
 	},
-	[IOPF_PRQ_REV4] = {
+	[VTD_PRQ_REV4] = {
 		[TYPE]		  = { 0, 0, 8 },
 		[PASID_PRESENT]	  = { 0, 8, 1 },
 		[DEVFN]		  = { 0, 16, 8 },
@@ -94,7 +94,7 @@ static const struct place requests[NR_REVISIONS][NR_FIELDS] = {
 
 /* Page Group Response Descriptors: 7.7.1, or 6.5.2.8 in VT-d 2.5. */
 static const struct place responses[NR_REVISIONS][NR_FIELDS] = {
-	[IOPF_PRQ_REV2] = {
+	[VTD_PRQ_REV2] = {
 		[TYPE]		  = { 0, 0, 4 },
 		[PASID_PRESENT]	  = { 0, 4, 1 },
 		[DEVFN]		  = { 0, 16, 8 },
@@ -104,7 +104,7 @@ static const struct place responses[NR_REVISIONS][NR_FIELDS] = {
 		[PRIVATE_LOW]	  = { 1, 32, 23 },
 		[INDEX]		  = { 1, 55, 9 },
 	},
-	[IOPF_PRQ_REV3] = {
+	[VTD_PRQ_REV3] = {
 		[TYPE]		  = { 0, 0, 4 },
 		[PASID_PRESENT]	  = { 0, 4, 1 },
 		[PRIVATE_PRESENT] = { 0, 5, 1 },
@@ -117,7 +117,7 @@ static const struct place responses[NR_REVISIONS][NR_FIELDS] = {
 		[PRIVATE_LOW]	  = { 2, 0, 64 },
 		[PRIVATE_HIGH]	  = { 3, 0, 64 },
 	},
-	[IOPF_PRQ_REV4] = {
+	[VTD_PRQ_REV4] = {
 		[TYPE]		  = { 0, 0, 4 },
 		[PASID_PRESENT]	  = { 0, 4, 1 },
 		[CODE]		  = { 0, 12, 4 },
@@ -146,7 +146,7 @@ static u64 place_mask(const struct place *place)
 }
 
 static u64 get(const struct place *places, enum field field,
-	       const struct iopf_prq_desc *desc)
+	       const struct vtd_prq_desc *desc)
 {
 	const struct place *place = &places[field];
 
@@ -154,7 +154,7 @@ static u64 get(const struct place *places, enum field field,
 }
 
 static void put(const struct place *places, enum field field, u64 value,
-		struct iopf_prq_desc *desc)
+		struct vtd_prq_desc *desc)
 {
 	const struct place *place = &places[field];
 
@@ -164,7 +164,7 @@ static void put(const struct place *places, enum field field, u64 value,
 	desc->qw[place->qw] |= (value & place_mask(place)) << place->low;
 }
 
-static void read_request(enum iopf_prq_format rev, const struct iopf_prq_desc *desc,
+static void read_request(enum vtd_prq_format rev, const struct vtd_prq_desc *desc,
 			 struct wire_request *req)
 {
 	const struct place *places = requests[rev];
@@ -193,12 +193,12 @@ static void read_request(enum iopf_prq_format rev, const struct iopf_prq_desc *d
 /*
  * Write a descriptor. Bits that belong to no field are undefined, and come from @noise.
  */
-void wire_request_write(enum iopf_prq_format rev, const struct wire_request *req,
-			u64 noise, struct iopf_prq_desc *desc)
+void wire_request_write(enum vtd_prq_format rev, const struct wire_request *req,
+			u64 noise, struct vtd_prq_desc *desc)
 {
 	const struct place *places = requests[rev];
 
-	*desc = (struct iopf_prq_desc){ { noise, noise * 3, noise * 5, noise * 7 } };
+	*desc = (struct vtd_prq_desc){ { noise, noise * 3, noise * 5, noise * 7 } };
 	put(places, TYPE, 1, desc);
 	put(places, BUS, req->bus, desc);
 	put(places, DEVFN, req->devfn, desc);
@@ -230,14 +230,14 @@ static u64 wire_code(enum iommu_page_response_code code)
 }
 
 /* Write the response to @req that must be sent: unused bits are 0. */
-void wire_response_write(enum iopf_prq_format rev, const struct wire_request *req,
+void wire_response_write(enum vtd_prq_format rev, const struct wire_request *req,
 			 enum iommu_page_response_code code,
-			 struct iopf_prq_desc *desc)
+			 struct vtd_prq_desc *desc)
 {
-	bool stream = rev == IOPF_PRQ_REV2 && wire_owed(rev, req) == OWED_BY_ITSELF;
+	bool stream = rev == VTD_PRQ_REV2 && wire_owed(rev, req) == OWED_BY_ITSELF;
 	const struct place *places = stream ? stream_response : responses[rev];
 
-	*desc = (struct iopf_prq_desc){ };
+	*desc = (struct vtd_prq_desc){ };
 	put(places, TYPE, stream ? 0xa : 0x9, desc);
 	put(places, BUS, req->bus, desc);
 	put(places, DEVFN, req->devfn, desc);
@@ -248,19 +248,19 @@ void wire_response_write(enum iopf_prq_format rev, const struct wire_request *re
 	put(places, CODE, wire_code(code), desc);
 	put(places, PAGE, req->page, desc);
 	put(places, PRIVATE_PRESENT, req->private_present, desc);
-	if (rev == IOPF_PRQ_REV2 || req->private_present) {
+	if (rev == VTD_PRQ_REV2 || req->private_present) {
 		put(places, PRIVATE_LOW, req->private_data[0], desc);
 		put(places, PRIVATE_HIGH, req->private_data[1], desc);
 	}
 }
 
 /* The other type is that of responses to groups. */
-bool wire_is_stream(const struct iopf_prq_desc *response)
+bool wire_is_stream(const struct vtd_prq_desc *response)
 {
 	return get(stream_response, TYPE, response) == 0xa;
 }
 
-bool wire_has_pasid(const struct iopf_prq_desc *response)
+bool wire_has_pasid(const struct vtd_prq_desc *response)
 {
 	return wire_is_stream(response) ||
 	       get(responses[hw.rev], PASID_PRESENT, response);
@@ -275,14 +275,14 @@ bool wire_is_stop_marker(const struct wire_request *req)
 /*
  * VT-d 7.6: only the last request has a response, except with private data and streams
  */
-enum owed wire_owed(enum iopf_prq_format rev, const struct wire_request *req)
+enum owed wire_owed(enum vtd_prq_format rev, const struct wire_request *req)
 {
 	if (wire_is_stop_marker(req))
 		return OWED_NOTHING;
 	if (req->last)
 		return OWED_BY_GROUP;
-	if ((rev == IOPF_PRQ_REV2 && req->streaming) ||
-	    (rev == IOPF_PRQ_REV3 && req->private_present))
+	if ((rev == VTD_PRQ_REV2 && req->streaming) ||
+	    (rev == VTD_PRQ_REV3 && req->private_present))
 		return OWED_BY_ITSELF;
 	return OWED_NOTHING;
 }
@@ -345,7 +345,7 @@ static u32 wire_flags(const struct wire_request *req)
 	expect(CHECK_DECODE, (is) == (should_be), \
 	       "%s is %#llx instead of %#llx", what, (u64)(is), (u64)(should_be))
 
-static void check_private_data(enum iopf_prq_format rev,
+static void check_private_data(enum vtd_prq_format rev,
 			       const struct wire_request *req,
 			       const struct iopf_request *request)
 {
@@ -353,7 +353,7 @@ static void check_private_data(enum iopf_prq_format rev,
 	bool streaming = request->flags & IOPF_REQUEST_STREAMING;
 
 	/* In revision 2 all requests have it, and it needs no response. */
-	if (rev == IOPF_PRQ_REV2) {
+	if (rev == VTD_PRQ_REV2) {
 		expect(CHECK_DECODE, !flagged || wire_owed(rev, req) != OWED_NOTHING,
 		       "a request with private data becomes one that is owed a response");
 		expect_equal("streaming", streaming, req->streaming && !req->last);
@@ -361,7 +361,7 @@ static void check_private_data(enum iopf_prq_format rev,
 		expect_equal("private data present", flagged, req->private_present);
 		expect_equal("streaming", streaming, false);
 	}
-	if (rev == IOPF_PRQ_REV2 || req->private_present) {
+	if (rev == VTD_PRQ_REV2 || req->private_present) {
 		expect_equal("private data", request->private_data[0],
 			     req->private_data[0]);
 		expect_equal("more private data", request->private_data[1],
@@ -372,7 +372,7 @@ static void check_private_data(enum iopf_prq_format rev,
 /*
  * Check the driver's result for @req. A Stop Marker has only a requester and a PASID.
  */
-void wire_check_event(enum iopf_prq_format rev, const struct wire_request *req,
+void wire_check_event(enum vtd_prq_format rev, const struct wire_request *req,
 		      u16 rid, const struct iopf_request *request, bool refused)
 {
 	const struct iommu_fault_page_request *prm = &request->fault.prm;
@@ -397,7 +397,7 @@ void wire_check_event(enum iopf_prq_format rev, const struct wire_request *req,
 }
 
 /* Check a response to @request, for which the device has sent @req. */
-static void check_encoding(enum iopf_prq_format rev, const struct wire_request *req,
+static void check_encoding(enum vtd_prq_format rev, const struct wire_request *req,
 			   u16 rid, const struct iopf_request *request,
 			   enum iommu_page_response_code code)
 {
@@ -413,12 +413,12 @@ static void check_encoding(enum iopf_prq_format rev, const struct wire_request *
 			request->private_data[0], request->private_data[1],
 		},
 	};
-	struct iopf_prq_desc is;
-	struct iopf_prq_desc should_be;
+	struct vtd_prq_desc is;
+	struct vtd_prq_desc should_be;
 	int i;
 
 	memset(&is, 0xa5, sizeof(is));
-	iopf_prq_encode(rev, rid, &response, &is);
+	vtd_prq_encode(rev, rid, &response, &is);
 	wire_response_write(rev, req, code, &should_be);
 	for (i = 0; i < 4; i++)
 		expect(CHECK_ENCODE, is.qw[i] == should_be.qw[i],
@@ -426,15 +426,15 @@ static void check_encoding(enum iopf_prq_format rev, const struct wire_request *
 		       is.qw[i], should_be.qw[i]);
 }
 
-static void check_raw(enum iopf_prq_format rev, const struct iopf_prq_desc *desc,
+static void check_raw(enum vtd_prq_format rev, const struct vtd_prq_desc *desc,
 		      enum iommu_page_response_code code)
 {
 	struct wire_request req;
-	struct iopf_prq_event event;
+	struct vtd_prq_event event;
 	u64 two[2] = { desc->qw[0], desc->qw[1] };
 
 	memset(&event, 0xa5, sizeof(event));
-	iopf_prq_decode(rev, rev == IOPF_PRQ_REV2 ? two : desc->qw, &event);
+	vtd_prq_decode(rev, rev == VTD_PRQ_REV2 ? two : desc->qw, &event);
 	read_request(rev, desc, &req);
 	wire_check_event(rev, &req, event.rid, &event.request, event.bad);
 	if (wire_owed(rev, &req) != OWED_NOTHING)
@@ -445,7 +445,7 @@ static void check_raw(enum iopf_prq_format rev, const struct iopf_prq_desc *desc
 void wire_check_raw(void)
 {
 	enum iommu_page_response_code code = input_byte() % 3;
-	struct iopf_prq_desc desc;
+	struct vtd_prq_desc desc;
 	int i;
 
 	for (i = 0; i < 4; i++)
