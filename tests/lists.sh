@@ -145,6 +145,17 @@ kernels()
 	sed -nE 's/^\t([0-9.|]+)\) ;;$/\1/p' drivers-glue/in-tree/kernel.sh | tr '|' '\n' | sort
 }
 
+# Of the scripts that know kernels, those whose list is another one.
+other_kernels()
+{
+	sed -nE 's/^\t([0-9.|]+)\) name=.*/\1/p' drivers-glue/in-tree/build.sh | tr '|' '\n' |
+		sort | cmp -s - <(kernels) || echo "kernels: build.sh has others than kernel.sh"
+	printf '%s\n' drivers-glue/fixes/series-* | sed 's/.*-//' |
+		sort | cmp -s - <(kernels) || echo "kernels: drivers-glue/fixes has others than kernel.sh"
+	sed -nE 's/^## KERNEL=([0-9.|]+) .*/\1/p' Makefile | tr '|' '\n' |
+		sort | cmp -s - <(kernels) || echo "kernels: make help names others than kernel.sh"
+}
+
 configurations()
 {
 	sed -nE 's/^\t(release[a-z|]*)\) ;;$/\1/p' drivers-glue/in-tree/build.sh | tr '|' '\n' | sort
@@ -287,6 +298,7 @@ all()
 	stress_mistakes | equal "stress mistakes"
 	fixes | equal fixes
 	kernels | equal kernels
+	other_kernels
 	configurations | equal configurations
 	places | equal places
 	commands
