@@ -49,7 +49,7 @@ help: ## print this list
 ## APPEND=WORDS        more words for the kernel command line of a guest, or of kunit
 ## CMD=COMMAND         guest: the command to run
 ## FILES='A B'         guest: files to copy into the folder where CMD runs
-## MODULES='A.ko B.ko' guest: modules to load (softacc.ko)
+## MODULES='A.ko B.ko' guest: modules to load (softacc.ko and, with the library, iopf_forward.ko)
 ## FAULTS=N            demo-guest-sva, stress-guest-sva: number of faults (150000, 1000000)
 ## LOG=FILE            guest: file for the console's output
 ## MINUTES=N           stress, random, model-test, fuzz: duration (5; test-all: 15)

@@ -9,8 +9,9 @@
 /**
  * DOC: Cancel
  *
- * Flush, discard, removal and timeout do not wait for the mm. They claim groups,
- * interrupt the workers that handle them, and send the responses.
+ * Flush, discard, removal and timeout do not wait for faults in the mm. They claim groups,
+ * interrupt the workers that handle them, and send the responses. Only the flush of a whole
+ * device gives faults a tenth of a second to end first.
  */
 
 /*

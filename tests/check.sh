@@ -3,8 +3,8 @@
 #
 # check.sh: checks our files with tools, as TAP: checkpatch of the kernel tree, sparse
 # and W=1, kernel-doc, shellcheck, the functions that the model names, the layers of the
-# library's files, and words. Any finding fails. Logs of each run are kept in the cache's
-# log/check.
+# library's files, words, and the documentation's lists. Any finding fails. Logs of each
+# run are kept in the cache's log/check.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/runs.sh"
@@ -139,7 +139,7 @@ need_packages gcc make perl sparse shellcheck
 LOGS=$(run_folder log/check)
 
 echo "TAP version 13"
-echo "1..10"
+echo "1..11"
 # No sparse of Debian parses 7.3: it fails at every module_param().
 use 6.12 debug
 check "6.12: sparse and W=1 on the library" warnings_of_library C=2
@@ -153,4 +153,5 @@ check "kernel-doc" kernel_doc
 check "shellcheck" shell_check
 check "the model's functions are there" names_of_model
 check "words of comments and documentation" "$TOP/tests/words.sh"
+check "lists of the documentation" "$TOP/tests/lists.sh"
 exit $failed

@@ -158,7 +158,7 @@ static void million_pasids(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_held_groups(fdev));
 }
 
-/* The sizes that Documentation/promises/memory.rst states. */
+/* The sizes that Documentation/guarantees/memory.rst states. */
 static void object_sizes(struct kunit *test)
 {
 	kunit_info(test, "bytes: group %zu, %u more requests %zu, PASID queue %zu, device %zu, worker %zu\n",
