@@ -25,7 +25,7 @@ static const char * const iopf_phases[IOPF_NR_PHASES] = {
 	[IOPF_WAIT] = "wait",
 	[IOPF_MM] = "mm",
 	[IOPF_HANDLER] = "handler",
-	[IOPF_DEFERRED] = "hold",
+	[IOPF_DEFERRED] = "deferred",
 	[IOPF_RESPONSE] = "response",
 	[IOPF_FREE] = "free",
 };
@@ -96,7 +96,7 @@ static void iopf_show_sums(struct seq_file *file, const struct iopf_sums *sums)
 	seq_printf(file, "limited %llu\n", stats->limited);
 	seq_printf(file, "nomem %llu\n", stats->nomem);
 	seq_printf(file, "discarded %llu\n", stats->discarded);
-	seq_printf(file, "disowned %llu\n", stats->interrupted);
+	seq_printf(file, "interrupted %llu\n", stats->interrupted);
 	seq_printf(file, "overdue %llu\n", stats->overdue);
 	seq_printf(file, "retried %llu\n", stats->retried);
 	seq_printf(file, "followed %llu\n", stats->followed);
