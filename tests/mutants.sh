@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # mutants.sh [NAME...]: applies the mistakes of tests/mutants to a copy of the kernel tree, one
-# at a time, and runs the KUnit suites, which have to fail. The output is TAP.
+# at a time, and runs the KUnit suites, which have to fail: first those with the cases that the
+# patch names, then all of them if these pass. The output is TAP.
 #
 #   SUITE  run only this suite, see kunit.sh. With iopf_model the number of operations until the
 #          mistake is noticed is printed, and mistakes that the model cannot notice ("Model: no"
@@ -24,10 +25,24 @@ after()
 	sed -n 's/.*caught after [0-9]* operations: \(.*\)/(\1)/p' "$output" | head -n 1
 }
 
+# suites NAME: the suites to run for a mistake, in this order. An empty line means all.
+suites()
+{
+	if [ -n "${SUITE:-}" ]; then
+		echo "$SUITE"
+		return
+	fi
+	sed '/^--- a\//,$d' "$MUTANTS/$1.patch" | grep -oE '[a-z0-9_]{4,}' | sort -u |
+		sed 's/.*/KUNIT_CASE(&)\nKUNIT_CASE_SLOW(&)\nKUNIT_CASE_PARAM(&,/' >"$tmp/words"
+	(cd "$TOP/tests/kunit" && grep -lFf "$tmp/words" ./*_kunit.c) |
+		sed -E 's|^\./(.*)_kunit\.c$|iopf_\1|'
+	echo
+}
+
 # mutant NAME: prints the result of one mistake.
 mutant()
 {
-	local name=$1 noticed status=0
+	local name=$1 noticed suite status=0
 
 	number=$((number + 1))
 	if [ "${SUITE:-}" = iopf_model ] && grep -q '^Model: no' "$MUTANTS/$name.patch"; then
@@ -35,7 +50,10 @@ mutant()
 		return
 	fi
 	BROKEN=$name "$TOP/drivers-glue/in-tree/tree.sh" apply "$tree"
-	"$TOP/tests/kunit.sh" "$tree" >"$tmp/tap" 2>"$tmp/err" || status=$?
+	for suite in $(suites "$name" | sed 's/^$/all/'); do
+		SUITE=${suite#all} "$TOP/tests/kunit.sh" "$tree" >"$tmp/tap" 2>"$tmp/err" || status=$?
+		[ $status -eq 0 ] || break
+	done
 	noticed=$(awk '/^not ok/ { printf "%s ", $NF }' "$tmp/tap")
 	if [ $status -ne 0 ] && [ -s "$tmp/tap" ]; then
 		echo "ok $number $name is noticed by: $noticed$(after | tr '\n' ' ')"
