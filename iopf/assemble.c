@@ -2,11 +2,12 @@
 /*
  * I/O page fault queue: assembling groups
  *
- * Every request passes iopf_add_request(): plain ones, those with flags, and those that
- * their driver refuses. A request joins its group, or is a group by itself. A complete
- * group passes to its next owner in the same hold of the lock. Nothing sleeps here,
- * except in a domain's handler: reporters are real-time threads that hold locks of their
- * driver.
+ * Requests are added by iopf_add_request(): plain ones, those with flags, and those that
+ * their driver refuses. Requests like the one before take a short cut, iopf_join_alike().
+ * A request joins its group, or is a group by itself. A complete group passes to its next
+ * owner in the same hold of the lock. Nothing sleeps here, except a domain's handler and
+ * the driver's page_response if these do: reporters are real-time threads that hold locks
+ * of their driver.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -17,7 +18,7 @@
 
 /*
  * Start the group of @key with @fault. @whole: no other request will come. Return an
- * error pointer on failure. Sleeps no more than the caller.
+ * error pointer on failure.
  */
 static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 					 struct device *dev,
@@ -158,7 +159,7 @@ static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key
 	struct iopf_pasid_queue *pq = fdev->dead ? NULL : iopf_pq_find(fdev, key);
 
 	if (pq)
-		iopf_forget_partial(pq, claimed);
+		iopf_discard_unfinished(pq, claimed);
 }
 
 /*

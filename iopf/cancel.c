@@ -102,8 +102,8 @@ static void iopf_pq_interrupt(struct iopf_pasid_queue *pq, u64 seq)
  * Cancel groups of @pq up to number @seq that are queued or with a worker, with Success,
  * so that a device that still needs the page sends the request again.
  */
-void iopf_cancel_faults(struct iopf_pasid_queue *pq, u64 seq,
-			struct list_head *claimed)
+void iopf_cancel_retry(struct iopf_pasid_queue *pq, u64 seq,
+		       struct list_head *claimed)
 {
 	iopf_cancel_faulting(pq, seq, IOMMU_PAGE_RESP_SUCCESS, claimed);
 	iopf_pq_interrupt(pq, seq);
@@ -116,7 +116,7 @@ void iopf_cancel_faults(struct iopf_pasid_queue *pq, u64 seq,
 void iopf_cancel_pq(struct iopf_pasid_queue *pq, int code,
 		    struct list_head *claimed)
 {
-	iopf_forget_partial(pq, claimed);
+	iopf_discard_unfinished(pq, claimed);
 	iopf_cancel_list(&pq->pending, code, claimed);
 	iopf_cancel_list(&pq->delivered, code, claimed);
 	iopf_pq_interrupt(pq, U64_MAX);

@@ -70,7 +70,7 @@ static void iopf_add_sums(struct iopf_sums *sums, struct iopf_device *fdev)
 	iopf_limits_refresh(fdev);
 	sums->held_groups += iopf_held_groups(fdev);
 	sums->held_requests += iopf_held_requests(fdev);
-	sums->partial += fdev->nr_partial;
+	sums->partial += fdev->partial_requests;
 	sums->pending += fdev->nr_pending;
 	sums->handled += fdev->nr_handled;
 	sums->pasid_queues += fdev->nr_pqs;
@@ -193,7 +193,7 @@ static int iopf_pasids_show(struct seq_file *file, void *unused)
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
 		copy = *pq;
-		partial = iopf_length(&pq->partial);
+		partial = iopf_length(&pq->unfinished);
 		pending = iopf_length(&pq->pending) +
 			  iopf_length(&pq->delivered);
 		spin_unlock(&fdev->lock);
@@ -237,7 +237,7 @@ static int iopf_groups_show(struct seq_file *file, void *unused)
 	seq_puts(file, "pasid grpid requests owner age_ms\n");
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_show_groups(file, &pq->partial);
+		iopf_show_groups(file, &pq->unfinished);
 		iopf_show_groups(file, &pq->pending);
 		iopf_show_groups(file, &pq->delivered);
 		spin_unlock(&fdev->lock);

@@ -126,7 +126,7 @@ struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device
 	INIT_LIST_HEAD(&fdev->idle);
 	INIT_LIST_HEAD(&fdev->ready);
 	INIT_LIST_HEAD(&fdev->starved);
-	INIT_LIST_HEAD(&fdev->busy);
+	INIT_LIST_HEAD(&fdev->monitored);
 	INIT_LIST_HEAD(&fdev->awake);
 	INIT_LIST_HEAD(&fdev->starved_node);
 	INIT_LIST_HEAD(&fdev->cancelled);

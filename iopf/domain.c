@@ -15,7 +15,8 @@
 /*
  * Find the attach handle of a request, if its domain has a handler. Drivers wait for
  * reports of a PASID before they detach it, so the handle stays valid. Not all drivers
- * do: an SVA domain is therefore used inside one RCU read section only.
+ * do: the handle of an SVA domain is therefore only used under RCU or, by reporters,
+ * under iopf_device.lock.
  */
 static struct iommu_attach_handle *
 iopf_find_handle(struct device *dev, const struct iommu_fault *fault)

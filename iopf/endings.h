@@ -13,8 +13,8 @@
 /* cancel.c */
 void iopf_cancel(struct iopf_prg *prg, int code,
 		 struct list_head *claimed);
-void iopf_cancel_faults(struct iopf_pasid_queue *pq, u64 seq,
-			struct list_head *claimed);
+void iopf_cancel_retry(struct iopf_pasid_queue *pq, u64 seq,
+		       struct list_head *claimed);
 void iopf_cancel_pq(struct iopf_pasid_queue *pq, int code,
 		    struct list_head *claimed);
 void iopf_cancel_all(struct iopf_pasid_queue *pq, struct list_head *claimed);

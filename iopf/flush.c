@@ -2,8 +2,9 @@
 /*
  * I/O page fault queue: flush, reset and discard
  *
- * Drivers call these when a PASID goes away, a device was reset or requests were lost.
- * They wait for responses being sent, and do not wait for the mm.
+ * Drivers call these when a PASID goes away, a device was reset or requests were lost. A
+ * flush and a reset wait for responses being sent. None waits for the mm, except that the
+ * flush of a whole device gives faults a tenth of a second.
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
@@ -14,9 +15,9 @@
 #define IOPF_FLUSH_PASIDS	4096U
 
 /*
- * End the groups of PASIDs that are being unbound. iommu_sva_unbind_device() calls the
- * driver after the last user of the PASID's handle is gone. A PASID that is being bound
- * looks the same, and is not harmed. False: there is none.
+ * End the complete groups of PASIDs that are being unbound. iommu_sva_unbind_device()
+ * calls the driver after the last user of the PASID's handle is gone. A PASID that is
+ * being bound looks the same, and is not harmed. False: there is none.
  */
 static bool iopf_flush_unbound(struct iopf_device *fdev)
 {
@@ -32,7 +33,7 @@ static bool iopf_flush_unbound(struct iopf_device *fdev)
 		    iopf_pasid_is_unbound(fdev->base.dev, pq->pasid)) {
 			found = true;
 			iopf_pq_ref(pq);
-			iopf_cancel_faults(pq, U64_MAX, &claimed);
+			iopf_cancel_retry(pq, U64_MAX, &claimed);
 			spin_unlock(&fdev->lock);
 			iopf_send(&claimed);
 			iopf_wait_responding(fdev, pq);
@@ -72,7 +73,7 @@ static void iopf_flush_all(struct iopf_device *fdev)
 
 	spin_lock(&fdev->lock);
 	xa_for_each(&fdev->pqs, index, pq) {
-		iopf_cancel_faults(pq, seq, &claimed);
+		iopf_cancel_retry(pq, seq, &claimed);
 		iopf_pqs_pause(fdev, &nr);
 	}
 	spin_unlock(&fdev->lock);
@@ -85,22 +86,22 @@ static void iopf_flush_all(struct iopf_device *fdev)
  * iopf_queue_flush_dev() - Flush a device's page requests
  * @dev: the device
  *
- * For drivers that cannot name the PASID that goes away. If iommu_sva_unbind_device() has called
- * the driver, the library finds the PASID: its groups get Success at once, and those of other
- * PASIDs continue.
+ * For drivers that cannot name the PASID that goes away. If iommu_sva_unbind_device()
+ * has called the driver, the library finds the PASID: its groups get Success at once,
+ * and those of other PASIDs continue.
  *
- * Otherwise, and for a PASID above 4095 that has not sent requests lately, groups of all PASIDs
- * of the device end. Groups of SVA domains that were complete when the function was called have a
- * tenth of a second to end by themselves. Those that take longer, because they wait for a disk, a
- * lock or user space, get Success, so that a device that still needs the page sends the request
- * again.
+ * Otherwise, and for a PASID above 4095 that has not sent requests lately, groups of
+ * all PASIDs of the device end. Groups of SVA domains that were complete when the
+ * function was called have a tenth of a second to end by themselves. Those that take
+ * longer, because they wait for a disk, a lock or user space, get Success, so that a
+ * device that still needs the page sends the request again.
  *
  * On return the responses of these groups have been sent. Groups that a domain's handler owns
  * stay with it. Drivers that can name the PASID should call iopf_queue_flush_pasid().
  *
- * Context: Process context, may sleep. The driver holds no lock that its page_response takes. If
- * a PASID is unbound, the caller is in the path that detaches it, or excludes that path.
- * Return: 0, or %-ENODEV if the device is on no fault queue.
+ * Context: Process context, may sleep. The driver holds no lock that its page_response
+ * takes. If a PASID is unbound, the caller is in the path that detaches it, or excludes
+ * that path. Return: 0, or %-ENODEV if the device is on no fault queue.
  */
 int iopf_queue_flush_dev(struct device *dev)
 {
@@ -120,11 +121,11 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_dev);
  * @dev: the device
  * @pasid: the PASID that goes away, %IOMMU_NO_PASID for requests without a PASID
  *
- * Sends Invalid Request to all complete groups of @pasid at once, those of a domain's handler
- * included, and waits until the responses have been sent. Unfinished groups are forgotten: no
- * response is owed to them. Does not wait for faults in progress. They hold nothing of the caller,
- * pin the address space, and their result is dropped. Other PASIDs are not affected, and do not
- * delay the call.
+ * Sends Invalid Request to all complete groups of @pasid at once, those of a domain's
+ * handler included, and waits until the responses have been sent. Unfinished groups are
+ * forgotten: no response is owed to them. Does not wait for faults in progress. They
+ * hold nothing of the caller, pin the address space, and their result is dropped. Other
+ * PASIDs are not affected, and do not delay the call.
  *
  * The driver stops the PASID and drains its hardware queue first, so that all requests of the
  * PASID have been reported.
@@ -167,11 +168,11 @@ EXPORT_SYMBOL_GPL(iopf_queue_flush_pasid);
  * iopf_queue_reset_dev() - End the page requests of a device that was reset
  * @dev: the device
  *
- * For drivers whose device has lost its state, by a function level reset or because its PRI was
- * reset. Such a device waits for no response, and would take one for the response to a later
- * request. All groups of @dev end, those of handlers included, and get no response. Later
- * responses of handlers do nothing. Responses that were being sent have been sent on return. Does
- * not wait for the mm.
+ * For drivers whose device has lost its state, by a function level reset or because its
+ * PRI was reset. Such a device waits for no response, and would take one for the
+ * response to a later request. All groups of @dev end, those of handlers included, and
+ * get no response. Later responses of handlers do nothing. Responses that were being
+ * sent have been sent on return. Does not wait for the mm.
  *
  * Context: Process context, may sleep. No requests of @dev are reported at the same time. The
  * driver holds no lock that its page_response takes.
@@ -212,9 +213,9 @@ EXPORT_SYMBOL_GPL(iopf_queue_reset_dev);
  * request has come, and hardware responds to the last requests that it drops (VT-d 5.1, 7.6 and
  * 7.4.1). The device sends again what it still needs.
  *
- * Context: Process context, may sleep. No requests of the queue's devices are reported at the same
- * time. The driver holds no lock that its page_response takes.
- * Return: 0, or %-EINVAL without a @queue.
+ * Context: Process context, may sleep. No requests of the queue's devices are reported
+ * at the same time. The driver holds no lock that its page_response takes. Return: 0,
+ * or %-EINVAL without a @queue.
  */
 int iopf_queue_discard_partial(struct iopf_queue *queue)
 {
@@ -233,7 +234,7 @@ int iopf_queue_discard_partial(struct iopf_queue *queue)
 
 		spin_lock(&fdev->lock);
 		xa_for_each(&fdev->pqs, index, pq) {
-			iopf_forget_partial(pq, &claimed);
+			iopf_discard_unfinished(pq, &claimed);
 			iopf_pqs_pause(fdev, &nr);
 		}
 		spin_unlock(&fdev->lock);

@@ -148,7 +148,10 @@ static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 	prg->flags = 0;
 }
 
-/* Allocate a group of @key with one reference, which the table has. NULL: no memory. */
+/*
+ * Allocate a group of @key with the library's reference, which lasts until its response
+ * is sent. NULL: no memory.
+ */
 struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key)
 {
 	struct iopf_pasid_queue *pq;
@@ -171,7 +174,7 @@ struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *k
 	prg->key = *key;
 	prg->pq = pq;
 	iopf_table_insert(&fdev->table, key, &prg->table_node);
-	list_add_tail(&prg->base.pending_node, &pq->partial);
+	list_add_tail(&prg->base.pending_node, &pq->unfinished);
 	fdev->nr_unfinished++;
 	prg->since = jiffies;
 	return prg;
@@ -188,7 +191,7 @@ void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 	iopf_prg_free(fdev, prg, freed);
 }
 
-/* Find the group of @key. NULL: there is none, or the device is dead. */
+/* Find the group of @key. NULL: there is none. The groups of a dead device are claimed. */
 struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key)
 {
@@ -252,7 +255,7 @@ void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 		fdev->nr_pending--;
 	} else {
 		fdev->nr_unfinished--;
-		fdev->nr_partial -= prg->base.fault_count;
+		fdev->partial_requests -= prg->base.fault_count;
 	}
 }
 
@@ -298,7 +301,7 @@ void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 	prg->base.last_fault.fault = *fault;
 	list_add_tail(&prg->base.last_fault.list, &prg->base.faults);
 	fdev->nr_unfinished--;
-	fdev->nr_partial -= prg->base.fault_count;
+	fdev->partial_requests -= prg->base.fault_count;
 	fdev->groups_made++;
 	fdev->requests_made += prg->base.fault_count;
 	prg->base.fault_count++;

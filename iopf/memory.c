@@ -14,14 +14,16 @@
  * DOC: Memory and limits
  *
  * Allocations of the reporter do not sleep, because reclaim may wait for this very
- * device. A busy device does not allocate at all: up to 64 freed groups are kept for
- * reuse, and a group has room for its first eight requests. Further requests come in
- * chunks of sixteen. When an allocation fails, a queue has a reserve of both.
+ * device. Up to 64 freed groups of a device are kept for reuse, and a group has room for
+ * its first eight requests and the last one, so a busy device with small groups does not
+ * allocate. Further requests come in chunks of sixteen. When an allocation fails, a queue
+ * has a reserve of groups and chunks. PASID queues have none.
  *
- * A group counts towards the limits from its first request until the last reference is
- * dropped, and so do its requests. References to complete groups are dropped without the
- * device's lock. Therefore groups made are counted under the lock, groups freed by an
- * atomic counter, and the latter is read only when a limit seems to be reached.
+ * A group counts towards the limits from its first request until it is claimed if it is
+ * unfinished, and until its last reference is dropped if it is complete. So do its
+ * requests. References to complete groups are dropped without the device's lock.
+ * Therefore groups made are counted under the lock, groups freed by an atomic counter,
+ * and the latter is read only when a limit seems to be reached.
  *
  * PRI bounds how many requests a device may have outstanding. The default limits are
  * twice as much: a group whose fault sleeps keeps its memory after its response was sent,

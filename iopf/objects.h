@@ -55,7 +55,7 @@
  *
  * iopf_device.lock nests inside any lock of the callers. Of the kernel's locks only those of
  * xarray (the PASIDs of the device's group included), slab, mempool, workqueue, timers, wait
- * queue and scheduler nest inside it.
+ * queue, scheduler and sighand (of worker threads) nest inside it.
  *
  * No lock of the library is held while it calls iommu_ops.page_response, an iopf_handler, a
  * registered handler or the mm. A worker may take iopf_device.lock with a VMA read-locked, and
@@ -73,7 +73,8 @@
  *                   PASID queue or worker, the domain's handler, or the reporter that delivers
  *                   the group or calls a registered handler with it. A registered handler has
  *                   none: it names a group by its key or cookie
- * iopf_device       one of the queue; one for each group, each worker that the device uses, each
+ * iopf_device       one of the queue; one for each group, each worker that the device
+ * uses, each
  *                   flush; one of the timeout work and of the monitor while they are armed; one
  *                   while the device is in iopf_pool.starved
  * iopf_fault_queue  one of the driver, one for each device
@@ -225,17 +226,17 @@ struct iopf_flush {
  * @reuse: freed groups for reuse, taken from @spare
  * @handler: the registered handler; also read under RCU
  * @nr_unfinished: groups whose last request has not come
- * @nr_partial: requests in them
+ * @partial_requests: requests in them
  * @limits: limits of the device, see &struct iopf_limits
  * @groups_made: complete groups since the device was added
  * @requests_made: requests in these groups, not counting the last one of each
  * @groups_seen: value of @groups_freed when it was last read
  * @requests_seen: value of @requests_freed when it was last read
- * @nr_pending: complete groups without a response
+ * @nr_pending: complete groups that are not claimed
  * @nr_handled: those of them that a registered handler owns
  * @seq: number of the youngest complete group. Numbers are unique across devices and across
  *	removal and addition of a device: they are the cookies of registered handlers
- * @table: all groups without a response
+ * @table: all groups that are not claimed
  * @pqs: the PASID queues, by iopf_pq_index()
  * @nr_pqs: PASID queues in @pqs
  * @nr_ready: length of @ready
@@ -243,8 +244,8 @@ struct iopf_flush {
  * @nr_waiting: workers that are queued and have not started, or poll for a group
  * @nr_workers: workers that run
  * @nr_asleep: those of @nr_workers that were noted asleep
- * @nr_eager: workers beyond one per CPU that PASID queues may have, the sum of
- *	iopf_pasid_queue.nr_eager
+ * @nr_eager: workers beyond one per CPU that PASID queues may have, because earlier ones fell
+ *	asleep at once; set by the monitor
  * @nr_cpus: CPUs that workers may use, as of the last run of the monitor
  * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
  * @nr_queued: groups on the queues of all PASID queues
@@ -257,7 +258,7 @@ struct iopf_flush {
  * @nr_idle: PASID queues in @idle
  * @idle: PASID queues without users, the longest idle one first
  * @starved: PASID queues that have sleepers and were refused a worker
- * @busy: PASID queues that the monitor checks
+ * @monitored: PASID queues that the monitor checks
  * @awake: workers that handle a group and were not noted asleep
  * @flushes: waiters for groups to end
  * @cancelled: groups that the removal of the device has claimed; it sends their responses
@@ -318,7 +319,7 @@ struct iopf_device {
 	struct llist_node *reuse;		/* L */
 	struct iopf_handler __rcu *handler;	/* L, RCU */
 	unsigned int nr_unfinished;		/* L */
-	unsigned int nr_partial;		/* L */
+	unsigned int partial_requests;		/* L */
 
 	struct iopf_limits limits;		/* E */
 	unsigned int groups_made;		/* L */
@@ -353,7 +354,7 @@ struct iopf_device {
 	unsigned int nr_idle;			/* L */
 	struct list_head idle;			/* L */
 	struct list_head starved;		/* L */
-	struct list_head busy;			/* L */
+	struct list_head monitored;			/* L */
 	struct list_head awake;			/* L */
 	struct list_head flushes;		/* L */
 	struct list_head cancelled;		/* L */
@@ -379,15 +380,15 @@ struct iopf_device {
  * @fdev: the device, whose lock guards everything here unless said otherwise
  * @pasid_valid: false for the queue of requests without a PASID
  * @pasid: the PASID
- * @partial: groups whose last request has not come, in order of arrival
+ * @unfinished: groups whose last request has not come, in order of arrival
  * @pending: complete groups without a response, in order of completion, except those in
  *	@delivered
  * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
  * @queue: groups in @pending that wait for a worker
- * @claimed: groups that workers have handled, and whose responses are deferred
+ * @deferred: groups that workers have handled, and whose responses are deferred
  * @workers: workers that take groups from @queue, those noted asleep last
  * @ready_node: in iopf_device.ready while a worker is wanted, or in iopf_device.starved
- * @busy_node: in iopf_device.busy while the monitor checks the PASID queue
+ * @monitored_node: in iopf_device.monitored while the monitor checks the PASID queue
  * @idle_node: in iopf_device.idle while there are no users
  * @idle_since: jiffies when the last user went
  * @mm: the address space of the PASID as its groups without a response have it. NULL if
@@ -396,8 +397,8 @@ struct iopf_device {
  * @nr_mm: groups without a response that pin the mm
  * @nr_users: groups, workers, responses being sent, a prefault setting
  * @nr_queued: length of @queue
- * @queued_pages: requests of the groups in @queue
- * @nr_deferred: length of @claimed
+ * @queued_requests: requests of the groups in @queue
+ * @nr_deferred: length of @deferred
  * @nr_following: queued groups that wait for a sleeper, and are not in @queue
  * @nr_workers: length of @workers
  * @nr_asleep: those of them that were noted asleep
@@ -424,14 +425,14 @@ struct iopf_pasid_queue {
 	struct iopf_device *fdev;
 	bool pasid_valid;
 	u32 pasid;
-	struct list_head partial;
+	struct list_head unfinished;
 	struct list_head pending;
 	struct list_head delivered;
 	struct list_head queue;
-	struct list_head claimed;
+	struct list_head deferred;
 	struct list_head workers;
 	struct list_head ready_node;
-	struct list_head busy_node;
+	struct list_head monitored_node;
 	struct list_head idle_node;
 	unsigned long idle_since;
 	struct mm_struct *mm;
@@ -439,7 +440,7 @@ struct iopf_pasid_queue {
 	unsigned int nr_mm;
 	unsigned int nr_users;
 	unsigned int nr_queued;
-	unsigned int queued_pages;
+	unsigned int queued_requests;
 	unsigned int nr_deferred;
 	unsigned int nr_following;
 	unsigned int nr_workers;
@@ -469,7 +470,7 @@ struct iopf_pasid_queue {
 #define IOPF_CHUNK_REQUESTS	16
 
 /**
- * enum iopf_owner - the owner of a group, which alone may decide its response
+ * enum iopf_owner - the owner of a group
  * @IOPF_OWNER_ASSEMBLING: the table: the last request has not come
  * @IOPF_OWNER_QUEUED: the PASID queue, until a worker takes the group
  * @IOPF_OWNER_WORKER: the worker that handles its faults
@@ -504,8 +505,9 @@ struct iopf_chunk {
 
 /**
  * struct iopf_prg - a page request group
- * @base: the public part. @base.pending_node is on the partial, pending, delivered or claimed
- *	list of the PASID queue; @base.node is on its queue, or on a list of the domain's handler
+ * @base: the public part. @base.pending_node is on the unfinished, pending, delivered or
+ *	deferred list of the PASID queue, or on a list of claimed groups; @base.node is on its
+ *	queue, in iopf_worker.followers, or on a list of the domain's handler
  * @users: references, see "DOC: References"
  * @key: PASID and index; constant
  * @table_node: in iopf_device.table until the group is claimed
@@ -519,7 +521,7 @@ struct iopf_chunk {
  * @by_pair: the registered handler may respond by PASID and index, it has not taken the cookie
  * @seq: number among the complete groups, 0 until the group is complete
  * @claim: number among the claims; set by the claim
- * @since: jiffies when it was put on its current list
+ * @since: jiffies when it was started, completed or delivered to the domain's handler
  * @times: when it did what, if iopf.latency is set
  * @slot: where the next request goes
  * @nr_slots: room from @slot on
@@ -590,8 +592,8 @@ struct iopf_freed {
  * @code: the result of @prg; of the thread alone
  * @page: address of the page in the fault handler, or %IOPF_NO_PAGE; written by the thread
  *	without the lock
- * @interrupted: the response of @prg is sent already, and the thread was woken to see it;
- *	also read without the lock
+ * @interrupted: @prg was cancelled, and the thread was woken to see it; also read without the
+ *	lock
  * @asleep: it was noted asleep and has not continued since; the thread reads it without the
  *	lock
  * @slept: it was @asleep at least once since it took @prg
@@ -710,7 +712,7 @@ static inline unsigned int iopf_held_groups(const struct iopf_device *fdev)
 /* Return how many requests do, not counting the last ones of complete groups. */
 static inline unsigned int iopf_held_requests(const struct iopf_device *fdev)
 {
-	return fdev->nr_partial + fdev->requests_made - fdev->requests_seen;
+	return fdev->partial_requests + fdev->requests_made - fdev->requests_seen;
 }
 
 static inline bool iopf_is_below_limits(const struct iopf_device *fdev, bool whole)
@@ -736,10 +738,10 @@ static inline unsigned int iopf_request_room(const struct iopf_device *fdev)
 	unsigned int held = iopf_held_requests(fdev);
 
 	if (held >= fdev->limits.requests ||
-	    fdev->nr_partial >= fdev->limits.unfinished)
+	    fdev->partial_requests >= fdev->limits.unfinished)
 		return 0;
 	return min(fdev->limits.requests - held,
-		   fdev->limits.unfinished - fdev->nr_partial);
+		   fdev->limits.unfinished - fdev->partial_requests);
 }
 
 static inline bool iopf_has_request_room(struct iopf_device *fdev)
@@ -855,7 +857,7 @@ static inline void iopf_pq_count_queued(struct iopf_prg *prg)
 
 	lockdep_assert_held(&fdev->lock);
 	pq->nr_queued++;
-	pq->queued_pages += prg->base.fault_count;
+	pq->queued_requests += prg->base.fault_count;
 	WRITE_ONCE(fdev->nr_queued, fdev->nr_queued + 1);
 }
 
@@ -866,7 +868,7 @@ static inline void iopf_pq_unqueue(struct iopf_prg *prg)
 
 	lockdep_assert_held(&pq->fdev->lock);
 	list_del_init(&prg->base.node);
-	pq->queued_pages -= prg->base.fault_count;
+	pq->queued_requests -= prg->base.fault_count;
 	WRITE_ONCE(pq->fdev->nr_queued, pq->fdev->nr_queued - 1);
 	if (!--pq->nr_queued)
 		iopf_pq_clear_ready(pq);
@@ -885,7 +887,7 @@ static inline void iopf_pq_take_deferred(struct iopf_pasid_queue *pq,
 	struct iopf_device *fdev = pq->fdev;
 
 	lockdep_assert_held(&fdev->lock);
-	list_splice_tail_init(&pq->claimed, claimed);
+	list_splice_tail_init(&pq->deferred, claimed);
 	WRITE_ONCE(fdev->nr_deferred, fdev->nr_deferred - pq->nr_deferred);
 	pq->nr_deferred = 0;
 }
@@ -958,7 +960,7 @@ static inline void iopf_prg_append(struct iopf_device *fdev, struct iopf_prg *pr
 	request->fault = *fault;
 	list_add_tail(&request->list, &prg->base.faults);
 	prg->base.fault_count++;
-	fdev->nr_partial++;
+	fdev->partial_requests++;
 }
 
 /* queue.c */

@@ -48,7 +48,7 @@ static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 		fdev->recent = NULL;
 	xa_erase(&fdev->pqs, iopf_pq_index(&key));
 	list_del(&pq->idle_node);
-	list_del(&pq->busy_node);
+	list_del(&pq->monitored_node);
 	fdev->nr_pqs--;
 	fdev->nr_idle--;
 	kfree(pq);
@@ -99,14 +99,14 @@ static struct iopf_pasid_queue *iopf_pq_alloc(struct iopf_device *fdev,
 	pq->fdev = fdev;
 	pq->pasid_valid = iopf_key_has_pasid(key);
 	pq->pasid = key->pasid;
-	INIT_LIST_HEAD(&pq->partial);
+	INIT_LIST_HEAD(&pq->unfinished);
 	INIT_LIST_HEAD(&pq->pending);
 	INIT_LIST_HEAD(&pq->delivered);
 	INIT_LIST_HEAD(&pq->queue);
-	INIT_LIST_HEAD(&pq->claimed);
+	INIT_LIST_HEAD(&pq->deferred);
 	INIT_LIST_HEAD(&pq->workers);
 	INIT_LIST_HEAD(&pq->ready_node);
-	INIT_LIST_HEAD(&pq->busy_node);
+	INIT_LIST_HEAD(&pq->monitored_node);
 	INIT_LIST_HEAD(&pq->idle_node);
 	pq->prefault_max = -1;
 	return pq;

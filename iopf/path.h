@@ -34,10 +34,10 @@ void iopf_send_response(struct iopf_device *fdev, struct device *dev,
 			const struct iopf_response *response);
 void iopf_send_invalid(struct iopf_device *fdev, struct device *dev,
 		       const struct iopf_request *request);
-void iopf_flush_queued(struct iopf_device *fdev, struct iopf_prg *prg);
+void iopf_tell_queued(struct iopf_device *fdev, struct iopf_prg *prg);
 bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		struct list_head *claimed);
-void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed);
+void iopf_discard_unfinished(struct iopf_pasid_queue *pq, struct list_head *claimed);
 void iopf_send(struct list_head *claimed);
 void iopf_respond(struct iopf_prg *prg, enum iommu_page_response_code code);
 void iopf_prg_put(struct iopf_prg *prg);
@@ -83,9 +83,9 @@ static inline bool iopf_pq_wants(const struct iopf_pasid_queue *pq)
 	if (!pq->nr_queued || unlikely(pq->nr_throttled))
 		return false;
 	return awake < max(pq->nr_eager, 1U) ||
-	       pq->queued_pages >= IOPF_WORKER_BACKLOG * awake ||
+	       pq->queued_requests >= IOPF_WORKER_BACKLOG * awake ||
 	       (pq->page_ns >= IOPF_LONG_PAGE_NS &&
-		pq->queued_pages * pq->page_ns >=
+		pq->queued_requests * pq->page_ns >=
 		IOPF_WORKER_BACKLOG_NS * awake);
 }
 
@@ -106,10 +106,10 @@ static inline unsigned int iopf_nr_active(const struct iopf_device *fdev)
 }
 
 /*
- * Get a worker to be queued, by iopf_worker_queue() and without the lock, if a PASID
- * queue wants one, none is queued yet and a CPU is left. NULL otherwise: running workers
- * look for further groups before they end, and if they do not get to it, the monitor
- * notices.
+ * Get a worker to be queued, by iopf_worker_queue() and without the lock, if more PASID
+ * queues are ready than workers are queued and a CPU is left. NULL otherwise: running
+ * workers look for further groups before they end, and if they do not get to it, the
+ * monitor notices.
  */
 static inline struct iopf_worker *iopf_worker_wanted(struct iopf_device *fdev)
 {
@@ -151,8 +151,8 @@ static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 	struct iopf_device *fdev = pq->fdev;
 
 	lockdep_assert_held(&fdev->lock);
-	if (list_empty(&pq->busy_node)) {
-		list_add_tail(&pq->busy_node, &fdev->busy);
+	if (list_empty(&pq->monitored_node)) {
+		list_add_tail(&pq->monitored_node, &fdev->monitored);
 		pq->taken_seen = pq->taken - 1;
 		pq->nr_slept = 0;
 	}

@@ -22,9 +22,10 @@
  * removes the note itself when it continues.
  *
  * A group that requests a page on which a worker sleeps already would put another worker
- * to sleep. It becomes a *follower* of that worker instead. Followers are queued groups:
- * they time out and are claimed like any other. When the sleeper continues they are
- * queued again, as their access may differ from its own, and it may have failed.
+ * to sleep. It becomes a *follower* of that worker instead. Its owner is that of a queued
+ * group, but it is on the worker's list and not on the PASID queue's. It times out and is
+ * claimed like any other. When the sleeper continues the group
+ * is queued again, as its access may differ from the worker's, which may have failed.
  *
  * A report queues a worker if none can take the group. A worker that could may have
  * fallen asleep since, or lost its CPU to another thread; a queued worker may wait for a
@@ -280,7 +281,7 @@ static void iopf_check_sleepers(struct iopf_device *fdev)
 	list_for_each_entry_safe(worker, next, &fdev->awake, node)
 		iopf_worker_note_asleep(worker);
 	fdev->nr_eager = 0;
-	list_for_each_entry(pq, &fdev->busy, busy_node) {
+	list_for_each_entry(pq, &fdev->monitored, monitored_node) {
 		pq->nr_eager = 2 * pq->nr_slept;
 		pq->nr_slept = 0;
 		fdev->nr_eager += pq->nr_eager;
@@ -296,11 +297,11 @@ static void iopf_check_pqs(struct iopf_device *fdev, struct list_head *deferred)
 	struct iopf_pasid_queue *pq;
 	struct iopf_pasid_queue *next;
 
-	list_for_each_entry_safe(pq, next, &fdev->busy, busy_node) {
+	list_for_each_entry_safe(pq, next, &fdev->monitored, monitored_node) {
 		iopf_pq_take_deferred(pq, deferred);
 		if (!pq->nr_queued || pq->starved) {
 			pq->nr_eager = 0;
-			list_del_init(&pq->busy_node);
+			list_del_init(&pq->monitored_node);
 			continue;
 		}
 		if (pq->taken == pq->taken_seen && list_empty(&pq->ready_node))
@@ -352,7 +353,7 @@ static void iopf_monitor_fn(struct work_struct *work)
 	iopf_check_sleepers(fdev);
 	iopf_check_pqs(fdev, &deferred);
 	iopf_get_workers(fdev, &workers);
-	again = !list_empty(&fdev->busy);
+	again = !list_empty(&fdev->monitored);
 	if (again) {
 		iopf_monitor_arm(fdev);
 	} else {

@@ -2,10 +2,9 @@
 /*
  * I/O page fault queue: reporting page requests
  *
- * The only entry for page requests. Single ones, several at once and those that their
- * driver refuses are all added by iopf_add_request(). If a handler is registered for the
- * device it is called before a request is added, or with the group that the request
- * completes.
+ * The entry for IOMMU drivers. Single requests, several at once and those that their
+ * driver refuses are all added by assemble.c. If a handler is registered for the device
+ * it is called before a request is added, or with the group that the request completes.
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
@@ -85,8 +84,8 @@ static unsigned int iopf_report_run(struct device *dev,
  * Report a request whose device has a registered handler or is on no queue. May sleep as
  * the handler.
  */
-static noinline int iopf_report_to_handler(struct device *dev,
-					   const struct iopf_request *request)
+static noinline int iopf_report_slow(struct device *dev,
+				     const struct iopf_request *request)
 {
 	struct iopf_actions actions = IOPF_ACTIONS_INIT(actions);
 	struct iopf_handler *handler;
@@ -128,7 +127,7 @@ static int iopf_report(struct device *dev, const struct iopf_request *requests,
 	for (i = 0; i < count; i += n) {
 		n = iopf_report_run(dev, requests + i, count - i, &err);
 		if (unlikely(!n)) {
-			err = iopf_report_to_handler(dev, &requests[i]);
+			err = iopf_report_slow(dev, &requests[i]);
 			n = 1;
 		}
 		ret = ret ?: err;
@@ -156,16 +155,17 @@ static int iopf_report(struct device *dev, const struct iopf_request *requests,
  * PASID Stop Markers may be reported: they end the unfinished groups of their PASID, and get no
  * response.
  *
- * The caller makes sure that a PASID is detached only after reports of its requests have returned.
+ * The caller makes sure that a PASID is detached only after reports of its requests
+ * have returned.
  *
  * Context: Process context, under any lock of the driver that page_response does not take.
- * Sleeps only if a domain's own handler or a registered handler does.
+ * Sleeps only if a domain's own handler, a registered handler or page_response does.
  * Return: in any case the caller sends no response:
  *
  * * %0 - the request was added
  * * %-EINVAL - malformed, or the PASID's domain has no handler
  * * %-ENODEV - the device is on no fault queue
- * * %-ENOMEM - no memory, not even in the reserve, or a limit of the device is reached
+ * * %-ENOMEM - no memory, or a limit of the device is reached
  * * %-EEXIST - a group with this index has no response yet; the request is dropped
  * * %-EBUSY - a late response to an earlier group with this PASID and index is still expected
  * * other - what the domain's or the registered handler returned

@@ -22,7 +22,7 @@
 #define IOPF_FLUSH_GRACE_MS	100
 
 /* Count @prg, which was queued for the workers, for waiters. */
-void iopf_flush_queued(struct iopf_device *fdev, struct iopf_prg *prg)
+void iopf_tell_queued(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
@@ -33,7 +33,7 @@ void iopf_flush_queued(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /* Tell waiters that @prg, which was queued or with a worker, was claimed. */
-static void iopf_flush_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
+static void iopf_tell_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
@@ -44,7 +44,7 @@ static void iopf_flush_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /* Tell waiters that the response of @prg was sent. */
-static void iopf_flush_responded(struct iopf_device *fdev, struct iopf_prg *prg)
+static void iopf_tell_responded(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
@@ -83,7 +83,7 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 	if (iopf_prg_is_faulting(prg)) {
 		fdev->nr_faulting--;
 		if (unlikely(!list_empty(&fdev->flushes)))
-			iopf_flush_claimed(fdev, prg);
+			iopf_tell_claimed(fdev, prg);
 	}
 	if (unlikely(prg->owner == IOPF_OWNER_QUEUED)) {
 		/* Drop the PASID queue's reference; the library's remains. */
@@ -108,12 +108,12 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
  * request has come. When the hardware queue overflows, hardware itself responds to last
  * requests that it drops.
  */
-void iopf_forget_partial(struct iopf_pasid_queue *pq, struct list_head *claimed)
+void iopf_discard_unfinished(struct iopf_pasid_queue *pq, struct list_head *claimed)
 {
 	struct iopf_prg *prg;
 	struct iopf_prg *next;
 
-	list_for_each_entry_safe(prg, next, &pq->partial, base.pending_node)
+	list_for_each_entry_safe(prg, next, &pq->unfinished, base.pending_node)
 		iopf_claim(pq->fdev, prg, IOPF_RESP_NONE, claimed);
 }
 
@@ -282,7 +282,7 @@ static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch
 		prg->pq->nr_responding--;
 		fdev->nr_responding--;
 		if (unlikely(!list_empty(&fdev->flushes)))
-			iopf_flush_responded(fdev, prg);
+			iopf_tell_responded(fdev, prg);
 		iopf_pq_put(prg->pq);
 	}
 	spin_unlock(&fdev->lock);

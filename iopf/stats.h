@@ -45,7 +45,8 @@ enum iopf_phase {
  * @malformed: requests that no device may send, or that their driver refused
  * @unhandled: groups of a PASID whose domain has no handler
  * @limited: requests beyond a limit of the device
- * @nomem: requests dropped because the reserve was empty, too
+ * @nomem: requests dropped because an allocation failed: the reserve of groups was empty, too,
+ *	or there was no memory for a PASID queue
  * @discarded: groups that ended without a response
  * @interrupted: workers interrupted because their group was cancelled
  * @overdue: groups that reached their timeout

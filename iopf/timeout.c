@@ -104,7 +104,7 @@ static void iopf_timeout_fn(struct work_struct *work)
 		iopf_pq_interrupt_orphans(pq, &deferred);
 		iopf_time_out_list(&pq->pending, timeout, &claimed);
 		iopf_time_out_list(&pq->delivered, domain_timeout, &claimed);
-		iopf_time_out_list(&pq->partial, timeout, &claimed);
+		iopf_time_out_list(&pq->unfinished, timeout, &claimed);
 		iopf_pq_expire(pq);
 		iopf_pqs_pause(fdev, &nr);
 	}

@@ -81,7 +81,7 @@ struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq, struct iopf
 	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_QUEUED);
 	fdev->nr_faulting++;
 	if (unlikely(!list_empty(&fdev->flushes)))
-		iopf_flush_queued(fdev, prg);
+		iopf_tell_queued(fdev, prg);
 	iopf_pq_count_queued(prg);
 	iopf_monitor_pq(pq);
 	iopf_pq_note_asleep(pq);
@@ -159,7 +159,7 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	pq->fdev->stats.prefaulted += prg->prefaulted;
 	if (unlikely(worker->interrupted))
 		iopf_worker_clear_interrupt();
-	if (!iopf_claim(pq->fdev, prg, worker->code, &pq->claimed))
+	if (!iopf_claim(pq->fdev, prg, worker->code, &pq->deferred))
 		return false;
 	pq->nr_deferred++;
 	WRITE_ONCE(pq->fdev->nr_deferred, pq->fdev->nr_deferred + 1);
@@ -168,7 +168,10 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	return true;
 }
 
-/* Take the next group from the PASID queue of @worker. NULL: there is none. */
+/*
+ * Take the next group from the PASID queue of @worker. NULL: there is none, or too few
+ * workers are free for another sleeper.
+ */
 static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
@@ -338,8 +341,11 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 	if (prg) {
 		iopf_turn_start_clock(turn, worker);
 		iopf_pq_make_ready(worker->pq);
-		/* The monitor does not check a PASID queue that was starved. */
-		if (unlikely(list_empty(&worker->pq->busy_node)) ||
+		/*
+		 * Do not defer responses of a PASID queue that was starved: the monitor does
+		 * not check it, so it would not send them if this worker falls asleep.
+		 */
+		if (unlikely(list_empty(&worker->pq->monitored_node)) ||
 		    (turn->groups && !(turn->groups % IOPF_WORKER_DEFER)))
 			iopf_pq_take_deferred(worker->pq, &claimed);
 	}

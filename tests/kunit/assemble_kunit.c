@@ -88,7 +88,7 @@ static void pasid_zero_is_not_no_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, 0, 1, 0x1000));
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_report(fake, 0, 0, 1, IOMMU_FAULT_PERM_READ, 0));
-	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->table.nr_groups);
 }
 
@@ -125,7 +125,7 @@ static void stop_marker_discards_unfinished_groups(struct kunit *test)
 			fake_report(fake, FAKE_LAST, FAKE_PASID, 2, 0, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
@@ -220,7 +220,7 @@ static void batch_beyond_limit(struct kunit *test)
 	for (i = 0; i < 8; i++)
 		requests[i] = fake_request(FAKE_PASID, 1, i * PAGE_SIZE, i == 7);
 	KUNIT_EXPECT_EQ(test, 0, iopf_report_requests(fake_dev(fake), requests, 7));
-	KUNIT_EXPECT_EQ(test, 4, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 4, fake_fdev(fake)->partial_requests);
 	iopf_report_requests(fake_dev(fake), &requests[7], 1);
 	KUNIT_ASSERT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);

@@ -202,7 +202,7 @@ static void handler_sees_whole_groups(struct kunit *test)
 	fake_partial(fake, 97, 1, 0x1000);
 	fake_last(fake, 97, 1, 0x2000);
 	KUNIT_EXPECT_EQ(test, 1, recorder->requests);
-	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 0, respond(fake, 97, 1, 0));
 	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 }

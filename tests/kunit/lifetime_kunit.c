@@ -53,7 +53,7 @@ static void discard_partial(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_discard_partial(fake->queue));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iopf_queue_discard_partial(NULL));
 }
@@ -71,7 +71,7 @@ static void flush_one_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, fake->log[0].grpid);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->partial_requests);
 	/* The handler's response is too late. */
 	fake_finish_group(fake->taken[0]);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
@@ -378,7 +378,7 @@ static void flush_during_fault_storm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, wrong);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 2000, fake->responses);
 }
 

@@ -32,12 +32,12 @@ static void limit_on_partial_requests(struct kunit *test)
 	set_limits(test, 16, 0, 0);
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
-	KUNIT_EXPECT_EQ(test, 16, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 16, fdev->partial_requests);
 	KUNIT_EXPECT_EQ(test, 1, fdev->nr_unfinished);
 	fake_last(fake, FAKE_PASID, 1, 0);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 0, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fdev->partial_requests);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_unfinished);
 }
 
@@ -52,7 +52,7 @@ static void limit_on_unfinished_groups(struct kunit *test)
 	set_limits(test, 16, 0, 0);
 	for (i = 0; i < 1000; i++)
 		fake_partial(fake, FAKE_PASID, i, 0);
-	KUNIT_EXPECT_EQ(test, 16, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, 16, fdev->partial_requests);
 	KUNIT_EXPECT_EQ(test, 16, fdev->nr_unfinished);
 	KUNIT_EXPECT_EQ(test, 16, fdev->table.nr_groups);
 	KUNIT_EXPECT_EQ(test, 1000 - 16, fdev->stats.limited);

@@ -125,7 +125,7 @@ static void million_partial_requests(struct kunit *test)
 	before = fake_cost(fake, fake_serve);
 	for (i = 0; i < requests; i++)
 		fake_partial(fake, FAKE_SVA_PASID, i, 0);
-	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, fdev->nr_partial);
+	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, fdev->partial_requests);
 	KUNIT_EXPECT_EQ(test, IOPF_DEFAULT_LIMIT, fdev->nr_unfinished);
 	KUNIT_EXPECT_EQ(test, requests - IOPF_DEFAULT_LIMIT,
 			fdev->stats.limited);

@@ -62,9 +62,9 @@ static void see_counts(struct iopf_device *fdev, struct model_counts *counts)
 	*counts = (struct model_counts){
 		.held_groups = fdev->nr_unfinished + fdev->groups_made -
 			       (unsigned int)atomic_read(&fdev->groups_freed),
-		.held_requests = fdev->nr_partial + fdev->requests_made -
+		.held_requests = fdev->partial_requests + fdev->requests_made -
 				 (unsigned int)atomic_read(&fdev->requests_freed),
-		.partial = fdev->nr_partial,
+		.partial = fdev->partial_requests,
 		.unfinished = fdev->nr_unfinished,
 		.pending = fdev->nr_pending,
 		.handled = fdev->nr_handled,

@@ -356,12 +356,12 @@ static void defer_response(struct kunit *test)
 	wait_queued(pq, 1);
 	/* Let the monitor take the PASID queue off its list. */
 	msleep(50);
-	KUNIT_EXPECT_TRUE(test, list_empty(&pq->busy_node));
+	KUNIT_EXPECT_TRUE(test, list_empty(&pq->monitored_node));
 	fake_postpone_timeout(fake);
 	spin_lock(&fdev->lock);
 	prg = list_first_entry_or_null(&pq->queue, struct iopf_prg, base.node);
 	if (prg)
-		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->claimed);
+		iopf_claim(fdev, prg, IOMMU_PAGE_RESP_SUCCESS, &pq->deferred);
 	spin_unlock(&fdev->lock);
 	KUNIT_EXPECT_NOT_NULL(test, prg);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);

@@ -89,7 +89,7 @@ static void check_refused(struct kunit *test, u64 extra0, u64 addr, u64 access)
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 2, model->prq.nr_bad);
 }
 
@@ -110,7 +110,7 @@ static void stop_marker_ends_unfinished_groups(struct kunit *test)
 	vtd_put(model, VTD_RID, 0, FAKE_PASID, 2, 0, LAST);
 	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 1, fake_fdev(fake)->stats.discarded);
 }
 
@@ -132,7 +132,7 @@ static void overflow_discards_unfinished_groups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, model->prq.nr_overflows);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 10, fake_fdev(fake)->stats.discarded);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 }
 
 /* vtd_prq_wait() waits for requests that have left the ring and are not reported. */
@@ -441,7 +441,7 @@ static void check_odd_marker(struct kunit *test, u16 rid, u64 extra0, u64 addr)
 	vtd_prq_run(&model->prq);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, 0, model->nr_sent);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	if (rid == VTD_RID)
 		KUNIT_EXPECT_EQ(test, 0, model->prq.nr_bad);
 }

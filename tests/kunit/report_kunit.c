@@ -121,7 +121,7 @@ static void check_all_entries(struct kunit *test)
 		for (way = 0; way < NR_WAYS; way++)
 			check_entry(test, &entries[i], way);
 	KUNIT_EXPECT_EQ(test, 1, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	fake_free_taken(fake);
 }
 
@@ -162,9 +162,9 @@ static void stop_marker_ends_groups(struct kunit *test)
 	for (way = 0; way < NR_WAYS; way++) {
 		fake_partial(fake, FAKE_PASID, 1, 0x1000);
 		fake_partial(fake, FAKE_PASID, 2, 0x1000);
-		KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->nr_partial);
+		KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->partial_requests);
 		report_way(fake, way, &marker);
-		KUNIT_EXPECT_EQ_MSG(test, 0, fake_fdev(fake)->nr_partial, "%s",
+		KUNIT_EXPECT_EQ_MSG(test, 0, fake_fdev(fake)->partial_requests, "%s",
 				    ways[way]);
 	}
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);

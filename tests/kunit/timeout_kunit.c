@@ -110,7 +110,7 @@ static void timeout_of_partial_requests(struct kunit *test)
 	for (i = 0; i < 20; i++)
 		fake_partial(fake, FAKE_PASID, i, 0);
 	msleep(2 * TIMEOUT_MS);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_partial);
+	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 20, fake_fdev(fake)->stats.discarded);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 }

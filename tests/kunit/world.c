@@ -479,7 +479,7 @@ static bool world_wait_for_ref(struct world *world, struct iopf_device *fdev)
 /* Check that @fdev has no group, no worker and no PASID queue in use. */
 static void world_check_fdev(struct world *world, struct iopf_device *fdev)
 {
-	if (fdev->table.nr_groups || fdev->nr_partial || fdev->nr_unfinished ||
+	if (fdev->table.nr_groups || fdev->partial_requests || fdev->nr_unfinished ||
 	    fdev->nr_pending || fdev->nr_handled || fdev->nr_faulting ||
 	    fdev->nr_responding || fdev->nr_queued || fdev->nr_deferred)
 		model_wrong(&world->model, "groups are left");

@@ -509,7 +509,7 @@ inline claim(g, won)
 	fi
 }
 
-/* Stands for: iopf_flush_responded */
+/* Stands for: iopf_tell_responded */
 inline flush_responded(g, me)
 {
 	if
@@ -1269,7 +1269,7 @@ inline send_mine()
  * soon as it is free. UNBIND: the driver does not flush.
  *
  * Stands for: iopf_queue_flush_pasid iopf_device_get iopf_cancel_all iopf_cancel_pq
- *	iopf_forget_partial iopf_cancel_list
+ *	iopf_discard_unfinished iopf_cancel_list
  */
 proctype unbinder()
 {
