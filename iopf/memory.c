@@ -213,19 +213,24 @@ unsigned int iopf_pri_allocation(struct device *dev)
 }
 
 /*
- * Raise the default limits to twice what PRI grants. PRI may be enabled after the device
+ * Raise limits that the driver has not set to twice what PRI grants. PRI may be enabled after the device
  * was added, and its allocation does not change while it is enabled.
  */
 static void iopf_limits_grant(struct iopf_device *fdev)
 {
 	unsigned int granted = min(iopf_pri_allocation(fdev->base.dev),
 				   UINT_MAX / 2);
+	const struct iopf_limits *own = &fdev->driver_limits;
 	struct iopf_limits *limits = &fdev->limits;
 
-	limits->groups = max(limits->groups, 2 * granted);
-	limits->requests = max(limits->requests, 2 * granted);
-	limits->unfinished = max(limits->unfinished, granted);
-	limits->pasids = max(limits->pasids, 2 * granted);
+	if (!own->groups)
+		limits->groups = max(limits->groups, 2 * granted);
+	if (!own->requests)
+		limits->requests = max(limits->requests, 2 * granted);
+	if (!own->unfinished && !own->groups && !own->requests)
+		limits->unfinished = max(limits->unfinished, granted);
+	if (!own->pasids)
+		limits->pasids = max(limits->pasids, 2 * granted);
 	fdev->pri_limits = true;
 }
 

@@ -217,7 +217,7 @@ struct iopf_flush {
  * @monitoring: @monitor_timer or @monitor_work is pending or running
  * @timeout_armed: @timeout_work is pending or running
  * @room: workers became free since a PASID queue in @starved was refused one
- * @pri_limits: @limits were compared with what PRI grants
+ * @pri_limits: @limits were raised to what PRI grants
  * @poll_pause: how many polls to skip after the next one without success
  * @poll_skip: how many polls still to skip
  * @joined: the unfinished group that the last request joined, or NULL: most often the next
@@ -255,6 +255,7 @@ struct iopf_flush {
  * @taken_seen: value of @taken at the last run of the monitor
  * @claims: number of the last claim
  * @nr_responding: claimed groups whose responses are not sent yet
+ * @driver_limits: limits that the driver has set, 0 in a field for none
  * @nr_idle: PASID queues in @idle
  * @idle: PASID queues without users, the longest idle one first
  * @starved: PASID queues that have sleepers and were refused a worker
@@ -351,6 +352,7 @@ struct iopf_device {
 	u64 claims;				/* L */
 
 	/* what changes less often */
+	struct iopf_limits driver_limits;	/* L */
 	unsigned int nr_idle;			/* L */
 	struct list_head idle;			/* L */
 	struct list_head starved;		/* L */

@@ -108,9 +108,8 @@ int iopf_device_set_limits(struct device *dev, const struct iopf_limits *limits)
 	fdev->limits = new;
 	/* The index of the group may be too wide now: check the next request. */
 	fdev->joined = NULL;
-	/* The driver's limits are not raised to what PRI grants. */
-	fdev->pri_limits = limits->groups || limits->requests ||
-			   limits->unfinished;
+	fdev->driver_limits = *limits;
+	fdev->pri_limits = false;
 	iopf_table_move(&table, &fdev->table);
 	swap(table, fdev->table);
 	spin_unlock(&fdev->lock);

@@ -197,7 +197,7 @@ static void limits_follow_pri_grant(struct kunit *test)
 	kunit_activate_static_stub(test, iopf_pri_allocation, grant_100);
 	set_limits(test, 8, 16, 16);
 	fdev->limits.requests = 16;
-	fdev->pri_limits = false;
+	fdev->driver_limits = (struct iopf_limits){};
 	for (i = 0; i < 99; i++)
 		KUNIT_EXPECT_EQ(test, 0, fake_partial(fake, FAKE_PASID, 1, 0));
 	fake_last(fake, FAKE_PASID, 1, 0);
@@ -213,6 +213,33 @@ static void limits_follow_pri_grant(struct kunit *test)
 					 -ENOMEM);
 	KUNIT_EXPECT_EQ(test, 0, fdev->stats.limited);
 	fake_free_taken(fake);
+}
+
+static unsigned int grant_50000(struct device *dev)
+{
+	return 50000;
+}
+
+/* Each limit that the driver has not set rises to what PRI grants, and no other one. */
+static void grant_keeps_limits_of_driver(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+
+	kunit_activate_static_stub(test, iopf_pri_allocation, grant_50000);
+	fake_set_limits(test, &(struct iopf_limits){ .pasids = 8 });
+	fake_refresh_limits(fdev);
+	KUNIT_EXPECT_EQ(test, 100000, fdev->limits.groups);
+	KUNIT_EXPECT_EQ(test, 100000, fdev->limits.requests);
+	KUNIT_EXPECT_EQ(test, 50000, fdev->limits.unfinished);
+	KUNIT_EXPECT_EQ(test, 8, fdev->limits.pasids);
+
+	fake_set_limits(test, &(struct iopf_limits){ .groups = 16 });
+	fake_refresh_limits(fdev);
+	KUNIT_EXPECT_EQ(test, 16, fdev->limits.groups);
+	KUNIT_EXPECT_EQ(test, 100000, fdev->limits.requests);
+	KUNIT_EXPECT_EQ(test, 8, fdev->limits.unfinished);
+	KUNIT_EXPECT_EQ(test, 100000, fdev->limits.pasids);
 }
 
 /* PASIDs that are used one after the other, see pasid_queues_stay(). */
@@ -345,6 +372,7 @@ static struct kunit_case iopf_limits_cases[] = {
 	KUNIT_CASE(limit_on_requests_in_groups),
 	KUNIT_CASE(sleepers_leave_half_of_limit),
 	KUNIT_CASE(limits_follow_pri_grant),
+	KUNIT_CASE(grant_keeps_limits_of_driver),
 	KUNIT_CASE(idle_pasid_queues_expire),
 	KUNIT_CASE(limit_on_pasid_queues),
 	KUNIT_CASE(limit_on_index_width),
