@@ -2,8 +2,8 @@
 /*
  * I/O page fault queue: queues, devices, PASID queues, groups, workers and handlers
  *
- * Structures, references and lists. Nothing here decides what happens to a group, and
- * nothing calls path.h or a header above it.
+ * Structures, references, lists and limits. No group is claimed here and no response sent,
+ * and nothing calls path.h or a header above it.
  */
 #ifndef __IOPF_OBJECTS_H
 #define __IOPF_OBJECTS_H
@@ -37,8 +37,9 @@
  * a hash table of the device, and are on one list of their PASID queue.
  *
  * A group has exactly one owner at a time, &enum iopf_owner, which changes under the device's
- * lock. The owner alone may decide what the response is. The part that claims the group, by
- * iopf_claim(), sends the response; every later attempt fails and is counted.
+ * lock. The part of the library that claims the group, by iopf_claim(), sends its response:
+ * the owner, or a flush, a removal or a timeout that takes the group away from it. A later
+ * attempt fails.
  */
 
 /**
@@ -258,7 +259,7 @@ struct iopf_flush {
  * @driver_limits: limits that the driver has set, 0 in a field for none
  * @nr_idle: PASID queues in @idle
  * @idle: PASID queues without users, the longest idle one first
- * @starved: PASID queues that have sleepers and were refused a worker
+ * @starved: PASID queues that were refused a worker
  * @monitored: PASID queues that the monitor checks
  * @awake: workers that handle a group and were not noted asleep
  * @flushes: waiters for groups to end

@@ -18,15 +18,16 @@
  *
  * A page request visits these files in turn::
  *
- *	assemble.c  adds the request to its group, and passes complete groups to their next owner
- *	domain.c    finds the address space of the PASID, or the domain's handler
+ *	assemble.c  adds the request to its group, whose address space domain.c finds with the
+ *	            first request, and passes complete groups to their next owner
  *	worker.c    takes complete groups of SVA domains from their PASID queue
  *	fault.c     calls the mm for each page, with the limits and the policy of the owner
  *	            (owner.c); prefault.c faults in pages that may be requested next
  *	respond.c   sends the one response of the group
  *
  * pool.c hands workers out to devices, progress.c starts others when workers sleep, and
- * poll.c lets a worker wait for the next group without sleeping.
+ * poll.c lets a worker wait for the next group without sleeping. Complete groups of other
+ * domains are delivered to their handler by domain.c.
  */
 
 /* respond.c */

@@ -12,8 +12,8 @@
  * DOC: Responses
  *
  * The part of the library that moves a group to IOPF_OWNER_CLAIMED, under the device's
- * lock, sends its response, without the lock. Later attempts to claim the group fail and
- * are counted. Claimed groups are collected and their responses sent together.
+ * lock, sends its response, without the lock. Later attempts to claim the group fail.
+ * Claimed groups are collected and their responses sent together.
  *
  * Waiters for groups to end, &struct iopf_flush, are told here.
  */
