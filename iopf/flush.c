@@ -101,7 +101,8 @@ static void iopf_flush_all(struct iopf_device *fdev)
  *
  * Context: Process context, may sleep. The driver holds no lock that its page_response
  * takes. If a PASID is unbound, the caller is in the path that detaches it, or excludes
- * that path. Return: 0, or %-ENODEV if the device is on no fault queue.
+ * that path.
+ * Return: 0, or %-ENODEV if the device is on no fault queue.
  */
 int iopf_queue_flush_dev(struct device *dev)
 {
@@ -214,7 +215,8 @@ EXPORT_SYMBOL_GPL(iopf_queue_reset_dev);
  * 7.4.1). The device sends again what it still needs.
  *
  * Context: Process context, may sleep. No requests of the queue's devices are reported
- * at the same time. The driver holds no lock that its page_response takes. Return: 0,
+ * at the same time. The driver holds no lock that its page_response takes.
+ * Return: 0,
  * or %-EINVAL without a @queue.
  */
 int iopf_queue_discard_partial(struct iopf_queue *queue)
