@@ -216,8 +216,7 @@ EXPORT_SYMBOL_GPL(iopf_queue_reset_dev);
  *
  * Context: Process context, may sleep. No requests of the queue's devices are reported
  * at the same time. The driver holds no lock that its page_response takes.
- * Return: 0,
- * or %-EINVAL without a @queue.
+ * Return: 0, or %-EINVAL without a @queue.
  */
 int iopf_queue_discard_partial(struct iopf_queue *queue)
 {

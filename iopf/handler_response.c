@@ -120,8 +120,8 @@ static int iopf_respond_to(struct device *dev,
  *
  * Context: Process context, under any lock that page_response does not take. Sleeps only if the
  * driver's page_response does.
- * Return: 0, %-EINVAL if nothing matches or the code is unknown,
- * or %-ENODEV if the device is on no fault queue.
+ * Return: 0, %-EINVAL if nothing matches or the code is unknown, or %-ENODEV if the device is
+ * on no fault queue.
  */
 int iommu_page_response(struct device *dev, struct iommu_page_response *msg)
 {

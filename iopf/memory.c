@@ -213,8 +213,8 @@ unsigned int iopf_pri_allocation(struct device *dev)
 }
 
 /*
- * Raise limits that the driver has not set to twice what PRI grants. PRI may be enabled after the device
- * was added, and its allocation does not change while it is enabled.
+ * Raise limits that the driver has not set to twice what PRI grants. PRI may be enabled
+ * after the device was added, and its allocation does not change while it is enabled.
  */
 static void iopf_limits_grant(struct iopf_device *fdev)
 {
