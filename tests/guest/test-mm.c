@@ -599,13 +599,13 @@ TEST_F(mm, memory_cgroup)
  * @status: the status of its job
  * @seconds: how long the job took
  * @unmaps: pages that it unmapped during the job
- * @waited: how long these calls took together, in seconds
+ * @longest: how long the longest of these calls took, in seconds
  */
 struct throttled {
 	int status;
 	double seconds;
 	unsigned int unmaps;
-	double waited;
+	double longest;
 };
 
 /*
@@ -635,10 +635,13 @@ static pid_t fill_and_unmap(struct throttled *seen)
 	memset(&end, 0, sizeof(end));
 	while (acc_reap(fd, &end, 20) && errno == ETIMEDOUT) {
 		double begun = pace_seconds();
+		double waited;
 
 		len -= PAGE;
 		munmap(area + len, PAGE);
-		seen->waited += pace_seconds() - begun;
+		waited = pace_seconds() - begun;
+		if (waited > seen->longest)
+			seen->longest = waited;
 		seen->unmaps++;
 	}
 	seen->seconds = pace_seconds() - start;
@@ -648,8 +651,8 @@ static pid_t fill_and_unmap(struct throttled *seen)
 
 /*
  * While the process is throttled for exceeding memory.high, its address space is not
- * locked: its own changes to the mapping take a small part of that time. The kernel's
- * own queue does not charge the process at all.
+ * locked: each change of its own to the mapping takes a small part of that time, where it
+ * would wait for all of it. The kernel's own queue does not charge the process at all.
  */
 TEST_F(mm, throttled_unlocked)
 {
@@ -667,9 +670,9 @@ TEST_F(mm, throttled_unlocked)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, seen->status);
-	TH_LOG("%.1f s, %u pages unmapped meanwhile in %.1f ms", seen->seconds,
-	       seen->unmaps, 1e3 * seen->waited);
-	EXPECT_TRUE(seen->waited < 0.1 + seen->seconds / 4);
+	TH_LOG("%.1f s, %u pages unmapped meanwhile in %.1f ms each at most",
+	       seen->seconds, seen->unmaps, 1e3 * seen->longest);
+	EXPECT_TRUE(seen->longest < 0.1 + seen->seconds / 4);
 	EXPECT_EQ(0, rmdir(CGROUP));
 }
 
