@@ -125,7 +125,7 @@ static void check_all_entries(struct kunit *test)
 	fake_free_taken(fake);
 }
 
-static void same_checks_for_each_entry_point(struct kunit *test)
+static void same_checks_at_all_entry_points(struct kunit *test)
 {
 	check_all_entries(test);
 }
@@ -213,7 +213,7 @@ static void refused_request_with_private_data(struct kunit *test)
 }
 
 static struct kunit_case iopf_report_cases[] = {
-	KUNIT_CASE(same_checks_for_each_entry_point),
+	KUNIT_CASE(same_checks_at_all_entry_points),
 	KUNIT_CASE(same_checks_with_handler),
 	KUNIT_CASE(stop_marker_ends_groups),
 	KUNIT_CASE(refused_request_in_batch),
