@@ -26,21 +26,29 @@ static bool intel_prq_has_overflowed(struct vtd_prq *prq, u64 before)
 }
 
 /*
- * Let hardware drain until no overflow comes during the drain. Return -EBUSY if an
- * overflow came during each attempt.
+ * Let hardware drain until there is no overflow from the start of the drain to its end.
+ * Return -EBUSY if there was one during each attempt.
  */
 static int intel_prq_drain_hardware(struct vtd_prq *prq, struct device *dev,
 				    u32 pasid)
 {
 	unsigned long until = jiffies + prq->patience;
 	unsigned int tries = 0;
+	bool overflowed;
 	u64 before;
 	int ret;
 
 	do {
 		before = READ_ONCE(prq->nr_overflows);
+		/*
+		 * An overflow may have been counted already, and its bit is cleared during
+		 * the drain: check the bit, too. Pairs with smp_wmb() in
+		 * intel_prq_handle_overflow().
+		 */
+		smp_rmb();
+		overflowed = prq->ops->read_status(prq) & VTD_PRQ_OVERFLOW;
 		ret = prq->ops->drain(prq, dev, pasid);
-		if (ret || !intel_prq_has_overflowed(prq, before))
+		if (ret || !(overflowed || intel_prq_has_overflowed(prq, before)))
 			return ret;
 		vtd_prq_wait_overflow(prq);
 	} while (++tries < VTD_PRQ_DRAIN_TRIES || time_before(jiffies, until));

@@ -74,6 +74,26 @@ static void drain_again_after_short_overflow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
 }
 
+/* The thread clears the bit of an overflow that it has counted before the drain. */
+static void clear_while_draining(struct vtd_model *model)
+{
+	vtd_on(model, VTD_DRAIN, NULL);
+	model->status &= ~VTD_PRQ_OVERFLOW;
+	model->prq.nr_cleared++;
+}
+
+static void drain_again_after_counted_overflow(struct kunit *test)
+{
+	struct vtd_model *model = vtd_model_new(test, 0);
+
+	model->status |= VTD_PRQ_OVERFLOW;
+	model->prq.nr_overflows++;
+	vtd_on(model, VTD_DRAIN, clear_while_draining);
+	KUNIT_EXPECT_EQ(test, 0, drain(model));
+	KUNIT_EXPECT_EQ(test, 2, model->nr_drains);
+	KUNIT_EXPECT_EQ(test, 0, model->nr_disabled);
+}
+
 static bool is_flooding(struct vtd_model *model)
 {
 	return model->disabled != FLOODING && model->nr_drains < TOO_MANY;
@@ -275,6 +295,7 @@ static struct kunit_case iopf_prq_drain_cases[] = {
 	KUNIT_CASE(drain_ends_requests),
 	KUNIT_CASE(drain_again_after_overflow),
 	KUNIT_CASE(drain_again_after_short_overflow),
+	KUNIT_CASE(drain_again_after_counted_overflow),
 	KUNIT_CASE(drain_ends_flood),
 	KUNIT_CASE(drain_ends_endless_flood),
 	KUNIT_CASE(drain_ends_two_floods),

@@ -4,7 +4,8 @@
 # ring-test.sh [NAME...]: VT-d's page request queue against a model of the hardware, as
 # TAP. First it runs inputs that have failed before (tests/vtd/corpus) and fixed seeds,
 # then the mistakes of tests/vtd/mutants, one at a time: each must be noticed, by a
-# check that its paragraph names. With NAMEs only these mistakes.
+# check that its paragraph names, with the inputs of the corpus that it names and fixed
+# seeds. With NAMEs only these mistakes.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 MUTANTS=$TOP/tests/vtd/mutants
@@ -70,16 +71,20 @@ build_mutant()
 
 mutant()
 {
-	local name=$1 check ignored=()
+	local name=$1 check ignored=() inputs=()
 
 	number=$((number + 1))
 	build_mutant "$name"
 	for check in $(checks_of "$name" Ignored); do
 		ignored+=(-i "$check")
 	done
+	# What only a rare sequence shows is not left to the fixed seeds.
+	for check in $(checks_of "$name" Input); do
+		inputs+=("$VTD/corpus/$check")
+	done
 	rm -rf "$tmp/found"
 	mkdir "$tmp/found"
-	"$tmp/mutant/ring" "${ignored[@]}" -t "$tmp/found" >/dev/null 2>"$tmp/err" || true
+	"$tmp/mutant/ring" "${ignored[@]}" -t "$tmp/found" "${inputs[@]}" >/dev/null 2>"$tmp/err" || true
 	check=$(noticed_by "$tmp/err")
 	if [[ -n $check && " $(checks_of "$name" Check) " == *" $check "* ]]; then
 		echo "ok $number mistake $name is noticed by: $check"
