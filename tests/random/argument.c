@@ -274,11 +274,7 @@ long do_ioctl(struct actor *actor, int fd, unsigned int command, void *content,
 	long ret;
 
 	arm_failure(actor);
-	ret = ioctl(fd, command, where);
-	if (ret < 0)
-		ret = -errno;
-	disarm_failure(actor);
-	atomic_store(&step->result, ret);
+	ret = end_call(actor, step, ioctl(fd, command, where));
 	if (ret >= 0 && content && !argument_result(actor, content, len))
 		ret = -ENODATA;
 	argument_end(actor);

@@ -54,10 +54,7 @@ long forward_open(struct actor *actor)
 	int fd;
 
 	arm_failure(actor);
-	fd = open("/dev/iopf-forward", O_RDWR | O_CLOEXEC);
-	fd = fd < 0 ? -errno : fd;
-	disarm_failure(actor);
-	atomic_store(&step->result, fd);
+	fd = end_call(actor, step, open("/dev/iopf-forward", O_RDWR | O_CLOEXEC));
 	if (fd < 0)
 		return fd;
 	file.queue = queue_new(KIND_FORWARD);

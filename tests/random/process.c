@@ -116,6 +116,19 @@ void disarm_failure(struct actor *actor)
 		pwrite(actor->fail_nth, "0", 1, 0);
 }
 
+/*
+ * End the system call of @step, which has returned @ret: its failure is disarmed and its
+ * result noted. Return @ret, or -errno.
+ */
+long end_call(struct actor *actor, struct step *step, long ret)
+{
+	if (ret < 0)
+		ret = -errno;
+	disarm_failure(actor);
+	atomic_store(&step->result, ret);
+	return ret;
+}
+
 /* Return an address in memory of a random kind. */
 uint64_t memory(struct actor *actor)
 {
@@ -251,9 +264,7 @@ static long any_transfer(struct actor *actor, struct file *file)
 	      how == 1 ? write(fd, where, size) :
 	      how == 2 ? pread(fd, where, size, offset) :
 			 pwrite(fd, where, size, offset);
-	ret = ret < 0 ? -errno : ret;
-	disarm_failure(actor);
-	atomic_store(&step->result, ret);
+	ret = end_call(actor, step, ret);
 	argument_end(actor);
 	/* Only queues can be read and written: the descriptor was a queue's before. */
 	if (ret > 0)

@@ -371,6 +371,7 @@ void close_file(struct actor *actor, struct file *file);
 bool check_close(const struct step *step);
 void arm_failure(struct actor *actor);
 void disarm_failure(struct actor *actor);
+long end_call(struct actor *actor, struct step *step, long ret);
 uint64_t memory(struct actor *actor);
 
 /* Return whether @file still has @fd and @queue. */

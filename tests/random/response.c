@@ -104,10 +104,7 @@ long queue_response(struct actor *actor, struct file *file)
 	step = trail_step(actor->trail, "write", fd, size,
 			  place_names[actor->place]);
 	arm_failure(actor);
-	ret = write(fd, where, size);
-	ret = ret < 0 ? -errno : ret;
-	disarm_failure(actor);
-	atomic_store(&step->result, ret);
+	ret = end_call(actor, step, write(fd, where, size));
 	argument_end(actor);
 	/*
 	 * If it is another file now, that one's count is one too low, which does no
@@ -143,10 +140,7 @@ long queue_read(struct actor *actor, struct file *file)
 	step = trail_step(actor->trail, "read", fd, size,
 			  place_names[actor->place]);
 	arm_failure(actor);
-	ret = read(fd, where, size);
-	ret = ret < 0 ? -errno : ret;
-	disarm_failure(actor);
-	atomic_store(&step->result, ret);
+	ret = end_call(actor, step, read(fd, where, size));
 	if (ret > 0)
 		count_records(actor, queue, size, ret);
 	argument_end(actor);

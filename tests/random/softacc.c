@@ -24,9 +24,7 @@ long softacc_open(struct actor *actor)
 	arm_failure(actor);
 	fd = open(path, O_RDWR | (rng_percent(&actor->rng, 50) ? O_CLOEXEC :
 							       O_NONBLOCK));
-	fd = fd < 0 ? -errno : fd;
-	disarm_failure(actor);
-	atomic_store(&step->result, fd);
+	fd = end_call(actor, step, fd);
 	if (fd >= 0)
 		add_file(actor->process, fd, KIND_SOFTACC, -1);
 	return fd;
