@@ -186,7 +186,7 @@ static void batch_of_two_groups(struct kunit *test)
 /* Bad requests in the middle of a batch are found as they are elsewhere. */
 static void batch_with_bad_requests(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct iopf_request requests[4];
 	unsigned int i;

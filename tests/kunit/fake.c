@@ -297,6 +297,12 @@ unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot)
 	return addr;
 }
 
+/* Map @nr pages that may be read and written, see fake_map(). */
+unsigned long fake_map_pages(struct kunit *test, unsigned int nr)
+{
+	return fake_map(test, nr * PAGE_SIZE, PROT_READ | PROT_WRITE);
+}
+
 /* Report a page request of @dev by iommu_report_device_fault(). */
 int fake_report_from(struct device *dev, u32 flags, u32 pasid, u32 grpid,
 		     u32 perm, u64 addr)

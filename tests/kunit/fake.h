@@ -30,10 +30,10 @@
 #define FAKE_LAST	(IOMMU_FAULT_PAGE_REQUEST_PASID_VALID | \
 			 IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE)
 
-/* Wait until @cond is true, but no longer than ten seconds. Return @cond. */
-#define fake_wait_for(cond)						\
+/* Wait until @cond is true, but no longer than @timeout jiffies. Return @cond. */
+#define fake_wait_for(cond, timeout)					\
 ({									\
-	unsigned long __end = jiffies + 10 * HZ;			\
+	unsigned long __end = jiffies + (timeout);			\
 	bool __done;							\
 									\
 	do {								\
@@ -94,6 +94,7 @@ int fake_init(struct kunit *test);
 void fake_exit(struct kunit *test);
 
 unsigned long fake_map(struct kunit *test, size_t len, unsigned long prot);
+unsigned long fake_map_pages(struct kunit *test, unsigned int nr);
 void fake_bind(struct kunit *test, struct iommu_domain *domain,
 	       struct mm_struct *mm, u32 pasid, struct iommu_sva *bond);
 void fake_bind_to(struct kunit *test, struct iommu_domain *domain,

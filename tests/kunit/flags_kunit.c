@@ -137,8 +137,7 @@ static void expect_response(struct kunit *test, int nr, bool is_last, u64 word0,
 /* PASID 7 (SVA), index 5, two pages. The first request has private data. */
 static void v3_private_data_on_partial_request(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	s64 before = fake_anon_pages();
 
@@ -165,8 +164,7 @@ static void v3_private_data_on_partial_request(struct kunit *test)
 /* Private data of the last request is returned with the only response of the group. */
 static void v3_private_data_on_last_request(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	s64 before = fake_anon_pages();
 
@@ -337,8 +335,7 @@ static void v3_handler_responds_to_oldest_first(struct kunit *test)
 /* PASID 7, index 3: two streamed requests, a plain one, and the last one. */
 static void v2_streaming_requests_get_responses(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 4 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 4);
 	struct fake *fake = test->priv;
 	s64 before = fake_anon_pages();
 

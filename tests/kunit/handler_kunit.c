@@ -229,8 +229,7 @@ static void handler_sees_batched_requests(struct kunit *test)
 /* Groups that the handler lets continue are handled as without a handler. */
 static void continued_group_is_handled(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 4 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 4);
 	struct fake *fake = test->priv;
 	struct recorder *recorder = register_recorder(test);
 	s64 before = fake_anon_pages();
@@ -281,8 +280,7 @@ static void handler_refuses_requests(struct kunit *test)
 /* With iommu_queue_iopf() as handler, faults are handled as without a handler. */
 static void iommu_queue_iopf_as_handler(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	s64 before = fake_anon_pages();
 
@@ -301,8 +299,7 @@ static void iommu_queue_iopf_as_handler(struct kunit *test)
 /* A handler keeps a fault and gives it to iommu_queue_iopf() later. */
 static void handler_queues_fault_later(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	struct recorder *recorder = register_recorder(test);
 	s64 before = fake_anon_pages();
@@ -429,7 +426,7 @@ static void quarantine_full(struct kunit *test)
  */
 static void handler_on_default_queue(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct recorder *recorder;
 

@@ -90,7 +90,7 @@ static int flush_sva_pasid(void *data)
  */
 static void flush_waits_for_responses(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct task_struct *task;
 
@@ -115,7 +115,7 @@ static void flush_waits_for_responses(struct kunit *test)
 /* A fault sleeps on mmap_lock. A flush does not wait for it. */
 static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	unsigned long start;
@@ -149,8 +149,7 @@ static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
  */
 static void flush_dev_during_unbind(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iommu_sva bond;
@@ -195,7 +194,7 @@ static void flush_dev_during_unbind(struct kunit *test)
 /* The PASID that is unbound has never had a request, and so has no PASID queue. */
 static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct iommu_sva bond;
 
@@ -214,7 +213,7 @@ static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
 /* A device that was reset gets no response to earlier requests. */
 static void reset_dev_sends_no_response(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	mmap_write_lock(current->mm);
@@ -241,7 +240,7 @@ static void reset_dev_sends_no_response(struct kunit *test)
  */
 static void mm_looked_up_again_after_flush(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	/* An unfinished group survives the flush. */
@@ -262,8 +261,7 @@ static void mm_looked_up_again_after_flush(struct kunit *test)
 /* Faults that do not sleep complete during a flush of the device. */
 static void flush_dev_lets_faults_finish(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 64 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 64);
 	struct fake *fake = test->priv;
 	s64 before = fake_anon_pages();
 	int i;
@@ -281,8 +279,7 @@ static void flush_dev_lets_faults_finish(struct kunit *test)
  */
 static void flush_returns_when_groups_end(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 8 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 8);
 	struct fake *fake = test->priv;
 	unsigned long least = ULONG_MAX;
 	unsigned long start;
@@ -301,7 +298,7 @@ static void flush_returns_when_groups_end(struct kunit *test)
 /* The device is removed and the queue freed while a worker sleeps in a fault. */
 static void remove_with_sleeping_worker(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	int i;
 
@@ -345,8 +342,7 @@ static int report_storm(void *data)
 /* Four threads report while the test flushes. Each group gets one response. */
 static void flush_during_fault_storm(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	struct reporter reporters[4];
 	struct task_struct *tasks[4];

@@ -217,7 +217,7 @@ static int queue_and_refuse(struct iommu_fault *fault, void *data)
  */
 static void handler_queues_and_refuses(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 

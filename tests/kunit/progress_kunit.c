@@ -18,13 +18,13 @@ static struct iopf_pasid_queue *find_pq(struct fake *fake)
 /* Wait until @nr groups of @pq are queued. */
 static void wait_queued(struct iopf_pasid_queue *pq, unsigned int nr)
 {
-	fake_wait_for(READ_ONCE(pq->nr_queued) == nr);
+	fake_wait_for(READ_ONCE(pq->nr_queued) == nr, 5 * HZ);
 }
 
 /* Wait until @pq has as many sleepers as it may have. */
 static void wait_starved(struct iopf_pasid_queue *pq)
 {
-	fake_wait_for(READ_ONCE(pq->starved));
+	fake_wait_for(READ_ONCE(pq->starved), 5 * HZ);
 }
 
 /* Sleepers that a PASID queue may have, and workers for which that is so. */
@@ -47,8 +47,7 @@ static void report_pages(struct fake *fake, u32 pasid, unsigned long addr,
  */
 static void sleepers_leave_reserved_workers(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 100 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 100);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
@@ -79,8 +78,7 @@ static void sleepers_leave_reserved_workers(struct kunit *test)
  */
 static void burst_of_sleepers(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 200 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 200);
 	struct fake *fake = test->priv;
 	struct iopf_pasid_queue *pq;
 	u64 start;
@@ -150,7 +148,7 @@ static struct iopf_pasid_queue *sleep_and_follow(struct kunit *test, unsigned lo
 /* Groups that wait for one page need one worker, and each gets a response. */
 static void followers_share_one_worker(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -165,7 +163,7 @@ static void followers_share_one_worker(struct kunit *test)
 /* A flush responds to the sleeper's group and to its followers. */
 static void followers_flushed(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	mmap_write_lock(current->mm);
@@ -183,7 +181,7 @@ static void followers_flushed(struct kunit *test)
  */
 static void followers_timed_out(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pasid_queue *pq;
@@ -266,7 +264,7 @@ static unsigned int nr_pqs_with_one_worker(struct fake *fake)
 static void wait_free(struct iopf_device *fdev, unsigned int nr)
 {
 	fake_wait_for(READ_ONCE(fdev->fq->pool.nr_free) == nr &&
-		      !READ_ONCE(fdev->nr_waiting));
+		      !READ_ONCE(fdev->nr_waiting), 10 * HZ);
 }
 
 /* PASIDs with a sleeper each. */
@@ -278,8 +276,7 @@ static void wait_free(struct iopf_device *fdev, unsigned int nr)
  */
 static void sleepers_of_many_pasids(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 2 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 2);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iommu_sva *bonds;
@@ -452,7 +449,7 @@ static void deferred_response_on_reset(struct kunit *test)
  */
 static void fault_of_killed_process_ends(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct mm_struct *mm = current->mm;
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
@@ -463,7 +460,7 @@ static void fault_of_killed_process_ends(struct kunit *test)
 	mmap_write_lock(mm);
 	for (i = 0; i < 8; i++)
 		fake_last(fake, FAKE_SVA_PASID, i, addr);
-	fake_wait_for(READ_ONCE(find_pq(fake)->nr_asleep));
+	fake_wait_for(READ_ONCE(find_pq(fake)->nr_asleep), 10 * HZ);
 	KUNIT_EXPECT_EQ(test, 2, atomic_read(&mm->mm_users));
 	msleep(500);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
@@ -473,7 +470,7 @@ static void fault_of_killed_process_ends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 8));
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[i].code);
-	fake_wait_for(!READ_ONCE(fdev->nr_workers));
+	fake_wait_for(!READ_ONCE(fdev->nr_workers), 10 * HZ);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
 	rcu_assign_pointer(mm->owner, owner);
 	mmap_write_unlock(mm);

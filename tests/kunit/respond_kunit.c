@@ -56,8 +56,7 @@ static u32 sva_response(struct kunit *test, u32 perm, u64 addr)
 
 static void sva_fault_populates_pages(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, 16 * PAGE_SIZE,
-				      PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 16);
 	struct fake *fake = test->priv;
 	s64 before = fake_anon_pages();
 	int i;
@@ -107,7 +106,7 @@ static void sva_write_only(struct kunit *test)
 /* Devices must not write to a shadow stack: only special instructions of a CPU may. */
 static void sva_shadow_stack(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct vm_area_struct *vma;
 
 	if (VM_SHADOW_STACK == VM_NONE)
@@ -135,7 +134,7 @@ static void sva_unmapped(struct kunit *test)
 
 static void sva_malformed(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID,

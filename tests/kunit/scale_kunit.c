@@ -52,7 +52,7 @@ static int flush_dev(void *data)
 /* While a flush waits, a response does not look through all PASIDs. */
 static void response_cost_during_flush(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct task_struct *task;
 	u64 before;

@@ -55,7 +55,7 @@ static void queue_timeout_spares_domain_handler(struct kunit *test)
 /* The timeout for a domain's handler is not for SVA faults. */
 static void domain_timeout_spares_sva_faults(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	iopf_queue_set_timeout(fake->queue, 0);
@@ -80,7 +80,7 @@ static void domain_timeout_spares_sva_faults(struct kunit *test)
  */
 static void timeout_of_sleeping_faults(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	int i;
 
@@ -131,7 +131,7 @@ static void timeout_disabled(struct kunit *test)
 /* Without a timeout, flush and removal still end all groups early. */
 static void flush_and_removal_without_timeout(struct kunit *test)
 {
-	unsigned long addr = fake_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 
 	iopf_queue_set_timeout(fake->queue, 0);

@@ -14,7 +14,7 @@
 /* Return true if there are @nr responses, soon, and no more a moment later. */
 static bool has_responses(struct fake *fake, unsigned int nr)
 {
-	if (!fake_wait_for(READ_ONCE(fake->responses) >= nr))
+	if (!fake_wait_for(READ_ONCE(fake->responses) >= nr, 5 * HZ))
 		return false;
 	msleep(20);
 	return READ_ONCE(fake->responses) == nr;
@@ -48,7 +48,7 @@ static void report_page(struct fake *fake, unsigned int grpid,
 static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
-					      !READ_ONCE(fdev->monitoring)));
+					      !READ_ONCE(fdev->monitoring), 5 * HZ));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_ready);
@@ -75,13 +75,13 @@ static void returned_worker_serves_second_device(struct kunit *test)
 	slow_hold(0);
 	report_page(fake, 0, addr, 0);
 	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
 	report_page(fake, 1, addr, 1);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved)));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved), 5 * HZ));
 	fake_report_from(dev, FAKE_LAST, FAKE_SVA_PASID, 2,
 			 IOMMU_FAULT_PERM_WRITE, addr + 2 * PAGE_SIZE);
 	pq = fake_find_pq(second, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved)));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved), 5 * HZ));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 
 	KUNIT_EXPECT_TRUE(test, fake_return_worker());
@@ -112,12 +112,12 @@ static unsigned long starve_pasid_queue(struct kunit *test, unsigned int last)
 	/* Deferred responses are not to be sent by the timeout work. */
 	fake_postpone_timeout(fake);
 	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
 	for (i = 1; i <= last; i++)
 		report_page(fake, i, addr, i);
 	/* Wait until the monitor has stopped. */
 	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->starved) &&
-					      !READ_ONCE(fdev->monitoring)));
+					      !READ_ONCE(fdev->monitoring), 5 * HZ));
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	return addr;
 }
@@ -201,7 +201,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 				     addr + page * PAGE_SIZE);
 		report_page(fake, page, addr, page);
 		pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-		KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == asleep));
+		KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == asleep, 5 * HZ));
 		page++;
 	}
 	report_page(fake, page, addr, page);
@@ -215,7 +215,7 @@ static bool leave_starved_pasid_queue(struct kunit *test, unsigned long addr,
 	fake_last(fake, OTHER_PASID, page + 1, addr + (page + 1) * PAGE_SIZE);
 	slow_release(last);
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pq->nr_workers) ==
-					      SLEEPERS - 1));
+					      SLEEPERS - 1, 5 * HZ));
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, nr + 1));
 	other = fake_find_pq(fdev, OTHER_PASID);
 	left = READ_ONCE(other->nr_workers);
@@ -276,7 +276,7 @@ static void rebind_while_worker_sleeps(struct kunit *test)
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	pq = fake_find_pq(fdev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
@@ -396,10 +396,10 @@ static void worker_drops_last_user_of_mm(struct kunit *test)
 	slow_hold(0);
 	fake_last(fake, OTHER_PASID, 0, addr);
 	pq = fake_find_pq(fdev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->nr_workers) == 1));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(READ_ONCE(pq->nr_workers) == 1, 5 * HZ));
 
 	/* The worker takes its reference before its fault sleeps. */
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(atomic_read(&mm->mm_users) == 2));
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(atomic_read(&mm->mm_users) == 2, 5 * HZ));
 	mmput(mm);
 	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_users));
 	slow_release(0);
