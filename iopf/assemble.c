@@ -236,6 +236,11 @@ int iopf_add_request(struct iopf_device *fdev, struct device *dev,
 	return __iopf_add_request(fdev, dev, request, handler, actions);
 }
 
+static bool iopf_actions_are_none(const struct iopf_actions *actions)
+{
+	return !actions->worker && !actions->prg && list_empty(&actions->claimed);
+}
+
 /*
  * Add requests until there is something to do without the lock. Return how many were
  * added; @ret is the result of the last one.

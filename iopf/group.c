@@ -220,6 +220,23 @@ struct iopf_prg *iopf_prg_next(struct iopf_prg *prg)
 	return NULL;
 }
 
+static bool iopf_is_below_limits(const struct iopf_device *fdev, bool whole)
+{
+	if (!whole && fdev->nr_unfinished >= fdev->limits.unfinished)
+		return false;
+	return iopf_held_groups(fdev) < fdev->limits.groups;
+}
+
+/* Return true if a group may be started. If @whole it will be complete at once. */
+static bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
+{
+	lockdep_assert_held(&fdev->lock);
+	if (likely(iopf_is_below_limits(fdev, whole)))
+		return true;
+	iopf_limits_refresh(fdev);
+	return iopf_is_below_limits(fdev, whole);
+}
+
 /*
  * Check the limits before a group is allocated; @whole: it will be complete at once.
  * Without room the request is dropped, and the device sends an unfinished group again.
@@ -265,6 +282,15 @@ void iopf_prg_reject(struct iopf_device *fdev, struct iopf_prg *prg)
 	lockdep_assert_held(&fdev->lock);
 	prg->rejected = true;
 	iopf_prg_close(fdev, prg);
+}
+
+static bool iopf_has_request_room(struct iopf_device *fdev)
+{
+	lockdep_assert_held(&fdev->lock);
+	if (likely(iopf_request_room(fdev)))
+		return true;
+	iopf_limits_refresh(fdev);
+	return iopf_request_room(fdev);
 }
 
 /*

@@ -103,8 +103,6 @@ struct iopf_worker;
  * active at a time; the remaining quarter serves other PASIDs.
  */
 #define IOPF_WORKERS		(WQ_DFL_ACTIVE + WQ_DFL_ACTIVE / 3)
-/* A PASID queue may have this many sleepers for each free worker. */
-#define IOPF_SLEEPERS_PER_FREE	3
 /* log2 of the number of lists in iopf_device.sleepers. */
 #define IOPF_SLEEPER_BITS	6
 
@@ -366,11 +364,6 @@ struct iopf_device {
 	u64 latency[IOPF_LATENCY_BUCKETS];	/* L */
 };
 
-/* Queued pages of a PASID queue for each worker beyond the first. */
-#define IOPF_WORKER_BACKLOG	64
-/* The same in CPU time, for pages that take long: huge pages, copies. */
-#define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
-#define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
 /* Idle PASID queues that a device keeps without a time limit. */
 #define IOPF_IDLE_PQS		64
 /* How long it keeps further ones, at least. */
@@ -718,23 +711,6 @@ static inline unsigned int iopf_held_requests(const struct iopf_device *fdev)
 	return fdev->partial_requests + fdev->requests_made - fdev->requests_seen;
 }
 
-static inline bool iopf_is_below_limits(const struct iopf_device *fdev, bool whole)
-{
-	if (!whole && fdev->nr_unfinished >= fdev->limits.unfinished)
-		return false;
-	return iopf_held_groups(fdev) < fdev->limits.groups;
-}
-
-/* Return true if a group may be started. If @whole it will be complete at once. */
-static inline bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
-{
-	lockdep_assert_held(&fdev->lock);
-	if (likely(iopf_is_below_limits(fdev, whole)))
-		return true;
-	iopf_limits_refresh(fdev);
-	return iopf_is_below_limits(fdev, whole);
-}
-
 /* Return how many requests may join, as of the last iopf_limits_refresh(). */
 static inline unsigned int iopf_request_room(const struct iopf_device *fdev)
 {
@@ -745,15 +721,6 @@ static inline unsigned int iopf_request_room(const struct iopf_device *fdev)
 		return 0;
 	return min(fdev->limits.requests - held,
 		   fdev->limits.unfinished - fdev->partial_requests);
-}
-
-static inline bool iopf_has_request_room(struct iopf_device *fdev)
-{
-	lockdep_assert_held(&fdev->lock);
-	if (likely(iopf_request_room(fdev)))
-		return true;
-	iopf_limits_refresh(fdev);
-	return iopf_request_room(fdev);
 }
 
 /* Return true if the device has indices as wide as the one of @fault. */

@@ -31,8 +31,6 @@
  */
 
 /* respond.c */
-void iopf_send_response(struct iopf_device *fdev, struct device *dev,
-			const struct iopf_response *response);
 void iopf_send_invalid(struct iopf_device *fdev, struct device *dev,
 		       const struct iopf_request *request);
 void iopf_tell_queued(struct iopf_device *fdev, struct iopf_prg *prg);
@@ -61,6 +59,12 @@ void iopf_pool_put(struct iopf_worker *worker);
 void iopf_pool_leave(struct iopf_device *fdev);
 struct iopf_worker *iopf_worker_get(struct iopf_device *fdev);
 void iopf_worker_queue(struct iopf_worker *worker);
+
+/* Queued pages of a PASID queue for each worker beyond the first. */
+#define IOPF_WORKER_BACKLOG	64
+/* The same in CPU time, for pages that take long: huge pages, copies. */
+#define IOPF_WORKER_BACKLOG_NS	(400 * NSEC_PER_USEC)
+#define IOPF_LONG_PAGE_NS	(32 * NSEC_PER_USEC)
 
 /*
  * Put @pq on the list of those that were refused a worker, until the monitor retries
@@ -130,22 +134,6 @@ bool iopf_prg_follow(struct iopf_prg *prg);
 void iopf_monitor_init(struct iopf_device *fdev);
 void iopf_monitor_stop(struct iopf_device *fdev);
 
-/*
- * Note whether the worker that @pq's next group waits for is asleep: the one that came
- * last.
- */
-static inline void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
-{
-	struct iopf_worker *worker;
-
-	lockdep_assert_held(&pq->fdev->lock);
-	if (!pq->nr_workers)
-		return;
-	worker = list_first_entry(&pq->workers, struct iopf_worker, pq_node);
-	if (unlikely(!task_is_runnable(worker->task)))
-		iopf_worker_note_asleep(worker);
-}
-
 /* Let the monitor check @pq, which has groups or deferred responses. */
 static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 {
@@ -159,13 +147,6 @@ static inline void iopf_monitor_pq(struct iopf_pasid_queue *pq)
 	}
 	if (!fdev->monitoring)
 		iopf_monitor_start(fdev);
-}
-
-/* Let @pq, which was refused a worker, try again. */
-static inline void iopf_pq_retry(struct iopf_pasid_queue *pq)
-{
-	iopf_pq_clear_ready(pq);
-	iopf_monitor_pq(pq);
 }
 
 /**
@@ -266,11 +247,6 @@ struct iopf_actions {
 };
 
 #define IOPF_ACTIONS_INIT(name)	{ .claimed = LIST_HEAD_INIT((name).claimed) }
-
-static inline bool iopf_actions_are_none(const struct iopf_actions *actions)
-{
-	return !actions->worker && !actions->prg && list_empty(&actions->claimed);
-}
 
 /* assemble.c */
 int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,

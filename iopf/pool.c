@@ -7,6 +7,9 @@
  */
 #include "path.h"
 
+/* A PASID queue may have this many sleepers for each free worker. */
+#define IOPF_SLEEPERS_PER_FREE	3
+
 static void iopf_pool_starve(struct iopf_device *fdev)
 {
 	struct iopf_pool *pool = &fdev->fq->pool;

@@ -120,6 +120,13 @@ static void iopf_release_followers(struct iopf_worker *worker)
 	iopf_monitor_pq(pq);
 }
 
+/* Let @pq, which was refused a worker, try again. */
+static void iopf_pq_retry(struct iopf_pasid_queue *pq)
+{
+	iopf_pq_clear_ready(pq);
+	iopf_monitor_pq(pq);
+}
+
 /* Remove the note that @worker is asleep. */
 void iopf_worker_woke(struct iopf_worker *worker)
 {

@@ -150,8 +150,8 @@ static struct iopf_response iopf_response(const struct iopf_prg *prg)
  * Send a response that needs more than PASID, index and code. @fdev may be NULL: @dev is
  * on no queue.
  */
-void iopf_send_response(struct iopf_device *fdev, struct device *dev,
-			const struct iopf_response *response)
+static void iopf_send_response(struct iopf_device *fdev, struct device *dev,
+			       const struct iopf_response *response)
 {
 	struct iopf_fault evt = { .fault = response->fault };
 	struct iommu_page_response msg = response->msg;

@@ -69,6 +69,22 @@ static unsigned long iopf_worker_until(void)
 }
 
 /*
+ * Note whether the worker that @pq's next group waits for is asleep: the one that came
+ * last.
+ */
+static void iopf_pq_note_asleep(struct iopf_pasid_queue *pq)
+{
+	struct iopf_worker *worker;
+
+	lockdep_assert_held(&pq->fdev->lock);
+	if (!pq->nr_workers)
+		return;
+	worker = list_first_entry(&pq->workers, struct iopf_worker, pq_node);
+	if (unlikely(!task_is_runnable(worker->task)))
+		iopf_worker_note_asleep(worker);
+}
+
+/*
  * Queue @prg for the workers of @pq. Return a worker to be queued if the device needs
  * one.
  */
