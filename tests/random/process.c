@@ -348,11 +348,19 @@ static long any_ioctl(struct actor *actor, struct file *file)
 
 static long any_dup(struct actor *actor, struct file *file)
 {
-	int fd = dup(atomic_load(&file->fd));
+	enum kind kind = file->kind;
+	int queue = file->queue;
+	int from = atomic_load(&file->fd);
+	int fd = dup(from);
 
 	if (fd < 0)
 		return -errno;
-	add_file(actor->process, fd, file->kind, file->queue);
+	/* It may be another file's descriptor now. */
+	if (!is_same(file, from, queue)) {
+		close_fd(actor, fd, kind);
+		return -EBUSY;
+	}
+	add_file(actor->process, fd, kind, queue);
 	return 0;
 }
 
