@@ -45,7 +45,8 @@
  * @node: in forward.queue, or in a local list of the task that has removed it
  * @fault_cookie: cookie of the fault queue, from iopf_fault_cookie()
  * @msg: PASID, Page Request Group Index and, once it is sent, the response code
- * @cookie: cookie that user space has got; guarded by forward.lock
+ * @cookie: its index in forward.delivered; guarded by forward.lock
+ * @read: user space has got the cookie, so a response is valid; guarded by forward.lock
  * @users: number of references; guarded by forward.lock
  * @count: number of requests
  * @records: records for user space without the cookie; constant
@@ -55,6 +56,7 @@ struct fwd_group {
 	u64 fault_cookie;
 	struct iommu_page_response msg;
 	u32 cookie;
+	bool read;
 	unsigned int users;
 	unsigned int count;
 	struct iommu_hwpt_pgfault records[] __counted_by(count);

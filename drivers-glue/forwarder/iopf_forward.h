@@ -20,9 +20,10 @@
  *
  * write() takes responses, struct iommu_hwpt_page_response. It stops at the first one that
  * is invalid and returns the size of those before it, or an error if there are none.
- * ESPIPE: the size is no multiple of the size of a response. EINVAL: unknown cookie or
- * code. EFAULT: the response cannot be read. A response to a group that has one already,
- * because of a timeout or a flush, is accepted and counted as late.
+ * ESPIPE: the size is no multiple of the size of a response. EINVAL: unknown code, or a
+ * cookie that no read() has stored. EFAULT: the response cannot be read. A response to a
+ * group that has one already, because of a timeout or a flush, is accepted and counted as
+ * late.
  *
  * poll() reports EPOLLIN when there is a group to read, and EPOLLHUP and EPOLLERR while the
  * file is not bound or after its device was removed. read() and write() fail with ENOTCONN

@@ -199,15 +199,12 @@ static void fwd_note_reader(struct forward *fwd)
 	fwd->full_since = 0;
 }
 
-/* Remove a group from the table and return it with the table's reference, or NULL. */
-static struct fwd_group *fwd_remove_delivered(struct forward *fwd, u32 cookie)
+/* Remove @group from the table. The table's reference is the caller's now. */
+static void fwd_remove_delivered(struct forward *fwd, struct fwd_group *group)
 {
-	struct fwd_group *group = xa_erase(&fwd->delivered, cookie);
-
 	lockdep_assert_held(&fwd->lock);
-	if (group)
-		fwd->stats.pending--;
-	return group;
+	xa_erase(&fwd->delivered, group->cookie);
+	fwd->stats.pending--;
 }
 
 /*
@@ -233,6 +230,7 @@ static int fwd_deliver(struct forward *fwd, size_t room,
 	if (ret < 0)
 		goto unlock;
 	next->cookie = *cookie;
+	next->read = false;
 	next->users++;
 	list_del(&next->node);
 	fwd->stats.queued--;
@@ -245,19 +243,30 @@ unlock:
 	return ret;
 }
 
-/* Queue @group again, before all others, as it could not be copied to user space. */
-static void fwd_requeue_group(struct forward *fwd, struct fwd_group *group, u32 cookie)
+/*
+ * End the copying of @group with @cookie, whose result is @err, and drop the reader's
+ * reference. The group can have a response now, or, on an error, is queued again before all
+ * others. Nothing changes if it was completed meanwhile, or queued again and has another
+ * cookie.
+ */
+static void fwd_end_read(struct forward *fwd, struct fwd_group *group, u32 cookie, int err)
 {
 	spin_lock(&fwd->lock);
-	/* Unless it was responded to meanwhile, or queued again and has another cookie. */
-	if (xa_load(&fwd->delivered, cookie) == group) {
-		fwd_remove_delivered(fwd, cookie);
-		list_add(&group->node, &fwd->queue);
-		fwd->stats.delivered--;
-		fwd->stats.queued++;
+	if (xa_load(&fwd->delivered, cookie) != group)
+		goto unlock;
+	if (!err) {
+		group->read = true;
+		goto unlock;
 	}
+	fwd_remove_delivered(fwd, group);
+	list_add(&group->node, &fwd->queue);
+	fwd->stats.delivered--;
+	fwd->stats.queued++;
+unlock:
 	spin_unlock(&fwd->lock);
-	wake_up_interruptible(&fwd->wait);
+	if (err)
+		wake_up_interruptible(&fwd->wait);
+	fwd_put_group(fwd, group);
 }
 
 /*
@@ -292,19 +301,17 @@ static int fwd_read_group(struct forward *fwd,
 			  struct iommu_hwpt_pgfault __user *buf, size_t room)
 {
 	struct fwd_group *group;
+	int count;
 	u32 cookie;
 	int ret;
 
 	ret = fwd_deliver(fwd, room, &group, &cookie);
 	if (ret <= 0)
 		return ret;
+	count = group->count;
 	ret = fwd_copy_group(buf, group, cookie);
-	if (ret)
-		fwd_requeue_group(fwd, group, cookie);
-	else
-		ret = group->count;
-	fwd_put_group(fwd, group);
-	return ret;
+	fwd_end_read(fwd, group, cookie, ret);
+	return ret ?: count;
 }
 
 ssize_t fwd_read(struct forward *fwd, char __user *buf, size_t len)
@@ -354,12 +361,15 @@ static int fwd_handle_response(struct forward *fwd,
 	    response->code != IOMMUFD_PAGE_RESP_INVALID)
 		return -EINVAL;
 	spin_lock(&fwd->lock);
-	group = fwd_remove_delivered(fwd, response->cookie);
-	if (group)
-		fwd_note_reader(fwd);
-	spin_unlock(&fwd->lock);
-	if (!group)
+	group = xa_load(&fwd->delivered, response->cookie);
+	/* No reader has the cookie of a group that is still being copied. */
+	if (!group || !group->read) {
+		spin_unlock(&fwd->lock);
 		return -EINVAL;
+	}
+	fwd_remove_delivered(fwd, group);
+	fwd_note_reader(fwd);
+	spin_unlock(&fwd->lock);
 	fwd_respond(fwd, group, response->code);
 	return 0;
 }
@@ -417,7 +427,7 @@ void fwd_requeue_delivered(struct forward *fwd)
 
 	spin_lock(&fwd->lock);
 	xa_for_each(&fwd->delivered, cookie, group) {
-		fwd_remove_delivered(fwd, cookie);
+		fwd_remove_delivered(fwd, group);
 		list_add_tail(&group->node, &back);
 		fwd->stats.again++;
 		fwd->stats.queued++;
@@ -440,7 +450,7 @@ void fwd_respond_all(struct forward *fwd)
 	list_splice_init(&fwd->queue, &all);
 	fwd->stats.queued = 0;
 	xa_for_each(&fwd->delivered, cookie, group) {
-		fwd_remove_delivered(fwd, cookie);
+		fwd_remove_delivered(fwd, group);
 		list_add_tail(&group->node, &all);
 	}
 	spin_unlock(&fwd->lock);
@@ -473,7 +483,7 @@ static void fwd_reap(struct work_struct *work)
 	xa_for_each(&fwd->delivered, cookie, group) {
 		if (!fwd_is_overdue(fwd, group))
 			continue;
-		fwd_remove_delivered(fwd, cookie);
+		fwd_remove_delivered(fwd, group);
 		list_add(&group->node, &dead);
 	}
 	list_for_each_entry(group, &dead, node)

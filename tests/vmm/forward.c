@@ -579,6 +579,45 @@ TEST_F(forwarder, huge_read)
 	munmap(reader.buf, reader.len);
 }
 
+/* A response is taken only when its group was read, even if its cookie can be guessed. */
+TEST_F(forwarder, response_before_read_ends)
+{
+	struct reader reader = {
+		.fd = self->fd, .len = 8 * sizeof(self->faults[0]),
+	};
+	struct iommu_hwpt_pgfault *faults;
+	unsigned int cookie;
+	int uffd;
+
+	faults = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, faults);
+	uffd = uffd_register(faults, PAGE, UFFDIO_REGISTER_MODE_MISSING, 0);
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, bind_plainly(self->fd, DEVICE));
+	ASSERT_EQ(0, submit(self));
+	ASSERT_TRUE(pace_wait(SOON_MS, fwd_stats(self->fd).queued == 4));
+
+	reader.buf = faults;
+	ASSERT_EQ(0, pthread_create(&reader.thread, NULL, read_all, &reader));
+	ASSERT_TRUE(uffd_asleep(uffd));
+	ASSERT_EQ(1, fwd_stats(self->fd).pending);
+	for (cookie = 0; cookie < 16; cookie++)
+		EXPECT_EQ(-EINVAL, vmm_respond(self->fd, cookie, SUCCESS));
+	uffd_provide(uffd, faults);
+	pthread_join(reader.thread, NULL);
+	ASSERT_EQ(8 * sizeof(*faults), reader.ret);
+	EXPECT_GT(16, faults[0].cookie);
+	fwd_resolve(&faults[0]);
+	EXPECT_EQ(0, vmm_respond(self->fd, faults[0].cookie, SUCCESS));
+	EXPECT_EQ(-EINVAL, vmm_respond(self->fd, faults[0].cookie, SUCCESS));
+	vmm_start(&self->vmm, self->fd, 1);
+	EXPECT_TRUE(job_is_right(self));
+	vmm_stop(&self->vmm);
+	close(uffd);
+	munmap(faults, PAGE);
+}
+
 struct closer {
 	int fd;
 	atomic_bool closing;
