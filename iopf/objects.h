@@ -140,7 +140,7 @@ struct iopf_pool {
  * @timeout_ms: timeout of groups in milliseconds; 0: none, negative: iopf.prq_timeout. Read
  *	without a lock, as the next two
  * @domain_timeout_ms: the same for groups that a domain's handler owns
- * @prefault_max: how far to fault in ahead of the devices, in pages
+ * @prefault_max: how far to fault in ahead of the devices, in pages; negative: iopf.prefault
  * @debugfs: the queue's folder
  * @release: frees the queue; a worker may drop the last reference and cannot wait for itself
  */
@@ -153,7 +153,7 @@ struct iopf_fault_queue {
 	const struct iopf_queue_ops *ops;
 	int timeout_ms;
 	int domain_timeout_ms;
-	unsigned int prefault_max;
+	int prefault_max;
 	struct dentry *debugfs;
 	struct work_struct release;
 };
@@ -862,14 +862,6 @@ static inline void iopf_pq_take_deferred(struct iopf_pasid_queue *pq,
 	pq->nr_deferred = 0;
 }
 
-/* Return how far workers of @pq may fault in ahead of the device, in pages. */
-static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
-{
-	int pages = READ_ONCE(pq->prefault_max);
-
-	return pages < 0 ? READ_ONCE(pq->fdev->fq->prefault_max) : pages;
-}
-
 /* group.c */
 int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits);
 void iopf_table_exit(struct iopf_table *table);
@@ -940,6 +932,7 @@ struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name);
 void iopf_fault_queue_put(struct iopf_fault_queue *fq);
 unsigned long iopf_timeout(const struct iopf_fault_queue *fq);
 unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq);
+unsigned int iopf_queue_prefault(const struct iopf_fault_queue *fq);
 
 /* quarantine.c */
 struct iopf_handler *iopf_handler_alloc(struct device *dev,

@@ -211,6 +211,14 @@ static inline bool iopf_is_over_high(void)
 }
 #endif
 
+/* Return how far workers of @pq may fault in ahead of the device, in pages. */
+static inline unsigned int iopf_prefault_max(const struct iopf_pasid_queue *pq)
+{
+	int pages = READ_ONCE(pq->prefault_max);
+
+	return pages < 0 ? iopf_queue_prefault(pq->fdev->fq) : pages;
+}
+
 /* prefault.c */
 unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 			   unsigned int flags);

@@ -36,6 +36,7 @@
 
 static unsigned int iopf_prq_seconds = 10;
 static unsigned int iopf_domain_seconds;
+static unsigned int iopf_prefault_pages;
 
 static int iopf_set_seconds(const char *value, const struct kernel_param *kp)
 {
@@ -53,6 +54,20 @@ MODULE_PARM_DESC(prq_timeout,
 module_param_cb(domain_timeout, &iopf_seconds_ops, &iopf_domain_seconds, 0644);
 MODULE_PARM_DESC(domain_timeout,
 		 "The same for groups that the handler of a domain owns, such as iommufd's (default 0)");
+
+static int iopf_set_prefault_pages(const char *value, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(value, kp, 0, IOPF_MAX_PREFAULT);
+}
+
+static const struct kernel_param_ops iopf_prefault_ops = {
+	.set = iopf_set_prefault_pages,
+	.get = param_get_uint,
+};
+
+module_param_cb(prefault, &iopf_prefault_ops, &iopf_prefault_pages, 0644);
+MODULE_PARM_DESC(prefault,
+		 "Pages to fault in at most ahead of devices that access memory in order, 1 to 512, 0 for none (default 0)");
 
 /*
  * Return a queue's setting or the module's. Settings are written by WRITE_ONCE() in
@@ -77,6 +92,14 @@ unsigned long iopf_timeout(const struct iopf_fault_queue *fq)
 unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq)
 {
 	return iopf_timeout_jiffies(&fq->domain_timeout_ms, &iopf_domain_seconds);
+}
+
+/* Return how many pages may be faulted in ahead of the devices of @fq. */
+unsigned int iopf_queue_prefault(const struct iopf_fault_queue *fq)
+{
+	int pages = READ_ONCE(fq->prefault_max);
+
+	return pages < 0 ? READ_ONCE(iopf_prefault_pages) : pages;
 }
 
 /*
@@ -203,6 +226,7 @@ struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name)
 	refcount_set(&fq->users, 1);
 	fq->timeout_ms = -1;
 	fq->domain_timeout_ms = -1;
+	fq->prefault_max = -1;
 	INIT_WORK(&fq->release, iopf_fault_queue_release);
 	INIT_LIST_HEAD(&fq->base.devices);
 	mutex_init(&fq->base.lock);

@@ -123,14 +123,15 @@ EXPORT_SYMBOL_GPL(iopf_device_set_limits);
 /**
  * iopf_queue_set_prefault() - Fault in ahead of devices that access memory in order
  * @queue: the queue
- * @pages: how far ahead, at most, in pages; 0, the default, for not at all
+ * @pages: how far ahead, at most, in pages; 0 for not at all, negative for iopf.prefault, the
+ *	default, which is 0 unless it was set
  *
  * Context: Any.
  * Return: 0, or %-EINVAL if @pages is more than %IOPF_MAX_PREFAULT.
  */
-int iopf_queue_set_prefault(struct iopf_queue *queue, unsigned int pages)
+int iopf_queue_set_prefault(struct iopf_queue *queue, int pages)
 {
-	if (pages > IOPF_MAX_PREFAULT)
+	if (pages > (int)IOPF_MAX_PREFAULT)
 		return -EINVAL;
 	WRITE_ONCE(to_iopf_fault_queue(queue)->prefault_max, pages);
 	return 0;

@@ -274,7 +274,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid);
 int iopf_queue_reset_dev(struct device *dev);
 int iopf_queue_set_timeout(struct iopf_queue *queue, int ms);
 int iopf_queue_set_domain_timeout(struct iopf_queue *queue, int ms);
-int iopf_queue_set_prefault(struct iopf_queue *queue, unsigned int pages);
+int iopf_queue_set_prefault(struct iopf_queue *queue, int pages);
 int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages);
 
 /* Not declared in <linux/iommu.h> of older kernels */

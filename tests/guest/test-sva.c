@@ -507,6 +507,50 @@ TEST_F(sva, cancelled)
 	munmap(area, len);
 }
 
+#define PREFAULT	"/sys/module/iopf/parameters/prefault"
+
+/*
+ * Fill new memory in order, one request at a time. Return the number of requests, or -1
+ * if the data is wrong.
+ */
+static long requests_of_fill(size_t len)
+{
+	struct softacc_completion end;
+	struct softacc_stats stats = { 0 };
+	void *area = map(len, MAP_PRIVATE, -1);
+	int fd = acc_open(1, 1, 1);
+	long requests = -1;
+
+	madvise(area, len, MADV_NOHUGEPAGE);
+	if (!acc_run(fd, SOFTACC_OP_FILL, NULL, area, len, SEED, &end) &&
+	    acc_verify(area, len, SEED) == -1 &&
+	    !ioctl(fd, SOFTACC_IOC_STATS, &stats))
+		requests = stats.requests;
+	close(fd);
+	munmap(area, len);
+	return requests;
+}
+
+/* An administrator lets pages be faulted in ahead of all devices. */
+TEST(prefault_parameter)
+{
+	const size_t len = 4 * MB;
+	const long pages = len / PAGE;
+	long ahead;
+
+	if (access(PREFAULT, W_OK))
+		SKIP(return, "the kernel's own fault queue has no prefault");
+	EXPECT_EQ(pages, requests_of_fill(len));
+	ASSERT_EQ(0, write_file(PREFAULT, "64"));
+	ahead = requests_of_fill(len);
+	EXPECT_LT(0, ahead);
+	EXPECT_GT(pages / 8, ahead);
+	EXPECT_EQ(-EINVAL, write_file(PREFAULT, "513"));
+	EXPECT_EQ(-EINVAL, write_file(PREFAULT, "-1"));
+	ASSERT_EQ(0, write_file(PREFAULT, "0"));
+	EXPECT_EQ(pages, requests_of_fill(len));
+}
+
 TEST(bad_arguments)
 {
 	static uint64_t area[512];
