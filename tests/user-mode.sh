@@ -5,6 +5,9 @@
 # after lib.sh and runs.sh, never run. The script sets out, a folder for logs.
 # shellcheck disable=SC2154
 
+# About as many as the kernel has
+OBJECTS=750
+
 # find_tree [TREE]: sets tree, which has the library: TREE, or the one of KERNEL or
 # KSRC.
 find_tree()
@@ -25,7 +28,7 @@ kunit()
 # build_user_mode BUILD [CONFIG...]: builds it in the folder BUILD, with more settings.
 build_user_mode()
 {
-	local setting settings=(--kunitconfig=drivers/iommu/iopf/tests/.kunitconfig)
+	local setting objects=$OBJECTS settings=(--kunitconfig=drivers/iommu/iopf/tests/.kunitconfig)
 
 	build=$1
 	shift
@@ -33,11 +36,12 @@ build_user_mode()
 		settings+=(--kconfig_add "$setting")
 	done
 	mkdir -p "$build"
+	[ ! -e "$build/vmlinux.o" ] || objects=0
 	# No other run may put another library into the tree during the build.
 	[ -n "$given" ] || lock "build-$(basename "$tree")"
 	run_logged "$out/config.log" "configuring a user-mode kernel for KUnit" \
 		kunit config "${settings[@]}"
-	run_logged "$out/build.log" "building it (first time: 2 minutes)" \
+	run_build "$build" "$objects" "$out/build.log" "building it" \
 		kunit build "${settings[@]}" --jobs "$(nproc)"
 	[ -n "$given" ] || unlock "build-$(basename "$tree")"
 }

@@ -21,6 +21,8 @@ set -euo pipefail
 : "${PRQ:=kernel}"
 export FIXES
 GLUE=$TOP/drivers-glue/in-tree
+# About as many as the kernels of Debian's sources have
+OBJECTS=1400
 CONFIGS=$TOP/tests/configs
 
 check_variables()
@@ -43,7 +45,7 @@ check_variables()
 	*) die "FIXES=$FIXES is unknown" "FIXES=0 or FIXES=1" ;;
 	esac
 	if [ -n "$KSRC" ]; then
-		[ -f "$KSRC/Makefile" ] || die "KSRC=$KSRC is no kernel tree"
+		check_kernel "$KSRC" "KSRC=$KSRC"
 		KSRC=$(cd "$KSRC" && pwd)
 		name=user-$(printf %s "$KSRC" | sha1sum | cut -c 1-8)
 		return
@@ -113,7 +115,7 @@ prepare_tree()
 				copy_cached "$source" "$tree"
 		fi
 	fi
-	"$GLUE/tree.sh" apply "$tree"
+	TREE_NAME=${KSRC:+the copy of $KSRC} "$GLUE/tree.sh" apply "$tree"
 	lift_sva_refusal
 }
 
@@ -167,8 +169,8 @@ configure()
 	[ -z "$missing" ] || { echo "kconfig dropped: $missing"; return 1; }
 }
 
-# Starts with a copy of another build of this CONFIG. Most objects are the same; kbuild
-# rebuilds those that depend on other options.
+# Starts with a copy of another build of this CONFIG if there is one. Most objects are the
+# same; kbuild rebuilds those that depend on other options.
 seed()
 {
 	local other
@@ -195,6 +197,11 @@ compile()
 
 kernel()
 {
+	local objects
+
+	[ "$(uname -m)" = x86_64 ] ||
+		die "this is a machine of type $(uname -m): kernels are built for x86-64 on x86-64 only" \
+		    "make apply, unapply and patch-fixes work on all"
 	need_packages gcc make flex bison bc libelf-dev libssl-dev kmod cpio perl python3
 	with_lock "build-$name"
 	prepare_tree
@@ -204,8 +211,10 @@ kernel()
 	fi
 	# Also when all that is there is a configuration that has failed.
 	[ -e "$build/vmlinux.o" ] || seed
+	objects=$OBJECTS
+	[ ! -e "$build/vmlinux.o" ] || objects=0
 	run_logged "$build.config.log" "configuring kernel ${build##*/}" configure
-	run_logged "$build.log" "building kernel ${build##*/} (first time: 5 to 10 minutes)" compile
+	run_build "$build" "$objects" "$build.log" "building kernel ${build##*/}" compile
 	stamp >"$build/.stamp.new"
 	mv "$build/.stamp.new" "$build/.stamp"
 	say "kernel ${build##*/}: $build/bzImage"

@@ -7,6 +7,9 @@
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# For systems that know no mirror of Debian, such as Ubuntu
+DEFAULT_MIRROR=http://deb.debian.org/debian
+
 # Prints the addresses of the archive and of the security archive that the system uses.
 # stable-security is listed as "bookworm-security" or (oldstable) by suite name.
 debian_mirrors()
@@ -35,21 +38,27 @@ debian_apt()
 # debian_update: creates the second apt root and reads the indexes, at most once a day.
 debian_update()
 {
-	local root=$IOPF_CACHE/apt main security suite
+	local root=$IOPF_CACHE/apt main security suite hint
 
+	command -v apt-get >/dev/null ||
+		die "this system has no apt-get to fetch kernel sources and QEMU from Debian" \
+		    "give your own: KSRC=/path/to/linux QEMU=/path/to/qemu-system-x86_64"
 	[ -r "$KEYRING" ] || need_packages debian-archive-keyring
 	if [ -n "$(find "$root/updated" -mmin -1440 2>/dev/null)" ]; then
 		return
 	fi
 	read -r main security < <(debian_mirrors)
-	if [ -z "$main" ]; then
+	if [ -z "$main" ] && [ "$(id -u)" -eq 0 ]; then
+		# shellcheck disable=SC2034
+		hint="apt-get update fails for this system's own packages, too"
 		run_logged "$IOPF_CACHE/log/apt-update.log" \
 			"reading the system's package lists" apt-get -q update
 		read -r main security < <(debian_mirrors)
 	fi
-	[ -n "$main" ] ||
-		die "apt knows no Debian mirror" \
-		    "add one to /etc/apt/sources.list, or give KSRC=DIR (and QEMU=PROGRAM)"
+	if [ -z "$main" ]; then
+		main=$DEFAULT_MIRROR
+		say "notice: apt knows no mirror of Debian here, using $main"
+	fi
 
 	mkdir -p "$root/lists/partial" "$root/archives/partial"
 	: >"$root/status"
@@ -61,9 +70,11 @@ debian_update()
 			echo "deb [signed-by=$KEYRING] $security $suite main"
 		done >>"$root/sources.list"
 	fi
+	# shellcheck disable=SC2034
+	hint="is $main reachable? KSRC=DIR and QEMU=PROGRAM need no mirror"
 	run_logged "$IOPF_CACHE/log/apt-update.log" \
 		"reading package lists of trixie, its backports and security" \
-		debian_apt get update
+		debian_apt get -o APT::Update::Error-Mode=any update
 	touch "$root/updated"
 }
 

@@ -63,7 +63,7 @@ unfixed()
 	[ -e "$patch" ] || return 0
 	need_packages patch
 	patch --quiet --reverse --force --no-backup-if-mismatch -r - "$2" "$patch" >/dev/null ||
-		die "the fixes cannot be taken out of $DIR/$1: it was edited there" \
+		die "the fixes cannot be taken out of ${SHOWN:-$DIR}/$1: it was edited there" \
 		    "undo this by hand, then remove the file: $patch"
 }
 
@@ -90,7 +90,7 @@ apply_fix()
 			die "the fix $name does not know this tree's $file" \
 			    "see Documentation/fixes.rst; without FIXES=1 the library goes in as it is"
 	done
-	[ $needed = 1 ] || say "notice: $DIR does not need the fix $name"
+	[ $needed = 1 ] || say "notice: ${SHOWN:-$DIR} does not need the fix $name"
 }
 
 # copy_unfixed NAME TO: copies the files of a fix, without fixes, to TO, unless they are
@@ -102,7 +102,7 @@ copy_unfixed()
 	for file in $(fix_files "$1"); do
 		[ ! -e "$2/$file" ] || continue
 		[ -f "$DIR/$file" ] ||
-			die "the fix $1 is for $file, which $DIR does not have" \
+			die "the fix $1 is for $file, which ${SHOWN:-$DIR} does not have" \
 			    "see Documentation/fixes.rst; without FIXES=1 the library goes in as it is"
 		unfixed "$file" "$2/$file"
 	done

@@ -9,14 +9,15 @@ kernel_version()
 	awk '/^VERSION = /{ v = $3 } /^PATCHLEVEL = /{ print v "." $3; exit }' "$1/Makefile"
 }
 
-# check_kernel DIR: dies unless DIR is a kernel tree of a version that was tested.
+# check_kernel DIR [NAME]: dies unless DIR is a kernel tree of a version that was tested.
+# Messages call it NAME.
 check_kernel()
 {
-	local version patch
+	local version patch shown=${2:-$1}
 
-	[ -d "$1" ] || die "$1 is no folder"
+	[ -d "$1" ] || die "$shown is no folder"
 	if ! grep -qs '^PATCHLEVEL = ' "$1/Makefile" || [ ! -f "$1/drivers/iommu/Kconfig" ]; then
-		die "$1 is no Linux kernel tree" \
+		die "$shown is no Linux kernel tree" \
 		    "it has no Makefile with a kernel version, or no drivers/iommu/Kconfig"
 	fi
 	version=$(kernel_version "$1")
@@ -25,7 +26,7 @@ check_kernel()
 	6.12|7.3) ;;
 	*)
 		[ "${FORCE:-}" = 1 ] ||
-			die "$1 is Linux $version.$patch; tested are 6.12.y and 7.3.y" \
+			die "$shown is Linux $version.$patch; tested are 6.12.y and 7.3.y" \
 			    "FORCE=1 tries it all the same"
 		;;
 	esac

@@ -6,7 +6,7 @@
 # checks are done before the first write. FORCE=1 allows kernel versions that were not
 # tested, and overwrites or removes placed files that were edited in the tree. FIXES=1
 # fixes known bugs of the tree. BROKEN=NAME applies tests/mutants/NAME.patch, to test the
-# tests.
+# tests. TREE_NAME is what messages call the tree, its path by default.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/kernel.sh"
@@ -109,17 +109,17 @@ check_tree()
 {
 	local file
 
-	check_kernel "$DIR"
+	check_kernel "$DIR" "$SHOWN"
 	for file in "${HOOKED[@]}"; do
-		[ -f "$DIR/$file" ] || die "$DIR has no $file"
+		[ -f "$DIR/$file" ] || die "$SHOWN has no $file"
 	done
 	unhook <"$DIR/drivers/iommu/Makefile" | grep -qxF "$UPSTREAM" ||
-		die "$DIR/drivers/iommu/Makefile does not build io-pgfault.o the way this script knows" \
+		die "$SHOWN/drivers/iommu/Makefile does not build io-pgfault.o the way this script knows" \
 		    "it looks for the line: $UPSTREAM"
 	unhook <"$DIR/drivers/iommu/intel/Makefile" | grep -qE '^obj-.* prq\.o( |$)' ||
-		die "$DIR/drivers/iommu/intel/Makefile does not build prq.o the way this script knows"
+		die "$SHOWN/drivers/iommu/intel/Makefile does not build prq.o the way this script knows"
 	grep -qx 'endif # IOMMU_SUPPORT' "$DIR/drivers/iommu/Kconfig" ||
-		die "$DIR/drivers/iommu/Kconfig has no line 'endif # IOMMU_SUPPORT'"
+		die "$SHOWN/drivers/iommu/Kconfig has no line 'endif # IOMMU_SUPPORT'"
 }
 
 # Writes the files to be placed to $tmp/place, and their checksums to $tmp/manifest.
@@ -176,9 +176,9 @@ check_edited()
 	mapfile -t files <"$tmp/edited"
 	[ ${#files[@]} -gt 0 ] || return 0
 	[ "${FORCE:-}" = 1 ] ||
-		die "files that make apply has placed were edited in $DIR; nothing was changed" \
+		die "files that make apply has placed were edited in $SHOWN; nothing was changed" \
 		    "${files[@]}" "save the edits, then FORCE=1 overwrites or removes these files"
-	say "notice: FORCE=1, edits of these files in $DIR are lost: ${files[*]}"
+	say "notice: FORCE=1, edits of these files in $SHOWN are lost: ${files[*]}"
 }
 
 # Dies if a file of the tree itself is where one is to be placed.
@@ -190,7 +190,7 @@ check_collisions()
 	placements | cut -f 2 | sort | only_files | comm -13 "$tmp/placed" - >"$tmp/others"
 	mapfile -t others <"$tmp/others"
 	[ ${#others[@]} -eq 0 ] ||
-		die "$DIR/${others[0]} exists and was not placed by make apply" \
+		die "$SHOWN/${others[0]} exists and was not placed by make apply" \
 		    "move it away first"
 }
 
@@ -226,7 +226,7 @@ remove_placed()
 	rm -f "$DIR/$MANIFEST"
 	rmdir "$DIR/drivers/iommu/iopf/tests" "$DIR/drivers/iommu/iopf/intel" "$DIR/drivers/iommu/iopf" 2>/dev/null || true
 	[ ! -d "$DIR/drivers/iommu/iopf" ] ||
-		say "notice: $DIR/drivers/iommu/iopf holds other files and stays"
+		say "notice: $SHOWN/drivers/iommu/iopf holds other files and stays"
 }
 
 # Removes files that an older version has placed and this one does not have.
@@ -267,7 +267,7 @@ apply()
 	rewrite drivers/iommu/intel/Makefile hook_intel_again
 	rewrite drivers/iommu/Kconfig hook_kconfig_again
 	install_fixes "$tmp"
-	say "the library is in $DIR: choose it with CONFIG_IOPF_QUEUE"
+	say "the library is in $SHOWN: choose it with CONFIG_IOPF_QUEUE"
 }
 
 unapply()
@@ -280,12 +280,14 @@ unapply()
 	rewrite drivers/iommu/Makefile unhook
 	rewrite drivers/iommu/intel/Makefile unhook
 	rewrite drivers/iommu/Kconfig unhook
-	say "the library is out of $DIR"
+	say "the library is out of $SHOWN"
 }
 
 [ $# -eq 2 ] || usage
 [ -n "$2" ] || usage
 DIR=${2%/}
+# What messages call it
+SHOWN=${TREE_NAME:-$DIR}
 : "${BROKEN:=}"
 case $1 in
 apply|unapply) ;;

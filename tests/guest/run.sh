@@ -233,20 +233,21 @@ finish()
 }
 
 # KVM may be available and yet hang or abort, so boot a guest to find out. The result is
-# kept for this kernel of the host.
+# kept for a day, unless the host has another kernel or has loaded its KVM module again.
 choose_accel()
 {
-	local works
+	local host
 
 	[ -z "$ACCEL" ] || return 0
 	ACCEL=tcg
 	[ -w /dev/kvm ] || return 0
-	works=$(awk -v host="$(uname -r)" '$1 == host { print $2 }' "$PROBED" 2>/dev/null || true)
-	if [ -z "$works" ]; then
-		works=$(probe_kvm)
-		echo "$(uname -r) $works" >>"$PROBED"
+	host="$(uname -r) $(stat -c %Z /dev/kvm) ${qemu[*]}"
+	if [ -z "$(find "$PROBED" -mmin -1440 2>/dev/null)" ] ||
+	   [ "$(head -n 1 "$PROBED")" != "$host" ]; then
+		printf '%s\n' "$host" "$(probe_kvm)" >"$PROBED.$$"
+		mv "$PROBED.$$" "$PROBED"
 	fi
-	ACCEL=${works##*$'\n'}
+	ACCEL=$(tail -n 1 "$PROBED")
 }
 
 # Runs in a subshell.
@@ -257,10 +258,10 @@ probe_kvm()
 	boot "$tmp/probe" kvm 20 "$tmp/probe/console"
 	finish "$tmp/probe"
 	if [ "$status" = 0 ]; then
-		say "KVM works here (kept in $PROBED)"
+		say "KVM works here (kept for a day in $PROBED)"
 		echo kvm
 	else
-		say "KVM does not work here, using TCG (kept in $PROBED; ACCEL=kvm overrides)"
+		say "KVM does not work here, using TCG (kept for a day in $PROBED; ACCEL=kvm overrides)"
 		echo tcg
 	fi
 }
