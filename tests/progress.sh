@@ -269,7 +269,7 @@ for impl in iopf upstream; do
 	IMPL=$impl "$TOP/drivers-glue/in-tree/build.sh" kernel
 	module[$impl]=$(IMPL=$impl "$TOP/drivers-glue/softacc/build.sh")
 done
-programs=$("$GUEST/build.sh")
+programs=$("$GUEST/build.sh" test-progress)
 plan=1
 for name in $names; do
 	plan=$((plan + 3))

@@ -9,6 +9,7 @@
 #   MINUTES  test-all: how long the torture test runs on each debug kernel (15)
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$TOP/drivers-glue/in-tree/machine.sh"
 . "$(dirname "$0")/runs.sh"
 
 passed=0
@@ -22,6 +23,12 @@ row()
 	table+=("$(printf '%-40s %6d  %s' "$1" "$2" "$3")")
 }
 
+# show_messages FILE: keeps standard input in FILE and shows the messages in it.
+show_messages()
+{
+	tee "$1" | grep --line-buffered -E '^[0-9:]{8}  ' >&2 || true
+}
+
 # part NAME COMMAND...: runs the command and counts its TAP.
 part()
 {
@@ -30,7 +37,7 @@ part()
 	out=$RESULTS/${name// /-}.tap
 	shift
 	say "$name ..."
-	"$@" >"$out" 2>"$out.err" </dev/null || status=$?
+	"$@" >"$out" 2> >(show_messages "$out.err") </dev/null || status=$?
 	skip=$(grep -cE '^ *ok .*# SKIP' "$out" || true)
 	ok=$(($(grep -cE '^ *ok ' "$out" || true) - skip))
 	not_ok=$(grep -cE '^ *not ok ' "$out" || true)
@@ -235,6 +242,7 @@ case ${1:-} in
 ''|all) ;;
 *) die "usage: $0 [all]" ;;
 esac
+check_machine "make test${1:+-$1}" 16000 70
 RESULTS=$(run_folder results)
 start=$SECONDS
 parts

@@ -171,7 +171,7 @@ for variant in $variants; do
 	"$TOP/drivers-glue/in-tree/build.sh" kernel
 	module[$variant]=$("$TOP/drivers-glue/softacc/build.sh")
 done
-programs=$("$TOP/tests/guest/build.sh")
+programs=$("$TOP/tests/guest/build.sh" bench)
 out=$(run_folder "bench/$name")
 # Two benchmarks at the same time would measure each other.
 lock bench

@@ -1,29 +1,42 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh: builds the guest's static programs for the kernel that KERNEL and KSRC name,
-# whose selftest harness they use, and that kernel's own selftest of iommufd,
-# unmodified; prints the folder with them.
+# build.sh [PROGRAM...]: builds these of the guest's static programs, or all, for the
+# kernel that KERNEL and KSRC name, whose selftest harness they use, and that kernel's own
+# selftest of iommufd, unmodified; prints the folder with them.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
 
-need_packages gcc libc6-dev make libcap-dev rsync
+wanted=" $* "
+need_packages gcc libc6-dev make
 tree=$("$TOP/drivers-glue/in-tree/build.sh" source)
+[ -e "$tree/Makefile" ] || "$TOP/drivers-glue/in-tree/build.sh" tree
 build=$IOPF_CACHE/programs/$(basename "$tree")
 lock "programs-$(basename "$tree")"
 mkdir -p "$build/headers"
-if [ "$tree/Makefile" -nt "$build/headers/.stamp" ]; then
+
+# is_wanted PROGRAM
+is_wanted()
+{
+	[ "$wanted" = "  " ] || [[ $wanted == *" $1 "* ]]
+}
+
+install_headers()
+{
+	[ "$tree/Makefile" -nt "$build/headers/.stamp" ] || return 0
+	need_packages rsync
 	run_logged "$build/headers.log" "installing the kernel's headers" \
-		make -C "$tree" O="$build/headers" headers
+		make -C "$tree" O="$build/headers" -j"$(nproc)" headers
 	touch "$build/headers/.stamp"
-fi
+}
 
 # program NAME SOURCE...
 program()
 {
 	local program=$build/$1 stamp
 
+	is_wanted "$1" || return 0
 	shift
 	stamp=$(cat "$@" "$0" "$TOP"/tests/*/*.h "$TOP"/drivers-glue/*/{softacc,iopf_forward}.h | sha1sum)
 	[ "$(cat "$program.stamp" 2>/dev/null)" != "$stamp" ] || return 0
@@ -39,6 +52,8 @@ program()
 	echo "$stamp" >"$program.stamp"
 }
 
+# The demo needs no headers newer than the host's.
+[ "$wanted" = " demo " ] || install_headers
 for source in "$TOP"/tests/guest/*.c; do
 	program "$(basename "$source" .c)" "$source"
 done
@@ -69,8 +84,12 @@ build_iommufd()
 		-o "$build/iommufd" "$tree/tools/testing/selftests/iommu/iommufd.c" -lcap
 }
 
-if [ "$tree/Makefile" -nt "$build/iommufd" ]; then
+if is_wanted iommufd && [ "$tree/Makefile" -nt "$build/iommufd" ]; then
+	need_packages libcap-dev
 	run_logged "$build/iommufd.log" "building the kernel's selftest of iommufd" build_iommufd
 	touch "$build/iommufd"
 fi
+for name; do
+	[ -x "$build/$name" ] || die "there is no program $name"
+done
 echo "$build"

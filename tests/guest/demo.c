@@ -2,6 +2,11 @@
 /*
  * The demo: a process maps memory without touching it, an accelerator fills and copies
  * it, and the process verifies the result
+ *
+ *	demo [lines]
+ *
+ * With "lines", for an output that is no terminal, a line for each step replaces the
+ * bar that grows.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -26,6 +31,8 @@ static struct part {
 	{ "file on ext4", 64 * MB, NULL },
 	{ "huge pages", 64 * MB, NULL },
 };
+
+static bool only_lines;
 
 #define NR_PARTS	(sizeof(parts) / sizeof(parts[0]))
 
@@ -70,7 +77,10 @@ static void bar(const char *name, const char *what, size_t done, size_t len)
 {
 	int filled = done * BAR / len;
 
-	printf("\r  %-13s %-8s [%.*s%*s] %3zu of %zu MiB", name, what, filled,
+	if (only_lines && done < len)
+		return;
+	printf("%s  %-13s %-8s [%.*s%*s] %3zu of %zu MiB", only_lines ? "" : "\r",
+	       name, what, filled,
 	       "########################################", BAR - filled, "",
 	       done / MB, len / MB);
 	if (done == len)
@@ -145,7 +155,7 @@ static void histogram(const struct softacc_stats *stats)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct softacc_info info;
 	struct softacc_stats stats;
@@ -156,6 +166,7 @@ int main(void)
 	size_t i;
 	int fd;
 
+	only_lines = argc > 1 && !strcmp(argv[1], "lines");
 	fd = acc_open(8, 16, 1);
 	if (fd < 0 || ioctl(fd, SOFTACC_IOC_INFO, &info))
 		fail(ACC_DEVICE);

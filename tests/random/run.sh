@@ -20,7 +20,7 @@ seconds=$((MINUTES * 60))
 words=
 [ "$VERBOSE" = 0 ] || words=-v
 
-programs=$("$TOP/tests/guest/build.sh")
+programs=$("$TOP/tests/guest/build.sh" random)
 # Report an unknown name before the kernel is built.
 "$programs/random" -n ${DISTURB:+-d "$DISTURB"}
 "$TOP/drivers-glue/in-tree/build.sh" kernel

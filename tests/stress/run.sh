@@ -17,7 +17,7 @@ check_numbers MINUTES ROUND
 check_seed
 seconds=${SECONDS_OF_STRESS:-$((MINUTES * 60))}
 
-programs=$("$TOP/tests/guest/build.sh")
+programs=$("$TOP/tests/guest/build.sh" stress)
 # Report an unknown name before the kernel is built.
 "$programs/stress" -n ${DISTURB:+-d "$DISTURB"}
 "$TOP/drivers-glue/in-tree/build.sh" kernel
