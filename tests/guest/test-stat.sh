@@ -71,6 +71,21 @@ live()
 		at_least grp/s "pasid [0-9]+ " "$(awk -v half="$half" 'BEGIN { print half / 5 }')"
 }
 
+# Each line is an object, and the counts are those of the device.
+objects()
+{
+	while :; do work; done &
+	worker=$!
+	iopfstat -p -j "$device" 1 4 >/tmp/stat
+	kill "$worker"
+	wait
+	cat /tmp/stat
+	number='([0-9]+([.][0-9]+)?|null)'
+	! grep -vE "^\{\"uptime\":$number,\"seconds\":$number,\"device\":\"$device\"(,\"[a-z0-9_]+\":$number)+\}$" /tmp/stat &&
+		grep -qE '"pasid":null.*"groups":[1-9].*"p99_us":[1-9]' /tmp/stat &&
+		grep -qE '"pasid":[0-9]+.*"groups":[1-9].*"p99_us":[1-9]' /tmp/stat
+}
+
 turned_off_again()
 {
 	[ "$(cat "$LATENCY")" = N ]
@@ -208,8 +223,9 @@ bad_arguments()
 for stats in "$DEBUGFS"/*/softacc*/stats; do
 	device=$(basename "$(dirname "$stats")")
 done
-echo "1..9"
+echo "1..10"
 check "iopfstat shows a device and a PASID at work" live
+check "iopfstat writes objects for programs" objects
 check "iopfstat leaves the measuring off" turned_off_again
 check "latencies are measured when they are to be" histogram
 check "groups that wait are shown" waiting
