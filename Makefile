@@ -6,6 +6,7 @@ KERNEL	?= 7.3
 IMPL	?= iopf
 CONFIG	?= release
 KSRC	?=
+PREFIX	?= /usr/local
 IOPF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iopf
 export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 
@@ -13,7 +14,7 @@ export KERNEL IMPL CONFIG KSRC IOPF_CACHE
 VARIABLES := KERNEL IMPL CONFIG KSRC IOPF_CACHE FORCE FIXES OUT PRQ SMP MEM TIMEOUT ACCEL \
 	     QEMU QEMU_ARGS APPEND CMD FILES MODULES LOG FAULTS \
 	     MINUTES SEED SUITE OPERATIONS ROUND DISTURB VERBOSE BROKEN REPS MODE SCENARIOS PORT \
-	     REPORT REPORTER AREA
+	     REPORT REPORTER AREA KDIR PREFIX DESTDIR
 unknown := $(filter-out $(VARIABLES) MAKEFLAGS MFLAGS MAKEOVERRIDES, \
 	   $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v)))
 ifneq ($(strip $(unknown)),)
@@ -26,7 +27,7 @@ TREE := drivers-glue/in-tree
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-vtd demo-guest-sva random stress stress-broken stress-guest-sva test \
 	test-all test-vtd fuzz check bench kunit model-test mutants refresh-mutants model docs \
-	apply unapply patch-fixes kernel kdir shell guest clean
+	apply unapply patch-fixes kernel kdir modules install-tools shell guest clean
 
 help: ## print this list
 	@echo "Targets:"
@@ -69,6 +70,8 @@ help: ## print this list
 ##                     unmodified driver does, both takes half as long again (batch)
 ## REPORTER=fifo|normal  bench: priority of the thread that reports (fifo)
 ## AREA=MIB            bench: memory touched in a round (64; icount: 16)
+## KDIR=DIR            modules: build folder of your own kernel
+## PREFIX=DIR DESTDIR=DIR  install-tools: where to (/usr/local, under /)
 ## OUT=DIR             patch-fixes: folder for the mails (one in the cache)
 ## IOPF_CACHE=DIR      downloads and builds (~/.cache/iopf)
 
@@ -143,6 +146,16 @@ kernel: ## fetch and build the kernel that KERNEL, KSRC, IMPL and CONFIG name
 
 kdir: ## print its build directory, for KDIR= of external modules
 	@$(TREE)/build.sh kdir
+
+modules: ## build softacc.ko and iopf_forward.ko for that kernel, or for your own, KDIR
+	@$(TREE)/modules.sh
+
+install-tools: ## install iopfstat, its man page, and headers for programs, below PREFIX
+	install -D -m 755 tests/tools/iopfstat "$(DESTDIR)$(PREFIX)/sbin/iopfstat"
+	install -D -m 644 tests/tools/iopfstat.8 "$(DESTDIR)$(PREFIX)/share/man/man8/iopfstat.8"
+	install -D -m 644 drivers-glue/softacc/softacc.h "$(DESTDIR)$(PREFIX)/include/iopf/softacc.h"
+	install -D -m 644 drivers-glue/forwarder/iopf_forward.h \
+		"$(DESTDIR)$(PREFIX)/include/iopf/iopf_forward.h"
 
 shell: ## an interactive guest with the library and softacc
 	@tests/guest/with-softacc.sh --shell

@@ -271,7 +271,7 @@ static const struct softacc_port *softacc_find_port(const char *name)
 {
 	static const struct softacc_port * const ports[] = {
 		&softacc_ring_port,
-#ifdef CONFIG_INTEL_IOMMU_SVM
+#ifdef SOFTACC_HAS_VTD
 		&softacc_vtd_port,
 #endif
 	};
