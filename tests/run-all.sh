@@ -221,6 +221,7 @@ parts()
 	part "model" "$TOP/tests/model/model.sh"
 	part "vtd ring" "$TOP/tests/vtd/ring-test.sh"
 	part "vtd" "$TOP/tests/vtd-test.sh" short
+	part "errors" "$TOP/tests/errors-test.sh"
 	part "apply" "$TOP/tests/apply-test.sh"
 	part "fixes" "$TOP/tests/fixes-test.sh"
 	part "check" "$TOP/tests/check.sh"

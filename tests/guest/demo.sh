@@ -8,6 +8,7 @@ set -euo pipefail
 . "$TOP/drivers-glue/in-tree/machine.sh"
 
 check_machine "make demo" 3000 6
+"$TOP/tests/guest/run.sh" --check
 "$TOP/drivers-glue/in-tree/build.sh" kernel
 programs=$("$TOP/tests/guest/build.sh" demo)
 MODULES=$("$TOP/drivers-glue/softacc/build.sh")

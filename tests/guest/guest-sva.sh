@@ -17,6 +17,7 @@ esac
 	die "IMPL=$IMPL: the kernel's own fault queue has no registered handlers" \
 	    "leave IMPL out"
 check_machine "make demo-guest-sva" 3000 6
+"$TOP/tests/guest/run.sh" --check
 "$TOP/drivers-glue/in-tree/build.sh" kernel
 programs=$("$TOP/tests/guest/build.sh" vmm)
 MODULES=$("$TOP/tests/guest/modules.sh")

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu.sh: prints the command that starts qemu-system-x86_64, in one line, quoted for
+# qemu.sh [--check]: prints the command that starts qemu-system-x86_64, in one line, quoted for
 # the shell:
 #
 #	eval "qemu=($(tests/guest/qemu.sh))"
@@ -9,7 +9,8 @@
 #
 #   QEMU    the user's own program; default: Debian's QEMU 11, unpacked in the cache
 #
-# Debian's needs "-net none": its network boot ROMs are not fetched.
+# Debian's needs "-net none": its network boot ROMs are not fetched. With --check, only
+# checks QEMU.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../../drivers-glue/in-tree/debian.sh"
@@ -81,9 +82,10 @@ if [ -n "$QEMU" ]; then
 	program=$(command -v -- "$QEMU") ||
 		die "QEMU=$QEMU is no program" \
 		    "QEMU=/path/to/qemu-system-x86_64, or none to have Debian's fetched"
-	printf '%q\n' "$program"
+	[ "${1:-}" = --check ] || printf '%q\n' "$program"
 	exit
 fi
+[ "${1:-}" != --check ] || exit 0
 dir=$(find_cached)
 [ -n "$dir" ] || fetch
 print_cached

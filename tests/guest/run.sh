@@ -3,6 +3,7 @@
 #
 # run.sh COMMAND...: runs a command in a fresh guest and ends with its status.
 # run.sh --shell: an interactive guest on this terminal.
+# run.sh --check: only checks the variables, before a kernel is built for them.
 #
 #   KERNEL, IMPL, CONFIG, KSRC  the guest's kernel, as for build.sh
 #   CMD        the command, if there are no arguments
@@ -49,6 +50,10 @@ check_variables()
 	''|tcg) ;;
 	*) die "ACCEL=$ACCEL is unknown" "ACCEL=kvm or ACCEL=tcg, or none to have it tried" ;;
 	esac
+}
+
+check_command()
+{
 	[ -n "$shell" ] || [[ $CMD =~ [^[:space:]] ]] ||
 		die "no command" "usage: $0 COMMAND..., or CMD='...'; $0 --shell"
 }
@@ -350,12 +355,18 @@ clean_up()
 }
 
 case ${1:-} in
+--check)
+	check_variables
+	"$GUEST/qemu.sh" --check
+	exit
+	;;
 --shell) shell=yes ;;
 --) shift ;;
 -*) die "unknown option $1" "usage: $0 COMMAND..., or CMD='...'; $0 --shell" ;;
 esac
 [ -n "$shell" ] || [ $# -eq 0 ] || CMD="$*"
 check_variables
+check_command
 need_packages cpio
 qemu=$("$GUEST/qemu.sh")
 eval "qemu=($qemu)"

@@ -9,6 +9,7 @@ set -euo pipefail
 if [ -z "${CMD:-}" ] && [ $# -eq 0 ]; then
 	die "no command" "make guest CMD='uname -a' [FILES='a b']"
 fi
+"$TOP/tests/guest/run.sh" --check
 "$TOP/drivers-glue/in-tree/build.sh" kernel
 : "${MODULES=$("$TOP/tests/guest/modules.sh")}"
 export MODULES

@@ -16,6 +16,7 @@ export CONFIG
 
 check_numbers MINUTES ROUND
 check_seed
+"$TOP/tests/guest/run.sh" --check
 seconds=$((MINUTES * 60))
 words=
 [ "$VERBOSE" = 0 ] || words=-v

@@ -15,6 +15,7 @@ export CONFIG
 
 check_numbers MINUTES ROUND
 check_seed
+"$TOP/tests/guest/run.sh" --check
 seconds=${SECONDS_OF_STRESS:-$((MINUTES * 60))}
 
 programs=$("$TOP/tests/guest/build.sh" stress)
