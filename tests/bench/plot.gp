@@ -1,35 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# plot.gp DIR: draws DIR/throughput.dat and DIR/latency.dat as SVG.
+# plot.gp DIR: draws DIR/ratio.dat as DIR/throughput.svg and DIR/range.dat as
+# DIR/latency.svg. Scenarios are rows, so that their names and small figures can be read.
 dir = ARG1
-set terminal svg size 900,420 dynamic font "sans,12" background "white"
-set style line 1 lc rgb "#b0b0b0"
-set style line 2 lc rgb "#2060a0"
+stats dir."/ratio.dat" index 0 using 3 nooutput
+rows = STATS_records
+stats dir."/range.dat" index 0 using 3 nooutput
+rows_of_latency = STATS_records
+set terminal svg size 760,130 + 34 * rows dynamic font "sans,14" background "white"
+set style line 1 lc rgb "#808080" lw 2 pt 7 ps 0.7
+set style line 2 lc rgb "#2060a0" lw 2 pt 7 ps 0.7
+set style line 3 lc rgb "#d06010" lw 2 pt 5 ps 0.7
+set yrange [rows - 0.4:-0.6]
+set grid xtics lc rgb "#d0d0d0"
+set border 1
+set ytics nomirror scale 0
+set xtics nomirror
+set key outside top center horizontal
 
 set output dir."/throughput.svg"
-set title "Pages per second, median of the runs"
-set style data histogram
-set style histogram cluster gap 1
-set style fill solid 0.9 border -1
-set yrange [0:*]
-set grid ytics
-set key top left
-plot dir."/throughput.dat" using 2:xtic(1) title "io-pgfault.c" ls 1, \
-     "" using 3 title "iopf" ls 2
+set title "Pages per second: ratio to io-pgfault.c, median and range of the pairs"
+set logscale x
+set xtics (0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200)
+set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb "#808080" lw 1.5
+plot dir."/ratio.dat" index 0 using 3:($2 - 0.12):4:5:ytic(1) with xerrorbars ls 2 \
+     title "batch reports", \
+     "" index 1 using 3:($2 + 0.12):4:5 with xerrorbars ls 3 title "single reports"
 
+unset arrow
+set terminal svg size 760,130 + 34 * rows_of_latency dynamic font "sans,14" background "white"
 set output dir."/latency.svg"
-set title "Share of page request groups that wait longer than ..."
-set xlabel "microseconds from request to response"
-set logscale xy
-set yrange [1e-4:1]
-set key bottom left
-set style data steps
-set auto x
-set style line 11 lw 2 lc rgb "#b0b0b0" dt 1
-set style line 12 lw 2 lc rgb "#2060a0" dt 1
-set style line 13 lw 2 lc rgb "#b0b0b0" dt 2
-set style line 14 lw 2 lc rgb "#2060a0" dt 2
-set style line 15 lw 2 lc rgb "#b0b0b0" dt 3
-set style line 16 lw 2 lc rgb "#2060a0" dt 3
-plot for [i=0:5] dir."/latency.dat" index i using 1:2 with steps ls 11+i \
-     title columnheader(1)
+set title "Microseconds from request to response: p50 to p99"
+set xtics (1, 10, 100, 1000, 10000, 100000)
+set yrange [rows_of_latency - 0.4:-0.6]
+plot dir."/range.dat" index 0 using 3:($2 - 0.2):3:4:ytic(1) with xerrorbars ls 1 \
+     title "io-pgfault.c", \
+     "" index 1 using 3:2:3:4 with xerrorbars ls 2 title "batch reports", \
+     "" index 2 using 3:($2 + 0.2):3:4 with xerrorbars ls 3 title "single reports"

@@ -5,8 +5,8 @@
 Ratios are to io-pgfault.c in the same pair. A table of its own compares an unmodified
 driver, which reports requests one by one.
 
-Prints the tables, writes them to DIR/summary.txt, and writes throughput.dat and latency.dat
-for plot.gp.
+Prints the tables, writes them to DIR/summary.txt, and writes ratio.dat and range.dat for
+plot.gp.
 """
 import collections
 import csv
@@ -158,30 +158,43 @@ def layout(rows, left=2):
         for row in rows)
 
 
+def write_blocks(path, blocks, scenarios):
+    """Write a block of rows for each of the blocks: name, row, figures.
+
+    gnuplot does not count empty blocks, so what was not measured is not a number.
+    """
+    with open(path, "w") as file:
+        for block in blocks:
+            for row, scenario in enumerate(scenarios):
+                print(scenario, row, *("%.4g" % figure for figure in
+                                       block(scenario) or [float("nan")] * 3),
+                      file=file)
+            print("\n", file=file)
+
+
 def write_plots(directory, values):
-    with open(directory + "/throughput.dat", "w") as file:
-        for (scenario, metric), variants in values.items():
-            if metric == "pages_per_s":
-                print(scenario, median(variants["upstream"]),
-                      median(variants[measured(values)[0]]), file=file)
-    with open(directory + "/latency.dat", "w") as file:
-        for scenario in "s1", "s2", "s3":
-            for variant in "upstream", measured(values)[0]:
-                write_distribution(file, values, scenario, variant)
+    def ratio(report):
+        def of(scenario):
+            pairs = ratios(values[scenario, "pages_per_s"], report)
+            return pairs and (statistics.median(pairs), pairs[0], pairs[-1])
+        return of
 
+    def times(variant):
+        def of(scenario):
+            ends = [median(values[scenario, metric][variant])
+                    for metric in ("p50_us", "p99_us")]
+            return ends if ends == ends else None
+        return of
 
-def write_distribution(file, values, scenario, variant):
-    """Write the share of responses that took longer, over the time, of all runs."""
-    counts = {int(metric[4:]): sum(variants[variant].values())
-              for (name, metric), variants in values.items()
-              if name == scenario and metric.startswith("lat_")}
-    left = total = sum(counts.values())
-    impl = "upstream" if variant == "upstream" else "iopf"
-    print('"%s %s"' % (scenario, impl), file=file)
-    for floor in sorted(counts):
-        print(floor / 1000, left / total, file=file)
-        left -= counts[floor]
-    print("\n", file=file)
+    def compared(metric):
+        return [scenario for scenario, name in list(values)
+                if name == metric and scenario not in ALIKE and
+                ratios(values[scenario, metric], measured(values)[0])]
+
+    write_blocks(directory + "/ratio.dat", [ratio(report) for report in REPORTS],
+                 compared("pages_per_s"))
+    write_blocks(directory + "/range.dat", [times(v) for v in ("upstream",) + REPORTS],
+                 compared("p99_us"))
 
 
 def add_tables(parts, mode, values):
