@@ -243,6 +243,7 @@ case ${1:-} in
 ''|all) ;;
 *) die "usage: $0 [all]" ;;
 esac
+need_packages "${FOR_GUESTS[@]}" rsync libcap-dev coccinelle patch git spin sparse shellcheck binutils
 check_machine "make test${1:+-$1}" 16000 70
 RESULTS=$(run_folder results)
 start=$SECONDS

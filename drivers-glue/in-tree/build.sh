@@ -202,7 +202,7 @@ kernel()
 	[ "$(uname -m)" = x86_64 ] ||
 		die "this is a machine of type $(uname -m): kernels are built for x86-64 on x86-64 only" \
 		    "make apply, unapply and patch-fixes work on all"
-	need_packages gcc make flex bison bc libelf-dev libssl-dev kmod cpio perl python3
+	need_packages "${FOR_GUESTS[@]}"
 	with_lock "build-$name"
 	prepare_tree
 	if [ "$(cat "$build/.stamp" 2>/dev/null)" = "$(stamp)" ]; then

@@ -21,6 +21,12 @@ declare -A EVIDENCE=(
 	[xz-utils]=xz
 )
 
+# What a kernel, the modules and a guest need. Scripts ask for it at once, so that an
+# administrator is asked once.
+# shellcheck disable=SC2034
+FOR_GUESTS=(gcc libc6-dev make flex bison bc libelf-dev libssl-dev kmod cpio perl python3
+	    xz-utils busybox-static)
+
 # is_installed PACKAGE
 is_installed()
 {
