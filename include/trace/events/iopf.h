@@ -10,6 +10,11 @@
 #include <linux/math64.h>
 #include <linux/tracepoint.h>
 
+/* Programs that read events know the values of these names by this only. */
+TRACE_DEFINE_ENUM(IOMMU_PAGE_RESP_SUCCESS);
+TRACE_DEFINE_ENUM(IOMMU_PAGE_RESP_INVALID);
+TRACE_DEFINE_ENUM(IOMMU_PAGE_RESP_FAILURE);
+
 /* A page request is reported, before it joins its group. */
 TRACE_EVENT(iopf_report,
 	TP_PROTO(struct device *dev, const struct iommu_fault *fault),
@@ -98,7 +103,7 @@ TRACE_EVENT(iopf_respond,
 	TP_STRUCT__entry(
 		__string(dev, dev_name(dev))
 		__field(u64, addr)
-		__field(u64, age)
+		__field(u64, age_us)
 		__field(u32, pasid)
 		__field(u32, grpid)
 		__field(u32, code)
@@ -106,7 +111,7 @@ TRACE_EVENT(iopf_respond,
 	TP_fast_assign(
 		__assign_str(dev);
 		__entry->addr = fault->prm.addr;
-		__entry->age = age;
+		__entry->age_us = div_u64(age, NSEC_PER_USEC);
 		__entry->pasid = fault->prm.pasid;
 		__entry->grpid = fault->prm.grpid;
 		__entry->code = code;
@@ -118,7 +123,7 @@ TRACE_EVENT(iopf_respond,
 				   { IOMMU_PAGE_RESP_SUCCESS, "success" },
 				   { IOMMU_PAGE_RESP_INVALID, "invalid" },
 				   { IOMMU_PAGE_RESP_FAILURE, "failure" }),
-		  div_u64(__entry->age, NSEC_PER_USEC))
+		  __entry->age_us)
 );
 
 /* A hardware queue has overflowed, for the @count-th time, and requests were dropped. */
