@@ -161,7 +161,8 @@ static struct iopf_prg *iopf_find_handled(struct iopf_device *fdev,
  * then does not return. Can be registered as a handler itself, with the device as its data: the
  * device's faults then go to the queue as without a handler. Can also be called later, until
  * the fault has a response. If the PASID's domain has an iopf_handler, the caller makes sure
- * that it is not detached meanwhile.
+ * that it is not detached meanwhile. Requests that are owed a response without being the last
+ * one of a group are told apart by PASID, index and address: of several alike, any one continues.
  *
  * Context: As the handler.
  * Return:

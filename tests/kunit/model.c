@@ -565,6 +565,21 @@ static int take_request(struct model *model, const struct iopf_request *request,
 		       join_group(model, group, request, seen);
 }
 
+/*
+ * Return what the handler does with a request that is owed no response. It gives none to
+ * iommu_queue_iopf() if several groups match: it is not defined which one continues.
+ */
+enum model_mood model_mood_partial(struct model *model,
+				   const struct iommu_fault *fault)
+{
+	unsigned int nr;
+
+	if (model->mood_partial != MODEL_QUEUE)
+		return model->mood_partial;
+	model_find_queued(model, fault, &nr);
+	return nr > 1 ? MODEL_CONTINUE : MODEL_QUEUE;
+}
+
 /* Call the registered handler with a request that is owed no response. */
 static int ask_about_partial(struct model *model,
 			     const struct iopf_request *request,
@@ -574,7 +589,7 @@ static int ask_about_partial(struct model *model,
 	struct model_seen inner = *seen;
 
 	check_whole(model, call, 0);
-	switch (model->mood_partial) {
+	switch (model_mood_partial(model, &request->fault)) {
 	case MODEL_CONTINUE:
 		return take_request(model, request, false, seen);
 	case MODEL_QUEUE:

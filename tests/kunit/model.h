@@ -311,6 +311,8 @@ bool model_is_pending(struct model *model,
 		      const struct iommu_page_response *msg, u64 cookie);
 int model_queue(struct model *model, const struct iopf_request *request,
 		const struct model_seen *seen);
+enum model_mood model_mood_partial(struct model *model,
+				   const struct iommu_fault *fault);
 struct model_group *model_find_queued(struct model *model,
 				      const struct iommu_fault *fault,
 				      unsigned int *nr);

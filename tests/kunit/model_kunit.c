@@ -92,7 +92,7 @@ static bool run_random(struct kunit *test, struct op *ops, unsigned long number)
 	struct rnd_state rnd;
 	bool good;
 
-	prandom_seed_state(&rnd, ((u64)seed << 32) + number);
+	ops_seed(&rnd, seed, number);
 	ops_random(&rnd, ops, LENGTH);
 	running = &run;
 	good = model_run(test, &run);

@@ -7,6 +7,7 @@
  */
 #include <linux/kernel.h>
 
+#include "model.h"
 #include "model_run.h"
 
 /* Some requests and what ends them. */
@@ -67,6 +68,20 @@ static const struct op unbind_beside_sleeper[] = {
 	{ OP_RELEASE },
 };
 
+/*
+ * Two requests that are owed a response without being last ones, and one that is not, are
+ * alike for iommu_queue_iopf().
+ */
+static const struct op alike_for_queue[] = {
+	{ OP_REGISTER },
+	{ OP_REPORT, OP_PASID_ZERO, 1, OP_LAST, 2, OP_ADDR_READABLE, 0 },
+	{ OP_MOOD_PARTIAL, 0, 0, 0, MODEL_QUEUE, 0, 0 },
+	{ OP_REPORT, OP_PASID_SVA2, 0, OP_PRIVATE, 13, OP_ADDR_WRITABLE, 0 },
+	{ OP_RESPOND_PAIR, OP_PASID_ZERO, 1, 0, 1, 0, 22 },
+	{ OP_REPORT, OP_PASID_SVA2, 0, OP_STREAM, 8, OP_ADDR_WRITABLE, 0 },
+	{ OP_REPORT, OP_PASID_SVA2, 0, 0, 2, OP_ADDR_WRITABLE, 6 },
+};
+
 const struct sequence model_regressions[] = {
 	{ "one_of_each", one_of_each, ARRAY_SIZE(one_of_each) },
 	{ "refused_without_pasid", refused_without_pasid,
@@ -78,6 +93,7 @@ const struct sequence model_regressions[] = {
 	  ARRAY_SIZE(late_for_pasid_zero) },
 	{ "unbind_beside_sleeper", unbind_beside_sleeper,
 	  ARRAY_SIZE(unbind_beside_sleeper) },
+	{ "alike_for_queue", alike_for_queue, ARRAY_SIZE(alike_for_queue) },
 };
 
 const unsigned int nr_model_regressions = ARRAY_SIZE(model_regressions);

@@ -4,6 +4,7 @@
  */
 #include <linux/iommu.h>
 #include <linux/kernel.h>
+#include <linux/siphash.h>
 #include <linux/string.h>
 
 #include "model.h"
@@ -155,6 +156,17 @@ static void op_random(struct rnd_state *rnd, struct op *op)
 		op->perm = pick(rnd, kind == OP_GROUP_RESPONSE ? 3 : 4);
 	if (kind == OP_FAIL)
 		op->number = 1 + pick(rnd, 5);
+}
+
+/*
+ * Seed the @number-th generator of @seed. prandom_seed_state() ignores low bits, so seeds
+ * that follow each other would make the same operations.
+ */
+void ops_seed(struct rnd_state *rnd, u64 seed, u64 number)
+{
+	static const siphash_key_t key;
+
+	prandom_seed_state(rnd, siphash_2u64(seed, number, &key));
 }
 
 /* Make @nr random operations. */

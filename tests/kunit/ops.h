@@ -136,6 +136,7 @@ struct op {
 	u8 number;
 };
 
+void ops_seed(struct rnd_state *rnd, u64 seed, u64 number);
 void ops_random(struct rnd_state *rnd, struct op *ops, unsigned int nr);
 void op_random_report(struct rnd_state *rnd, struct op *op);
 int op_print(char *buf, size_t size, const struct op *op);

@@ -334,7 +334,7 @@ static void run_threads(struct kunit *test, struct crowd *crowd, u64 round)
 	for (i = 0; i < THREADS; i++) {
 		members[i].crowd = crowd;
 		init_completion(&members[i].done);
-		prandom_seed_state(&members[i].rnd, (round << 8) + i);
+		ops_seed(&members[i].rnd, round, i);
 		task = kthread_run(member_fn, &members[i], "iopf-kunit/%u", i);
 		if (!IS_ERR(task))
 			continue;

@@ -235,7 +235,7 @@ static int world_handle_partial(struct world *world, struct model_call *call,
 {
 	const struct iopf_request *request = iopf_fault_request(fault);
 
-	switch (world->model.mood_partial) {
+	switch (model_mood_partial(&world->model, fault)) {
 	case MODEL_CONTINUE:
 		return IOMMU_FAULT_STATUS_CONTINUE;
 	case MODEL_FAIL:
