@@ -118,7 +118,7 @@ no_mirror()
 		esac
 	EOF
 	for _ in 1 2; do
-		says "Could not resolve" "is http://mirror.invalid/debian reachable" "KSRC=DIR" -- \
+		says "Could not resolve" "http://mirror.invalid/debian cannot be reached" "KSRC=DIR" -- \
 			there "$TOP/drivers-glue/in-tree/fetch.sh" 7.3 || return 1
 	done
 	[ "$(grep -c 'Error-Mode=any' "$tmp/cache/updates")" = 2 ]

@@ -71,7 +71,7 @@ debian_update()
 		done >>"$root/sources.list"
 	fi
 	# shellcheck disable=SC2034
-	hint="is $main reachable? KSRC=DIR and QEMU=PROGRAM need no mirror"
+	hint="$main cannot be reached; KSRC=DIR and QEMU=PROGRAM need no mirror"
 	run_logged "$IOPF_CACHE/log/apt-update.log" \
 		"reading package lists of trixie, its backports and security" \
 		debian_apt get -o APT::Update::Error-Mode=any update

@@ -57,7 +57,7 @@ need_packages()
 			missing[pkg]="${missing[pkg]} (${EVIDENCE[${missing[pkg]}]:-${missing[pkg]}})"
 		done
 		die "this is no Debian system, and what these packages of Debian have is missing:" \
-		    "${missing[@]}" "install the same from this system's packages, then go on"
+		    "${missing[@]}" "install the same from this system's packages, then continue"
 	fi
 	if [ "$(id -u)" -ne 0 ]; then
 		sudo -n true 2>/dev/null ||
