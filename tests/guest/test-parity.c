@@ -11,9 +11,10 @@
  * On the kernel's own fault queue a difference is printed and is no failure.
  *
  * Arguments select the kinds whose names begin with one of them; without arguments all
- * are tested. test-mm has the tests of userfaultfd in all modes, NUMA hinting and
- * hugetlb.
+ * are tested. NUMA hinting is in test-mm, as its traps are set by a scanner that may not
+ * come.
  */
+#include <linux/iommufd.h>
 #include <linux/mempolicy.h>
 #include <linux/memfd.h>
 #include <pthread.h>
@@ -29,6 +30,7 @@
 
 #include "acc.h"
 #include "file.h"
+#include "iommufd_test.h"
 #include "kselftest.h"
 #include "uffd.h"
 
@@ -454,20 +456,64 @@ static int setup_sealed(const struct kind *kind, struct place *place)
 	return place->area == MAP_FAILED ? -errno : 0;
 }
 
-/* The other process, which shares the pages, stays. */
-static int setup_forked(const struct kind *kind, struct place *place)
+/* Create a process that shares the pages and stays. */
+static pid_t fork_other(void)
 {
-	pid_t pid;
+	pid_t pid = fork();
 
-	place->area = fresh(place->pages);
-	memset(place->area, 1, place->pages * PAGE);
-	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 		_exit(0);
 	}
-	return pid < 0 ? -errno : 0;
+	return pid;
+}
+
+static int setup_forked(const struct kind *kind, struct place *place)
+{
+	place->area = fresh(place->pages);
+	memset(place->area, 1, place->pages * PAGE);
+	return fork_other() < 0 ? -errno : 0;
+}
+
+/* Pin the pages as iommufd does for a device that cannot fault. */
+static int pin(void *area, size_t len)
+{
+	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct iommu_test_cmd device = {
+		.size = sizeof(device),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN,
+	};
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
+		.user_va = (uintptr_t)area,
+		.length = len,
+	};
+	int fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return NOT_THERE;
+	if (ioctl(fd, IOMMU_IOAS_ALLOC, &ioas))
+		return -errno;
+	device.id = ioas.out_ioas_id;
+	map.ioas_id = ioas.out_ioas_id;
+	if (ioctl(fd, IOMMU_TEST_CMD, &device))
+		return errno == ENOTTY ? NOT_THERE : -errno;
+	return ioctl(fd, IOMMU_IOAS_MAP, &map) ? -errno : 0;
+}
+
+/* As setup_forked(), of pages that are pinned. */
+static int setup_pinned(const struct kind *kind, struct place *place)
+{
+	int ret;
+
+	place->area = fresh(place->pages);
+	memset(place->area, 1, place->pages * PAGE);
+	ret = pin(place->area, place->pages * PAGE);
+	if (ret)
+		return ret;
+	return fork_other() < 0 ? -errno : 0;
 }
 
 static unsigned long read_number(const char *path)
@@ -709,32 +755,87 @@ static void end_cpuset(const struct kind *kind)
 	write_file(CGROUP "/cpuset.mems", "\n");
 }
 
-static void *serve_missing(void *data)
+static void serve(int uffd, const struct uffd_msg *msg)
+{
+	struct uffdio_range page = { msg->arg.pagefault.address & ~(PAGE - 1), PAGE };
+	struct uffdio_writeprotect writable = { .range = page };
+	struct uffdio_continue present = { .range = page };
+	struct uffdio_zeropage zero = { .range = page };
+
+	if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
+		ioctl(uffd, UFFDIO_WRITEPROTECT, &writable);
+	else if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_MINOR)
+		ioctl(uffd, UFFDIO_CONTINUE, &present);
+	else
+		ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
+}
+
+static void *serve_all(void *data)
 {
 	int uffd = *(int *)data;
 	struct uffd_msg msg;
 
-	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg)) {
-		struct uffdio_zeropage zero = {
-			.range = { msg.arg.pagefault.address & ~(PAGE - 1), PAGE },
-		};
-
-		ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
-	}
+	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg))
+		serve(uffd, &msg);
 	return NULL;
 }
 
-static int setup_userfaultfd(const struct kind *kind, struct place *place)
+static int start_server(int uffd)
 {
 	static pthread_t thread;
-	static int uffd;
+	static int fd;
+
+	fd = uffd;
+	if (fd < 0)
+		return errno == EINVAL ? NOT_THERE : -errno;
+	return -pthread_create(&thread, NULL, serve_all, &fd);
+}
+
+/* @arg: flags of userfaultfd() */
+static int setup_userfaultfd(const struct kind *kind, struct place *place)
+{
+	place->area = fresh(place->pages);
+	return start_server(uffd_register_flags(place->area, place->pages * PAGE,
+						UFFDIO_REGISTER_MODE_MISSING, 0,
+						kind->arg));
+}
+
+static int setup_write_protected(const struct kind *kind, struct place *place)
+{
+	struct uffdio_writeprotect protect = {
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	size_t len = place->pages * PAGE;
+	int uffd;
 
 	place->area = fresh(place->pages);
-	uffd = uffd_register(place->area, place->pages * PAGE,
-			     UFFDIO_REGISTER_MODE_MISSING, 0);
-	if (uffd < 0)
+	memset(place->area, 1, len);
+	uffd = uffd_register(place->area, len, UFFDIO_REGISTER_MODE_WP,
+			     UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	protect.range.start = (uintptr_t)place->area;
+	protect.range.len = len;
+	if (uffd >= 0 && ioctl(uffd, UFFDIO_WRITEPROTECT, &protect))
 		return -errno;
-	return -pthread_create(&thread, NULL, serve_missing, &uffd);
+	return start_server(uffd);
+}
+
+/* The pages are in the page cache, and are not mapped before user space says so. */
+static int setup_minor(const struct kind *kind, struct place *place)
+{
+	size_t len = place->pages * PAGE;
+	int fd = memfd_create("parity", MFD_CLOEXEC);
+	char *other;
+
+	if (fd < 0 || ftruncate(fd, len))
+		return -errno;
+	place->area = map(len, MAP_SHARED, fd);
+	other = map(len, MAP_SHARED, fd);
+	if (place->area == MAP_FAILED || other == MAP_FAILED)
+		return -errno;
+	memset(other, 1, len);
+	return start_server(uffd_register(place->area, len,
+					  UFFDIO_REGISTER_MODE_MINOR,
+					  UFFD_FEATURE_MINOR_SHMEM));
 }
 
 static int setup_poisoned(const struct kind *kind, struct place *place)
@@ -829,6 +930,10 @@ static const struct kind kinds[] = {
 	  .begin = begin_cpuset, .end = end_cpuset, .nodes = true,
 	  .only = PROT_WRITE },
 	{ .name = "userfaultfd", .setup = setup_userfaultfd },
+	{ .name = "userfaultfd, user mode only", .setup = setup_userfaultfd,
+	  .arg = UFFD_USER_MODE_ONLY },
+	{ .name = "userfaultfd, write-protected", .setup = setup_write_protected },
+	{ .name = "userfaultfd, minor", .setup = setup_minor },
 	{ .name = "userfaultfd, poisoned", .setup = setup_poisoned },
 	{ .name = "KSM", .setup = setup_merged, .free = true },
 	{ .name = "hole of a file, shared", .setup = setup_file,
@@ -848,6 +953,7 @@ static const struct kind kinds[] = {
 	{ .name = "soft-offline", .setup = setup_one_advised,
 	  .arg = MADV_SOFT_OFFLINE },
 	{ .name = "copy on write after fork", .setup = setup_forked },
+	{ .name = "copy on write of pinned pages", .setup = setup_pinned },
 };
 
 /* Return whether the two results agree; print what does not. */

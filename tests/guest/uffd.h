@@ -15,16 +15,19 @@
 
 #include "pace.h"
 
-/* Register @area for accesses of @mode. Return the userfaultfd, or -1. */
-static inline int uffd_register(void *area, size_t len, uint64_t mode,
-				uint64_t features)
+/*
+ * Register @area for accesses of @mode, with @flags of userfaultfd(). Return the
+ * userfaultfd, or -1.
+ */
+static inline int uffd_register_flags(void *area, size_t len, uint64_t mode,
+				      uint64_t features, int flags)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register range = {
 		.range = { (uintptr_t)area, len },
 		.mode = mode,
 	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | flags);
 
 	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
 			ioctl(fd, UFFDIO_REGISTER, &range))) {
@@ -32,6 +35,12 @@ static inline int uffd_register(void *area, size_t len, uint64_t mode,
 		return -1;
 	}
 	return fd;
+}
+
+static inline int uffd_register(void *area, size_t len, uint64_t mode,
+				uint64_t features)
+{
+	return uffd_register_flags(area, len, mode, features, 0);
 }
 
 /* Serve the accesses that wait for a page, with zeroes. */
