@@ -138,6 +138,7 @@ bool iopf_quarantine_remove(struct iopf_handler *handler, const struct iopf_key 
 	struct iopf_overdue *overdue;
 
 	spin_lock(&handler->lock);
+	iopf_drop_expired(handler);
 	overdue = iopf_find_overdue(handler, key);
 	if (overdue)
 		*overdue = handler->overdue[--handler->nr_overdue];

@@ -68,6 +68,14 @@ static const struct op unbind_beside_sleeper[] = {
 	{ OP_RELEASE },
 };
 
+/* A late response comes when its pair is not quarantined any more. */
+static const struct op late_after_quarantine[] = {
+	{ OP_REGISTER },
+	{ OP_REPORT, OP_PASID_DOMAIN, 2, OP_LAST, 4, OP_ADDR_WRITABLE, 7 },
+	{ OP_EXPIRE, 0, 0, 0, 0, 0, 3 },
+	{ OP_RESPOND_PAIR, OP_PASID_DOMAIN, 2, 0, 2, 0, 0 },
+};
+
 /*
  * Two requests that are owed a response without being last ones, and one that is not, are
  * alike for iommu_queue_iopf().
@@ -93,6 +101,8 @@ const struct sequence model_regressions[] = {
 	  ARRAY_SIZE(late_for_pasid_zero) },
 	{ "unbind_beside_sleeper", unbind_beside_sleeper,
 	  ARRAY_SIZE(unbind_beside_sleeper) },
+	{ "late_after_quarantine", late_after_quarantine,
+	  ARRAY_SIZE(late_after_quarantine) },
 	{ "alike_for_queue", alike_for_queue, ARRAY_SIZE(alike_for_queue) },
 };
 
