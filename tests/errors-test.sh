@@ -251,18 +251,39 @@ bad_kdir()
 		run_make modules KDIR="$tmp/kdir"
 }
 
+# soon COMMAND...: succeeds as soon as the command does, within half a minute.
+soon()
+{
+	local _
+
+	for _ in $(seq 300); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 # Another run has the lock.
 two_runs()
 {
+	local pid status=0
+
 	new_machine
 	mkdir "$tmp/cache/lock"
-	(
-		exec 9>"$tmp/cache/lock/fetch"
-		flock 9
-		timeout 2 env PATH="$tmp/bin" IOPF_CACHE="$tmp/cache" \
-			"$TOP/drivers-glue/in-tree/fetch.sh" 7.3 9>&- >"$tmp/said" 2>&1
-		grep -q "waiting for another run" "$tmp/said"
-	)
+	exec {fd}>"$tmp/cache/lock/fetch"
+	flock "$fd"
+	there "$TOP/drivers-glue/in-tree/fetch.sh" 7.3 {fd}>&- >"$tmp/said" 2>&1 &
+	pid=$!
+	soon grep -q "waiting for another run" "$tmp/said" || status=1
+	kill "$pid"
+	exec {fd}>&-
+	wait "$pid" || true
+	return "$status"
+}
+
+is_gone()
+{
+	! pgrep -f "$1" >/dev/null
 }
 
 # The end of a script is the end of what it has started.
@@ -275,9 +296,8 @@ interrupted()
 		there timeout -s "$signal" 1 bash -c '. "$0/drivers-glue/in-tree/lib.sh"
 			long() { sleep 98765 & wait; }
 			run_logged "$IOPF_CACHE/log" building long' "$TOP" || true
-		sleep 0.2
-		if pgrep -f "sleep 98765"; then
-			echo "it goes on after $signal"
+		if ! soon is_gone "sleep 98765"; then
+			echo "it continues after $signal"
 			pkill -f "sleep 98765"
 			return 1
 		fi
