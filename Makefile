@@ -41,10 +41,11 @@ help: ## print this list
 ## CONFIG=release|debug|kcsan  debug has KASAN, lockdep and the like (release)
 ## FIXES=1             apply, kernel: with fixes to known bugs of the tree (0)
 ## PRQ=kernel|iopf     VT-d's page request driver: the kernel's or the library's (kernel)
-## FORCE=1             apply: also to untested kernel versions, and over edited files
-## SMP=N MEM=SIZE      the guest's processors and memory (2, 2G)
-## TIMEOUT=SECONDS     time limit of a guest (300)
-## ACCEL=kvm|tcg       how the guest runs (KVM if it works)
+## FORCE=1             apply, unapply, kernel, patch-fixes: also untested kernel versions, and
+##                     over edited files
+## SMP=N MEM=SIZE      the guest's processors and memory (guest: 2, 2G; others have more)
+## TIMEOUT=SECONDS     time limit of a guest (guest: 300; others have more)
+## ACCEL=kvm|tcg       how the guest runs (KVM if it works; bench: tcg)
 ## QEMU=PROGRAM        a qemu-system-x86_64 of your own (Debian's newest, in the cache)
 ## QEMU_ARGS=ARGS      more arguments for QEMU
 ## APPEND=WORDS        more words for the kernel command line of a guest, or of kunit

@@ -235,6 +235,11 @@ bad_variables()
 		says "QEMU=/none is no program" -- run_make guest CMD=true QEMU=/none &&
 		says "MINUTES=0 is no number" -- run_make random MINUTES=0 &&
 		says "SEED=x is no number" -- run_make random SEED=x &&
+		says "VERBOSE=9 is unknown" -- run_make random VERBOSE=9 &&
+		says "BROKEN=x is unknown" "tests/mutants" -- run_make kernel BROKEN=x &&
+		says "SUITE=x is unknown" -- run_make mutants SUITE=x &&
+		says "MINUTES=x is no number" -- run_make test MINUTES=x &&
+		says "KSRC=/linux" "kunit, demo" -- run_make test KSRC=/linux &&
 		says "SUITE=x is unknown" -- run_make kunit SUITE=x &&
 		says "FAULTS=x is no number" -- run_make demo-guest-sva FAULTS=x
 }

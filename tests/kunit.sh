@@ -15,10 +15,8 @@ set -euo pipefail
 
 : "${SUITE:=}" "${APPEND:=}"
 files=("$TOP"/tests/kunit/*.c)
-if [ -n "$SUITE" ]; then
-	files=("$TOP/tests/kunit/${SUITE#iopf_}_kunit.c")
-	[ -f "${files[0]}" ] || die "SUITE=$SUITE is unknown" "tests/kunit/NAME_kunit.c has iopf_NAME"
-fi
+check_suite
+[ -z "$SUITE" ] || files=("$TOP/tests/kunit/${SUITE#iopf_}_kunit.c")
 find_tree "$@"
 out=$(run_folder "log/kunit")
 lock "kunit-$(basename "$tree")"

@@ -12,6 +12,7 @@ set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../drivers-glue/in-tree/broken.sh"
 
+: "${SUITE:=}"
 number=0
 failed=0
 
@@ -20,7 +21,7 @@ after()
 {
 	local output=$IOPF_CACHE/log/kunit/latest/output
 
-	[ "${SUITE:-}" = iopf_model ] || return 0
+	[ "$SUITE" = iopf_model ] || return 0
 	grep -aoE '(caught|crash) after [0-9]+ operations' "$output" | head -n 1 || true
 	sed -n 's/.*caught after [0-9]* operations: \(.*\)/(\1)/p' "$output" | head -n 1
 }
@@ -28,7 +29,7 @@ after()
 # suites NAME: the suites to run for a mistake, in this order. An empty line means all.
 suites()
 {
-	if [ -n "${SUITE:-}" ]; then
+	if [ -n "$SUITE" ]; then
 		echo "$SUITE"
 		return
 	fi
@@ -45,7 +46,7 @@ mutant()
 	local name=$1 noticed suite status=0
 
 	number=$((number + 1))
-	if [ "${SUITE:-}" = iopf_model ] && grep -q '^Model: no' "$MUTANTS/$name.patch"; then
+	if [ "$SUITE" = iopf_model ] && grep -q '^Model: no' "$MUTANTS/$name.patch"; then
 		echo "ok $number $name # SKIP $(sed -n 's/^Model: //p' "$MUTANTS/$name.patch")"
 		return
 	fi
@@ -66,6 +67,7 @@ mutant()
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+check_suite
 export KERNEL=7.3 KSRC=''
 "$TOP/drivers-glue/in-tree/build.sh" tree
 source=$("$TOP/drivers-glue/in-tree/build.sh" source)

@@ -204,7 +204,7 @@ long_stress()
 	local series
 
 	for series in 6.12 7.3; do
-		export MINUTES=${MINUTES:-15}
+		export MINUTES
 		KERNEL=$series CONFIG=debug part "long stress $series debug" "$TOP/tests/stress/run.sh"
 	done
 }
@@ -239,12 +239,17 @@ more_parts()
 	part "stress broken" "$TOP/tests/stress/broken.sh"
 }
 
+[ -z "${KSRC:-}" ] ||
+	die "KSRC=$KSRC: make test is for Debian's 7.3 and 6.12" \
+	    "make kunit, demo, guest, stress and random take KSRC"
+: "${MINUTES:=15}"
+check_numbers MINUTES
 case ${1:-} in
 ''|all) ;;
 *) die "usage: $0 [all]" ;;
 esac
-need_packages "${FOR_GUESTS[@]}" rsync libcap-dev coccinelle patch git spin sparse shellcheck binutils
 check_machine "make test${1:+-$1}" 16000 70
+need_packages "${FOR_GUESTS[@]}" rsync libcap-dev coccinelle patch git spin sparse shellcheck binutils
 RESULTS=$(run_folder results)
 start=$SECONDS
 parts

@@ -40,6 +40,8 @@ check_variables()
 	iopf:*) die "PRQ=iopf needs the library" "with IMPL=$IMPL there is PRQ=kernel only" ;;
 	*) die "PRQ=$PRQ is unknown" "PRQ=kernel or PRQ=iopf" ;;
 	esac
+	[ -z "${BROKEN:-}" ] || [ -f "$TOP/tests/mutants/$BROKEN.patch" ] ||
+		die "BROKEN=$BROKEN is unknown" "the names are those of tests/mutants/NAME.patch"
 	case $FIXES in
 	0|1) ;;
 	*) die "FIXES=$FIXES is unknown" "FIXES=0 or FIXES=1" ;;

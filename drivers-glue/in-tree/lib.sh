@@ -144,6 +144,13 @@ check_seed()
 	[[ $SEED =~ ^[0-9]*$ ]] || die "SEED=$SEED is no number"
 }
 
+# Dies unless SUITE is a KUnit suite of tests/kunit, or empty for all.
+check_suite()
+{
+	[ -z "$SUITE" ] || [ -f "$TOP/tests/kunit/${SUITE#iopf_}_kunit.c" ] ||
+		die "SUITE=$SUITE is unknown" "tests/kunit/NAME_kunit.c has iopf_NAME"
+}
+
 # with_lock NAME: takes the lock NAME until the script ends.
 with_lock()
 {

@@ -16,8 +16,8 @@ esac
 [ "${IMPL:-iopf}" = iopf ] ||
 	die "IMPL=$IMPL: the kernel's own fault queue has no registered handlers" \
 	    "leave IMPL out"
-need_packages "${FOR_GUESTS[@]}" rsync
 check_machine "make demo-guest-sva" 3000 6
+need_packages "${FOR_GUESTS[@]}" rsync
 "$TOP/tests/guest/run.sh" --check
 "$TOP/drivers-glue/in-tree/build.sh" kernel
 programs=$("$TOP/tests/guest/build.sh" vmm)

@@ -217,7 +217,15 @@ messages()
 
 bad_arguments()
 {
-	! iopfstat -x && ! iopfstat 1 2 3 4 && ! IOPF_DEBUGFS=/none iopfstat 1 1
+	for arguments in -x "1 2 3 4" 0 00 . 1.2.3 "1 0" "1 2.5" "none 1 1"; do
+		# shellcheck disable=SC2086
+		timeout 5 iopfstat $arguments
+		case $? in
+		1|2) ;;
+		*) return 1 ;;
+		esac
+	done
+	! IOPF_DEBUGFS=/none iopfstat 1 1
 }
 
 for stats in "$DEBUGFS"/*/softacc*/stats; do

@@ -16,6 +16,10 @@ export CONFIG
 
 check_numbers MINUTES ROUND
 check_seed
+case $VERBOSE in
+0|1) ;;
+*) die "VERBOSE=$VERBOSE is unknown" "VERBOSE=1 logs each operation" ;;
+esac
 "$TOP/tests/guest/run.sh" --check
 seconds=$((MINUTES * 60))
 words=
