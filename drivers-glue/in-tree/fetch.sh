@@ -59,9 +59,8 @@ version=$(debian_newest "linux-source-$series")
 dir=$IOPF_CACHE/src/linux-${version%%[~-]*}
 if [ ! -e "$dir/Makefile" ]; then
 	dl=$IOPF_CACHE/apt/download
-	# shellcheck disable=SC2034
-	hint="the mirror may have a newer version: remove $IOPF_CACHE/apt/updated and try again"
-	run_logged "$IOPF_CACHE/log/fetch-$series.log" \
+	hint="the mirror may have a newer version: remove $IOPF_CACHE/apt/updated and try again" \
+		run_logged "$IOPF_CACHE/log/fetch-$series.log" \
 		"fetching linux-source-$series $version from Debian (about 160 MB)" \
 		debian_download "linux-source-$series" "$version" "$dl"
 	deb=$(find "$dl" -name "linux-source-${series}_*.deb" | head -n 1)

@@ -181,9 +181,8 @@ def write_plots(directory, values):
 
     def times(variant):
         def of(scenario):
-            ends = [median(values[scenario, metric][variant])
+            return [median(values[scenario, metric][variant])
                     for metric in ("p50_us", "p99_us")]
-            return ends if ends == ends else None
         return of
 
     def compared(metric):
