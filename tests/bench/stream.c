@@ -24,6 +24,7 @@
  * @ns: time that it took
  * @begin: when it began
  * @end: when it ended
+ * @loops_per_s: what its disturbing thread did meanwhile
  * @stats: the accelerator's counters for it
  */
 struct bench_figures {
@@ -32,7 +33,18 @@ struct bench_figures {
 	uint64_t ns;
 	uint64_t begin;
 	uint64_t end;
+	double loops_per_s;
 	struct softacc_stats stats;
+};
+
+/**
+ * struct bench_disturber - a thread that changes the process's mappings
+ * @stop: it is to end
+ * @loops: how often it has done so
+ */
+struct bench_disturber {
+	int stop;
+	uint64_t loops;
 };
 
 struct bench_shared {
@@ -105,14 +117,17 @@ static uint64_t bench_round(int fd, char *area, size_t size, uint64_t seed)
 	return ns;
 }
 
-static void *bench_disturb(void *stop)
+static void *bench_disturb(void *data)
 {
-	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+	struct bench_disturber *disturber = data;
+
+	while (!__atomic_load_n(&disturber->stop, __ATOMIC_RELAXED)) {
 		char *area = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		mprotect(area, 4096, PROT_READ);
 		munmap(area, 65536);
+		disturber->loops++;
 	}
 	return NULL;
 }
@@ -162,16 +177,18 @@ static void bench_process(const struct bench_stream *stream,
 	char *area = bench_map(stream->memory, size);
 	int fd = bench_open(stream, number);
 	struct softacc_stats old;
+	struct bench_disturber disturber = {};
+	uint64_t start;
 	pthread_t thread;
 	unsigned int i;
-	int stop = 0;
 
 	/* Leave out the first round: threads, caches and page tables are new. */
 	bench_round(fd, area, size, 0);
 	if (ioctl(fd, SOFTACC_IOC_STATS, &old))
 		bench_die("STATS");
+	start = bench_ns();
 	if (stream->disturb)
-		pthread_create(&thread, NULL, bench_disturb, &stop);
+		pthread_create(&thread, NULL, bench_disturb, &disturber);
 	__atomic_store_n(&figures->ready, 1, __ATOMIC_RELEASE);
 	bench_wait_go(go);
 	figures->begin = bench_ns();
@@ -183,9 +200,10 @@ static void bench_process(const struct bench_stream *stream,
 	if (ioctl(fd, SOFTACC_IOC_STATS, &figures->stats))
 		bench_die("STATS");
 	bench_stats_diff(&figures->stats, &old);
-	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&disturber.stop, 1, __ATOMIC_RELAXED);
 	if (stream->disturb)
 		pthread_join(thread, NULL);
+	figures->loops_per_s = disturber.loops * 1e9 / (bench_ns() - start);
 	close(fd);
 }
 
@@ -244,20 +262,10 @@ void bench_stop(int child)
 static void bench_print_latency(const char *scenario,
 				const struct softacc_stats *stats)
 {
-	char metric[32];
-	unsigned int i;
-
 	if (!stats->lat_count)
 		return;
 	bench_result(scenario, "p50_us", acc_percentile(stats, 50) / 1000);
 	bench_result(scenario, "p99_us", acc_percentile(stats, 99) / 1000);
-	for (i = 0; i < SOFTACC_LAT_BUCKETS; i++) {
-		if (!stats->lat[i])
-			continue;
-		snprintf(metric, sizeof(metric), "lat_%llu",
-			 (unsigned long long)softacc_lat_floor(i));
-		bench_result(scenario, metric, stats->lat[i]);
-	}
 }
 
 void bench_stream(const char *scenario, const struct bench_stream *stream)
@@ -267,6 +275,7 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 	struct softacc_stats sum = {};
 	uint64_t begin = UINT64_MAX;
 	double pages_per_s = 0;
+	double loops_per_s = 0;
 	uint64_t bytes = 0;
 	uint64_t end = 0;
 	pid_t children[BENCH_MAX_PROCESSES];
@@ -286,6 +295,7 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 		if (waitpid(children[i], &status, 0) < 0 || status)
 			bench_die("a process of the benchmark");
 		pages_per_s += figures->bytes / 4096 * 1e9 / figures->ns;
+		loops_per_s += figures->loops_per_s;
 		bytes += figures->bytes;
 		begin = figures->begin < begin ? figures->begin : begin;
 		end = figures->end > end ? figures->end : end;
@@ -297,5 +307,7 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 		pages_per_s = bytes / 4096 * 1e9 / (end - begin);
 	bench_result(scenario, "pages_per_s", pages_per_s);
 	bench_print_latency(scenario, &sum);
+	if (stream->disturb)
+		bench_result(scenario, "loops_per_s", loops_per_s);
 	munmap(shared, sizeof(*shared));
 }

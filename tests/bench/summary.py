@@ -15,7 +15,7 @@ import sys
 
 # Metrics in the order of the table
 METRICS = {"pages_per_s": "pages/s", "p50_us": "p50 us", "p99_us": "p99 us",
-           "max_us": "max us"}
+           "max_us": "max us", "loops_per_s": "loops/s"}
 # The scenario to compare with: the floor with groups of the same size
 FLOORS = {"s1": "floor1", "s2": "floor1", "s3": "floor8", "s6": "floor32"}
 
@@ -128,7 +128,7 @@ def dropin_table(mode, values):
         pairs = ratios(variants, "single")
         if pairs:
             rows.append((scenario, unit, str(len(pairs)), spread(pairs),
-                         verdict(pairs, unit == "pages/s")))
+                         verdict(pairs, unit in ("pages/s", "loops/s"))))
     return rows
 
 
