@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# module.sh FOLDER NAME: builds NAME.ko from drivers-glue/FOLDER for the kernel that KERNEL,
-# KSRC, IMPL and CONFIG select, or whose build folder KDIR is, and prints its path. A copy of
-# the sources is built in the cache, so that no objects are written to the folder or to the
-# kernel's build folder.
+# module.sh FOLDER NAME: builds NAME.ko from FOLDER of the repository for the kernel that
+# KERNEL, KSRC, IMPL and CONFIG select, or whose build folder KDIR is, and prints its path. A
+# copy of the sources is built in the cache, so that no objects are written to the folder or to
+# the kernel's build folder.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -19,14 +19,15 @@ else
 	name=$(basename "$kdir")
 	kernel=$kdir/.stamp
 fi
-build=$IOPF_CACHE/module/$name/$1
+build=$IOPF_CACHE/module/$name/$2
 with_lock "module-$name"
 # kbuild does not rebuild an external module when the kernel's configuration changes.
 config=$(sha1sum <"$kdir/.config")
 [ "$(cat "$build/.config-stamp" 2>/dev/null)" = "$config" ] || rm -rf "$build"
 mkdir -p "$build"
 echo "$config" >"$build/.config-stamp"
-for file in "$TOP/drivers-glue/$1"/{*.c,*.h,Makefile}; do
+shopt -s nullglob
+for file in "$TOP/$1"/{*.c,*.h,Makefile}; do
 	cmp -s "$file" "$build/${file##*/}" || cp "$file" "$build/"
 done
 stamp=$(cat "$kernel" "$build"/*.[ch] "$build/Makefile" | sha1sum)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # modules.sh: builds softacc.ko and iopf_forward.ko for the kernel whose build folder KDIR
-# is, or that KERNEL, KSRC, IMPL and CONFIG name, and prints their paths.
+# is, or that KERNEL, KSRC, IMPL and CONFIG name, and prints their paths. The forwarder needs
+# the library.
 #
 #   KDIR  for example /lib/modules/$(uname -r)/build
 set -euo pipefail
@@ -34,13 +35,12 @@ check_kdir()
 		    "softacc needs it"
 }
 
-if [ -z "$KDIR" ]; then
-	exec "$TOP/tests/guest/modules.sh"
-fi
-check_kdir
+[ -z "$KDIR" ] || check_kdir
 export KDIR
 "$TOP/drivers-glue/softacc/build.sh"
-if has CONFIG_IOPF_QUEUE; then
+if [ -z "$KDIR" ]; then
+	[ "${IMPL:-iopf}" = upstream ] || "$TOP/drivers-glue/forwarder/build.sh"
+elif has CONFIG_IOPF_QUEUE; then
 	"$TOP/drivers-glue/forwarder/build.sh"
 else
 	say "notice: no iopf_forward.ko: this kernel is built without CONFIG_IOPF_QUEUE"
