@@ -36,6 +36,7 @@ enum bench_memory {
  * @whole: measure the time of all processes together, from the first round to the last,
  *	with what is done between the rounds
  * @disturb: another thread of the process loops mmap(), mprotect(), munmap()
+ * @unbinds: another process binds a PASID, has it request a page and unbinds it, in a loop
  */
 struct bench_stream {
 	unsigned int pages;
@@ -46,6 +47,7 @@ struct bench_stream {
 	unsigned int devices;
 	int whole;
 	int disturb;
+	int unbinds;
 };
 
 #define BENCH_MAX_PROCESSES	1024

@@ -75,10 +75,11 @@ vtd)
 *) die "PORT=$PORT is unknown" "PORT=ring or PORT=vtd" ;;
 esac
 if [ "$SCENARIOS" = scale ]; then
-	SCENARIOS="scale.pasids1 scale.pasids64 scale.pasids1024 scale.devices1 scale.devices16"
+	SCENARIOS="scale.pasids1 scale.pasids64 scale.pasids65 scale.pasids1024 scale.unbinds"
+	SCENARIOS="$SCENARIOS scale.devices1 scale.devices16"
 	SCENARIOS="$SCENARIOS scale.group8 scale.group64 scale.group512"
 	parameters+=devices=16,prg_bits=12,ring_entries=16384,
-	TAKEN_APART=''
+	TAKEN_APART="scale.pasids1024 scale.unbinds"
 	name=$name-scale
 elif [ -n "$SCENARIOS" ]; then
 	wanted=''

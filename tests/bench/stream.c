@@ -38,9 +38,9 @@ struct bench_figures {
 };
 
 /**
- * struct bench_disturber - a thread that changes the process's mappings
- * @stop: it is to end
- * @loops: how often it has done so
+ * struct bench_disturber - what a thread or process does beside accelerators
+ * @stop: the thread is to end
+ * @loops: how often it has changed mappings or unbound a PASID
  */
 struct bench_disturber {
 	int stop;
@@ -49,6 +49,7 @@ struct bench_disturber {
 
 struct bench_shared {
 	int go;
+	struct bench_disturber unbinder;
 	struct bench_figures figures[BENCH_MAX_PROCESSES];
 };
 
@@ -268,6 +269,39 @@ static void bench_print_latency(const char *scenario,
 	bench_result(scenario, "p99_us", acc_percentile(stats, 99) / 1000);
 }
 
+static void bench_unbind_loop(struct bench_disturber *unbinder)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct softacc_completion end;
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), ACC_DEVICES, 0);
+	for (;; unbinder->loops++) {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			bench_die(path);
+		madvise(page, 4096, MADV_DONTNEED);
+		if (acc_run(fd, SOFTACC_OP_TOUCH, NULL, page, 4096, 0, &end))
+			bench_die("TOUCH");
+		close(fd);
+	}
+}
+
+static pid_t bench_start_unbinder(struct bench_disturber *unbinder)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		bench_die("fork");
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		bench_unbind_loop(unbinder);
+	}
+	return child;
+}
+
 void bench_stream(const char *scenario, const struct bench_stream *stream)
 {
 	unsigned int n = stream->processes ?: 1;
@@ -279,6 +313,8 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 	uint64_t bytes = 0;
 	uint64_t end = 0;
 	pid_t children[BENCH_MAX_PROCESSES];
+	pid_t unbinder = 0;
+	uint64_t start;
 	unsigned int i;
 	unsigned int j;
 	int status;
@@ -288,6 +324,9 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 		if (children[i] < 0)
 			return;
 	}
+	start = bench_ns();
+	if (stream->unbinds)
+		unbinder = bench_start_unbinder(&shared->unbinder);
 	bench_go(&shared->go);
 	for (i = 0; i < n; i++) {
 		struct bench_figures *figures = &shared->figures[i];
@@ -303,11 +342,15 @@ void bench_stream(const char *scenario, const struct bench_stream *stream)
 		for (j = 0; j < SOFTACC_LAT_BUCKETS; j++)
 			sum.lat[j] += figures->stats.lat[j];
 	}
+	if (unbinder) {
+		bench_stop(unbinder);
+		loops_per_s = shared->unbinder.loops * 1e9 / (bench_ns() - start);
+	}
 	if (stream->whole)
 		pages_per_s = bytes / 4096 * 1e9 / (end - begin);
 	bench_result(scenario, "pages_per_s", pages_per_s);
 	bench_print_latency(scenario, &sum);
-	if (stream->disturb)
+	if (stream->disturb || stream->unbinds)
 		bench_result(scenario, "loops_per_s", loops_per_s);
 	munmap(shared, sizeof(*shared));
 }

@@ -19,6 +19,18 @@ METRICS = {"pages_per_s": "pages/s", "p50_us": "p50 us", "p99_us": "p99 us",
 # The scenario to compare with: the floor with groups of the same size
 FLOORS = {"s1": "floor1", "s2": "floor1", "s3": "floor8", "s6": "floor32"}
 
+# What a plot calls a scenario
+LABELS = {"s1": "s1: 1 page, one at a time", "s2": "s2: 1 page, 32 outstanding",
+          "s3": "s3: 8 pages, 16 outstanding", "s4": "s4: s3, 4 processes",
+          "s5": "s5: s3, mappings change", "s6": "s6: 32 pages, 16 outstanding",
+          "s8.file": "s8: s3, a file in memory", "s8.thp": "s8: s3, huge pages",
+          "s10": "s10: s1 beside s2", "s12": "s12: 3 of s3, unbind loop",
+          "s11": "s11: s1 after stale requests"}
+# As s1 or s4, and not drawn
+NOT_DRAWN = ("s7", "s10.alone", "s11.before", "s12.alone")
+# Ratios of hundreds would press the others together.
+NO_RATIO = ("s11",)
+
 # Scenarios without reports
 ALIKE = ("cpu1", "cpu2", "populate", "floor1", "floor8", "floor32")
 # Ways to report to the library
@@ -60,15 +72,17 @@ def spread(pairs):
 
 
 def threads_table(values):
-    rows = [("scenario", "", "report", "iopf", "upstream", "ratio of pairs")]
+    reports = measured(values)
+    rows = [["scenario", "", "upstream"]]
+    for report in reports:
+        rows[0] += [report, "ratio of pairs"]
     for (scenario, metric), variants in values.items():
         if metric not in METRICS:
             continue
-        for report in measured(values):
-            rows.append((scenario, METRICS[metric], report,
-                         "%.0f" % median(variants[report]),
-                         "%.0f" % median(variants["upstream"]),
-                         spread(ratios(variants, report))))
+        rows.append([scenario, METRICS[metric], "%.0f" % median(variants["upstream"])])
+        for report in reports:
+            rows[-1] += ["%.0f" % median(variants[report]),
+                         spread(ratios(variants, report))]
     return rows
 
 
@@ -89,20 +103,20 @@ def floors(counts, base, variant):
 
 
 def icount_table(values):
-    rows = [("scenario", "", "report", "iopf", "upstream", "ratio of pairs", "iopf/floor",
-             "upstream/floor")]
+    reports = measured(values)
+    rows = [["scenario", "", "upstream", "floors"]]
+    for report in reports:
+        rows[0] += [report, "floors", "ratio of pairs"]
     for scenario, metric in list(values):
         if metric != "pages_per_s":
             continue
         counts = insns(values, scenario)
         base = insns(values, FLOORS.get(scenario))
-        for report in measured(values):
-            rows.append((scenario, "insns/page", report,
-                         "%.0f" % median(counts[report]),
-                         "%.0f" % median(counts["upstream"]),
-                         spread(ratios(counts, report)),
-                         floors(counts, base, report),
-                         floors(counts, base, "upstream")))
+        rows.append([scenario, "insns/page", "%.0f" % median(counts["upstream"]),
+                     floors(counts, base, "upstream")])
+        for report in reports:
+            rows[-1] += ["%.0f" % median(counts[report]), floors(counts, base, report),
+                         spread(ratios(counts, report))]
     return rows
 
 
@@ -166,9 +180,9 @@ def write_blocks(path, blocks, scenarios):
     with open(path, "w") as file:
         for block in blocks:
             for row, scenario in enumerate(scenarios):
-                print(scenario, row, *("%.4g" % figure for figure in
-                                       block(scenario) or [float("nan")] * 3),
-                      file=file)
+                print('"%s"' % LABELS.get(scenario, scenario), row,
+                      *("%.4g" % figure for figure in
+                        block(scenario) or [float("nan")] * 3), file=file)
             print("\n", file=file)
 
 
@@ -185,15 +199,15 @@ def write_plots(directory, values):
                     for metric in ("p50_us", "p99_us")]
         return of
 
-    def compared(metric):
+    def compared(metric, omitted):
         return [scenario for scenario, name in list(values)
-                if name == metric and scenario not in ALIKE and
+                if name == metric and scenario not in ALIKE + NOT_DRAWN + omitted and
                 ratios(values[scenario, metric], measured(values)[0])]
 
     write_blocks(directory + "/ratio.dat", [ratio(report) for report in REPORTS],
-                 compared("pages_per_s"))
+                 compared("pages_per_s", NO_RATIO))
     write_blocks(directory + "/range.dat", [times(v) for v in ("upstream",) + REPORTS],
-                 compared("p99_us"))
+                 compared("p99_us", ()))
 
 
 def add_tables(parts, mode, values):
@@ -216,11 +230,11 @@ def main():
         parts = [file.read().rstrip()]
     if "threads" in values:
         parts.append("Threads, real time\n" +
-                     layout(threads_table(values["threads"]), 3))
+                     layout(threads_table(values["threads"])))
         write_plots(directory, values["threads"])
         add_tables(parts, "threads", values["threads"])
     if "icount" in values:
-        parts.append("Instructions\n" + layout(icount_table(values["icount"]), 3))
+        parts.append("Instructions\n" + layout(icount_table(values["icount"])))
         add_tables(parts, "icount", values["icount"])
     text = "\n\n".join(parts)
     print(text)
