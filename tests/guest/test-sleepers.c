@@ -1346,21 +1346,34 @@ static unsigned long cpus_of_trace(void)
 
 #define TRACED	32
 
+static void serve_groups(struct __test_metadata *_metadata, struct device *dev,
+			 char *first, size_t stride)
+{
+	unsigned int before = dev->responded;
+	int i;
+
+	for (i = 0; i < TRACED; i++)
+		ASSERT_EQ(0, send_group(dev, GRPID + i, first + i * stride, PERM_WRITE,
+					i + 1 < TRACED));
+	EXPECT_TRUE(pace_wait(20000, all_responded(dev, before + TRACED)));
+	EXPECT_EQ(0, dev->failed);
+}
+
 /*
  * Return the number of CPUs that serve 32 groups at once, of one page each, @stride
  * apart: those where pages of @order are allocated. The upstream queue has no
- * tracepoints of its own.
+ * tracepoints of its own. The same is done before without being traced, as the library
+ * expects the cost of a page to be that of the PASID's pages before.
  */
 static int cpus_for(struct __test_metadata *_metadata, size_t stride,
 		    const char *order, int advice)
 {
 	const char *event = TRACING "events/kmem/mm_page_alloc/enable";
-	size_t len = TRACED * stride + HUGE_PAGE;
+	size_t len = 2 * TRACED * stride + HUGE_PAGE;
 	struct device dev;
 	char *area;
 	char *first;
 	int count;
-	int i;
 
 	area = map(len, MAP_PRIVATE, -1);
 	EXPECT_NE(MAP_FAILED, area);
@@ -1368,14 +1381,11 @@ static int cpus_for(struct __test_metadata *_metadata, size_t stride,
 	first = (char *)(((uintptr_t)area + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
 	ASSERT_EQ(0, device_open(&dev));
 	EXPECT_GT(NEVER, probe(&dev));
+	serve_groups(_metadata, &dev, first, stride);
 	ASSERT_EQ(0, write_file(TRACING "events/kmem/mm_page_alloc/filter", order));
 	write_file(TRACING "trace", "");
 	ASSERT_EQ(0, write_file(event, "1"));
-	for (i = 0; i < TRACED; i++)
-		ASSERT_EQ(0, send_group(&dev, GRPID + i, first + i * stride, PERM_WRITE,
-					i + 1 < TRACED));
-	EXPECT_TRUE(pace_wait(20000, all_responded(&dev, TRACED)));
-	EXPECT_EQ(0, dev.failed);
+	serve_groups(_metadata, &dev, first + TRACED * stride, stride);
 	write_file(event, "0");
 	count = __builtin_popcountl(cpus_of_trace());
 	write_file(TRACING "events/kmem/mm_page_alloc/filter", "0");
