@@ -117,7 +117,7 @@ guest()
 		: "${scenarios:=$COUNTED}"
 	fi
 	# Enough for each of a thousand processes
-	[[ $name != *-scale ]] || options="-r 4 -m ${AREA:-256}"
+	[[ $name != *-scale ]] || options="${3:-} -r 4 -m ${AREA:-256}"
 	[ "${3:-}" != -p ] || scenarios=$TAKEN_APART
 	[ "$PORT" != vtd ] || given=''
 	IMPL=${variant%-*} PRQ=${prq[$variant]} MODULES=${module[$variant]} \
