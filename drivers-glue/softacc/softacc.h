@@ -156,8 +156,6 @@ struct softacc_completion {
  * @outstanding: groups without a response now; those of the device include injected
  *	groups
  * @ring_full: number of times that the engine found no room in the ring
- * @bytes: unused
- * @retries: unused
  * @lat_count: number of latencies, from request to response, in @lat; those of the device
  *	are of groups whose file was closed before the response came
  * @lat_sum: sum of the latencies, in nanoseconds
@@ -175,8 +173,6 @@ struct softacc_stats {
 	__u64 early;
 	__u64 outstanding;
 	__u64 ring_full;
-	__u64 bytes;
-	__u64 retries;
 	__u64 lat_count;
 	__u64 lat_sum;
 	__u64 lat_max;

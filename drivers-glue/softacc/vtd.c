@@ -82,7 +82,7 @@ static u32 softacc_from_wire(u32 index)
 	       index : index - SOFTACC_VTD_INJECTED + SOFTACC_INJECT_GRPID;
 }
 
-/* VT-d 4.1, 7.4.1.1: Page Request Descriptor. */
+/* VT-d 5.1, 7.4.1.1: Page Request Descriptor. */
 static void softacc_vtd_write_desc(u64 *slot, const struct softacc_prq *prq, u32 flags)
 {
 	u64 qw0 = 1 | (u64)softacc_rid(prq->dev) << 16;
@@ -173,7 +173,7 @@ static enum iommu_page_response_code softacc_from_pri(u64 code)
 	}
 }
 
-/* VT-d 4.1, 7.7.1: Page Group Response Descriptor. It has no LPIG bit. */
+/* VT-d 5.1, 7.6.1: Page Group Response Descriptor. It has no LPIG bit. */
 static void softacc_vtd_handle_response(const struct softacc_vtd_response *response)
 {
 	u16 rid = response->qw0 >> 16;
