@@ -11,55 +11,75 @@
 
 #include "endings.h"
 
-/* PASIDs below this number are checked for the one that is being unbound. */
+/*
+ * Send the responses of @claimed, groups of @pq, which is referenced, and wait for others
+ * of @pq that are being sent. NULL: there was no PASID queue.
+ */
+static void iopf_flush_finish(struct iopf_device *fdev, struct iopf_pasid_queue *pq,
+			      struct list_head *claimed)
+{
+	if (!pq)
+		return;
+	iopf_send(claimed);
+	iopf_wait_responding(fdev, pq);
+	spin_lock(&fdev->lock);
+	iopf_pq_put(pq);
+	spin_unlock(&fdev->lock);
+}
+
+/* PASIDs below this number are checked, whether they have sent requests or not. */
 #define IOPF_FLUSH_PASIDS	4096U
 
 /*
- * End the complete groups of PASIDs that are being unbound. iommu_sva_unbind_device()
- * calls the driver after the last user of the PASID's handle is gone. A PASID that is
- * being bound looks the same, and is not harmed. False: there is none.
+ * Return the PASID of @fdev that is being unbound, or %IOMMU_PASID_INVALID.
+ * iommu_sva_unbind_device() calls the driver after the last user of the PASID's handle is
+ * gone. A PASID that is being bound looks the same, and is not harmed. A lock of the core
+ * allows one of either at a time. PASIDs are allocated from the lowest free one on, so all
+ * are below the limit unless very many processes use devices; of the others, those with a
+ * PASID queue are found.
  */
-static bool iopf_flush_unbound(struct iopf_device *fdev)
+static u32 iopf_unbound_pasid(struct iopf_device *fdev)
 {
+	struct device *dev = fdev->base.dev;
+	u32 end = min(dev->iommu->max_pasids, IOPF_FLUSH_PASIDS);
+	u32 unbound = IOMMU_PASID_INVALID;
 	struct iopf_pasid_queue *pq;
 	unsigned long index;
 	unsigned int nr = 0;
-	bool found = false;
-	LIST_HEAD(claimed);
-
-	spin_lock(&fdev->lock);
-	xa_for_each(&fdev->pqs, index, pq) {
-		if (pq->pasid_valid &&
-		    iopf_pasid_is_unbound(fdev->base.dev, pq->pasid)) {
-			found = true;
-			iopf_pq_ref(pq);
-			iopf_cancel_retry(pq, U64_MAX, &claimed);
-			spin_unlock(&fdev->lock);
-			iopf_send(&claimed);
-			iopf_wait_responding(fdev, pq);
-			spin_lock(&fdev->lock);
-			iopf_pq_put(pq);
-		}
-		iopf_pqs_pause(fdev, &nr);
-	}
-	spin_unlock(&fdev->lock);
-	return found;
-}
-
-/*
- * Return true if a PASID of @dev is being unbound that has no PASID queue, as it has not
- * sent requests lately. PASIDs are allocated from the lowest free one on, so the lowest
- * ones are all unless very many processes use devices.
- */
-static bool iopf_is_unbinding(struct device *dev)
-{
-	u32 end = min(dev->iommu->max_pasids, IOPF_FLUSH_PASIDS);
 	u32 pasid;
 
 	for (pasid = IOMMU_FIRST_GLOBAL_PASID; pasid < end; pasid++)
 		if (iopf_pasid_is_unbound(dev, pasid))
-			return true;
-	return false;
+			return pasid;
+
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq) {
+		if (pq->pasid_valid && pq->pasid >= IOPF_FLUSH_PASIDS &&
+		    iopf_pasid_is_unbound(dev, pq->pasid)) {
+			unbound = pq->pasid;
+			break;
+		}
+		iopf_pqs_pause(fdev, &nr);
+	}
+	spin_unlock(&fdev->lock);
+	return unbound;
+}
+
+/* End the complete groups of @pasid, which is being unbound. */
+static void iopf_flush_unbound(struct iopf_device *fdev, u32 pasid)
+{
+	struct iopf_key key = iopf_pasid_key(pasid, 0);
+	struct iopf_pasid_queue *pq;
+	LIST_HEAD(claimed);
+
+	spin_lock(&fdev->lock);
+	pq = iopf_pq_find(fdev, &key);
+	if (pq) {
+		iopf_pq_ref(pq);
+		iopf_cancel_retry(pq, U64_MAX, &claimed);
+	}
+	spin_unlock(&fdev->lock);
+	iopf_flush_finish(fdev, pq, &claimed);
 }
 
 /* End all groups of @fdev after a grace period in which they may end by themselves. */
@@ -107,11 +127,15 @@ static void iopf_flush_all(struct iopf_device *fdev)
 int iopf_queue_flush_dev(struct device *dev)
 {
 	struct iopf_device *fdev = iopf_device_get(dev);
+	u32 pasid;
 
 	if (WARN_ON_ONCE(!fdev))
 		return -ENODEV;
-	if (!iopf_flush_unbound(fdev) && !iopf_is_unbinding(dev))
+	pasid = iopf_unbound_pasid(fdev);
+	if (pasid == IOMMU_PASID_INVALID)
 		iopf_flush_all(fdev);
+	else
+		iopf_flush_unbound(fdev, pasid);
 	iopf_device_put(fdev);
 	return 0;
 }
@@ -152,14 +176,7 @@ int iopf_queue_flush_pasid(struct device *dev, u32 pasid)
 		iopf_pq_set_prefault(pq, -1);
 	}
 	spin_unlock(&fdev->lock);
-
-	if (pq) {
-		iopf_send(&claimed);
-		iopf_wait_responding(fdev, pq);
-		spin_lock(&fdev->lock);
-		iopf_pq_put(pq);
-		spin_unlock(&fdev->lock);
-	}
+	iopf_flush_finish(fdev, pq, &claimed);
 	iopf_device_put(fdev);
 	return 0;
 }
