@@ -29,15 +29,31 @@ show_messages()
 	tee "$1" | grep --line-buffered -E '^[0-9:]{8}  ' >&2 || true
 }
 
+# show_progress NAME FILE: says each minute how many tests have ended. It ends with this
+# shell at the latest.
+show_progress()
+{
+	local start=$SECONDS
+
+	while sleep 60 && kill -0 $$ 2>/dev/null; do
+		say "$1: $(grep -cE '^ *(not )?ok ' "$2") tests in $((SECONDS - start)) s"
+	done
+}
+
 # part NAME COMMAND...: runs the command and counts its TAP.
 part()
 {
-	local name=$1 out ok not_ok skip result status=0 start=$SECONDS
+	local name=$1 out ok not_ok skip result status=0 start=$SECONDS ticker
 
 	out=$RESULTS/${name// /-}.tap
 	shift
 	say "$name ..."
+	: >"$out"
+	show_progress "$name" "$out" </dev/null &
+	ticker=$!
 	"$@" >"$out" 2> >(show_messages "$out.err") </dev/null || status=$?
+	kill $ticker
+	wait $ticker 2>/dev/null || true
 	skip=$(grep -cE '^ *ok .*# SKIP' "$out" || true)
 	ok=$(($(grep -cE '^ *ok ' "$out" || true) - skip))
 	not_ok=$(grep -cE '^ *not ok ' "$out" || true)
@@ -46,6 +62,7 @@ part()
 		not_ok=$((not_ok + 1))
 		tail -n 40 "$out.err" >&2
 	fi
+	[ "$not_ok" -eq 0 ] || say "$name has failures:"
 	[ "$not_ok" -eq 0 ] || grep -E -B 12 '^ *not ok ' "$out" | tail -n 120 >&2 || true
 	passed=$((passed + ok))
 	failed=$((failed + not_ok))

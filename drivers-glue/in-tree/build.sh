@@ -213,8 +213,9 @@ kernel()
 	fi
 	# Also when all that is there is a configuration that has failed.
 	[ -e "$build/vmlinux.o" ] || seed
-	objects=$OBJECTS
-	[ ! -e "$build/vmlinux.o" ] || objects=0
+	# Fewer if a build was interrupted
+	objects=$((OBJECTS - $(find "$build" -name '.*.o.cmd' 2>/dev/null | wc -l)))
+	[ ! -e "$build/vmlinux.o" ] && [ $objects -gt 0 ] || objects=0
 	run_logged "$build.config.log" "configuring kernel ${build##*/}" configure
 	run_build "$build" "$objects" "$build.log" "building kernel ${build##*/}" compile
 	stamp >"$build/.stamp.new"

@@ -267,7 +267,7 @@ apply()
 	rewrite drivers/iommu/intel/Makefile hook_intel_again
 	rewrite drivers/iommu/Kconfig hook_kconfig_again
 	install_fixes "$tmp"
-	say "the library is in $SHOWN: choose it with CONFIG_IOPF_QUEUE"
+	say "the library is in $SHOWN: CONFIG_IOPF_QUEUE enables it"
 }
 
 unapply()

@@ -144,10 +144,11 @@ static void histogram(const struct softacc_stats *stats)
 		octaves[i / 4] += stats->lat[i];
 	for (i = 0; i < 64; i++)
 		most = octaves[i] > most ? octaves[i] : most;
+	printf("    groups by the time from request to response:\n");
 	for (i = 0; i < 64; i++) {
 		if (!octaves[i])
 			continue;
-		printf("    >= %9.1f us %8llu %.*s\n",
+		printf("    from %9.1f us %8llu groups %.*s\n",
 		       softacc_lat_floor(i * 4) / 1e3,
 		       (unsigned long long)octaves[i],
 		       (int)((octaves[i] * BAR + most - 1) / most),

@@ -268,7 +268,10 @@ choose_accel()
 
 	[ -z "$ACCEL" ] || return 0
 	ACCEL=tcg
-	[ -w /dev/kvm ] || return 0
+	if [ ! -w /dev/kvm ]; then
+		[ ! -e /dev/kvm ] || say "/dev/kvm cannot be opened by this user: using TCG, which is slower"
+		return 0
+	fi
 	host="$(uname -r) $(stat -c %Z /dev/kvm) ${qemu[*]}"
 	if [ -z "$(find "$PROBED" -mmin -1440 2>/dev/null)" ] ||
 	   [ "$(head -n 1 "$PROBED")" != "$host" ]; then
@@ -286,10 +289,10 @@ probe_kvm()
 	boot "$tmp/probe" kvm 20 "$tmp/probe/console"
 	finish "$tmp/probe"
 	if [ "$status" = 0 ]; then
-		say "KVM works here (kept for a day in $PROBED)"
+		say "KVM works here (remembered for a day in $PROBED)"
 		echo kvm
 	else
-		say "KVM does not work here, using TCG (kept for a day in $PROBED; ACCEL=kvm overrides)"
+		say "a guest with KVM does not start here: using TCG (remembered for a day in $PROBED; ACCEL=kvm overrides)"
 		echo tcg
 	fi
 }
