@@ -36,7 +36,8 @@ enum bench_memory {
  * @whole: measure the time of all processes together, from the first round to the last,
  *	with what is done between the rounds
  * @disturb: another thread of the process loops mmap(), mprotect(), munmap()
- * @unbinds: another process binds a PASID, has it request a page and unbinds it, in a loop
+ * @unbinds: another process binds a PASID, has it request a page and unbinds it, 100 times
+ *	a second
  */
 struct bench_stream {
 	unsigned int pages;

@@ -16,6 +16,8 @@
 
 #define HUGE_SIZE	(2UL << 20)
 #define BENCH_UNSUPPORTED	2
+/* Time from one unbind to the next */
+#define UNBIND_NS		10000000
 
 /**
  * struct bench_figures - what one process has measured
@@ -269,16 +271,24 @@ static void bench_print_latency(const char *scenario,
 	bench_result(scenario, "p99_us", acc_percentile(stats, 99) / 1000);
 }
 
+/* Loop at a fixed rate, so that both fault queues have the same to do. */
 static void bench_unbind_loop(struct bench_disturber *unbinder)
 {
 	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct softacc_completion end;
+	struct timespec pause = {};
+	uint64_t next = bench_ns();
+	uint64_t now;
 	char path[32];
 	int fd;
 
 	snprintf(path, sizeof(path), ACC_DEVICES, 0);
 	for (;; unbinder->loops++) {
+		now = bench_ns();
+		pause.tv_nsec = now < next ? next - now : 0;
+		nanosleep(&pause, NULL);
+		next += UNBIND_NS;
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			bench_die(path);
