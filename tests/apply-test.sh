@@ -11,6 +11,12 @@ set -euo pipefail
 TREE_SH=$TOP/drivers-glue/in-tree/tree.sh
 PLACED=drivers/iommu/iopf
 
+# Print the files that fixes change.
+files_of_fixes()
+{
+	sed -n 's,^// Files: *,,p' "$TOP"/drivers-glue/fixes/*.cocci | tr -s ' ' '\n' | sort -u
+}
+
 copy_tree()
 {
 	rm -rf "$2"
@@ -19,6 +25,7 @@ copy_tree()
 	cp "$1/include/linux/iommu.h" "$2/include/linux/"
 	cp "$1/include/trace/events/iommu.h" "$2/include/trace/events/"
 	cp -a "$1/drivers/iommu" "$2/drivers/"
+	(cd "$1" && files_of_fixes | xargs cp --parents -t "$2")
 }
 
 # Succeed if the tree is as FOLDER, or as it was at first.
@@ -100,7 +107,8 @@ refuses_collision()
 fixed()
 {
 	grep -q 'if (fault_ignore)$' "$tmp/tree/drivers/iommu/intel/pasid.c" &&
-		grep -q synchronize_rcu "$tmp/tree/drivers/iommu/iommu-sva.c"
+		grep -q synchronize_rcu "$tmp/tree/drivers/iommu/iommu-sva.c" &&
+		grep -q active_memcg "$tmp/tree/mm/hugetlb_cgroup.c"
 }
 
 # With the fixes, twice, without them, with them once more, and unapply
@@ -164,19 +172,18 @@ refuses_no_file()
 # The tree has the fix already.
 fix_not_needed()
 {
-	local file files="drivers/iommu/intel/pasid.c drivers/iommu/iommu-sva.c"
+	local file
 
-	files="$files drivers/iommu/intel/prq.c drivers/iommu/amd/pasid.c"
-	files="$files drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c"
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" && remember &&
 		"$TREE_SH" unapply "$tmp/tree" || return 1
-	for file in $files; do
+	for file in $(files_of_fixes); do
 		cp "$tmp/once/$file" "$tmp/tree/$file"
 		cp "$tmp/once/$file" "$tmp/pristine/$file"
 	done
 	FIXES=1 "$TREE_SH" apply "$tmp/tree" 2>"$tmp/said" &&
 		grep "does not need the fix intel-pasid-teardown" "$tmp/said" &&
 		grep "does not need the fix sva-unbind-rcu" "$tmp/said" &&
+		grep "does not need the fix hugetlb-charge-memcg" "$tmp/said" &&
 		grep "does not need the fix intel-flush-pasid" "$tmp/said" &&
 		[ ! -e "$tmp/tree/$PLACED/.fixes" ] && fixed &&
 		"$TREE_SH" unapply "$tmp/tree" && same

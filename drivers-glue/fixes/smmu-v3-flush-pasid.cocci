@@ -17,7 +17,7 @@ virtual present
 
 @depends on patch@
 symbol arm_smmu_asid_lock;
-identifier detach =~ "^arm_smmu_(blocking_set|remove)_dev_pasid$";
+identifier detach = {arm_smmu_blocking_set_dev_pasid, arm_smmu_remove_dev_pasid};
 identifier dev, pasid;
 @@
  detach(..., struct device *dev, ioasid_t pasid, ...)
@@ -32,7 +32,7 @@ identifier dev, pasid;
 
 @depends on present exists@
 symbol arm_smmu_asid_lock;
-identifier detach =~ "^arm_smmu_(blocking_set|remove)_dev_pasid$";
+identifier detach = {arm_smmu_blocking_set_dev_pasid, arm_smmu_remove_dev_pasid};
 identifier dev, pasid;
 @@
  detach(..., struct device *dev, ioasid_t pasid, ...)
