@@ -149,7 +149,7 @@ accel_args()
 }
 
 # clock_words ACCEL: prints words for the kernel's command line, by which the guest need not
-# measure its TSC. On a busy host it measures half of it, and its clocks go twice as fast.
+# measure its TSC. On a busy host it may measure half of it, and its clocks go twice as fast.
 clock_words()
 {
 	local program=$IOPF_CACHE/guest/tsc-khz source=$TOP/tests/tools/tsc-khz.c
