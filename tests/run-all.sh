@@ -29,13 +29,17 @@ show_messages()
 	tee "$1" | grep --line-buffered -E '^[0-9:]{8}  ' >&2 || true
 }
 
-# show_progress NAME FILE: says each minute how many tests have ended. It ends with this
-# shell at the latest.
+# show_progress NAME FILE: says each minute how many tests have ended. It ends a second
+# after this shell at the latest. There is no sleep that would outlive it and keep the output open:
+# nothing is ever written to the pipe that it reads.
 show_progress()
 {
-	local start=$SECONDS
+	local start=$SECONDS next=60 nothing
 
-	while sleep 60 && kill -0 $$ 2>/dev/null; do
+	exec {nothing}<> <(:)
+	while ! read -r -t 1 -u "$nothing" && kill -0 $$ 2>/dev/null; do
+		[ $((SECONDS - start)) -ge $next ] || continue
+		next=$((next + 60))
 		say "$1: $(grep -cE '^ *(not )?ok ' "$2") tests in $((SECONDS - start)) s"
 	done
 }
