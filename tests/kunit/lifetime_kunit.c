@@ -142,6 +142,8 @@ static void flush_does_not_wait_for_sleeping_fault(struct kunit *test)
 
 /* The PASID that is unbound, by setting the users of its handle to 0. */
 #define UNBOUND_PASID	99
+/* Beyond the PASIDs that a flush looks up. */
+#define HIGH_PASID	5000
 
 /*
  * A flush of the device while a PASID is unbound ends the groups of this PASID only,
@@ -208,6 +210,26 @@ static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
+}
+
+/* A PASID with requests is found also where not all are looked up. */
+static void flush_dev_during_unbind_of_high_pasid(struct kunit *test)
+{
+	unsigned long addr = fake_map_pages(test, 1);
+	struct fake *fake = test->priv;
+	struct iommu_sva bond;
+
+	fake_bind_to(test, &fake->sva, fake_dev(fake), HIGH_PASID, &bond);
+	mmap_write_lock(current->mm);
+	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	fake_last(fake, HIGH_PASID, 1, addr);
+	refcount_set(&bond.users, 0);
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
+	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, HIGH_PASID, 1));
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), HIGH_PASID);
 }
 
 /* A device that was reset gets no response to earlier requests. */
@@ -389,6 +411,7 @@ static struct kunit_case iopf_lifetime_cases[] = {
 	KUNIT_CASE(flush_returns_when_groups_end),
 	KUNIT_CASE(flush_dev_during_unbind),
 	KUNIT_CASE(flush_dev_during_unbind_of_idle_pasid),
+	KUNIT_CASE(flush_dev_during_unbind_of_high_pasid),
 	KUNIT_CASE(reset_dev_sends_no_response),
 	KUNIT_CASE(mm_looked_up_again_after_flush),
 	KUNIT_CASE(remove_with_sleeping_worker),
