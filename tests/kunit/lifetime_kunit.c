@@ -193,43 +193,41 @@ static void flush_dev_during_unbind(struct kunit *test)
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
 }
 
-/* The PASID that is unbound has never had a request, and so has no PASID queue. */
-static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
+/*
+ * Flush the device while @pasid is unbound, which has sent @requests requests, 0 or 1. The
+ * fault of another PASID sleeps on, and succeeds afterwards.
+ */
+static void expect_flush_of_unbound(struct kunit *test, u32 pasid, int requests)
 {
 	unsigned long addr = fake_map_pages(test, 1);
 	struct fake *fake = test->priv;
 	struct iommu_sva bond;
 
-	fake_bind_to(test, &fake->sva, fake_dev(fake), UNBOUND_PASID, &bond);
+	fake_bind_to(test, &fake->sva, fake_dev(fake), pasid, &bond);
 	mmap_write_lock(current->mm);
 	fake_last(fake, FAKE_SVA_PASID, 1, addr);
+	if (requests)
+		fake_last(fake, pasid, 1, addr);
 	refcount_set(&bond.users, 0);
 	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 0, fake->responses);
+	KUNIT_EXPECT_EQ(test, requests, fake->responses);
+	KUNIT_EXPECT_EQ(test, requests, fake_responses_for(fake, pasid, 1));
 	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 1));
-	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[0].code);
-	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), UNBOUND_PASID);
+	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, requests + 1));
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[requests].code);
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), pasid);
+}
+
+/* The PASID that is unbound has never had a request, and so has no PASID queue. */
+static void flush_dev_during_unbind_of_idle_pasid(struct kunit *test)
+{
+	expect_flush_of_unbound(test, UNBOUND_PASID, 0);
 }
 
 /* A PASID with requests is found also where not all are looked up. */
 static void flush_dev_during_unbind_of_high_pasid(struct kunit *test)
 {
-	unsigned long addr = fake_map_pages(test, 1);
-	struct fake *fake = test->priv;
-	struct iommu_sva bond;
-
-	fake_bind_to(test, &fake->sva, fake_dev(fake), HIGH_PASID, &bond);
-	mmap_write_lock(current->mm);
-	fake_last(fake, FAKE_SVA_PASID, 1, addr);
-	fake_last(fake, HIGH_PASID, 1, addr);
-	refcount_set(&bond.users, 0);
-	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(fake_dev(fake)));
-	KUNIT_EXPECT_EQ(test, 1, fake->responses);
-	KUNIT_EXPECT_EQ(test, 1, fake_responses_for(fake, HIGH_PASID, 1));
-	mmap_write_unlock(current->mm);
-	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
-	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), HIGH_PASID);
+	expect_flush_of_unbound(test, HIGH_PASID, 1);
 }
 
 /* A device that was reset gets no response to earlier requests. */
