@@ -66,8 +66,10 @@ part()
 		not_ok=$((not_ok + 1))
 		tail -n 40 "$out.err" >&2
 	fi
-	[ "$not_ok" -eq 0 ] || say "$name has failures:"
-	[ "$not_ok" -eq 0 ] || grep -E -B 12 '^ *not ok ' "$out" | tail -n 120 >&2 || true
+	if [ "$not_ok" -gt 0 ]; then
+		say "$name has failures:"
+		grep -E -B 12 '^ *not ok ' "$out" | tail -n 120 >&2 || true
+	fi
 	passed=$((passed + ok))
 	failed=$((failed + not_ok))
 	skipped=$((skipped + skip))

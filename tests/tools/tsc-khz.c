@@ -3,8 +3,8 @@
  * Print the frequency of this machine's TSC in kHz
  *
  * That is also the frequency of the TSC of an emulated CPU, unless it counts
- * instructions. The guest's kernel could measure it itself, but on a busy host it gets it
- * wrong by as much as half, and all its clocks and timeouts with it.
+ * instructions. The guest's kernel could measure it itself, but on a busy host it may get
+ * it wrong by half, and all its clocks and timeouts with it.
  */
 #include <stdint.h>
 #include <stdio.h>
