@@ -428,7 +428,7 @@ static bool iopf_worker_end(struct iopf_worker *worker,
 	return poll;
 }
 
-static void iopf_worker_fn(struct work_struct *work)
+void iopf_worker_fn(struct work_struct *work)
 {
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
@@ -448,13 +448,4 @@ static void iopf_worker_fn(struct work_struct *work)
 	/* Another device may use and queue the worker from here on. */
 	iopf_pool_put(worker);
 	iopf_device_put(fdev);
-}
-
-/* Set up the work items of @pool. */
-void iopf_workers_init(struct iopf_pool *pool)
-{
-	unsigned int i;
-
-	for (i = 0; i < IOPF_WORKERS; i++)
-		INIT_WORK(&pool->workers[i].work, iopf_worker_fn);
 }
