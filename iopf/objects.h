@@ -74,10 +74,9 @@
  *                   PASID queue or worker, the domain's handler, or the reporter that delivers
  *                   the group or calls a registered handler with it. A registered handler has
  *                   none: it names a group by its key or cookie
- * iopf_device       one of the queue; one for each group, each worker that the device
- * uses, each
- *                   flush; one of the timeout work and of the monitor while they are armed; one
- *                   while the device is in iopf_pool.starved
+ * iopf_device       one of the queue; one for each group, each worker that the device uses,
+ *                   each flush; one of the timeout work and of the monitor while they are
+ *                   armed; one while the device is in iopf_pool.starved
  * iopf_fault_queue  one of the driver, one for each device
  * iopf_handler      one of the registration, one for each call in progress
  * iopf_pasid_queue  counted by nr_users: groups, workers, responses being sent, a prefault

@@ -37,6 +37,9 @@ void iopf_tell_queued(struct iopf_device *fdev, struct iopf_prg *prg);
 bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		struct list_head *claimed);
 void iopf_discard_unfinished(struct iopf_pasid_queue *pq, struct list_head *claimed);
+void iopf_send_batch(struct iopf_device *fdev, struct list_head *batch);
+void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch, u64 begun);
+void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch);
 void iopf_send(struct list_head *claimed);
 void iopf_respond(struct iopf_prg *prg, enum iommu_page_response_code code);
 void iopf_prg_put(struct iopf_prg *prg);

@@ -117,6 +117,21 @@ void iopf_pool_leave(struct iopf_device *fdev)
 		iopf_device_put(fdev);
 }
 
+/* Get a free worker for @fdev, to be queued. NULL: there is none. */
+static struct iopf_worker *iopf_device_get_worker(struct iopf_device *fdev)
+{
+	struct iopf_worker *worker = iopf_pool_get(fdev);
+
+	if (unlikely(!worker))
+		return NULL;
+	refcount_inc(&fdev->base.users);
+	worker->fdev = fdev;
+	fdev->nr_waiting++;
+	if (worker->far)
+		fdev->nr_far++;
+	return worker;
+}
+
 /*
  * Get a worker for the first PASID queue that may have one. NULL: no worker is free, or
  * the free ones are reserved for PASID queues without sleepers.
@@ -136,15 +151,9 @@ struct iopf_worker *iopf_worker_get(struct iopf_device *fdev)
 				iopf_pq_starve(pq);
 			continue;
 		}
-		worker = iopf_pool_get(fdev);
-		if (likely(worker)) {
-			refcount_inc(&fdev->base.users);
-			worker->fdev = fdev;
-			fdev->nr_waiting++;
-			if (worker->far)
-				fdev->nr_far++;
+		worker = iopf_device_get_worker(fdev);
+		if (likely(worker))
 			return worker;
-		}
 		/* A worker that is awake takes the PASID queue, or is freed. */
 		if (!alone)
 			return NULL;

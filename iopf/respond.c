@@ -264,15 +264,14 @@ static void iopf_count_response(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /*
- * Account for responses that were sent, and tell waiters. @begun: a return value of
- * iopf_now().
+ * Account for the responses of @batch, which iopf_send_batch() has sent, and tell
+ * waiters. @begun: a return value of iopf_now().
  */
-static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch,
-			       u64 begun)
+void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch, u64 begun)
 {
 	struct iopf_prg *prg;
 
-	spin_lock(&fdev->lock);
+	lockdep_assert_held(&fdev->lock);
 	iopf_count_time(&fdev->stats, IOPF_RESPONSE, begun);
 	list_for_each_entry(prg, batch, base.pending_node) {
 		if (prg->code == IOPF_RESP_NONE)
@@ -285,7 +284,6 @@ static void iopf_end_responses(struct iopf_device *fdev, struct list_head *batch
 			iopf_tell_responded(fdev, prg);
 		iopf_pq_put(prg->pq);
 	}
-	spin_unlock(&fdev->lock);
 }
 
 /*
@@ -329,8 +327,8 @@ void iopf_prg_put(struct iopf_prg *prg)
 	iopf_freed_put(fdev, &freed);
 }
 
-/* Drop the library's references. The last one may free the device. */
-static void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch)
+/* Drop the library's references to @batch. The last one may free the device. */
+void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch)
 {
 	struct iopf_freed freed = {};
 	u64 begun = iopf_now();
@@ -347,6 +345,19 @@ static void iopf_put_responded(struct iopf_device *fdev, struct list_head *batch
 	iopf_freed_put(fdev, &freed);
 }
 
+/*
+ * Send the responses of claimed groups of @fdev. The caller accounts for them by
+ * iopf_end_responses(), under the lock, and drops the references by iopf_put_responded().
+ */
+void iopf_send_batch(struct iopf_device *fdev, struct list_head *batch)
+{
+	iopf_note_responses(fdev, batch);
+	if (fdev->fq->ops && fdev->fq->ops->page_responses)
+		iopf_send_at_once(fdev, batch);
+	else
+		iopf_send_each(fdev, batch);
+}
+
 /* Send the responses of claimed groups, and drop the library's references. */
 void iopf_send(struct list_head *claimed)
 {
@@ -355,12 +366,10 @@ void iopf_send(struct list_head *claimed)
 		struct iopf_device *fdev = iopf_cut_batch(claimed, &batch);
 		u64 begun = iopf_now();
 
-		iopf_note_responses(fdev, &batch);
-		if (fdev->fq->ops && fdev->fq->ops->page_responses)
-			iopf_send_at_once(fdev, &batch);
-		else
-			iopf_send_each(fdev, &batch);
+		iopf_send_batch(fdev, &batch);
+		spin_lock(&fdev->lock);
 		iopf_end_responses(fdev, &batch, begun);
+		spin_unlock(&fdev->lock);
 		iopf_put_responded(fdev, &batch);
 	}
 }

@@ -26,7 +26,8 @@
  * monitor notices, see "DOC: Progress".
  *
  * A worker defers responses so that several are sent together: until its turn ends, until
- * there are enough, or until the monitor finds them.
+ * there are enough, or until the monitor finds them. The response of a group that is alone
+ * leaves at once.
  */
 
 /* Pages in a turn. */
@@ -47,7 +48,9 @@
  * @until: when the work item ends, in jiffies
  * @groups: groups handled in this turn
  * @pages: pages requested by them, and pages faulted in ahead
- * @total: groups handled since the work item started, or polled
+ * @alone: no other group was there when the last one was handled
+ * @poll: the worker polls for the next group
+ * @sent: the group that was @alone, whose response was sent, until it is dropped
  * @since: local_clock() when the cost of groups was last counted; 0: it is not counted
  * @uncounted: pages handled since then
  * @polls: local_clock() when the work item first polled, or 0
@@ -57,7 +60,9 @@ struct iopf_turn {
 	unsigned long until;
 	unsigned int groups;
 	size_t pages;
-	unsigned int total;
+	bool alone;
+	bool poll;
+	struct list_head sent;
 	u64 since;
 	unsigned int uncounted;
 	u64 polls;
@@ -66,6 +71,16 @@ struct iopf_turn {
 static unsigned long iopf_worker_until(void)
 {
 	return jiffies + msecs_to_jiffies(IOPF_WORKER_MS);
+}
+
+/* The rest is set when the worker enters a PASID queue, and an address space. */
+static void iopf_turn_init(struct iopf_turn *turn)
+{
+	turn->imm.mm = NULL;
+	turn->imm.vma = NULL;
+	turn->until = iopf_worker_until();
+	turn->polls = 0;
+	INIT_LIST_HEAD(&turn->sent);
 }
 
 /*
@@ -294,6 +309,7 @@ static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 		turn->groups = 0;
 		turn->pages = 0;
 		turn->since = 0;
+		turn->uncounted = 0;
 		prg = iopf_worker_take(worker);
 		if (prg)
 			return prg;
@@ -331,7 +347,6 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 		turn->until = iopf_worker_until();
 	worker->slept = false;
 	turn->groups++;
-	turn->total++;
 	turn->uncounted += prg->base.fault_count;
 	if (turn->since && is_power_of_2(turn->groups))
 		iopf_worker_count_cost(worker, turn);
@@ -340,8 +355,56 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 }
 
 /*
- * Take the next group for @worker, and unlock. Deferred responses are sent at the end of
- * a turn, and when there are enough. @old is dropped, or NULL.
+ * If the group that @worker has handled is alone, send its response before looking for
+ * another one: the device may wait for it. Drops the lock meanwhile.
+ */
+static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn *turn)
+{
+	struct iopf_pasid_queue *pq = worker->pq;
+	struct iopf_device *fdev = worker->fdev;
+	u64 begun;
+
+	lockdep_assert_held(&fdev->lock);
+	turn->alone = pq->nr_deferred == 1 && list_empty(&pq->queue);
+	if (!turn->alone)
+		return;
+	iopf_pq_take_deferred(pq, &turn->sent);
+	worker->page = IOPF_NO_PAGE;
+	spin_unlock(&fdev->lock);
+
+	iopf_mm_unlock(&turn->imm);
+	begun = iopf_now();
+	iopf_send_batch(fdev, &turn->sent);
+
+	spin_lock(&fdev->lock);
+	iopf_end_responses(fdev, &turn->sent, begun);
+	/* The driver may have slept, which is no sleep of the next group. */
+	if (unlikely(worker->asleep))
+		iopf_worker_woke(worker);
+	worker->slept = false;
+}
+
+/*
+ * Count @worker as ended, or let it poll for the next group, while it counts as queued.
+ * It polls if the device waits for each response, which shows in one group at a time, and
+ * no other worker runs.
+ */
+static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn)
+{
+	struct iopf_device *fdev = worker->fdev;
+
+	lockdep_assert_held(&fdev->lock);
+	fdev->nr_workers--;
+	turn->poll = turn->alone && !fdev->nr_ready && !iopf_nr_active(fdev) &&
+		     !fdev->dead && iopf_poll_has_time(turn->polls) &&
+		     iopf_poll_wanted(fdev);
+	if (turn->poll)
+		fdev->nr_waiting++;
+}
+
+/*
+ * Take the next group for @worker, or end it, and unlock. Deferred responses are sent at
+ * the end of a turn, and when there are enough. @old is dropped, or NULL.
  */
 static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
@@ -364,6 +427,8 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 		if (unlikely(list_empty(&worker->pq->monitored_node)) ||
 		    (turn->groups && !(turn->groups % IOPF_WORKER_DEFER)))
 			iopf_pq_take_deferred(worker->pq, &claimed);
+	} else {
+		iopf_worker_end(worker, turn);
 	}
 	next = iopf_worker_wanted(fdev);
 	spin_unlock(&fdev->lock);
@@ -372,6 +437,10 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 		iopf_worker_queue(next);
 	if (unlikely(old))
 		iopf_prg_put(old);
+	if (!list_empty(&turn->sent)) {
+		iopf_put_responded(fdev, &turn->sent);
+		INIT_LIST_HEAD(&turn->sent);
+	}
 	if (!list_empty(&claimed)) {
 		iopf_mm_unlock(&turn->imm);
 		iopf_send(&claimed);
@@ -379,6 +448,7 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 	return prg;
 }
 
+/* Handle groups until there is none, or the work item has run long enough. */
 static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 			    bool polled)
 {
@@ -386,7 +456,7 @@ static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 	struct iopf_prg *old = NULL;
 	struct iopf_prg *prg;
 
-	turn->total = 0;
+	turn->alone = false;
 	spin_lock(&fdev->lock);
 	iopf_worker_begin(worker, polled);
 	while ((prg = iopf_worker_next(worker, turn, old))) {
@@ -397,53 +467,25 @@ static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 		cond_resched();
 		spin_lock(&fdev->lock);
 		old = iopf_worker_finish(worker, turn);
+		iopf_worker_send_alone(worker, turn);
 	}
 	iopf_mm_leave(&turn->imm);
-}
-
-/*
- * Count @worker as ended. Return true if it is to poll for the next group, while it
- * counts as queued. It polls if the device waits for each response, which shows in one
- * group at a time, and no other worker runs.
- */
-static bool iopf_worker_end(struct iopf_worker *worker,
-			    const struct iopf_turn *turn)
-{
-	struct iopf_device *fdev = worker->fdev;
-	struct iopf_worker *next;
-	bool poll;
-
-	spin_lock(&fdev->lock);
-	fdev->nr_workers--;
-	poll = turn->total == 1 && !fdev->nr_ready && !iopf_nr_active(fdev) &&
-	       !fdev->dead && iopf_poll_has_time(turn->polls) &&
-	       iopf_poll_wanted(fdev);
-	if (poll)
-		fdev->nr_waiting++;
-	next = iopf_worker_wanted(fdev);
-	spin_unlock(&fdev->lock);
-
-	if (next)
-		iopf_worker_queue(next);
-	return poll;
 }
 
 void iopf_worker_fn(struct work_struct *work)
 {
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
-	struct iopf_turn turn = { .until = iopf_worker_until() };
 	struct iopf_device *fdev = worker->fdev;
-	bool polled = false;
+	struct iopf_turn turn __uninitialized;
 
-	for (;;) {
-		iopf_worker_run(worker, &turn, polled);
-		polled = iopf_worker_end(worker, &turn);
-		if (!polled)
-			break;
+	iopf_turn_init(&turn);
+	iopf_worker_run(worker, &turn, false);
+	while (turn.poll) {
 		if (!turn.polls)
 			turn.polls = local_clock();
 		iopf_poll(fdev);
+		iopf_worker_run(worker, &turn, true);
 	}
 	/* Another device may use and queue the worker from here on. */
 	iopf_pool_put(worker);

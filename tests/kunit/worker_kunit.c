@@ -418,6 +418,33 @@ static void worker_drops_last_user_of_mm(struct kunit *test)
 	iommu_detach_device_pasid(domain, fake_dev(fake), OTHER_PASID);
 }
 
+/*
+ * The driver sleeps while it sends the response of the only group. Meanwhile others are
+ * handled, and afterwards the worker has left nothing behind.
+ */
+static void driver_sleeps_in_lone_response(struct kunit *test)
+{
+	unsigned long addr = fake_map_pages(test, 3);
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+
+	fake->block_pasid = FAKE_SVA_PASID;
+	report_page(fake, 0, addr, 0);
+	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&fake->blocked, HZ));
+	KUNIT_EXPECT_EQ(test, 0, fake->responses);
+	fake->block_pasid = 0;
+	report_page(fake, 1, addr, 1);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
+	/* No group follows a worker that has none. */
+	report_page(fake, 2, addr, 0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
+	KUNIT_EXPECT_EQ(test, 0, fdev->stats.followed);
+
+	complete(&fake->unblock);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 3));
+	expect_idle(test, fdev);
+}
+
 static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(returned_worker_serves_second_device),
 	KUNIT_CASE(starved_pasid_queue_sends_responses),
@@ -427,6 +454,7 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(sleep_note_taken_back),
 	KUNIT_CASE(worker_ends_after_time_limit),
 	KUNIT_CASE(worker_drops_last_user_of_mm),
+	KUNIT_CASE(driver_sleeps_in_lone_response),
 	{ }
 };
 
