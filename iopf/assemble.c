@@ -39,6 +39,7 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 	iopf_timeout_start(fdev);
 
 	mm = iopf_find_mm(prg->pq, dev, fault);
+	prg->pq->sva = mm;
 	if (mm) {
 		/* The process may unbind and exit from here on. */
 		mmgrab(mm);
@@ -238,7 +239,8 @@ int iopf_add_request(struct iopf_device *fdev, struct device *dev,
 
 static bool iopf_actions_are_none(const struct iopf_actions *actions)
 {
-	return !actions->worker && !actions->prg && list_empty(&actions->claimed);
+	return !actions->worker && !actions->early && !actions->prg &&
+	       list_empty(&actions->claimed);
 }
 
 /*
@@ -260,6 +262,7 @@ unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
 			break;
 		if (requests[n].fault.type == IOMMU_FAULT_PAGE_REQ)
 			trace_iopf_report(dev, &requests[n].fault);
+		actions->early = iopf_worker_queue_early(fdev, &requests[n]);
 		*ret = __iopf_add_request(fdev, dev, &requests[n++], NULL, actions);
 	}
 	return n;

@@ -170,3 +170,25 @@ void iopf_worker_queue(struct iopf_worker *worker)
 	INIT_WORK(&worker->work, iopf_worker_fn);
 	queue_work(worker->far ? pool->far : pool->near, &worker->work);
 }
+
+/*
+ * Queue a worker before the group that @request completes is made, so that its thread
+ * wakes up meanwhile; then it waits for the lock. Only if the device has no other worker,
+ * and the last group of the PASID went to one. Return true if a worker was queued. It has
+ * nothing to do if the group is refused.
+ */
+bool iopf_worker_queue_early(struct iopf_device *fdev, const struct iopf_request *request)
+{
+	const struct iopf_pasid_queue *pq = fdev->recent;
+	struct iopf_worker *worker;
+
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->nr_waiting || fdev->nr_workers || fdev->dead || !pq || !pq->sva ||
+	    pq->pasid != request->fault.prm.pasid || !iopf_is_last(&request->fault))
+		return false;
+	worker = iopf_device_get_worker(fdev);
+	if (!worker)
+		return false;
+	iopf_worker_queue(worker);
+	return true;
+}
