@@ -39,7 +39,6 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 	iopf_timeout_start(fdev);
 
 	mm = iopf_find_mm(prg->pq, dev, fault);
-	prg->pq->sva = mm;
 	if (mm) {
 		/* The process may unbind and exit from here on. */
 		mmgrab(mm);
@@ -131,6 +130,7 @@ static __always_inline int __iopf_route(struct iopf_device *fdev,
 		actions->prg = prg;
 		actions->to_handler = true;
 	} else if (likely(prg->mm)) {
+		prg->pq->to_workers = true;
 		actions->worker = iopf_pq_queue_group(prg->pq, prg);
 	} else {
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_DOMAIN);
