@@ -124,6 +124,7 @@ byte pq_users;
 bool pq_ready;
 bool pq_starved;
 bool pq_busy;
+bool to_workers;
 byte pq_responding;
 
 /* struct iopf_device. Its first reference is that of the queue. */
@@ -189,6 +190,7 @@ inline drop_pq(nr)
 		assert(!pq_ready && !pq_starved);
 		pq_live = false;
 		pq_busy = false;
+		to_workers = false;
 		pq_nr++
 	:: else
 	fi
@@ -283,6 +285,9 @@ inline find(idx, found)
 #define is_queued(g)	(prg[g].owner == QUEUED && prg[g].follows == NONE)
 #define any_queued	(is_queued(0) || is_queued(1) || is_queued(2))
 #define any_deferred	(prg[0].deferred || prg[1].deferred || prg[2].deferred)
+/* The response of the only group is sent before the worker looks for others. */
+#define is_alone	(!any_queued && \
+			 prg[0].deferred + prg[1].deferred + prg[2].deferred == 1)
 #define is_followed(w)	\
 	(prg[0].follows == w || prg[1].follows == w || prg[2].follows == w)
 
@@ -393,6 +398,26 @@ inline more_workers()
 		fi
 	fi;
 	f = 0
+}
+
+/*
+ * A worker is started before the group is made that the request completes. It finds
+ * nothing if the group is not made.
+ *
+ * Stands for: iopf_worker_queue_early
+ */
+inline start_early()
+{
+	if
+	:: last && !IS_DEAD && pq_live && to_workers && has_worker &&
+	   worker[0].state == FREE && worker[1].state == FREE ->
+		to_workers = false;
+		worker[0].state = WAITING;
+#ifndef BROKEN_EARLY
+		dev_users++
+#endif
+	:: else
+	fi
 }
 
 /* Stands for: iopf_worker_wanted */
@@ -685,6 +710,7 @@ end:	do
 	   /* iopf/ reads it under the lock, too, which does not exclude a detach. */
 	   h = handle;
 	   atomic {
+		start_early();
 		find(idx, g);
 		if
 		:: g == NONE && !IS_DEAD &&
@@ -741,6 +767,7 @@ end:	do
 			if
 			:: prg[g].mm ->
 				set_owner(g, QUEUED);
+				to_workers = true;
 #ifndef BROKEN_PUSH
 				monitor_pq();
 #endif
@@ -889,13 +916,74 @@ inline tell()
 }
 
 /*
+ * Look for a group for a worker, in g, in its PASID queue unless its turn is over, and
+ * then in that which is ready. Without one the worker ends, or polls.
+ *
+ * Stands for: iopf_worker_next iopf_worker_find iopf_worker_end
+ */
+inline look(w)
+{
+	if
+	:: worker[w].pq -> take(w)
+	:: true
+	fi;
+	if
+	:: worker[w].pq && g == NONE -> leave_pq(w)
+	:: else
+	fi;
+	if
+	:: g == NONE && pq_ready ->
+		enter_pq(w);
+		take(w);
+		if
+		:: g == NONE -> leave_pq(w)
+		:: else
+		fi
+	/* Its time slice is over. */
+	:: g == NONE && total
+	:: else
+	fi;
+	if
+	:: g != NONE ->
+		offer();
+#ifdef BROKEN_DEFER
+		if
+		:: pq_starved -> take_deferred()
+		:: else
+		fi;
+#else
+		if
+		:: any_deferred && !pq_busy -> take_deferred()
+		:: else
+		fi;
+#endif
+		if
+		:: any_deferred -> take_deferred()
+		:: true
+		fi
+	:: else
+	fi;
+	if
+	:: g == NONE ->
+		worker[w].state = ENDING;
+		if
+		:: alone && !pq_ready && !nr_active && !dev_dead ->
+			/* The worker polls. */
+			worker[w].state = WAITING
+		:: true
+		fi
+	:: else
+	fi;
+	want_worker()
+}
+
+/*
  * A worker and its thread. It may end, and may send its deferred responses, after any
  * group.
  *
- * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_next
- *	iopf_worker_finish iopf_worker_claim iopf_worker_find iopf_worker_end
- *	iopf_mm_enter iopf_fault_group iopf_fault_page iopf_worker_leave_page
- *	iopf_mm_leave iopf_pool_put
+ * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_finish
+ *	iopf_worker_claim iopf_worker_send_alone iopf_mm_enter iopf_fault_group
+ *	iopf_fault_page iopf_worker_leave_page iopf_mm_leave iopf_pool_put
  */
 proctype thread(byte w)
 {
@@ -907,6 +995,7 @@ proctype thread(byte w)
 	byte f;
 	bool won;
 	bool total;
+	bool alone;
 	bool told;
 
 end:	do
@@ -914,7 +1003,8 @@ end:	do
 		worker[w].state == WAITING ->
 		use_dev();
 		worker[w].state = WORKING;
-		total = false
+		total = false;
+		alone = false
 	   };
 step:	   atomic {
 		old = worker[w].prg;
@@ -943,50 +1033,29 @@ step:	   atomic {
 				old = NONE
 			:: else
 			fi;
+			alone = is_alone;
 			if
-			:: take(w)
-			:: true
+			:: alone -> take_deferred()
+			:: else
 			fi
 		:: else
 		fi;
 		if
-		:: worker[w].pq && g == NONE -> leave_pq(w)
+		:: !alone -> look(w)
 		:: else
-		fi;
-		if
-		:: g == NONE && pq_ready ->
-			enter_pq(w);
-			take(w);
-			if
-			:: g == NONE -> leave_pq(w)
-			:: else
-			fi
-		/* Its time slice is over. */
-		:: g == NONE && total
-		:: else
-		fi;
-		if
-		:: g != NONE ->
-			offer();
-#ifdef BROKEN_DEFER
-			if
-			:: pq_starved -> take_deferred()
-			:: else
-			fi;
-#else
-			if
-			:: any_deferred && !pq_busy -> take_deferred()
-			:: else
-			fi;
-#endif
-			if
-			:: any_deferred -> take_deferred()
-			:: true
-			fi
-		:: else
-		fi;
-		want_worker()
+		fi
 	   };
+	   if
+	   :: alone && g == NONE && worker[w].pq ->
+		send_deferred();
+#ifdef BROKEN_LONE
+		/* It does not look again, and does not leave the PASID queue. */
+		atomic { worker[w].state = ENDING; want_worker() }
+#else
+		atomic { look(w) }
+#endif
+	   :: else
+	   fi;
 	   if
 	   :: old != NONE -> atomic { put_group(old); old = NONE }
 	   :: else
@@ -1050,16 +1119,6 @@ endless:		   atomic {
 		goto step
 	   :: else
 	   fi;
-	   atomic {
-		worker[w].state = ENDING;
-		want_worker();
-		if
-		:: total && !pq_ready && !nr_active && !dev_dead ->
-			/* The worker polls. */
-			worker[w].state = WAITING
-		:: true
-		fi
-	   };
 	   if
 	   :: worker[w].state == ENDING ->
 		atomic {
