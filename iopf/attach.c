@@ -41,6 +41,7 @@ struct iopf_queue *iopf_queue_alloc(const char *name)
 
 	if (!fq)
 		return NULL;
+	iopf_workers_init(&fq->pool);
 	iopf_debugfs_add_queue(fq, name);
 	return &fq->base;
 }

@@ -242,7 +242,7 @@ void iopf_poll(struct iopf_device *fdev);
 /* worker.c */
 struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq,
 					struct iopf_prg *prg);
-void iopf_worker_fn(struct work_struct *work);
+void iopf_workers_init(struct iopf_pool *pool);
 
 /**
  * struct iopf_actions - what to do, without the lock, after requests were added

@@ -167,7 +167,7 @@ void iopf_worker_queue(struct iopf_worker *worker)
 	struct iopf_pool *pool = &worker->fdev->fq->pool;
 
 	/* For a new work item queue_work() need not look up which CPUs' pool ran it last. */
-	INIT_WORK(&worker->work, iopf_worker_fn);
+	INIT_WORK(&worker->work, worker->work.func);
 	queue_work(worker->far ? pool->far : pool->near, &worker->work);
 }
 

@@ -359,6 +359,7 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
  * another one: the device may wait for it. Drops the lock meanwhile.
  */
 static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn *turn)
+	__must_hold(&worker->fdev->lock)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_device *fdev = worker->fdev;
@@ -472,7 +473,7 @@ static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
 	iopf_mm_leave(&turn->imm);
 }
 
-void iopf_worker_fn(struct work_struct *work)
+static void iopf_worker_fn(struct work_struct *work)
 {
 	struct iopf_worker *worker = container_of(work, struct iopf_worker,
 						  work);
@@ -490,4 +491,13 @@ void iopf_worker_fn(struct work_struct *work)
 	/* Another device may use and queue the worker from here on. */
 	iopf_pool_put(worker);
 	iopf_device_put(fdev);
+}
+
+/* Set up the work items of @pool. */
+void iopf_workers_init(struct iopf_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOPF_WORKERS; i++)
+		INIT_WORK(&pool->workers[i].work, iopf_worker_fn);
 }
