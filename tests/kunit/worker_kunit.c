@@ -48,6 +48,7 @@ static void report_page(struct fake *fake, unsigned int grpid,
 static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
+					      !READ_ONCE(fdev->nr_waiting) &&
 					      !READ_ONCE(fdev->monitoring), 5 * HZ));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
@@ -464,7 +465,6 @@ static void early_worker_has_no_group(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_SVA_PASID, 1, TASK_SIZE));
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
-	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_waiting), 5 * HZ));
 	expect_idle(test, fdev);
 	KUNIT_EXPECT_FALSE(test, pq->to_workers);
 	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_SVA_PASID, 1, TASK_SIZE));
