@@ -1033,20 +1033,16 @@ step:	   atomic {
 				old = NONE
 			:: else
 			fi;
-			alone = is_alone;
-			if
-			:: alone -> take_deferred()
-			:: else
-			fi
+			alone = is_alone
 		:: else
 		fi;
 		if
-		:: !alone -> look(w)
-		:: else
+		:: alone -> take_deferred()
+		:: else -> look(w)
 		fi
 	   };
 	   if
-	   :: alone && g == NONE && worker[w].pq ->
+	   :: alone ->
 		send_deferred();
 #ifdef BROKEN_LONE
 		/* It does not look again, and does not leave the PASID queue. */
