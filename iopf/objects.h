@@ -374,7 +374,7 @@ struct iopf_device {
  * struct iopf_pasid_queue - the groups of one PASID on one device
  * @fdev: the device, whose lock guards everything here unless said otherwise
  * @pasid_valid: false for the queue of requests without a PASID
- * @to_workers: a group went to the workers after the last early worker, if there was any
+ * @to_workers: a group went to the workers since one of them was last queued early
  * @pasid: the PASID
  * @unfinished: groups whose last request has not come, in order of arrival
  * @pending: complete groups without a response, in order of completion, except those in
