@@ -130,7 +130,6 @@ static __always_inline int __iopf_route(struct iopf_device *fdev,
 		actions->prg = prg;
 		actions->to_handler = true;
 	} else if (likely(prg->mm)) {
-		prg->pq->to_workers = true;
 		actions->worker = iopf_pq_queue_group(prg->pq, prg);
 	} else {
 		iopf_prg_set_owner(fdev, prg, IOPF_OWNER_DOMAIN);
@@ -239,8 +238,7 @@ int iopf_add_request(struct iopf_device *fdev, struct device *dev,
 
 static bool iopf_actions_are_none(const struct iopf_actions *actions)
 {
-	return !actions->worker && !actions->early && !actions->prg &&
-	       list_empty(&actions->claimed);
+	return !actions->worker && !actions->prg && list_empty(&actions->claimed);
 }
 
 /*
@@ -262,7 +260,6 @@ unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
 			break;
 		if (requests[n].fault.type == IOMMU_FAULT_PAGE_REQ)
 			trace_iopf_report(dev, &requests[n].fault);
-		actions->early = iopf_worker_queue_early(fdev, &requests[n]);
 		*ret = __iopf_add_request(fdev, dev, &requests[n++], NULL, actions);
 	}
 	return n;

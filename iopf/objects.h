@@ -374,7 +374,6 @@ struct iopf_device {
  * struct iopf_pasid_queue - the groups of one PASID on one device
  * @fdev: the device, whose lock guards everything here unless said otherwise
  * @pasid_valid: false for the queue of requests without a PASID
- * @to_workers: a group went to the workers since one of them was last queued early
  * @pasid: the PASID
  * @unfinished: groups whose last request has not come, in order of arrival
  * @pending: complete groups without a response, in order of completion, except those in
@@ -420,7 +419,6 @@ struct iopf_device {
 struct iopf_pasid_queue {
 	struct iopf_device *fdev;
 	bool pasid_valid;
-	bool to_workers;
 	u32 pasid;
 	struct list_head unfinished;
 	struct list_head pending;

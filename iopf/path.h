@@ -62,7 +62,6 @@ void iopf_pool_put(struct iopf_worker *worker);
 void iopf_pool_leave(struct iopf_device *fdev);
 struct iopf_worker *iopf_worker_get(struct iopf_device *fdev);
 void iopf_worker_queue(struct iopf_worker *worker);
-bool iopf_worker_queue_early(struct iopf_device *fdev, const struct iopf_request *request);
 
 /* Queued pages of a PASID queue for each worker beyond the first. */
 #define IOPF_WORKER_BACKLOG	64
@@ -247,14 +246,12 @@ void iopf_workers_init(struct iopf_pool *pool);
 /**
  * struct iopf_actions - what to do, without the lock, after requests were added
  * @worker: queue this worker, or NULL
- * @early: a worker was queued already, by iopf_worker_queue_early()
  * @prg: call a handler with this complete group, or NULL; with the holder's reference
  * @to_handler: call the registered handler, not that of the domain
  * @claimed: send the responses of these groups by iopf_send()
  */
 struct iopf_actions {
 	struct iopf_worker *worker;
-	bool early;
 	struct iopf_prg *prg;
 	bool to_handler;
 	struct list_head claimed;

@@ -170,27 +170,3 @@ void iopf_worker_queue(struct iopf_worker *worker)
 	INIT_WORK(&worker->work, worker->work.func);
 	queue_work(worker->far ? pool->far : pool->near, &worker->work);
 }
-
-/*
- * Queue a worker before the group that @request completes is made, so that its thread
- * wakes up meanwhile; then it waits for the lock. Only if the device has no other worker.
- * If the group does not go to the workers the thread has nothing to do, and this is not
- * done again until one does: a flood of requests that are refused wakes no threads.
- * Return true if a worker was queued.
- */
-bool iopf_worker_queue_early(struct iopf_device *fdev, const struct iopf_request *request)
-{
-	struct iopf_pasid_queue *pq = fdev->recent;
-	struct iopf_worker *worker;
-
-	lockdep_assert_held(&fdev->lock);
-	if (fdev->nr_waiting || fdev->nr_workers || fdev->dead || !pq || !pq->to_workers ||
-	    pq->pasid != request->fault.prm.pasid || !iopf_is_last(&request->fault))
-		return false;
-	worker = iopf_device_get_worker(fdev);
-	if (!worker)
-		return false;
-	pq->to_workers = false;
-	iopf_worker_queue(worker);
-	return true;
-}

@@ -446,37 +446,6 @@ static void driver_sleeps_in_lone_response(struct kunit *test)
 	expect_idle(test, fdev);
 }
 
-/*
- * A worker is queued before a group is made that is then refused. It ends, and a flood of
- * such groups queues no other.
- */
-static void early_worker_has_no_group(struct kunit *test)
-{
-	unsigned long addr = fake_map_pages(test, 2);
-	struct fake *fake = test->priv;
-	struct iopf_device *fdev = fake_fdev(fake);
-	struct iopf_pasid_queue *pq;
-
-	report_page(fake, 0, addr, 0);
-	KUNIT_ASSERT_TRUE(test, has_responses(fake, 1));
-	expect_idle(test, fdev);
-	pq = fake_find_pq(fdev, FAKE_SVA_PASID);
-	KUNIT_EXPECT_TRUE(test, pq->to_workers);
-	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_SVA_PASID, 1, TASK_SIZE));
-	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
-	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[1].code);
-	expect_idle(test, fdev);
-	KUNIT_EXPECT_FALSE(test, pq->to_workers);
-	KUNIT_EXPECT_EQ(test, -EINVAL, fake_last(fake, FAKE_SVA_PASID, 1, TASK_SIZE));
-	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting + fdev->nr_workers);
-
-	report_page(fake, 1, addr, 1);
-	KUNIT_EXPECT_TRUE(test, has_responses(fake, 4));
-	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[3].code);
-	KUNIT_EXPECT_TRUE(test, pq->to_workers);
-	expect_idle(test, fdev);
-}
-
 static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(returned_worker_serves_second_device),
 	KUNIT_CASE(starved_pasid_queue_sends_responses),
@@ -487,7 +456,6 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(worker_ends_after_time_limit),
 	KUNIT_CASE(worker_drops_last_user_of_mm),
 	KUNIT_CASE(driver_sleeps_in_lone_response),
-	KUNIT_CASE(early_worker_has_no_group),
 	{ }
 };
 

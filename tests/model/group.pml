@@ -124,7 +124,6 @@ byte pq_users;
 bool pq_ready;
 bool pq_starved;
 bool pq_busy;
-bool to_workers;
 byte pq_responding;
 
 /* struct iopf_device. Its first reference is that of the queue. */
@@ -190,7 +189,6 @@ inline drop_pq(nr)
 		assert(!pq_ready && !pq_starved);
 		pq_live = false;
 		pq_busy = false;
-		to_workers = false;
 		pq_nr++
 	:: else
 	fi
@@ -398,26 +396,6 @@ inline more_workers()
 		fi
 	fi;
 	f = 0
-}
-
-/*
- * A worker is started before the group is made that the request completes. It finds
- * nothing if the group is not made.
- *
- * Stands for: iopf_worker_queue_early
- */
-inline start_early()
-{
-	if
-	:: last && !IS_DEAD && pq_live && to_workers && has_worker &&
-	   worker[0].state == FREE && worker[1].state == FREE ->
-		to_workers = false;
-		worker[0].state = WAITING;
-#ifndef BROKEN_EARLY
-		dev_users++
-#endif
-	:: else
-	fi
 }
 
 /* Stands for: iopf_worker_wanted */
@@ -710,7 +688,6 @@ end:	do
 	   /* iopf/ reads it under the lock, too, which does not exclude a detach. */
 	   h = handle;
 	   atomic {
-		start_early();
 		find(idx, g);
 		if
 		:: g == NONE && !IS_DEAD &&
@@ -767,7 +744,6 @@ end:	do
 			if
 			:: prg[g].mm ->
 				set_owner(g, QUEUED);
-				to_workers = true;
 #ifndef BROKEN_PUSH
 				monitor_pq();
 #endif
