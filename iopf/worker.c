@@ -379,26 +379,28 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
 
 	spin_lock(&fdev->lock);
 	iopf_end_responses(fdev, &turn->sent, begun);
-	/* The driver may have slept, which is no sleep of the next group. */
+	/* The driver may have slept or spun, which is no cost of the next group. */
 	if (unlikely(worker->asleep))
 		iopf_worker_woke(worker);
 	worker->slept = false;
+	turn->since = 0;
 }
 
 /*
  * Count @worker as ended, or let it poll for the next group, while it counts as queued.
- * It polls if the device waits for each response, which shows in one group at a time, and
- * no other worker runs.
+ * It polls if the last group was alone, so that the device may wait for each response, if
+ * no other worker runs, and if it has no responses to send, in which the driver may sleep.
  */
-static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn)
+static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
+			    const struct list_head *claimed)
 {
 	struct iopf_device *fdev = worker->fdev;
 
 	lockdep_assert_held(&fdev->lock);
 	fdev->nr_workers--;
-	turn->poll = turn->alone && !fdev->nr_ready && !iopf_nr_active(fdev) &&
-		     !fdev->dead && iopf_poll_has_time(turn->polls) &&
-		     iopf_poll_wanted(fdev);
+	turn->poll = turn->alone && list_empty(claimed) && !fdev->nr_ready &&
+		     !iopf_nr_active(fdev) && !fdev->dead &&
+		     iopf_poll_has_time(turn->polls) && iopf_poll_wanted(fdev);
 	if (turn->poll)
 		fdev->nr_waiting++;
 }
@@ -429,7 +431,7 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 		    (turn->groups && !(turn->groups % IOPF_WORKER_DEFER)))
 			iopf_pq_take_deferred(worker->pq, &claimed);
 	} else {
-		iopf_worker_end(worker, turn);
+		iopf_worker_end(worker, turn, &claimed);
 	}
 	next = iopf_worker_wanted(fdev);
 	spin_unlock(&fdev->lock);
