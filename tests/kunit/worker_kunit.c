@@ -49,6 +49,7 @@ static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
 					      !READ_ONCE(fdev->nr_waiting) &&
+					      READ_ONCE(fdev->nr_idle) == READ_ONCE(fdev->nr_pqs) &&
 					      !READ_ONCE(fdev->monitoring), 5 * HZ));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
