@@ -798,6 +798,9 @@ inline take_deferred()
 	f = 0
 }
 
+/* Responses that the thread has taken and not sent yet */
+#define has_mine	(mine[0] || mine[1] || mine[2])
+
 inline send_deferred()
 {
 	do
@@ -943,7 +946,7 @@ inline look(w)
 	:: g == NONE ->
 		worker[w].state = ENDING;
 		if
-		:: alone && !pq_ready && !nr_active && !dev_dead ->
+		:: alone && !has_mine && !pq_ready && !nr_active && !dev_dead ->
 			/* The worker polls. */
 			worker[w].state = WAITING
 		:: true
