@@ -22,10 +22,6 @@
 # as in the one before. So these scenarios are short, and each queue's fastest round
 # counts: other work of the host only adds to it. On such a host the interval is wide,
 # and a small loss is not noticed. With a single guest p50 is not compared.
-#
-# isolated-reporter misses that: with four virtual CPUs on two cores the library's p50 is
-# longer, see Documentation/benchmarks.rst, Progress. There it may be one and a half times
-# the kernel's, so that it does not become worse.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/tap.sh"
@@ -243,16 +239,6 @@ tail_is_short()
 	[ -n "$ours" ] && [ -n "$theirs" ] && [ "$ours" -le "$allowed" ]
 }
 
-# allowed_percent NAME: prints how long p50 may be, in percent of the kernel's.
-allowed_percent()
-{
-	if [ "$1" = isolated-reporter ]; then
-		echo 150
-	else
-		echo 110
-	fi
-}
-
 # judge_median NAME: succeeds if p50 of the scenario is compared.
 judge_median()
 {
@@ -267,7 +253,7 @@ median_is_short()
 	ours=$(least iopf "$1" p50_us)
 	theirs=$(least upstream "$1" p50_us)
 	interval=$(($(median upstream "$1" p50_us) - ${theirs:-0}))
-	allowed=$((${theirs:-0} * $(allowed_percent "$1") / 100 + interval))
+	allowed=$((${theirs:-0} * 11 / 10 + interval))
 	echo "p50 is ${ours:-unknown} us, upstream's ${theirs:-unknown} us, allowed are $allowed" \
 		"with an interval of $interval us"
 	[ -n "$ours" ] && [ -n "$theirs" ] && [ "$ours" -le "$allowed" ]
