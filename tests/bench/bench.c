@@ -83,7 +83,7 @@ static const struct bench_scenario {
 	RUN("s10", bench_quiet),
 	STREAM("s12.alone", 8, 16, .processes = 3),
 	STREAM("s12", 8, 16, .processes = 3, .unbinds = 1),
-	/* Last: the upstream io-pgfault.c never forgets the requests without a last one. */
+	/* After the others: io-pgfault.c never forgets the requests without a last one. */
 	RUN("s11", bench_stale),
 	SCALE("scale.pasids1", .processes = 1),
 	SCALE("scale.pasids64", .processes = 64),
