@@ -53,10 +53,9 @@ fi
 # Scenarios with one request at a time
 SINGLE=" fifo-reporter isolated-reporter "
 # How often a guest runs a scenario, and one of SINGLE. Bursts of requests may come
-# faster than they are handled or not, which differs from run to run. Of SINGLE the
-# fastest round counts, which is one of few where the host has fewer cores than the guest.
+# faster than they are handled or not, which differs from run to run.
 ROUNDS=3
-SINGLE_ROUNDS=16
+SINGLE_ROUNDS=8
 
 declare -A module
 
