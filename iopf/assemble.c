@@ -21,7 +21,6 @@
  * error pointer on failure.
  */
 static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
-					 struct device *dev,
 					 const struct iopf_key *key,
 					 const struct iommu_fault *fault,
 					 bool whole)
@@ -38,7 +37,7 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 		return ERR_PTR(-ENOMEM);
 	iopf_timeout_start(fdev);
 
-	mm = iopf_find_mm(prg->pq, dev, fault);
+	mm = iopf_find_mm(prg->pq, fault);
 	if (mm) {
 		/* The process may unbind and exit from here on. */
 		mmgrab(mm);
@@ -171,7 +170,6 @@ static void iopf_stop_pasid(struct iopf_device *fdev, const struct iopf_key *key
  * actions->claimed provides if there is one.
  */
 static __always_inline int __iopf_add_request(struct iopf_device *fdev,
-					      struct device *dev,
 					      const struct iopf_request *request,
 					      struct iopf_handler *handler,
 					      struct iopf_actions *actions)
@@ -201,7 +199,7 @@ static __always_inline int __iopf_add_request(struct iopf_device *fdev,
 	else
 		prg = iopf_prg_find(fdev, &key);
 	if (!prg) {
-		prg = iopf_start_group(fdev, dev, &key, fault, whole);
+		prg = iopf_start_group(fdev, &key, fault, whole);
 	} else if (prg->owner != IOPF_OWNER_ASSEMBLING) {
 		fdev->stats.malformed++;
 		prg = ERR_PTR(-EEXIST);
@@ -215,7 +213,7 @@ static __always_inline int __iopf_add_request(struct iopf_device *fdev,
 	/* Groups for a registered handler are checked when they continue: iopf_continue(). */
 	if (request->flags & IOPF_REQUEST_REFUSED ||
 	    (prg->mm && !(whole && handler) &&
-	     iopf_is_malformed(dev, prg->mm, fault))) {
+	     iopf_is_malformed(fdev->base.dev, prg->mm, fault))) {
 		fdev->stats.malformed++;
 		iopf_prg_reject(fdev, prg);
 	}
@@ -229,11 +227,10 @@ static __always_inline int __iopf_add_request(struct iopf_device *fdev,
 	return __iopf_route(fdev, prg, handler, actions);
 }
 
-int iopf_add_request(struct iopf_device *fdev, struct device *dev,
-		     const struct iopf_request *request, struct iopf_handler *handler,
-		     struct iopf_actions *actions)
+int iopf_add_request(struct iopf_device *fdev, const struct iopf_request *request,
+		     struct iopf_handler *handler, struct iopf_actions *actions)
 {
-	return __iopf_add_request(fdev, dev, request, handler, actions);
+	return __iopf_add_request(fdev, request, handler, actions);
 }
 
 static bool iopf_actions_are_none(const struct iopf_actions *actions)
@@ -242,38 +239,32 @@ static bool iopf_actions_are_none(const struct iopf_actions *actions)
 }
 
 /*
- * Add requests until there is something to do without the lock. Return how many were
- * added; @ret is the result of the last one.
+ * Add @requests, of which there are @count, one at least, until there is something to do
+ * without the lock. Return how many were added; @actions has the result of the last one.
  */
-unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
+unsigned int iopf_add_requests(struct iopf_device *fdev,
 			       const struct iopf_request *requests,
-			       unsigned int count, int *ret,
-			       struct iopf_actions *actions)
+			       unsigned int count, struct iopf_actions *actions)
 {
 	unsigned int n = 0;
 
 	lockdep_assert_held(&fdev->lock);
-	*ret = 0;
-	while (n < count && !*ret && iopf_actions_are_none(actions)) {
+	do {
 		n += iopf_join_alike(fdev, requests + n, count - n);
 		if (n == count)
 			break;
 		if (requests[n].fault.type == IOMMU_FAULT_PAGE_REQ)
-			trace_iopf_report(dev, &requests[n].fault);
-		*ret = __iopf_add_request(fdev, dev, &requests[n++], NULL, actions);
-	}
+			trace_iopf_report(fdev->base.dev, &requests[n].fault);
+		actions->ret = __iopf_add_request(fdev, &requests[n++], NULL,
+						  actions);
+	} while (n < count && !actions->ret && iopf_actions_are_none(actions));
 	return n;
 }
 
-/*
- * Do what is left to do without the lock after requests were added, the last one with
- * result @ret. The caller calls a registered handler.
- */
-int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions)
+/* Send responses, and call the handler of a domain, see iopf_finish_add(). */
+int iopf_finish_actions(struct device *dev, int ret, struct iopf_actions *actions)
 {
-	if (actions->worker)
-		iopf_worker_queue(actions->worker);
-	if (unlikely(!list_empty(&actions->claimed))) {
+	if (!list_empty(&actions->claimed)) {
 		struct iopf_prg *prg = list_first_entry(&actions->claimed,
 							struct iopf_prg,
 							base.pending_node);
@@ -282,7 +273,7 @@ int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions)
 			iopf_warn_refused(dev, prg->key.pasid, prg->key.grpid);
 		iopf_send(&actions->claimed);
 	}
-	if (unlikely(actions->prg) && !actions->to_handler)
+	if (actions->prg && !actions->to_handler)
 		return iopf_deliver(dev, actions->prg);
 	return ret;
 }

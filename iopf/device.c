@@ -36,22 +36,6 @@ static int __init iopf_wq_init(void)
 core_initcall(iopf_wq_init);
 
 /*
- * Return the library's device of @dev inside an RCU read section, NULL if it is on no
- * queue.
- */
-struct iopf_device *iopf_device_rcu(struct device *dev)
-{
-	struct iommu_fault_param *param;
-
-	/*
-	 * Pairs with rcu_assign_pointer() in iopf_device_install(). The device may be
-	 * removed meanwhile: check fdev->dead under the lock.
-	 */
-	param = rcu_dereference(dev->iommu->fault_param);
-	return param ? to_iopf_device(param) : NULL;
-}
-
-/*
  * Reference the library's device of @dev. NULL: it is on no queue, or has no IOMMU any
  * more.
  */
@@ -177,12 +161,10 @@ void iopf_timeout_schedule(struct iopf_device *fdev)
 	queue_delayed_work(iopf_wq, &fdev->timeout_work, timeout + 1);
 }
 
-/* Arm the timeout work unless it is, as there is a group. */
-void iopf_timeout_start(struct iopf_device *fdev)
+/* Arm the timeout work, see iopf_timeout_start(). */
+void iopf_timeout_arm(struct iopf_device *fdev)
 {
 	lockdep_assert_held(&fdev->lock);
-	if (fdev->timeout_armed)
-		return;
 	fdev->timeout_armed = true;
 	refcount_inc(&fdev->base.users);
 	iopf_timeout_schedule(fdev);

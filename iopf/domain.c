@@ -52,7 +52,7 @@ void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid)
  * last of them ends, after a flush, and every IOPF_MM_USES groups, as drivers may detach
  * without a flush, and devices may not stop when they should.
  */
-struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
+struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq,
 			       const struct iommu_fault *fault)
 {
 	struct iommu_attach_handle *handle;
@@ -64,7 +64,7 @@ struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
 	}
 	pq->mm = NULL;
 	pq->mm_uses = IOPF_MM_USES;
-	handle = iopf_find_handle(dev, fault);
+	handle = iopf_find_handle(pq->fdev->base.dev, fault);
 	if (!handle || handle->domain->type != IOMMU_DOMAIN_SVA)
 		return NULL;
 	return handle->domain->mm;

@@ -62,10 +62,9 @@ static void iopf_mm_put(struct mm_struct *mm)
 	queue_work(system_dfl_wq, &mm->async_put_work);
 }
 
-void iopf_mm_leave(struct iopf_mm *imm)
+/* Leave the address space that iopf_mm_enter() has entered. */
+void iopf_mm_exit(struct iopf_mm *imm)
 {
-	if (!imm->mm)
-		return;
 	iopf_mm_unlock(imm);
 	iopf_account_end(imm);
 	iopf_policy_end(imm);

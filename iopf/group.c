@@ -141,10 +141,10 @@ static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 	prg->prefaulted = 0;
 	prg->by_pair = false;
 	prg->seq = 0;
-	prg->times.begun = iopf_now();
-	prg->times.complete = 0;
-	prg->times.taken = 0;
-	prg->times.sent = 0;
+	if (iopf_latency_enabled())
+		prg->times = (struct iopf_times){ .begun = iopf_now() };
+	else
+		prg->times.begun = 0;
 	prg->flags = 0;
 }
 
@@ -180,17 +180,6 @@ struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *k
 	return prg;
 }
 
-/* Drop a reference. The caller ends with iopf_freed_put(), for one or several groups. */
-void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
-		   struct iopf_freed *freed)
-{
-	if (!refcount_dec_and_test(&prg->users))
-		return;
-	if (prg->mm)
-		mmdrop(prg->mm);
-	iopf_prg_free(fdev, prg, freed);
-}
-
 /* Find the group of @key. NULL: there is none. The groups of a dead device are claimed. */
 struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key)
@@ -220,30 +209,12 @@ struct iopf_prg *iopf_prg_next(struct iopf_prg *prg)
 	return NULL;
 }
 
-static bool iopf_is_below_limits(const struct iopf_device *fdev, bool whole)
-{
-	if (!whole && fdev->nr_unfinished >= fdev->limits.unfinished)
-		return false;
-	return iopf_held_groups(fdev) < fdev->limits.groups;
-}
-
-/* Return true if a group may be started. If @whole it will be complete at once. */
-static bool iopf_has_group_room(struct iopf_device *fdev, bool whole)
+/* Check the limits again with what was freed meanwhile, see iopf_prg_room(). */
+bool iopf_prg_find_room(struct iopf_device *fdev, bool whole)
 {
 	lockdep_assert_held(&fdev->lock);
-	if (likely(iopf_is_below_limits(fdev, whole)))
-		return true;
 	iopf_limits_refresh(fdev);
-	return iopf_is_below_limits(fdev, whole);
-}
-
-/*
- * Check the limits before a group is allocated; @whole: it will be complete at once.
- * Without room the request is dropped, and the device sends an unfinished group again.
- */
-bool iopf_prg_room(struct iopf_device *fdev, bool whole)
-{
-	if (iopf_has_group_room(fdev, whole))
+	if (iopf_is_below_limits(fdev, whole))
 		return true;
 	fdev->stats.limited++;
 	return false;

@@ -192,7 +192,7 @@ int iommu_queue_iopf(struct iommu_fault *fault, void *cookie)
 		iopf_prg_put(prg);
 	} else if (!iopf_is_last(fault)) {
 		spin_lock(&fdev->lock);
-		ret = iopf_add_request(fdev, dev, &request, NULL, &actions);
+		ret = iopf_add_request(fdev, &request, NULL, &actions);
 		spin_unlock(&fdev->lock);
 		ret = iopf_finish_add(dev, ret, &actions);
 	}

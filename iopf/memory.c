@@ -6,6 +6,7 @@
 #include <linux/mempool.h>
 #include <linux/minmax.h>
 #include <linux/pci.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "objects.h"
@@ -104,12 +105,16 @@ struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev)
 	return prg;
 }
 
-/* Free the chunks of @prg, and add @prg to @freed. */
-void iopf_prg_free(struct iopf_device *fdev, struct iopf_prg *prg,
+/* Drop a reference. The caller ends with iopf_freed_put(), for one or several groups. */
+void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed)
 {
 	struct iopf_chunk *chunk;
 
+	if (!refcount_dec_and_test(&prg->users))
+		return;
+	if (prg->mm)
+		mmdrop(prg->mm);
 	while ((chunk = prg->chunks)) {
 		prg->chunks = chunk->next;
 		mempool_free(chunk, &fdev->fq->chunks);

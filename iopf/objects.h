@@ -13,6 +13,7 @@
 #include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/iopf.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mempool.h>
@@ -686,7 +687,7 @@ static inline struct iopf_device *iopf_prg_device(struct iopf_prg *prg)
 int iopf_reserve_init(struct iopf_fault_queue *fq);
 void iopf_reserve_exit(struct iopf_fault_queue *fq);
 struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev);
-void iopf_prg_free(struct iopf_device *fdev, struct iopf_prg *prg,
+void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
 void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed);
 void iopf_spare_free(struct iopf_device *fdev);
@@ -734,8 +735,6 @@ struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
 					const struct iopf_key *key);
 struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 				     const struct iopf_key *key);
-void iopf_pq_remove_idle(struct iopf_pasid_queue *pq);
-void iopf_pq_add_idle(struct iopf_pasid_queue *pq);
 void iopf_pq_expire(struct iopf_pasid_queue *pq);
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
 void iopf_pqs_destroy(struct iopf_device *fdev);
@@ -774,6 +773,15 @@ static inline void iopf_pqs_pause(struct iopf_device *fdev, unsigned int *nr)
 	spin_lock(&fdev->lock);
 }
 
+/* Take @pq off the list of idle ones, as it gets its first user. */
+static inline void iopf_pq_remove_idle(struct iopf_pasid_queue *pq)
+{
+	if (list_empty(&pq->idle_node))
+		return;
+	list_del_init(&pq->idle_node);
+	pq->fdev->nr_idle--;
+}
+
 /* Reference @pq: it is not freed while it has users. */
 static inline void iopf_pq_ref(struct iopf_pasid_queue *pq)
 {
@@ -796,6 +804,16 @@ static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_device *fdev,
 	if (pq)
 		iopf_pq_ref(pq);
 	return pq;
+}
+
+/* Put @pq on the list of idle ones, as its last user has gone. */
+static inline void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
+{
+	struct iopf_device *fdev = pq->fdev;
+
+	list_add_tail(&pq->idle_node, &fdev->idle);
+	pq->idle_since = jiffies;
+	fdev->nr_idle++;
 }
 
 /* Drop a reference to @pq. Without users it may be freed to make room. */
@@ -868,18 +886,34 @@ void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
 void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner);
 void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner);
 struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key);
-void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
-		   struct iopf_freed *freed);
 struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key);
 struct iopf_prg *iopf_prg_next(struct iopf_prg *prg);
-bool iopf_prg_room(struct iopf_device *fdev, bool whole);
+bool iopf_prg_find_room(struct iopf_device *fdev, bool whole);
 void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg);
 void iopf_prg_reject(struct iopf_device *fdev, struct iopf_prg *prg);
 void iopf_prg_add_partial(struct iopf_device *fdev, struct iopf_prg *prg,
 			  const struct iommu_fault *fault);
 void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 		       const struct iommu_fault *fault);
+
+static inline bool iopf_is_below_limits(const struct iopf_device *fdev, bool whole)
+{
+	if (!whole && fdev->nr_unfinished >= fdev->limits.unfinished)
+		return false;
+	return iopf_held_groups(fdev) < fdev->limits.groups;
+}
+
+/*
+ * Check the limits before a group is allocated; @whole: it will be complete at once.
+ * Without room the request is dropped, and the device sends an unfinished group again.
+ */
+static inline bool iopf_prg_room(struct iopf_device *fdev, bool whole)
+{
+	lockdep_assert_held(&fdev->lock);
+	return likely(iopf_is_below_limits(fdev, whole)) ||
+	       iopf_prg_find_room(fdev, whole);
+}
 
 /* Return true if @prg is queued or with a worker. */
 static inline bool iopf_prg_is_faulting(const struct iopf_prg *prg)
@@ -927,11 +961,20 @@ static inline void iopf_prg_append(struct iopf_device *fdev, struct iopf_prg *pr
 /* queue.c */
 #define IOPF_MAX_TIMEOUT	100 /* seconds */
 
+extern unsigned int iopf_prefault_pages;
+
 struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name);
 void iopf_fault_queue_put(struct iopf_fault_queue *fq);
 unsigned long iopf_timeout(const struct iopf_fault_queue *fq);
 unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq);
-unsigned int iopf_queue_prefault(const struct iopf_fault_queue *fq);
+
+/* Return how many pages may be faulted in ahead of the devices of @fq. */
+static inline unsigned int iopf_queue_prefault(const struct iopf_fault_queue *fq)
+{
+	int pages = READ_ONCE(fq->prefault_max);
+
+	return pages < 0 ? READ_ONCE(iopf_prefault_pages) : pages;
+}
 
 /* quarantine.c */
 struct iopf_handler *iopf_handler_alloc(struct device *dev,
@@ -954,13 +997,36 @@ extern struct workqueue_struct *iopf_wq;
 
 struct iopf_device *iopf_device_alloc(struct iopf_fault_queue *fq, struct device *dev,
 				      struct iopf_handler *handler);
-struct iopf_device *iopf_device_rcu(struct device *dev);
 struct iopf_device *iopf_device_get(struct device *dev);
 void iopf_device_put_many(struct iopf_device *fdev, int n);
 void iopf_monitor_arm(struct iopf_device *fdev);
 void iopf_monitor_start(struct iopf_device *fdev);
 void iopf_timeout_schedule(struct iopf_device *fdev);
-void iopf_timeout_start(struct iopf_device *fdev);
+void iopf_timeout_arm(struct iopf_device *fdev);
+
+/*
+ * Return the library's device of @dev inside an RCU read section, NULL if it is on no
+ * queue.
+ */
+static inline struct iopf_device *iopf_device_rcu(struct device *dev)
+{
+	struct iommu_fault_param *param;
+
+	/*
+	 * Pairs with rcu_assign_pointer() in iopf_device_install(). The device may be
+	 * removed meanwhile: check fdev->dead under the lock.
+	 */
+	param = rcu_dereference(dev->iommu->fault_param);
+	return param ? to_iopf_device(param) : NULL;
+}
+
+/* Arm the timeout work unless it is, as there is a group. */
+static inline void iopf_timeout_start(struct iopf_device *fdev)
+{
+	lockdep_assert_held(&fdev->lock);
+	if (unlikely(!fdev->timeout_armed))
+		iopf_timeout_arm(fdev);
+}
 
 static inline void iopf_device_put(struct iopf_device *fdev)
 {

@@ -47,12 +47,6 @@ static const unsigned int iopf_stack_limits[] = {
 	RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK,
 };
 
-/* Return true if the last task of @mm has exited: its memory waits only for the workers. */
-bool iopf_mm_is_orphan(struct mm_struct *mm)
-{
-	return !rcu_access_pointer(mm->owner);
-}
-
 /* Reference the owner of @mm. NULL: it has none any more. */
 static struct task_struct *iopf_get_owner(struct mm_struct *mm)
 {
@@ -108,11 +102,6 @@ struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
 	return vma;
 }
 #else
-bool iopf_mm_is_orphan(struct mm_struct *mm)
-{
-	return false;
-}
-
 struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
 					 unsigned long addr)
 {
@@ -133,15 +122,11 @@ static void iopf_set_policy(struct mempolicy *policy)
  * Use the memory policy and the nodes of the owner. The policy is copied, as the owner
  * may free its own at any time; only the worker uses the copy.
  */
-void iopf_policy_begin(struct iopf_mm *imm)
+void iopf_policy_use(struct iopf_mm *imm)
 {
 	struct task_struct *owner;
 	nodemask_t nodes = NODE_MASK_NONE;
 
-	imm->has_policy = false;
-	imm->has_nodes = false;
-	if (num_node_state(N_MEMORY) == 1)
-		return;
 	rcu_read_lock();
 	owner = rcu_dereference(imm->mm->owner);
 	if (owner) {
@@ -166,20 +151,13 @@ void iopf_policy_begin(struct iopf_mm *imm)
 	}
 }
 
-void iopf_policy_end(struct iopf_mm *imm)
+/* Use the worker's own policy and nodes again. */
+void iopf_policy_restore(struct iopf_mm *imm)
 {
 	if (imm->has_policy)
 		iopf_set_policy(NULL);
 	if (imm->has_nodes)
 		set_mems_allowed(cpuset_mems_allowed(current));
-}
-#else
-void iopf_policy_begin(struct iopf_mm *imm)
-{
-}
-
-void iopf_policy_end(struct iopf_mm *imm)
-{
 }
 #endif
 
@@ -213,13 +191,6 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 	iopf_worker_leave_page(worker);
 }
 #endif
-
-/* Remember the worker's counts of faults. */
-void iopf_account_begin(struct iopf_mm *imm)
-{
-	imm->min_flt = current->min_flt;
-	imm->maj_flt = current->maj_flt;
-}
 
 #ifdef CONFIG_MEMCG
 /*

@@ -27,15 +27,6 @@ struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
 	return fdev->recent;
 }
 
-/* Take @pq off the list of idle ones, as it gets its first user. */
-void iopf_pq_remove_idle(struct iopf_pasid_queue *pq)
-{
-	if (list_empty(&pq->idle_node))
-		return;
-	list_del_init(&pq->idle_node);
-	pq->fdev->nr_idle--;
-}
-
 static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 {
 	struct iopf_device *fdev = pq->fdev;
@@ -64,16 +55,6 @@ static bool iopf_pq_erase_idle(struct iopf_device *fdev)
 	if (pq)
 		iopf_pq_erase(pq);
 	return pq;
-}
-
-/* Put @pq on the list of idle ones, as its last user has gone. */
-void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
-{
-	struct iopf_device *fdev = pq->fdev;
-
-	list_add_tail(&pq->idle_node, &fdev->idle);
-	pq->idle_since = jiffies;
-	fdev->nr_idle++;
 }
 
 /*

@@ -8,6 +8,7 @@
 #include <linux/mempolicy.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/time64.h>
 
@@ -49,7 +50,7 @@ void iopf_wait_responses(struct iopf_device *fdev);
 
 /* domain.c */
 void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid);
-struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq, struct device *dev,
+struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq,
 			       const struct iommu_fault *fault);
 bool iopf_pasid_is_unbound(struct device *dev, u32 pasid);
 int iopf_deliver(struct device *dev, struct iopf_prg *prg);
@@ -187,16 +188,52 @@ static inline void iopf_mm_unlock(struct iopf_mm *imm)
 }
 
 /* owner.c */
-bool iopf_mm_is_orphan(struct mm_struct *mm);
 struct vm_area_struct *iopf_expand_stack(struct mm_struct *mm,
 					 unsigned long addr);
-void iopf_policy_begin(struct iopf_mm *imm);
-void iopf_policy_end(struct iopf_mm *imm);
-void iopf_account_begin(struct iopf_mm *imm);
+void iopf_policy_use(struct iopf_mm *imm);
+void iopf_policy_restore(struct iopf_mm *imm);
 void iopf_account_end(struct iopf_mm *imm);
+
+/* Remember the worker's counts of faults. */
+static inline void iopf_account_begin(struct iopf_mm *imm)
+{
+	imm->min_flt = current->min_flt;
+	imm->maj_flt = current->maj_flt;
+}
+
+#if defined(CONFIG_MEMCG) && defined(CONFIG_NUMA)
+/* Use the owner's memory policy and nodes, if there are nodes to choose from. */
+static inline void iopf_policy_begin(struct iopf_mm *imm)
+{
+	imm->has_policy = false;
+	imm->has_nodes = false;
+	if (nr_online_nodes > 1)
+		iopf_policy_use(imm);
+}
+
+static inline void iopf_policy_end(struct iopf_mm *imm)
+{
+	if (imm->has_policy || imm->has_nodes)
+		iopf_policy_restore(imm);
+}
+#else
+static inline void iopf_policy_begin(struct iopf_mm *imm)
+{
+}
+
+static inline void iopf_policy_end(struct iopf_mm *imm)
+{
+}
+#endif
 
 #ifdef CONFIG_MEMCG
 void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker);
+
+/* Return true if the last task of @mm has exited: its memory waits only for the workers. */
+static inline bool iopf_mm_is_orphan(struct mm_struct *mm)
+{
+	return !rcu_access_pointer(mm->owner);
+}
 
 /* Return true if the worker has taken memory beyond the memory.high of a cgroup. */
 static inline bool iopf_is_over_high(void)
@@ -206,6 +243,11 @@ static inline bool iopf_is_over_high(void)
 #else
 static inline void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 {
+}
+
+static inline bool iopf_mm_is_orphan(struct mm_struct *mm)
+{
+	return false;
 }
 
 static inline bool iopf_is_over_high(void)
@@ -228,13 +270,19 @@ unsigned int iopf_prefault(struct iopf_mm *imm, struct iopf_prg *prg,
 
 /* fault.c */
 bool iopf_mm_enter(struct iopf_mm *imm, struct mm_struct *mm);
-void iopf_mm_leave(struct iopf_mm *imm);
+void iopf_mm_exit(struct iopf_mm *imm);
 enum iommu_page_response_code iopf_fault_group(struct iopf_mm *imm,
 					       struct iopf_worker *worker);
 
+/* Leave the address space, if the worker has entered one. */
+static inline void iopf_mm_leave(struct iopf_mm *imm)
+{
+	if (imm->mm)
+		iopf_mm_exit(imm);
+}
+
 /* poll.c */
-bool iopf_poll_has_time(u64 begun);
-bool iopf_poll_wanted(struct iopf_device *fdev);
+bool iopf_poll_wanted(struct iopf_device *fdev, u64 begun);
 void iopf_poll_done(struct iopf_device *fdev);
 void iopf_poll(struct iopf_device *fdev);
 
@@ -248,12 +296,14 @@ void iopf_workers_init(struct iopf_pool *pool);
  * @worker: queue this worker, or NULL
  * @prg: call a handler with this complete group, or NULL; with the holder's reference
  * @to_handler: call the registered handler, not that of the domain
+ * @ret: result of the last request that iopf_add_requests() has added
  * @claimed: send the responses of these groups by iopf_send()
  */
 struct iopf_actions {
 	struct iopf_worker *worker;
 	struct iopf_prg *prg;
 	bool to_handler;
+	int ret;
 	struct list_head claimed;
 };
 
@@ -262,13 +312,25 @@ struct iopf_actions {
 /* assemble.c */
 int iopf_route(struct iopf_device *fdev, struct iopf_prg *prg,
 	       struct iopf_handler *handler, struct iopf_actions *actions);
-int iopf_add_request(struct iopf_device *fdev, struct device *dev,
-		     const struct iopf_request *request, struct iopf_handler *handler,
-		     struct iopf_actions *actions);
-unsigned int iopf_add_requests(struct iopf_device *fdev, struct device *dev,
+int iopf_add_request(struct iopf_device *fdev, const struct iopf_request *request,
+		     struct iopf_handler *handler, struct iopf_actions *actions);
+unsigned int iopf_add_requests(struct iopf_device *fdev,
 			       const struct iopf_request *requests,
-			       unsigned int count, int *ret,
-			       struct iopf_actions *actions);
-int iopf_finish_add(struct device *dev, int ret, struct iopf_actions *actions);
+			       unsigned int count, struct iopf_actions *actions);
+int iopf_finish_actions(struct device *dev, int ret, struct iopf_actions *actions);
+
+/*
+ * Do what is left to do without the lock after requests were added, the last one with
+ * result @ret. The caller calls a registered handler.
+ */
+static inline int iopf_finish_add(struct device *dev, int ret,
+				  struct iopf_actions *actions)
+{
+	if (actions->worker)
+		iopf_worker_queue(actions->worker);
+	if (likely(!actions->prg && list_empty(&actions->claimed)))
+		return ret;
+	return iopf_finish_actions(dev, ret, actions);
+}
 
 #endif /* __IOPF_PATH_H */

@@ -54,20 +54,23 @@ static u64 iopf_poll_ns(void)
  * Return true if a worker that has polled since @begun, by local_clock(), or 0 for now,
  * may continue.
  */
-bool iopf_poll_has_time(u64 begun)
+static bool iopf_poll_has_time(u64 begun)
 {
 	return !begun || local_clock() - begun <=
 	       max_t(u64, IOPF_POLL_TIME, IOPF_POLL_LOOKS * iopf_poll_ns());
 }
 
-/* Return true if a poll is worth it. The caller has nothing else to do for @fdev. */
-bool iopf_poll_wanted(struct iopf_device *fdev)
+/*
+ * Return true if a worker that has polled since @begun, or 0 for now, is to poll for
+ * @fdev, for which it has nothing else to do.
+ */
+bool iopf_poll_wanted(struct iopf_device *fdev, u64 begun)
 {
 	lockdep_assert_held(&fdev->lock);
 	if (!READ_ONCE(iopf_poll_us))
 		return false;
 	if (!fdev->poll_skip)
-		return true;
+		return iopf_poll_has_time(begun);
 	fdev->poll_skip--;
 	return false;
 }

@@ -36,7 +36,8 @@
 
 static unsigned int iopf_prq_seconds = 10;
 static unsigned int iopf_domain_seconds;
-static unsigned int iopf_prefault_pages;
+/* The parameter iopf.prefault, see iopf_queue_prefault(). */
+unsigned int iopf_prefault_pages;
 
 static int iopf_set_seconds(const char *value, const struct kernel_param *kp)
 {
@@ -92,14 +93,6 @@ unsigned long iopf_timeout(const struct iopf_fault_queue *fq)
 unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq)
 {
 	return iopf_timeout_jiffies(&fq->domain_timeout_ms, &iopf_domain_seconds);
-}
-
-/* Return how many pages may be faulted in ahead of the devices of @fq. */
-unsigned int iopf_queue_prefault(const struct iopf_fault_queue *fq)
-{
-	int pages = READ_ONCE(fq->prefault_max);
-
-	return pages < 0 ? READ_ONCE(iopf_prefault_pages) : pages;
 }
 
 /*

@@ -43,8 +43,8 @@ static noinline void iopf_refuse(struct device *dev,
 }
 
 /* Finish without the lock after @request, the last one, was added with result @ret. */
-static int iopf_finish(struct device *dev, const struct iopf_request *request,
-		       int ret, struct iopf_actions *actions)
+static inline int iopf_finish(struct device *dev, const struct iopf_request *request,
+			      int ret, struct iopf_actions *actions)
 {
 	if (unlikely(ret) && ret != -EEXIST && list_empty(&actions->claimed) &&
 	    iopf_is_owed(request))
@@ -69,14 +69,14 @@ static unsigned int iopf_report_run(struct device *dev,
 	fdev = iopf_device_rcu(dev);
 	if (fdev && !iopf_has_handler(fdev)) {
 		spin_lock(&fdev->lock);
-		n = iopf_add_requests(fdev, dev, requests,
-				      min(count, IOPF_RUN_REQUESTS), ret, &actions);
+		n = iopf_add_requests(fdev, requests, min(count, IOPF_RUN_REQUESTS),
+				      &actions);
 		spin_unlock(&fdev->lock);
 	}
 	rcu_read_unlock();
 
 	if (n)
-		*ret = iopf_finish(dev, &requests[n - 1], *ret, &actions);
+		*ret = iopf_finish(dev, &requests[n - 1], actions.ret, &actions);
 	return n;
 }
 
@@ -103,7 +103,7 @@ static noinline int iopf_report_slow(struct device *dev,
 	ret = iopf_admit(fdev, handler, request);
 	if (ret == IOMMU_FAULT_STATUS_CONTINUE) {
 		spin_lock(&fdev->lock);
-		ret = iopf_add_request(fdev, dev, request, handler, &actions);
+		ret = iopf_add_request(fdev, request, handler, &actions);
 		spin_unlock(&fdev->lock);
 	}
 	ret = iopf_finish(dev, request, ret, &actions);

@@ -33,7 +33,7 @@ void iopf_tell_queued(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /* Tell waiters that @prg, which was queued or with a worker, was claimed. */
-static void iopf_tell_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
+static noinline void iopf_tell_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
@@ -44,7 +44,7 @@ static void iopf_tell_claimed(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /* Tell waiters that the response of @prg was sent. */
-static void iopf_tell_responded(struct iopf_device *fdev, struct iopf_prg *prg)
+static noinline void iopf_tell_responded(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	struct iopf_flush *flush;
 
@@ -56,12 +56,21 @@ static void iopf_tell_responded(struct iopf_device *fdev, struct iopf_prg *prg)
 			wake_up_all(&fdev->flushed);
 }
 
-/* Take @prg off the list of the sleeper that it follows. */
-static void iopf_prg_unfollow(struct iopf_prg *prg)
+/*
+ * Take @prg off the queue of its PASID queue, or off the list of the sleeper that it
+ * follows.
+ */
+static noinline void iopf_prg_unqueue(struct iopf_prg *prg)
 {
 	lockdep_assert_held(&prg->pq->fdev->lock);
-	list_del_init(&prg->base.node);
-	prg->pq->nr_following--;
+	if (prg->worker) {
+		list_del_init(&prg->base.node);
+		prg->pq->nr_following--;
+	} else {
+		iopf_pq_unqueue(prg);
+	}
+	/* Drop the PASID queue's reference; the library's remains. */
+	refcount_dec(&prg->users);
 }
 
 /*
@@ -85,14 +94,8 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		if (unlikely(!list_empty(&fdev->flushes)))
 			iopf_tell_claimed(fdev, prg);
 	}
-	if (unlikely(prg->owner == IOPF_OWNER_QUEUED)) {
-		/* Drop the PASID queue's reference; the library's remains. */
-		if (prg->worker)
-			iopf_prg_unfollow(prg);
-		else
-			iopf_pq_unqueue(prg);
-		refcount_dec(&prg->users);
-	}
+	if (unlikely(prg->owner == IOPF_OWNER_QUEUED))
+		iopf_prg_unqueue(prg);
 	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_CLAIMED);
 	prg->code = code;
 	prg->times.claimed = iopf_now();

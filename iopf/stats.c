@@ -66,10 +66,3 @@ void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times)
 		stats->ns[IOPF_HANDLER] += times->claimed - times->complete;
 	}
 }
-
-/* Add the time since @since, a return value of iopf_now(), to @phase. */
-void iopf_count_time(struct iopf_stats *stats, enum iopf_phase phase, u64 since)
-{
-	if (since)
-		stats->ns[phase] += ktime_get_ns() - since;
-}

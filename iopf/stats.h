@@ -115,6 +115,13 @@ static inline u64 iopf_age(const struct iopf_times *times)
 
 unsigned int iopf_latency_bucket(u64 ns);
 void iopf_count_phases(struct iopf_stats *stats, const struct iopf_times *times);
-void iopf_count_time(struct iopf_stats *stats, enum iopf_phase phase, u64 since);
+
+/* Add the time since @since, a return value of iopf_now(), to @phase. */
+static inline void iopf_count_time(struct iopf_stats *stats, enum iopf_phase phase,
+				   u64 since)
+{
+	if (unlikely(since))
+		stats->ns[phase] += ktime_get_ns() - since;
+}
 
 #endif /* __IOPF_STATS_H */

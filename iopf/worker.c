@@ -210,14 +210,16 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 	struct iopf_prg *prg;
 
 	lockdep_assert_held(&fdev->lock);
+	if (list_empty(&pq->queue))
+		return NULL;
 	if (iopf_pq_nr_awake(pq) > 1)
 		iopf_pq_note_sleepers(pq);
-	do {
-		prg = list_first_entry_or_null(&pq->queue, struct iopf_prg,
-					       base.node);
-		if (!prg)
+	prg = list_first_entry(&pq->queue, struct iopf_prg, base.node);
+	while (unlikely(pq->nr_asleep) && iopf_prg_follow(prg)) {
+		if (list_empty(&pq->queue))
 			return NULL;
-	} while (unlikely(pq->nr_asleep) && iopf_prg_follow(prg));
+		prg = list_first_entry(&pq->queue, struct iopf_prg, base.node);
+	}
 	/* The group may put this worker to sleep: respect the limit of sleepers. */
 	if (unlikely(pq->nr_asleep) && !iopf_pool_has_room(pq, 0)) {
 		iopf_pq_starve(pq);
@@ -251,23 +253,29 @@ static bool iopf_turn_is_over(const struct iopf_worker *worker,
 	       turn->pages * worker->pq->page_ns >= IOPF_WORKER_SHARE_NS;
 }
 
-/* Start a turn of @worker in the PASID queue that has waited longest. NULL: none waits. */
-static struct iopf_pasid_queue *iopf_worker_enter_pq(struct iopf_worker *worker)
+/*
+ * Start a turn of @worker in the PASID queue that has waited longest. False: none waits,
+ * or the work item has run long enough.
+ */
+static bool iopf_worker_enter_pq(struct iopf_worker *worker, struct iopf_turn *turn)
 {
 	struct iopf_device *fdev = worker->fdev;
 	struct iopf_pasid_queue *pq;
 
-	pq = list_first_entry_or_null(&fdev->ready, struct iopf_pasid_queue,
-				      ready_node);
-	if (!pq)
-		return NULL;
+	if (list_empty(&fdev->ready) || time_after(jiffies, turn->until))
+		return false;
+	pq = list_first_entry(&fdev->ready, struct iopf_pasid_queue, ready_node);
 	iopf_pq_clear_ready(pq);
 	iopf_pq_ref(pq);
 	list_add(&worker->node, &fdev->awake);
 	list_add(&worker->pq_node, &pq->workers);
 	pq->nr_workers++;
 	worker->pq = pq;
-	return pq;
+	turn->groups = 0;
+	turn->pages = 0;
+	turn->since = 0;
+	turn->uncounted = 0;
+	return true;
 }
 
 /* End the turn of @worker. Its deferred responses are moved to @claimed. */
@@ -293,24 +301,11 @@ static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 					 struct iopf_turn *turn,
 					 struct list_head *claimed)
 {
-	struct iopf_prg *prg = NULL;
+	struct iopf_prg *prg;
 
-	if (worker->pq) {
-		if (!list_empty(&worker->pq->queue) &&
-		    !iopf_turn_is_over(worker, turn))
-			prg = iopf_worker_take(worker);
-		if (prg)
-			return prg;
-		iopf_worker_leave_pq(worker, claimed);
-	}
-	if (time_after(jiffies, turn->until))
-		return NULL;
-	while (iopf_worker_enter_pq(worker)) {
-		turn->groups = 0;
-		turn->pages = 0;
-		turn->since = 0;
-		turn->uncounted = 0;
-		prg = iopf_worker_take(worker);
+	while (worker->pq || iopf_worker_enter_pq(worker, turn)) {
+		prg = iopf_turn_is_over(worker, turn) ? NULL :
+							iopf_worker_take(worker);
 		if (prg)
 			return prg;
 		iopf_worker_leave_pq(worker, claimed);
@@ -400,7 +395,7 @@ static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 	fdev->nr_workers--;
 	turn->poll = turn->alone && list_empty(claimed) && !fdev->nr_ready &&
 		     !iopf_nr_active(fdev) && !fdev->dead &&
-		     iopf_poll_has_time(turn->polls) && iopf_poll_wanted(fdev);
+		     iopf_poll_wanted(fdev, turn->polls);
 	if (turn->poll)
 		fdev->nr_waiting++;
 }
