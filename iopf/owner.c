@@ -196,7 +196,7 @@ void iopf_throttle(struct iopf_mm *imm, struct iopf_worker *worker)
 /*
  * Add the faults since iopf_account_begin() to the owner's. A thread's counters are
  * written without a lock by the thread itself. These are added where an exiting thread
- * adds its own, under the same locks.
+ * adds its own, under the same lock.
  */
 void iopf_account_end(struct iopf_mm *imm)
 {
@@ -204,20 +204,19 @@ void iopf_account_end(struct iopf_mm *imm)
 	unsigned long maj_flt = current->maj_flt - imm->maj_flt;
 	struct signal_struct *sig;
 	struct task_struct *owner;
-	unsigned long flags;
 
 	if (!min_flt && !maj_flt)
 		return;
 	rcu_read_lock();
 	/* Pairs with mm_update_next_owner(), which may change the owner. */
 	owner = rcu_dereference(imm->mm->owner);
-	if (owner && lock_task_sighand(owner, &flags)) {
+	if (owner) {
+		/* Freed with the last reference to the task, so not before RCU ends. */
 		sig = owner->signal;
-		write_seqlock(&sig->stats_lock);
+		write_seqlock_irq(&sig->stats_lock);
 		sig->min_flt += min_flt;
 		sig->maj_flt += maj_flt;
-		write_sequnlock(&sig->stats_lock);
-		unlock_task_sighand(owner, &flags);
+		write_sequnlock_irq(&sig->stats_lock);
 	}
 	rcu_read_unlock();
 }
