@@ -177,10 +177,10 @@ static void iopf_worker_clear_interrupt(void)
 }
 
 /*
- * Claim the group that @worker has handled. False: it was claimed before, and the caller
- * drops it.
+ * Claim the group that @worker has handled. Its response is deferred, or to be sent at
+ * once if the group is alone. False: it was claimed before, and the caller drops it.
  */
-static bool iopf_worker_claim(struct iopf_worker *worker)
+static bool iopf_worker_claim(struct iopf_worker *worker, struct iopf_turn *turn)
 {
 	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_prg *prg = worker->prg;
@@ -190,10 +190,14 @@ static bool iopf_worker_claim(struct iopf_worker *worker)
 	pq->fdev->stats.prefaulted += prg->prefaulted;
 	if (unlikely(worker->interrupted))
 		iopf_worker_clear_interrupt();
-	if (!iopf_claim(pq->fdev, prg, worker->code, &pq->deferred))
+	turn->alone = !pq->nr_deferred && list_empty(&pq->queue);
+	if (!iopf_claim(pq->fdev, prg, worker->code,
+			turn->alone ? &turn->sent : &pq->deferred))
 		return false;
-	pq->nr_deferred++;
-	WRITE_ONCE(pq->fdev->nr_deferred, pq->fdev->nr_deferred + 1);
+	if (!turn->alone) {
+		pq->nr_deferred++;
+		WRITE_ONCE(pq->fdev->nr_deferred, pq->fdev->nr_deferred + 1);
+	}
 	/* Drop the PASID queue's reference; the library's remains. */
 	refcount_dec(&prg->users);
 	return true;
@@ -346,25 +350,22 @@ static struct iopf_prg *iopf_worker_finish(struct iopf_worker *worker,
 	if (turn->since && is_power_of_2(turn->groups))
 		iopf_worker_count_cost(worker, turn);
 	turn->pages += prg->base.fault_count + prg->prefaulted;
-	return iopf_worker_claim(worker) ? NULL : prg;
+	return iopf_worker_claim(worker, turn) ? NULL : prg;
 }
 
 /*
- * If the group that @worker has handled is alone, send its response before looking for
+ * If the group that @worker has handled was alone, send its response before looking for
  * another one: the device may wait for it. Drops the lock meanwhile.
  */
 static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn *turn)
 	__must_hold(&worker->fdev->lock)
 {
-	struct iopf_pasid_queue *pq = worker->pq;
 	struct iopf_device *fdev = worker->fdev;
 	u64 begun;
 
 	lockdep_assert_held(&fdev->lock);
-	turn->alone = pq->nr_deferred == 1 && list_empty(&pq->queue);
-	if (!turn->alone)
+	if (list_empty(&turn->sent))
 		return;
-	iopf_pq_take_deferred(pq, &turn->sent);
 	worker->page = IOPF_NO_PAGE;
 	spin_unlock(&fdev->lock);
 
