@@ -75,12 +75,13 @@ static struct iopf_prg *iopf_prg_reuse(struct iopf_device *fdev)
 	if (!fdev->reuse && !llist_empty(&fdev->spare)) {
 		fdev->reuse = llist_del_all(&fdev->spare);
 		/* A group that is freed right now is not counted: one too many is kept. */
-		atomic_set(&fdev->nr_spare, 0);
+		fdev->nr_reuse = atomic_xchg(&fdev->nr_spare, 0);
 	}
 	spare = fdev->reuse;
 	if (!spare)
 		return NULL;
 	fdev->reuse = spare->next;
+	fdev->nr_reuse--;
 	return llist_entry(spare, struct iopf_prg, spare_node);
 }
 
@@ -153,6 +154,28 @@ void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed)
 		freed->last->next = NULL;
 		iopf_free_list(fdev, freed->first);
 	}
+}
+
+/*
+ * Drop the last reference to @prg, whose response was sent, and keep it for the next
+ * group: as iopf_prg_drop() and iopf_freed_put(), but under the lock, which costs less
+ * for a group that is alone. The caller has references to @fdev and the mm. False:
+ * nothing was done.
+ */
+bool iopf_prg_recycle(struct iopf_device *fdev, struct iopf_prg *prg)
+{
+	lockdep_assert_held(&fdev->lock);
+	if (refcount_read(&prg->users) > 1 || prg->chunks ||
+	    fdev->nr_reuse + 1 > IOPF_SPARE_GROUPS)
+		return false;
+	mmdrop(prg->mm);
+	fdev->groups_made--;
+	fdev->requests_made -= prg->base.fault_count - 1;
+	prg->spare_node.next = fdev->reuse;
+	fdev->reuse = &prg->spare_node;
+	fdev->nr_reuse++;
+	refcount_dec(&fdev->base.users);
+	return true;
 }
 
 /* Free the groups kept for reuse, as the last reference to @fdev is gone. */

@@ -201,7 +201,7 @@ struct iopf_flush {
  * @debugfs: the device's folder
  * @spare: freed groups for reuse, in the order they came back
  * @nr_spare: length of @spare, approximately
- * @groups_freed: complete groups freed since the device was added
+ * @groups_freed: complete groups freed without @lock since the device was added
  * @requests_freed: requests in these groups, not counting the last one of each
  * @monitor_timer: ticks while the monitor is armed, and queues @monitor_work
  * @tick_taken: value of @taken at the last tick
@@ -222,12 +222,13 @@ struct iopf_flush {
  * @joined: the unfinished group that the last request joined, or NULL: most often the next
  *	request joins it, too
  * @recent: the PASID queue found last, or NULL
- * @reuse: freed groups for reuse, taken from @spare
+ * @reuse: freed groups for reuse, taken from @spare or freed under @lock
+ * @nr_reuse: length of @reuse, approximately
  * @handler: the registered handler; also read under RCU
  * @nr_unfinished: groups whose last request has not come
  * @partial_requests: requests in them
  * @limits: limits of the device, see &struct iopf_limits
- * @groups_made: complete groups since the device was added
+ * @groups_made: complete groups since the device was added, except those freed under @lock
  * @requests_made: requests in these groups, not counting the last one of each
  * @groups_seen: value of @groups_freed when it was last read
  * @requests_seen: value of @requests_freed when it was last read
@@ -317,6 +318,7 @@ struct iopf_device {
 	struct iopf_prg *joined;		/* L */
 	struct iopf_pasid_queue *recent;	/* L */
 	struct llist_node *reuse;		/* L */
+	unsigned int nr_reuse;			/* L */
 	struct iopf_handler __rcu *handler;	/* L, RCU */
 	unsigned int nr_unfinished;		/* L */
 	unsigned int partial_requests;		/* L */
@@ -690,6 +692,7 @@ struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev);
 void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
 void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed);
+bool iopf_prg_recycle(struct iopf_device *fdev, struct iopf_prg *prg);
 void iopf_spare_free(struct iopf_device *fdev);
 bool iopf_prg_add_slots(struct iopf_device *fdev, struct iopf_prg *prg);
 unsigned int iopf_default_unfinished(const struct iopf_limits *limits,

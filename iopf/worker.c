@@ -361,6 +361,7 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
 	__must_hold(&worker->fdev->lock)
 {
 	struct iopf_device *fdev = worker->fdev;
+	struct iopf_prg *prg;
 	u64 begun;
 
 	lockdep_assert_held(&fdev->lock);
@@ -375,6 +376,9 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
 
 	spin_lock(&fdev->lock);
 	iopf_end_responses(fdev, &turn->sent, begun);
+	prg = list_first_entry(&turn->sent, struct iopf_prg, base.pending_node);
+	if (turn->imm.mm == prg->mm && iopf_prg_recycle(fdev, prg))
+		INIT_LIST_HEAD(&turn->sent);
 	/* The driver may have slept or spun, which is no cost of the next group. */
 	if (unlikely(worker->asleep))
 		iopf_worker_woke(worker);
