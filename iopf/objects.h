@@ -75,9 +75,9 @@
  *                   PASID queue or worker, the domain's handler, or the reporter that delivers
  *                   the group or calls a registered handler with it. A registered handler has
  *                   none: it names a group by its key or cookie
- * iopf_device       one of the queue; one for each group, each worker that the device uses,
- *                   each flush; one of the timeout work and of the monitor while they are
- *                   armed; one while the device is in iopf_pool.starved
+ * iopf_device       one of the queue; one for each group, each worker that the device uses
+ *                   or keeps, each flush; one of the timeout work and of the monitor while
+ *                   they are armed; one while the device is in iopf_pool.starved
  * iopf_fault_queue  one of the driver, one for each device
  * iopf_handler      one of the registration, one for each call in progress
  * iopf_pasid_queue  counted by nr_users: groups, workers, responses being sent, a prefault
@@ -248,6 +248,7 @@ struct iopf_flush {
  *	asleep at once; set by the monitor
  * @nr_cpus: CPUs that workers may use, as of the last run of the monitor
  * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
+ * @kept: a worker that has ended and is kept for the next group while @monitoring, or NULL
  * @nr_queued: groups on the queues of all PASID queues
  * @nr_deferred: responses that workers have deferred
  * @nr_faulting: groups that are queued or with a worker
@@ -344,6 +345,7 @@ struct iopf_device {
 	unsigned int nr_eager;			/* E */
 	unsigned int nr_cpus;			/* L */
 	unsigned int nr_far;			/* L */
+	struct iopf_worker *kept;		/* L */
 	unsigned int nr_queued;			/* E */
 	unsigned int nr_deferred;		/* E */
 	unsigned int nr_faulting;		/* L */

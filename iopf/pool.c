@@ -3,7 +3,8 @@
  * I/O page fault queue: handing workers out to devices
  *
  * A device gets as many workers awake as it has PASID queues with groups, up to one per
- * CPU. A device that was refused a worker is told when one is free.
+ * CPU. It may keep one for its next group. A device that was refused a worker is told when
+ * one is free.
  */
 #include "path.h"
 
@@ -102,6 +103,43 @@ void iopf_pool_put(struct iopf_worker *worker)
 	spin_unlock(&pool->lock);
 }
 
+/* Free @worker, and drop its reference to the device. */
+void iopf_worker_put(struct iopf_worker *worker)
+{
+	struct iopf_device *fdev = worker->fdev;
+
+	iopf_pool_put(worker);
+	iopf_device_put(fdev);
+}
+
+/*
+ * Keep @worker, which is about to end, for the device's next group, unless few workers
+ * are free. A device with one group at a time is spared the pool's lock. The monitor
+ * frees the worker when it stops. Return true if @worker is kept: its thread does not
+ * use it or the device after that.
+ */
+bool iopf_worker_keep(struct iopf_worker *worker)
+{
+	struct iopf_device *fdev = worker->fdev;
+
+	lockdep_assert_held(&fdev->lock);
+	if (fdev->kept || worker->far || fdev->dead || !fdev->monitoring ||
+	    READ_ONCE(fdev->fq->pool.nr_free) < IOPF_WORKERS / 2)
+		return false;
+	fdev->kept = worker;
+	return true;
+}
+
+/* Take the worker that @fdev keeps, with its reference to @fdev. NULL: it keeps none. */
+struct iopf_worker *iopf_take_kept(struct iopf_device *fdev)
+{
+	struct iopf_worker *worker = fdev->kept;
+
+	lockdep_assert_held(&fdev->lock);
+	fdev->kept = NULL;
+	return worker;
+}
+
 /* Take @fdev, which is dead, off the list of devices that wait for a worker. */
 void iopf_pool_leave(struct iopf_device *fdev)
 {
@@ -117,15 +155,18 @@ void iopf_pool_leave(struct iopf_device *fdev)
 		iopf_device_put(fdev);
 }
 
-/* Get a free worker for @fdev, to be queued. NULL: there is none. */
+/* Get a worker for @fdev, to be queued. NULL: none is free. */
 static struct iopf_worker *iopf_device_get_worker(struct iopf_device *fdev)
 {
-	struct iopf_worker *worker = iopf_pool_get(fdev);
+	struct iopf_worker *worker = iopf_take_kept(fdev);
 
-	if (unlikely(!worker))
-		return NULL;
-	refcount_inc(&fdev->base.users);
-	worker->fdev = fdev;
+	if (!worker) {
+		worker = iopf_pool_get(fdev);
+		if (unlikely(!worker))
+			return NULL;
+		refcount_inc(&fdev->base.users);
+		worker->fdev = fdev;
+	}
 	fdev->nr_waiting++;
 	if (worker->far)
 		fdev->nr_far++;

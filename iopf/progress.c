@@ -348,6 +348,7 @@ static void iopf_get_workers(struct iopf_device *fdev,
 static void iopf_monitor_fn(struct work_struct *work)
 {
 	struct iopf_device *fdev = container_of(work, struct iopf_device, monitor_work);
+	struct iopf_worker *kept = NULL;
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 	LIST_HEAD(deferred);
@@ -366,6 +367,7 @@ static void iopf_monitor_fn(struct work_struct *work)
 	} else {
 		fdev->monitoring = false;
 		fdev->nr_eager = 0;
+		kept = iopf_take_kept(fdev);
 	}
 	spin_unlock(&fdev->lock);
 
@@ -374,6 +376,8 @@ static void iopf_monitor_fn(struct work_struct *work)
 		iopf_worker_queue(worker);
 	}
 	iopf_send(&deferred);
+	if (kept)
+		iopf_worker_put(kept);
 	if (!again)
 		iopf_device_put(fdev);
 }
@@ -392,7 +396,14 @@ void iopf_monitor_init(struct iopf_device *fdev)
  */
 void iopf_monitor_stop(struct iopf_device *fdev)
 {
+	struct iopf_worker *kept;
+
 	iopf_pool_leave(fdev);
+	spin_lock(&fdev->lock);
+	kept = iopf_take_kept(fdev);
+	spin_unlock(&fdev->lock);
+	if (kept)
+		iopf_worker_put(kept);
 	if (hrtimer_try_to_cancel(&fdev->monitor_timer) > 0)
 		iopf_device_put(fdev);
 }

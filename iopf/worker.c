@@ -27,7 +27,7 @@
  *
  * A worker defers responses so that several are sent together: until its turn ends, until
  * there are enough, or until the monitor finds them. The response of a group that is alone
- * leaves at once.
+ * leaves at once. The device keeps the worker of such a group for the next one.
  */
 
 /* Pages in a turn. */
@@ -50,6 +50,7 @@
  * @pages: pages requested by them, and pages faulted in ahead
  * @alone: no other group was there when the last one was handled
  * @poll: the worker polls for the next group
+ * @kept: the device keeps the worker
  * @sent: the group that was @alone, whose response was sent, until it is dropped
  * @since: local_clock() when the cost of groups was last counted; 0: it is not counted
  * @uncounted: pages handled since then
@@ -62,6 +63,7 @@ struct iopf_turn {
 	size_t pages;
 	bool alone;
 	bool poll;
+	bool kept;
 	struct list_head sent;
 	u64 since;
 	unsigned int uncounted;
@@ -390,6 +392,7 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
  * Count @worker as ended, or let it poll for the next group, while it counts as queued.
  * It polls if the last group was alone, so that the device may wait for each response, if
  * no other worker runs, and if it has no responses to send, in which the driver may sleep.
+ * If it does not poll the device may keep it.
  */
 static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 			    const struct list_head *claimed)
@@ -403,6 +406,7 @@ static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 		     iopf_poll_wanted(fdev, turn->polls);
 	if (turn->poll)
 		fdev->nr_waiting++;
+	turn->kept = !turn->poll && list_empty(claimed) && iopf_worker_keep(worker);
 }
 
 /*
@@ -491,8 +495,8 @@ static void iopf_worker_fn(struct work_struct *work)
 		iopf_worker_run(worker, &turn, true);
 	}
 	/* Another device may use and queue the worker from here on. */
-	iopf_pool_put(worker);
-	iopf_device_put(fdev);
+	if (!turn.kept)
+		iopf_worker_put(worker);
 }
 
 /* Set up the work items of @pool. */
