@@ -21,7 +21,7 @@
  * @IOPF_HANDLER: from the last request until the group is claimed, if no worker took it
  * @IOPF_DEFERRED: from the claim until the response is sent
  * @IOPF_RESPONSE: sending responses, once for a batch; time of the sender
- * @IOPF_FREE: freeing groups; time of the sender
+ * @IOPF_FREE: freeing groups, except those that were alone; time of the sender
  * @IOPF_NR_PHASES: number of phases
  */
 enum iopf_phase {
