@@ -194,8 +194,10 @@ static bool iopf_worker_claim(struct iopf_worker *worker, struct iopf_turn *turn
 		iopf_worker_clear_interrupt();
 	turn->alone = !pq->nr_deferred && list_empty(&pq->queue);
 	if (!iopf_claim(pq->fdev, prg, worker->code,
-			turn->alone ? &turn->sent : &pq->deferred))
+			turn->alone ? &turn->sent : &pq->deferred)) {
+		turn->alone = false;
 		return false;
+	}
 	if (!turn->alone) {
 		pq->nr_deferred++;
 		WRITE_ONCE(pq->fdev->nr_deferred, pq->fdev->nr_deferred + 1);
