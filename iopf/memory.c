@@ -15,16 +15,17 @@
  * DOC: Memory and limits
  *
  * Allocations of the reporter do not sleep, because reclaim may wait for this very
- * device. Up to 64 freed groups of a device are kept for reuse, and a group has room for
+ * device. About 64 freed groups of a device are kept for reuse, and a group has room for
  * its first eight requests and the last one, so a busy device with small groups does not
  * allocate. Further requests come in chunks of sixteen. When an allocation fails, a queue
  * has a reserve of groups and chunks. PASID queues have none.
  *
  * A group counts towards the limits from its first request until it is claimed if it is
  * unfinished, and until its last reference is dropped if it is complete. So do its
- * requests. References to complete groups are dropped without the device's lock.
- * Therefore groups made are counted under the lock, groups freed by an atomic counter,
- * and the latter is read only when a limit seems to be reached.
+ * requests. References to complete groups are dropped without the device's lock, but for
+ * those of groups that are alone. Therefore groups made are counted under the lock, groups
+ * freed by an atomic counter, and the latter is read only when a limit seems to be
+ * reached.
  *
  * PRI bounds how many requests a device may have outstanding. The default limits are
  * twice as much: a group whose fault sleeps keeps its memory after its response was sent,
@@ -74,14 +75,15 @@ static struct iopf_prg *iopf_prg_reuse(struct iopf_device *fdev)
 
 	if (!fdev->reuse && !llist_empty(&fdev->spare)) {
 		fdev->reuse = llist_del_all(&fdev->spare);
-		/* A group that is freed right now is not counted: one too many is kept. */
+		/* A group that is freed right now may be counted and not fetched. */
 		fdev->nr_reuse = atomic_xchg(&fdev->nr_spare, 0);
 	}
 	spare = fdev->reuse;
 	if (!spare)
 		return NULL;
 	fdev->reuse = spare->next;
-	fdev->nr_reuse--;
+	if (fdev->nr_reuse)
+		fdev->nr_reuse--;
 	return llist_entry(spare, struct iopf_prg, spare_node);
 }
 
@@ -157,10 +159,10 @@ void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed)
 }
 
 /*
- * Drop the last reference to @prg, whose response was sent, and keep it for the next
- * group: as iopf_prg_drop() and iopf_freed_put(), but under the lock, which costs less
- * for a group that is alone. The caller has references to @fdev and the mm. False:
- * nothing was done.
+ * Drop the library's reference to @prg, whose response was sent, if it is the last one,
+ * and keep the group for reuse: as iopf_prg_drop() and iopf_freed_put(), but under the
+ * lock, which costs less where it is held anyway. The caller has references to @fdev and
+ * the mm. False: nothing was done.
  */
 bool iopf_prg_recycle(struct iopf_device *fdev, struct iopf_prg *prg)
 {

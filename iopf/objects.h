@@ -109,7 +109,7 @@ struct iopf_worker;
 /**
  * struct iopf_pool - the workers of a queue
  * @lock: guards @free, @nr_free and @starved; nests inside iopf_device.lock
- * @free: workers that no device uses
+ * @free: workers that no device uses or keeps
  * @nr_free: length of @free; read without the lock where an estimate is enough
  * @starved: devices that were refused a worker; they are told when one is free
  * @nr_near: number of workers in use above which further ones are queued on @far
@@ -248,7 +248,8 @@ struct iopf_flush {
  *	asleep at once; set by the monitor
  * @nr_cpus: CPUs that workers may use, as of the last run of the monitor
  * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
- * @kept: a worker that has ended and is kept for the next group while @monitoring, or NULL
+ * @kept: a worker that handles no group and is kept for the next one while @monitoring, or
+ *	NULL
  * @nr_queued: groups on the queues of all PASID queues
  * @nr_deferred: responses that workers have deferred
  * @nr_faulting: groups that are queued or with a worker
@@ -582,7 +583,7 @@ struct iopf_freed {
  * struct iopf_worker - a work item that handles groups
  * @work: the work item, on a workqueue of the queue's pool
  * @far: it is queued on iopf_pool.far
- * @fdev: the device that uses it, referenced
+ * @fdev: the device that uses or keeps it, referenced
  * @node: in iopf_pool.free, or in iopf_device.awake while it has a PASID queue and is not
  *	@asleep; guarded by the lock of that list
  * @pq: the PASID queue that it takes groups from, or NULL
@@ -600,6 +601,8 @@ struct iopf_freed {
  * @sleeper_node: in iopf_device.sleepers while @asleep in a fault
  * @followers: groups that wait until it continues
  * @runtime: CPU time of the thread when it was last read; of the thread alone
+ * @leaving: the device keeps it, and its thread is not done with it yet; cleared by the
+ *	thread without the lock
  *
  * iopf_device.lock guards @pq and what follows, unless said otherwise.
  */
@@ -620,6 +623,7 @@ struct iopf_worker {
 	struct hlist_node sleeper_node;
 	struct list_head followers;
 	u64 runtime;
+	bool leaving;
 };
 
 /* Late responses that a handler may owe, see quarantine.c. */

@@ -115,8 +115,8 @@ void iopf_worker_put(struct iopf_worker *worker)
 /*
  * Keep @worker, which is about to end, for the device's next group, unless few workers
  * are free. A device with one group at a time is spared the pool's lock. The monitor
- * frees the worker when it stops. Return true if @worker is kept: its thread does not
- * use it or the device after that.
+ * frees the worker when it stops, or when workers become few. Return true if @worker is
+ * kept: its thread does not use it or the device after that, except for @leaving.
  */
 bool iopf_worker_keep(struct iopf_worker *worker)
 {
@@ -124,18 +124,34 @@ bool iopf_worker_keep(struct iopf_worker *worker)
 
 	lockdep_assert_held(&fdev->lock);
 	if (fdev->kept || worker->far || fdev->dead || !fdev->monitoring ||
-	    READ_ONCE(fdev->fq->pool.nr_free) < IOPF_WORKERS / 2)
+	    iopf_workers_are_few(fdev))
 		return false;
 	fdev->kept = worker;
+	WRITE_ONCE(worker->leaving, true);
 	return true;
 }
 
 /* Take the worker that @fdev keeps, with its reference to @fdev. NULL: it keeps none. */
-struct iopf_worker *iopf_take_kept(struct iopf_device *fdev)
+struct iopf_worker *iopf_return_kept(struct iopf_device *fdev)
 {
 	struct iopf_worker *worker = fdev->kept;
 
 	lockdep_assert_held(&fdev->lock);
+	fdev->kept = NULL;
+	return worker;
+}
+
+/*
+ * Take the worker that @fdev keeps, to be queued. NULL: there is none, or its thread is
+ * not done with it. That thread would have to run it, and may have lost its CPU.
+ */
+static struct iopf_worker *iopf_take_kept(struct iopf_device *fdev)
+{
+	struct iopf_worker *worker = fdev->kept;
+
+	/* Pairs with smp_store_release() in iopf_worker_fn(). */
+	if (!worker || smp_load_acquire(&worker->leaving))
+		return NULL;
 	fdev->kept = NULL;
 	return worker;
 }

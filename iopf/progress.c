@@ -367,8 +367,9 @@ static void iopf_monitor_fn(struct work_struct *work)
 	} else {
 		fdev->monitoring = false;
 		fdev->nr_eager = 0;
-		kept = iopf_take_kept(fdev);
 	}
+	if (!again || iopf_workers_are_few(fdev))
+		kept = iopf_return_kept(fdev);
 	spin_unlock(&fdev->lock);
 
 	list_for_each_entry_safe(worker, next, &workers, node) {
@@ -391,8 +392,8 @@ void iopf_monitor_init(struct iopf_device *fdev)
 }
 
 /*
- * Stop the timer of a dead device. Its PASID queues are empty, and a work that runs
- * notices that.
+ * Stop the timer of a dead device, and return the worker that it keeps. Its PASID queues
+ * are empty, and a work that runs notices that.
  */
 void iopf_monitor_stop(struct iopf_device *fdev)
 {
@@ -400,7 +401,7 @@ void iopf_monitor_stop(struct iopf_device *fdev)
 
 	iopf_pool_leave(fdev);
 	spin_lock(&fdev->lock);
-	kept = iopf_take_kept(fdev);
+	kept = iopf_return_kept(fdev);
 	spin_unlock(&fdev->lock);
 	if (kept)
 		iopf_worker_put(kept);

@@ -27,7 +27,8 @@
  *
  * A worker defers responses so that several are sent together: until its turn ends, until
  * there are enough, or until the monitor finds them. The response of a group that is alone
- * leaves at once. The device keeps the worker of such a group for the next one.
+ * leaves at once. A worker that ends without responses to send, as after such a group, is
+ * kept by the device for the next one.
  */
 
 /* Pages in a turn. */
@@ -394,7 +395,8 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
  * Count @worker as ended, or let it poll for the next group, while it counts as queued.
  * It polls if the last group was alone, so that the device may wait for each response, if
  * no other worker runs, and if it has no responses to send, in which the driver may sleep.
- * If it does not poll the device may keep it.
+ * If it does not poll and has none, the device may keep it: then it belongs to the device,
+ * and this thread does not use it any more, except for @leaving.
  */
 static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 			    const struct list_head *claimed)
@@ -496,8 +498,11 @@ static void iopf_worker_fn(struct work_struct *work)
 		iopf_poll(fdev);
 		iopf_worker_run(worker, &turn, true);
 	}
-	/* Another device may use and queue the worker from here on. */
-	if (!turn.kept)
+	/* This or another device may use and queue the worker from here on. */
+	if (turn.kept)
+		/* Pairs with smp_load_acquire() in iopf_take_kept(). */
+		smp_store_release(&worker->leaving, false);
+	else
 		iopf_worker_put(worker);
 }
 

@@ -1132,8 +1132,12 @@ endless:		   atomic {
 	od
 }
 
-/* Take the worker that the device keeps, in k. */
-inline take_kept(k)
+/*
+ * Take the worker that the device keeps, in k.
+ *
+ * Stands for: iopf_return_kept
+ */
+inline return_kept(k)
 {
 	if
 	:: is_kept(0) -> k = 0; worker[k].state = RETURNED
@@ -1243,7 +1247,7 @@ end:	do
 #endif
 		monitoring = again;
 		if
-		:: !again -> take_kept(kept)
+		:: !again -> return_kept(kept)
 		:: else
 		fi
 	   };
@@ -1271,7 +1275,7 @@ inline stop_monitor()
 	:: dev_starved -> dev_starved = false; put_dev()
 	:: else
 	fi;
-	take_kept(g);
+	return_kept(g);
 	if
 	:: g != NONE -> worker[g].state = FREE; put_dev()
 	:: else
