@@ -75,9 +75,9 @@
  *                   PASID queue or worker, the domain's handler, or the reporter that delivers
  *                   the group or calls a registered handler with it. A registered handler has
  *                   none: it names a group by its key or cookie
- * iopf_device       one of the queue; one for each group, each worker that the device uses
- *                   or keeps, each flush; one of the timeout work and of the monitor while
- *                   they are armed; one while the device is in iopf_pool.starved
+ * iopf_device       one of the queue; one for each group, each worker that the device uses,
+ *                   each flush; one of the timeout work and of the monitor while they are
+ *                   armed; one while the device is in iopf_pool.starved
  * iopf_fault_queue  one of the driver, one for each device
  * iopf_handler      one of the registration, one for each call in progress
  * iopf_pasid_queue  counted by nr_users: groups, workers, responses being sent, a prefault
@@ -109,7 +109,7 @@ struct iopf_worker;
 /**
  * struct iopf_pool - the workers of a queue
  * @lock: guards @free, @nr_free and @starved; nests inside iopf_device.lock
- * @free: workers that no device uses or keeps
+ * @free: workers that no device uses
  * @nr_free: length of @free; read without the lock where an estimate is enough
  * @starved: devices that were refused a worker; they are told when one is free
  * @nr_near: number of workers in use above which further ones are queued on @far
@@ -248,8 +248,6 @@ struct iopf_flush {
  *	asleep at once; set by the monitor
  * @nr_cpus: CPUs that workers may use, as of the last run of the monitor
  * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
- * @kept: a worker that handles no group and is kept for the next one while @monitoring, or
- *	NULL
  * @nr_queued: groups on the queues of all PASID queues
  * @nr_deferred: responses that workers have deferred
  * @nr_faulting: groups that are queued or with a worker
@@ -346,7 +344,6 @@ struct iopf_device {
 	unsigned int nr_eager;			/* E */
 	unsigned int nr_cpus;			/* L */
 	unsigned int nr_far;			/* L */
-	struct iopf_worker *kept;		/* L */
 	unsigned int nr_queued;			/* E */
 	unsigned int nr_deferred;		/* E */
 	unsigned int nr_faulting;		/* L */
@@ -583,7 +580,7 @@ struct iopf_freed {
  * struct iopf_worker - a work item that handles groups
  * @work: the work item, on a workqueue of the queue's pool
  * @far: it is queued on iopf_pool.far
- * @fdev: the device that uses or keeps it, referenced
+ * @fdev: the device that uses it, referenced
  * @node: in iopf_pool.free, or in iopf_device.awake while it has a PASID queue and is not
  *	@asleep; guarded by the lock of that list
  * @pq: the PASID queue that it takes groups from, or NULL
@@ -601,8 +598,6 @@ struct iopf_freed {
  * @sleeper_node: in iopf_device.sleepers while @asleep in a fault
  * @followers: groups that wait until it continues
  * @runtime: CPU time of the thread when it was last read; of the thread alone
- * @leaving: the device keeps it, and its thread is not done with it yet; cleared by the
- *	thread without the lock
  *
  * iopf_device.lock guards @pq and what follows, unless said otherwise.
  */
@@ -623,7 +618,6 @@ struct iopf_worker {
 	struct hlist_node sleeper_node;
 	struct list_head followers;
 	u64 runtime;
-	bool leaving;
 };
 
 /* Late responses that a handler may owe, see quarantine.c. */

@@ -60,18 +60,9 @@ struct iopf_worker *iopf_pool_get(struct iopf_device *fdev);
 bool iopf_pool_allows(struct iopf_pasid_queue *pq, unsigned int more);
 bool iopf_pool_has_room(struct iopf_pasid_queue *pq, unsigned int more);
 void iopf_pool_put(struct iopf_worker *worker);
-void iopf_worker_put(struct iopf_worker *worker);
-bool iopf_worker_keep(struct iopf_worker *worker);
-struct iopf_worker *iopf_return_kept(struct iopf_device *fdev);
 void iopf_pool_leave(struct iopf_device *fdev);
 struct iopf_worker *iopf_worker_get(struct iopf_device *fdev);
 void iopf_worker_queue(struct iopf_worker *worker);
-
-/* Return true if so few workers are free that devices do not keep any. */
-static inline bool iopf_workers_are_few(const struct iopf_device *fdev)
-{
-	return READ_ONCE(fdev->fq->pool.nr_free) < IOPF_WORKERS / 2;
-}
 
 /* Queued pages of a PASID queue for each worker beyond the first. */
 #define IOPF_WORKER_BACKLOG	64

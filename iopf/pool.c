@@ -3,8 +3,7 @@
  * I/O page fault queue: handing workers out to devices
  *
  * A device gets as many workers awake as it has PASID queues with groups, up to one per
- * CPU. It may keep one for its next group. A device that was refused a worker is told when
- * one is free.
+ * CPU. A device that was refused a worker is told when one is free.
  */
 #include "path.h"
 
@@ -103,59 +102,6 @@ void iopf_pool_put(struct iopf_worker *worker)
 	spin_unlock(&pool->lock);
 }
 
-/* Free @worker, and drop its reference to the device. */
-void iopf_worker_put(struct iopf_worker *worker)
-{
-	struct iopf_device *fdev = worker->fdev;
-
-	iopf_pool_put(worker);
-	iopf_device_put(fdev);
-}
-
-/*
- * Keep @worker, which is about to end, for the device's next group, unless few workers
- * are free. A device with one group at a time is spared the pool's lock. The monitor
- * frees the worker when it stops, or when workers become few. Return true if @worker is
- * kept: its thread does not use it or the device after that, except for @leaving.
- */
-bool iopf_worker_keep(struct iopf_worker *worker)
-{
-	struct iopf_device *fdev = worker->fdev;
-
-	lockdep_assert_held(&fdev->lock);
-	if (fdev->kept || worker->far || fdev->dead || !fdev->monitoring ||
-	    iopf_workers_are_few(fdev))
-		return false;
-	fdev->kept = worker;
-	WRITE_ONCE(worker->leaving, true);
-	return true;
-}
-
-/* Take the worker that @fdev keeps, with its reference to @fdev. NULL: it keeps none. */
-struct iopf_worker *iopf_return_kept(struct iopf_device *fdev)
-{
-	struct iopf_worker *worker = fdev->kept;
-
-	lockdep_assert_held(&fdev->lock);
-	fdev->kept = NULL;
-	return worker;
-}
-
-/*
- * Take the worker that @fdev keeps, to be queued. NULL: there is none, or its thread is
- * not done with it. That thread would have to run it, and may have lost its CPU.
- */
-static struct iopf_worker *iopf_take_kept(struct iopf_device *fdev)
-{
-	struct iopf_worker *worker = fdev->kept;
-
-	/* Pairs with smp_store_release() in iopf_worker_fn(). */
-	if (!worker || smp_load_acquire(&worker->leaving))
-		return NULL;
-	fdev->kept = NULL;
-	return worker;
-}
-
 /* Take @fdev, which is dead, off the list of devices that wait for a worker. */
 void iopf_pool_leave(struct iopf_device *fdev)
 {
@@ -171,18 +117,15 @@ void iopf_pool_leave(struct iopf_device *fdev)
 		iopf_device_put(fdev);
 }
 
-/* Get a worker for @fdev, to be queued. NULL: none is free. */
+/* Get a free worker for @fdev, to be queued. NULL: there is none. */
 static struct iopf_worker *iopf_device_get_worker(struct iopf_device *fdev)
 {
-	struct iopf_worker *worker = iopf_take_kept(fdev);
+	struct iopf_worker *worker = iopf_pool_get(fdev);
 
-	if (!worker) {
-		worker = iopf_pool_get(fdev);
-		if (unlikely(!worker))
-			return NULL;
-		refcount_inc(&fdev->base.users);
-		worker->fdev = fdev;
-	}
+	if (unlikely(!worker))
+		return NULL;
+	refcount_inc(&fdev->base.users);
+	worker->fdev = fdev;
 	fdev->nr_waiting++;
 	if (worker->far)
 		fdev->nr_far++;

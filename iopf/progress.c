@@ -348,7 +348,6 @@ static void iopf_get_workers(struct iopf_device *fdev,
 static void iopf_monitor_fn(struct work_struct *work)
 {
 	struct iopf_device *fdev = container_of(work, struct iopf_device, monitor_work);
-	struct iopf_worker *kept = NULL;
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 	LIST_HEAD(deferred);
@@ -368,8 +367,6 @@ static void iopf_monitor_fn(struct work_struct *work)
 		fdev->monitoring = false;
 		fdev->nr_eager = 0;
 	}
-	if (!again || iopf_workers_are_few(fdev))
-		kept = iopf_return_kept(fdev);
 	spin_unlock(&fdev->lock);
 
 	list_for_each_entry_safe(worker, next, &workers, node) {
@@ -377,8 +374,6 @@ static void iopf_monitor_fn(struct work_struct *work)
 		iopf_worker_queue(worker);
 	}
 	iopf_send(&deferred);
-	if (kept)
-		iopf_worker_put(kept);
 	if (!again)
 		iopf_device_put(fdev);
 }
@@ -392,19 +387,12 @@ void iopf_monitor_init(struct iopf_device *fdev)
 }
 
 /*
- * Stop the timer of a dead device, and return the worker that it keeps. Its PASID queues
- * are empty, and a work that runs notices that.
+ * Stop the timer of a dead device. Its PASID queues are empty, and a work that runs
+ * notices that.
  */
 void iopf_monitor_stop(struct iopf_device *fdev)
 {
-	struct iopf_worker *kept;
-
 	iopf_pool_leave(fdev);
-	spin_lock(&fdev->lock);
-	kept = iopf_return_kept(fdev);
-	spin_unlock(&fdev->lock);
-	if (kept)
-		iopf_worker_put(kept);
 	if (hrtimer_try_to_cancel(&fdev->monitor_timer) > 0)
 		iopf_device_put(fdev);
 }

@@ -27,8 +27,7 @@
  *
  * A worker defers responses so that several are sent together: until its turn ends, until
  * there are enough, or until the monitor finds them. The response of a group that is alone
- * leaves at once. A worker that ends without responses to send, as after such a group, is
- * kept by the device for the next one.
+ * leaves at once.
  */
 
 /* Pages in a turn. */
@@ -51,7 +50,6 @@
  * @pages: pages requested by them, and pages faulted in ahead
  * @alone: no other group was there when the last one was handled
  * @poll: the worker polls for the next group
- * @kept: the device keeps the worker
  * @sent: the group that was @alone, whose response was sent, until it is dropped
  * @since: local_clock() when the cost of groups was last counted; 0: it is not counted
  * @uncounted: pages handled since then
@@ -64,7 +62,6 @@ struct iopf_turn {
 	size_t pages;
 	bool alone;
 	bool poll;
-	bool kept;
 	struct list_head sent;
 	u64 since;
 	unsigned int uncounted;
@@ -395,8 +392,6 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
  * Count @worker as ended, or let it poll for the next group, while it counts as queued.
  * It polls if the last group was alone, so that the device may wait for each response, if
  * no other worker runs, and if it has no responses to send, in which the driver may sleep.
- * If it does not poll and has none, the device may keep it: then it belongs to the device,
- * and this thread does not use it any more, except for @leaving.
  */
 static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 			    const struct list_head *claimed)
@@ -410,7 +405,6 @@ static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 		     iopf_poll_wanted(fdev, turn->polls);
 	if (turn->poll)
 		fdev->nr_waiting++;
-	turn->kept = !turn->poll && list_empty(claimed) && iopf_worker_keep(worker);
 }
 
 /*
@@ -498,12 +492,9 @@ static void iopf_worker_fn(struct work_struct *work)
 		iopf_poll(fdev);
 		iopf_worker_run(worker, &turn, true);
 	}
-	/* This or another device may use and queue the worker from here on. */
-	if (turn.kept)
-		/* Pairs with smp_load_acquire() in iopf_take_kept(). */
-		smp_store_release(&worker->leaving, false);
-	else
-		iopf_worker_put(worker);
+	/* Another device may use and queue the worker from here on. */
+	iopf_pool_put(worker);
+	iopf_device_put(fdev);
 }
 
 /* Set up the work items of @pool. */

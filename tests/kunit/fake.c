@@ -446,12 +446,15 @@ static LIST_HEAD(withheld_workers);
 bool fake_return_worker(void)
 {
 	struct iopf_worker *worker;
+	struct iopf_device *fdev;
 
 	worker = list_first_entry_or_null(&withheld_workers, struct iopf_worker, node);
 	if (!worker)
 		return false;
+	fdev = worker->fdev;
 	list_del_init(&worker->node);
-	iopf_worker_put(worker);
+	iopf_pool_put(worker);
+	iopf_device_put(fdev);
 	return true;
 }
 

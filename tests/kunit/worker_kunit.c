@@ -338,90 +338,6 @@ static void sleep_note_taken_back(struct kunit *test)
 	iopf_pool_put(worker);
 }
 
-/*
- * Queue a group of another PASID that stays queued until it is removed: the monitor of
- * @fdev does not stop.
- */
-static void keep_monitoring(struct fake *fake, unsigned int grpid, unsigned long addr)
-{
-	struct iopf_device *fdev = fake_fdev(fake);
-	struct iopf_pasid_queue *pq;
-
-	fake_partial(fake, OTHER_PASID, grpid, addr);
-	pq = fake_find_pq(fdev, OTHER_PASID);
-	spin_lock(&fdev->lock);
-	pq->nr_throttled++;
-	spin_unlock(&fdev->lock);
-	fake_last(fake, OTHER_PASID, grpid, addr);
-}
-
-/* Return the worker that @fdev keeps after the group for @page. */
-static struct iopf_worker *kept_after(struct kunit *test, unsigned long addr,
-				      unsigned int page)
-{
-	struct fake *fake = test->priv;
-	struct iopf_device *fdev = fake_fdev(fake);
-
-	report_page(fake, page, addr, page);
-	KUNIT_EXPECT_TRUE(test, has_responses(fake, page + 1));
-	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers), 5 * HZ));
-	return READ_ONCE(fdev->kept);
-}
-
-/*
- * A device keeps the worker of a lone group for the next one while it is monitored,
- * unless few workers are free.
- */
-static void lone_worker_is_kept(struct kunit *test)
-{
-	unsigned long addr = slow_map(test, 4);
-	struct fake *fake = test->priv;
-	struct iopf_device *fdev = fake_fdev(fake);
-	struct iopf_pool *pool = &fdev->fq->pool;
-	struct iopf_worker *worker;
-	struct iommu_sva bond;
-
-	iopf_queue_set_timeout(fake->queue, 0);
-	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
-	keep_monitoring(fake, 0, addr);
-	worker = kept_after(test, addr, 0);
-	KUNIT_EXPECT_NOT_NULL(test, worker);
-	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(pool->nr_free));
-	KUNIT_EXPECT_PTR_EQ(test, worker, kept_after(test, addr, 1));
-	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(pool->nr_free));
-
-	/* The monitor stops. */
-	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
-	expect_idle(test, fdev);
-	KUNIT_EXPECT_NULL(test, fdev->kept);
-	KUNIT_EXPECT_EQ(test, IOPF_WORKERS, READ_ONCE(pool->nr_free));
-	fake->responses = 2;
-
-	fake_leave_workers(test, IOPF_WORKERS / 2);
-	keep_monitoring(fake, 1, addr);
-	KUNIT_EXPECT_NULL(test, kept_after(test, addr, 2));
-	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
-	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
-}
-
-/* A device that is removed returns the worker that it keeps. */
-static void kept_worker_at_removal(struct kunit *test)
-{
-	unsigned long addr = slow_map(test, 1);
-	struct fake *fake = test->priv;
-	struct iopf_pool *pool = &fake_fdev(fake)->fq->pool;
-	struct iommu_sva bond;
-
-	iopf_queue_set_timeout(fake->queue, 0);
-	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
-	keep_monitoring(fake, 0, addr);
-	KUNIT_EXPECT_NOT_NULL(test, kept_after(test, addr, 0));
-	fake_remove_device(fake);
-	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pool->nr_free) == IOPF_WORKERS,
-					      5 * HZ));
-	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
-}
-
 /* Time of a fault, and number of faults: together more than a worker may take. */
 #define SPIN_MS		4
 #define SPINNING	60
@@ -538,8 +454,6 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(sleeper_leaves_starved_pasid_queue),
 	KUNIT_CASE(rebind_while_worker_sleeps),
 	KUNIT_CASE(sleep_note_taken_back),
-	KUNIT_CASE(lone_worker_is_kept),
-	KUNIT_CASE(kept_worker_at_removal),
 	KUNIT_CASE(worker_ends_after_time_limit),
 	KUNIT_CASE(worker_drops_last_user_of_mm),
 	KUNIT_CASE(driver_sleeps_in_lone_response),

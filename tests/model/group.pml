@@ -95,16 +95,11 @@ typedef Group {
 #define SLEEPS		1
 #define SLEEPS_ON	2
 
-/*
- * A worker is in the pool, queued (or polling), at work, on its way to the pool, kept by
- * the device, or returned by the device.
- */
+/* A worker is in the pool, queued (or polling), at work, or on its way to the pool. */
 #define FREE		0
 #define WAITING		1
 #define WORKING		2
 #define ENDING		3
-#define KEPT		4
-#define RETURNED	5
 
 /*
  * struct iopf_worker and its thread. @notify: it was interrupted; @asleep: it was seen
@@ -329,18 +324,8 @@ inline set_owner(g, to)
 #define refuses_sleeper	(nr_asleep && !has_room(1))
 /* Stands for: iopf_pool_get */
 #define has_worker	(nr_free && !refuses_sleeper)
-#define is_kept(w)	(worker[w].state == KEPT)
-#define any_kept	(is_kept(0) || is_kept(1))
-/* Stands for: iopf_worker_keep */
-#ifdef BROKEN_KEPT
-#define may_keep	(!any_kept && monitoring && nr_free)
-#else
-#define may_keep	(!any_kept && monitoring && nr_free && !dev_dead)
-#endif
 
 #define has_thread	(worker[0].state == FREE || worker[1].state == FREE)
-
-#define is_ending(w)	(worker[w].state == ENDING || worker[w].state == RETURNED)
 
 /* Stands for: iopf_pool_starve */
 inline starve_dev()
@@ -386,22 +371,19 @@ inline offer()
 #define is_wanted	(pq_ready && !any_waiting && nr_active < NR_CPUS)
 /* In this case more_workers() changes something. */
 #define more_helps	\
-	(has_worker || any_kept || refuses_sleeper || !nr_active || !dev_starved)
+	(has_worker || refuses_sleeper || !nr_active || !dev_starved)
 
-/* Stands for: iopf_worker_get iopf_worker_queue iopf_take_kept */
+/* Stands for: iopf_worker_get iopf_worker_queue */
 inline more_workers()
 {
 	if
-	:: any_kept && !refuses_sleeper ->
-		f = (is_kept(0) -> 0 : 1);
-		worker[f].state = WAITING
-	:: !any_kept && has_worker && has_thread ->
+	:: has_worker && has_thread ->
 		f = (worker[0].state == FREE -> 0 : 1);
 		worker[f].state = WAITING;
 		dev_users++
 	/* The queue has more workers than this model; one of these is about to end. */
-	:: !any_kept && has_worker && !has_thread ->
-		assert(is_ending(0) || is_ending(1))
+	:: has_worker && !has_thread ->
+		assert(worker[0].state == ENDING || worker[1].state == ENDING)
 	:: else ->
 		starve_dev();
 		if
@@ -912,16 +894,6 @@ inline tell()
 	fi
 }
 
-/* The worker goes back to the pool. The caller does tell(), and put_dev(). */
-inline free_worker(w)
-{
-	worker[w].state = FREE;
-#ifndef BROKEN_ROOM
-	told = dev_starved;
-	dev_starved = false
-#endif
-}
-
 /*
  * Look for a group for a worker, in g, in its PASID queue unless its turn is over, and
  * then in that which is ready. Without one the worker ends, or polls.
@@ -977,7 +949,6 @@ inline look(w)
 		:: alone && !has_mine && !pq_ready && !nr_active && !dev_dead ->
 			/* The worker polls. */
 			worker[w].state = WAITING
-		:: may_keep && !has_mine -> worker[w].state = KEPT
 		:: true
 		fi
 	:: else
@@ -991,7 +962,7 @@ inline look(w)
  *
  * Stands for: iopf_worker_fn iopf_worker_begin iopf_worker_run iopf_worker_finish
  *	iopf_worker_claim iopf_worker_send_alone iopf_mm_enter iopf_fault_group
- *	iopf_fault_page iopf_worker_leave_page iopf_mm_leave iopf_worker_put iopf_pool_put
+ *	iopf_fault_page iopf_worker_leave_page iopf_mm_leave iopf_pool_put
  */
 proctype thread(byte w)
 {
@@ -1125,25 +1096,17 @@ endless:		   atomic {
 	   fi;
 	   if
 	   :: worker[w].state == ENDING ->
-		atomic { free_worker(w) };
+		atomic {
+			worker[w].state = FREE;
+#ifndef BROKEN_ROOM
+			told = dev_starved;
+			dev_starved = false
+#endif
+		};
 		atomic { tell(); put_dev() }
 	   :: else
 	   fi
 	od
-}
-
-/*
- * Take the worker that the device keeps, in k.
- *
- * Stands for: iopf_return_kept
- */
-inline return_kept(k)
-{
-	if
-	:: is_kept(0) -> k = 0; worker[k].state = RETURNED
-	:: is_kept(1) -> k = 1; worker[k].state = RETURNED
-	:: else
-	fi
 }
 
 /* Another device on the queue needs a worker, for a while or for ever. */
@@ -1199,9 +1162,7 @@ proctype monitor()
 {
 	bool mine[NR_GROUPS];
 	byte f;
-	byte kept = NONE;
 	bool again;
-	bool told;
 
 end:	do
 	:: atomic {
@@ -1245,19 +1206,9 @@ end:	do
 #else
 		again = pq_busy;
 #endif
-		monitoring = again;
-		if
-		:: !again -> return_kept(kept)
-		:: else
-		fi
+		monitoring = again
 	   };
 	   send_deferred();
-	   if
-	   :: kept != NONE ->
-		atomic { free_worker(kept); kept = NONE };
-		atomic { tell(); put_dev() }
-	   :: else
-	   fi;
 	   atomic {
 		if
 		:: !again -> put_dev()
@@ -1275,12 +1226,6 @@ inline stop_monitor()
 	:: dev_starved -> dev_starved = false; put_dev()
 	:: else
 	fi;
-	return_kept(g);
-	if
-	:: g != NONE -> worker[g].state = FREE; put_dev()
-	:: else
-	fi;
-	g = 0;
 	if
 	:: monitoring == true -> monitoring = CANCELLED; put_dev()
 	/* It runs already. */
@@ -1494,7 +1439,7 @@ proctype remover()
 		claim_all(1)
 	};
 	send_mine();
-	atomic { g = NONE; stop_monitor() };
+	atomic { stop_monitor() };
 #ifdef DEADLINE
 	/* cancel_delayed_work() */
 	atomic {
