@@ -42,7 +42,6 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 		/* The process may unbind and exit from here on. */
 		mmgrab(mm);
 		prg->mm = mm;
-		prg->pq->mm = mm;
 		prg->pq->nr_mm++;
 	}
 	return prg;

@@ -45,29 +45,34 @@ void iopf_warn_refused(struct device *dev, u32 pasid, u32 grpid)
 }
 
 /*
- * Return the mm for @fault, or NULL if its PASID has no SVA domain.
+ * Return the mm for @fault, or NULL if its PASID has no SVA domain. The caller makes a
+ * group of it.
  *
  * Groups without a response pin the mm, and a PASID is freed in __mmdrop(), so the mm of
- * the PASID queue is valid while nr_mm is not 0. The domain is looked up again when the
- * last of them ends, after a flush, and every IOPF_MM_USES groups, as drivers may detach
- * without a flush, and devices may not stop when they should.
+ * the PASID queue is valid while there are any: all of them are of this mm. The domain is
+ * looked up again when the last of them has ended, after a flush, and every IOPF_MM_USES
+ * groups, as drivers may detach without a flush, and devices may not stop when they
+ * should.
  */
 struct mm_struct *iopf_find_mm(struct iopf_pasid_queue *pq,
 			       const struct iommu_fault *fault)
 {
 	struct iommu_attach_handle *handle;
+	struct mm_struct *mm = NULL;
 
 	lockdep_assert_held(&pq->fdev->lock);
-	if (pq->mm && pq->mm_uses) {
+	if (pq->nr_mm && pq->mm && pq->mm_uses) {
 		pq->mm_uses--;
 		return pq->mm;
 	}
-	pq->mm = NULL;
 	pq->mm_uses = IOPF_MM_USES;
 	handle = iopf_find_handle(pq->fdev->base.dev, fault);
-	if (!handle || handle->domain->type != IOMMU_DOMAIN_SVA)
-		return NULL;
-	return handle->domain->mm;
+	if (handle && handle->domain->type == IOMMU_DOMAIN_SVA)
+		mm = handle->domain->mm;
+	/* Groups that pin another mm may outlive those of this one. */
+	if (mm != pq->mm)
+		pq->mm = pq->nr_mm ? NULL : mm;
+	return mm;
 }
 
 /*

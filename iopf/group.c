@@ -237,8 +237,8 @@ void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 	iopf_table_remove(&fdev->table, &prg->table_node);
 	iopf_prg_close(fdev, prg);
 	list_del_init(&prg->base.pending_node);
-	if (prg->mm && !--prg->pq->nr_mm)
-		prg->pq->mm = NULL;
+	if (prg->mm)
+		prg->pq->nr_mm--;
 	if (prg->seq) {
 		fdev->nr_pending--;
 	} else {

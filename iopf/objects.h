@@ -389,8 +389,8 @@ struct iopf_device {
  * @monitored_node: in iopf_device.monitored while the monitor checks the PASID queue
  * @idle_node: in iopf_device.idle while there are no users
  * @idle_since: jiffies when the last user went
- * @mm: the address space of the PASID as its groups without a response have it. NULL if
- *	there is none, or if the next group has to look up the domain
+ * @mm: while @nr_mm is not 0, the address space of all its groups without a response. NULL
+ *	if they have several, or if the next group has to look up the domain
  * @mm_uses: groups that may still be started without looking up the domain
  * @nr_mm: groups without a response that pin the mm
  * @nr_users: groups, workers, responses being sent, a prefault setting

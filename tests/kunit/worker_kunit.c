@@ -299,6 +299,53 @@ static void rebind_while_worker_sleeps(struct kunit *test)
 }
 
 /*
+ * A group of an address space outlives those of the next one that its PASID was bound to.
+ * The PASID queue does not use the latter without looking it up: nothing pins it.
+ */
+static void old_group_pins_no_other_mm(struct kunit *test)
+{
+	struct iommu_sva bond;
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+	struct iommu_domain *before;
+	struct iommu_domain *after;
+	struct mm_struct *mm[2];
+	struct iopf_pasid_queue *pq;
+	unsigned long addr = 0;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	after = kunit_kzalloc(test, sizeof(*after), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, after);
+	mm[0] = slow_new_mm(test, 0, &addr);
+	mm[1] = slow_new_mm(test, 1, &addr);
+
+	fake_bind(test, before, mm[0], OTHER_PASID, &bond);
+	slow_hold(0);
+	fake_last(fake, OTHER_PASID, 0, addr);
+	pq = fake_find_pq(fdev, OTHER_PASID);
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
+	KUNIT_EXPECT_PTR_EQ(test, mm[0], pq->mm);
+	/* Without a flush, and the next group looks up the domain. */
+	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
+	pq->mm_uses = 0;
+
+	fake_bind(test, after, mm[1], OTHER_PASID, &bond);
+	fake_last(fake, OTHER_PASID, 1, addr);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
+	KUNIT_EXPECT_EQ(test, 1, pq->nr_mm);
+	KUNIT_EXPECT_NULL(test, pq->mm);
+	iommu_detach_device_pasid(after, fake_dev(fake), OTHER_PASID);
+
+	slow_release(0);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
+	expect_idle(test, fdev);
+	mmput(mm[0]);
+	mmput(mm[1]);
+}
+
+/*
  * A worker reads without the lock that it is marked as asleep. By the time that it has
  * the lock the mark may be gone.
  */
@@ -453,6 +500,7 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(last_group_of_starved_pasid_queue),
 	KUNIT_CASE(sleeper_leaves_starved_pasid_queue),
 	KUNIT_CASE(rebind_while_worker_sleeps),
+	KUNIT_CASE(old_group_pins_no_other_mm),
 	KUNIT_CASE(sleep_note_taken_back),
 	KUNIT_CASE(worker_ends_after_time_limit),
 	KUNIT_CASE(worker_drops_last_user_of_mm),
