@@ -71,7 +71,7 @@ static void iopf_add_sums(struct iopf_sums *sums, struct iopf_device *fdev)
 	sums->held_groups += iopf_held_groups(fdev);
 	sums->held_requests += iopf_held_requests(fdev);
 	sums->partial += fdev->partial_requests;
-	sums->pending += fdev->nr_pending;
+	sums->pending += iopf_nr_pending(fdev);
 	sums->handled += fdev->nr_handled;
 	sums->pasid_queues += fdev->nr_pqs;
 	spin_unlock(&fdev->lock);

@@ -12,7 +12,6 @@
 #include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/random.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <trace/events/iopf.h>
 
@@ -36,14 +35,6 @@ static inline void iopf_table_insert(struct iopf_table *table,
 				     struct hlist_node *node)
 {
 	hlist_add_head(node, iopf_table_bucket(table, key));
-	table->nr_groups++;
-}
-
-static inline void iopf_table_remove(struct iopf_table *table,
-				     struct hlist_node *node)
-{
-	hlist_del(node);
-	table->nr_groups--;
 }
 
 static unsigned int iopf_table_bits(const struct iopf_limits *limits)
@@ -59,7 +50,6 @@ int iopf_table_init(struct iopf_table *table, const struct iopf_limits *limits)
 	table->buckets = kvcalloc(1 << table->bits, sizeof(*table->buckets),
 				  GFP_KERNEL);
 	table->factor = get_random_u64() | 1;
-	table->nr_groups = 0;
 	return table->buckets ? 0 : -ENOMEM;
 }
 
@@ -78,7 +68,7 @@ void iopf_table_move(struct iopf_table *to, struct iopf_table *from)
 	for (i = 0; i < 1 << from->bits; i++)
 		hlist_for_each_entry_safe(prg, next, &from->buckets[i],
 					  table_node) {
-			iopf_table_remove(from, &prg->table_node);
+			hlist_del(&prg->table_node);
 			iopf_table_insert(to, &prg->key,
 					  &prg->table_node);
 		}
@@ -114,7 +104,7 @@ void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner)
 
 	if (!(iopf_next_owners[prg->owner] & BIT(owner)) ||
 	    (owner != IOPF_OWNER_ASSEMBLING && owner != IOPF_OWNER_CLAIMED &&
-	     !prg->seq) ||
+	     !prg->complete) ||
 	    (owner == IOPF_OWNER_QUEUED && (!queued || !prg->mm)) ||
 	    (owner == IOPF_OWNER_WORKER && (queued || !prg->mm)) ||
 	    (owner == IOPF_OWNER_CLAIMED && queued &&
@@ -137,10 +127,10 @@ static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 	prg->mm = NULL;
 	prg->owner = IOPF_OWNER_ASSEMBLING;
 	prg->worker = NULL;
+	prg->complete = false;
 	prg->rejected = false;
 	prg->prefaulted = 0;
 	prg->by_pair = false;
-	prg->seq = 0;
 	if (iopf_latency_enabled())
 		prg->times = (struct iopf_times){ .begun = iopf_now() };
 	else
@@ -234,14 +224,12 @@ static void iopf_prg_close(struct iopf_device *fdev, struct iopf_prg *prg)
 void iopf_prg_remove(struct iopf_device *fdev, struct iopf_prg *prg)
 {
 	lockdep_assert_held(&fdev->lock);
-	iopf_table_remove(&fdev->table, &prg->table_node);
-	iopf_prg_close(fdev, prg);
+	hlist_del(&prg->table_node);
 	list_del_init(&prg->base.pending_node);
 	if (prg->mm)
 		prg->pq->nr_mm--;
-	if (prg->seq) {
-		fdev->nr_pending--;
-	} else {
+	if (!prg->complete) {
+		iopf_prg_close(fdev, prg);
 		fdev->nr_unfinished--;
 		fdev->partial_requests -= prg->base.fault_count;
 	}
@@ -302,14 +290,14 @@ void iopf_prg_complete(struct iopf_device *fdev, struct iopf_prg *prg,
 	fdev->groups_made++;
 	fdev->requests_made += prg->base.fault_count;
 	prg->base.fault_count++;
-	fdev->nr_pending++;
 	fdev->stats.groups++;
 	prg->pq->groups++;
 	prg->pq->requests += prg->base.fault_count;
+	prg->complete = true;
 	prg->seq = ++fdev->seq;
 	list_move_tail(&prg->base.pending_node, &prg->pq->pending);
 	prg->since = jiffies;
-	prg->times.complete = iopf_now();
+	iopf_stamp(&prg->times.complete);
 	trace_iopf_complete(fdev->base.dev, prg->key.pasid, prg->key.grpid,
 			    prg->base.fault_count);
 }

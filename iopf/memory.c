@@ -122,7 +122,7 @@ void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		prg->chunks = chunk->next;
 		mempool_free(chunk, &fdev->fq->chunks);
 	}
-	if (prg->seq) {
+	if (prg->complete) {
 		freed->groups++;
 		freed->requests += prg->base.fault_count - 1;
 	}
@@ -172,7 +172,8 @@ bool iopf_prg_recycle(struct iopf_device *fdev, struct iopf_prg *prg)
 		return false;
 	mmdrop(prg->mm);
 	fdev->groups_made--;
-	fdev->requests_made -= prg->base.fault_count - 1;
+	if (prg->base.fault_count > 1)
+		fdev->requests_made -= prg->base.fault_count - 1;
 	prg->spare_node.next = fdev->reuse;
 	fdev->reuse = &prg->spare_node;
 	fdev->nr_reuse++;

@@ -163,13 +163,11 @@ struct iopf_fault_queue {
  * @buckets: lists of groups
  * @bits: log2 of the number of buckets
  * @factor: random odd multiplier of the hash
- * @nr_groups: groups in all buckets
  */
 struct iopf_table {
 	struct hlist_head *buckets;
 	unsigned int bits;
 	u64 factor;
-	unsigned int nr_groups;
 };
 
 /**
@@ -219,52 +217,52 @@ struct iopf_flush {
  * @pri_limits: @limits were raised to what PRI grants
  * @poll_pause: how many polls to skip after the next one without success
  * @poll_skip: how many polls still to skip
+ * @nr_ready: length of @ready
+ * @ready: PASID queues that want a worker, in the order in which they are served
+ * @reuse: freed groups for reuse, taken from @spare or freed under @lock
+ * @nr_reuse: length of @reuse, approximately
+ * @groups_made: complete groups since the device was added, except those freed under @lock
+ * @nr_waiting: workers that are queued and have not started, or poll for a group
+ * @nr_workers: workers that run
+ * @nr_queued: groups on the queues of all PASID queues
+ * @nr_faulting: groups that are queued or with a worker
  * @joined: the unfinished group that the last request joined, or NULL: most often the next
  *	request joins it, too
  * @recent: the PASID queue found last, or NULL
- * @reuse: freed groups for reuse, taken from @spare or freed under @lock
- * @nr_reuse: length of @reuse, approximately
- * @handler: the registered handler; also read under RCU
- * @nr_unfinished: groups whose last request has not come
- * @partial_requests: requests in them
- * @limits: limits of the device, see &struct iopf_limits
- * @groups_made: complete groups since the device was added, except those freed under @lock
- * @requests_made: requests in these groups, not counting the last one of each
- * @groups_seen: value of @groups_freed when it was last read
- * @requests_seen: value of @requests_freed when it was last read
- * @nr_pending: complete groups that are not claimed
- * @nr_handled: those of them that a registered handler owns
  * @seq: number of the youngest complete group. Numbers are unique across devices and across
  *	removal and addition of a device: they are the cookies of registered handlers
+ * @nr_unfinished: groups whose last request has not come
+ * @partial_requests: requests in them
+ * @requests_made: requests in these groups, not counting the last one of each
+ * @groups_seen: value of @groups_freed when it was last read
+ * @stats: counters
+ * @taken: groups that workers have taken
+ * @claims: number of the last claim
+ * @awake: workers that handle a group and were not noted asleep
+ * @nr_responding: claimed groups whose responses are not sent yet
+ * @nr_deferred: responses that workers have deferred
+ * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
+ * @handler: the registered handler; also read under RCU
  * @table: all groups that are not claimed
- * @pqs: the PASID queues, by iopf_pq_index()
- * @nr_pqs: PASID queues in @pqs
- * @nr_ready: length of @ready
- * @ready: PASID queues that want a worker, in the order in which they are served
- * @nr_waiting: workers that are queued and have not started, or poll for a group
- * @nr_workers: workers that run
+ * @flushes: waiters for groups to end
  * @nr_asleep: those of @nr_workers that were noted asleep
  * @nr_eager: workers beyond one per CPU that PASID queues may have, because earlier ones fell
  *	asleep at once; set by the monitor
  * @nr_cpus: CPUs that workers may use, as of the last run of the monitor
- * @nr_far: those of @nr_waiting that are queued on iopf_pool.far
- * @nr_queued: groups on the queues of all PASID queues
- * @nr_deferred: responses that workers have deferred
- * @nr_faulting: groups that are queued or with a worker
- * @taken: groups that workers have taken
- * @taken_seen: value of @taken at the last run of the monitor
- * @claims: number of the last claim
- * @nr_responding: claimed groups whose responses are not sent yet
+ * @limits: limits of the device, see &struct iopf_limits
  * @driver_limits: limits that the driver has set, 0 in a field for none
+ * @requests_seen: value of @requests_freed when it was last read
+ * @nr_handled: groups that a registered handler owns
+ * @nr_delivered: groups that a domain's handler owns
+ * @taken_seen: value of @taken at the last run of the monitor
+ * @monitored: PASID queues that the monitor checks
+ * @starved: PASID queues that were refused a worker
+ * @cancelled: groups that the removal of the device has claimed; it sends their responses
+ * @pqs: the PASID queues, by iopf_pq_index()
+ * @nr_pqs: PASID queues in @pqs
  * @nr_idle: PASID queues in @idle
  * @idle: PASID queues without users, the longest idle one first
- * @starved: PASID queues that were refused a worker
- * @monitored: PASID queues that the monitor checks
- * @awake: workers that handle a group and were not noted asleep
- * @flushes: waiters for groups to end
- * @cancelled: groups that the removal of the device has claimed; it sends their responses
  * @sleepers: workers that were noted asleep in a fault, by PASID queue and page
- * @stats: counters
  * @latency: responses by latency, see iopf_count_response()
  *
  * Letters in the structure:
@@ -283,8 +281,11 @@ struct iopf_flush {
  *
  * E: guarded by @lock; also read without it where an estimate is enough.
  *
- * What is written without @lock is not on the cache lines that reporters and workers use under
- * it. The first lines of L are those of a report, the next ones those of a worker.
+ * A cache line that reporters and workers write in turn has to go from CPU to CPU for each
+ * group, which costs more than most of what they do with it. So what both write shares the line
+ * of @lock, which comes along anyway, and what only reporters or only workers write is on lines
+ * of their own: the first counters of @stats are the reporters', the next ones the workers'. The
+ * same holds for &struct iopf_pasid_queue. What is written without @lock is on none of these.
  */
 struct iopf_device {
 	struct iommu_fault_param base;
@@ -306,7 +307,7 @@ struct iopf_device {
 	struct delayed_work timeout_work;	/* W */
 	wait_queue_head_t flushed;		/* W */
 
-	/* a report */
+	/* each hold of the lock */
 	spinlock_t lock ____cacheline_aligned_in_smp; /* see the letters above */
 	bool dead;				/* E */
 	bool monitoring;			/* L */
@@ -315,54 +316,55 @@ struct iopf_device {
 	bool pri_limits;			/* L */
 	u8 poll_pause;				/* L */
 	u8 poll_skip;				/* L */
-	struct iopf_prg *joined;		/* L */
-	struct iopf_pasid_queue *recent;	/* L */
-	struct llist_node *reuse;		/* L */
-	unsigned int nr_reuse;			/* L */
-	struct iopf_handler __rcu *handler;	/* L, RCU */
-	unsigned int nr_unfinished;		/* L */
-	unsigned int partial_requests;		/* L */
-
-	struct iopf_limits limits;		/* E */
-	unsigned int groups_made;		/* L */
-	unsigned int requests_made;		/* L */
-	unsigned int groups_seen;		/* L */
-	unsigned int requests_seen;		/* L */
-	unsigned int nr_pending;		/* L */
-	unsigned int nr_handled;		/* L */
-	u64 seq;				/* L */
-	struct iopf_table table;		/* L */
-	struct xarray pqs;			/* L */
-	unsigned int nr_pqs;			/* L */
-
-	/* workers */
 	unsigned int nr_ready;			/* L */
 	struct list_head ready;			/* E */
+	struct llist_node *reuse;		/* L */
+	unsigned int nr_reuse;			/* L */
+	unsigned int groups_made;		/* L */
 	unsigned int nr_waiting;		/* L */
 	unsigned int nr_workers;		/* L */
+	unsigned int nr_queued;			/* E */
+	unsigned int nr_faulting;		/* L */
+
+	/* reporters write */
+	struct iopf_prg *joined;		/* L */
+	struct iopf_pasid_queue *recent;	/* L */
+	u64 seq;				/* L */
+	unsigned int nr_unfinished;		/* L */
+	unsigned int partial_requests;		/* L */
+	unsigned int requests_made;		/* L */
+	unsigned int groups_seen;		/* L */
+	struct iopf_stats stats;		/* L */
+
+	/* workers write */
+	unsigned long taken ____cacheline_aligned_in_smp; /* E */
+	u64 claims;				/* L */
+	struct list_head awake;			/* L */
+	unsigned int nr_responding;		/* L */
+	unsigned int nr_deferred;		/* E */
+	unsigned int nr_far;			/* L */
+
+	/* what changes less often */
+	struct iopf_handler __rcu *handler ____cacheline_aligned_in_smp; /* L, RCU */
+	struct iopf_table table;		/* L */
+	struct list_head flushes;		/* L */
 	unsigned int nr_asleep;			/* L */
 	unsigned int nr_eager;			/* E */
 	unsigned int nr_cpus;			/* L */
-	unsigned int nr_far;			/* L */
-	unsigned int nr_queued;			/* E */
-	unsigned int nr_deferred;		/* E */
-	unsigned int nr_faulting;		/* L */
-	unsigned int nr_responding;		/* L */
-	unsigned long taken;			/* E */
-	unsigned long taken_seen;		/* L */
-	u64 claims;				/* L */
-
-	/* what changes less often */
+	struct iopf_limits limits;		/* E */
 	struct iopf_limits driver_limits;	/* L */
+	unsigned int requests_seen;		/* L */
+	unsigned int nr_handled;		/* L */
+	unsigned int nr_delivered;		/* L */
+	unsigned long taken_seen;		/* L */
+	struct list_head monitored;		/* L */
+	struct list_head starved;		/* L */
+	struct list_head cancelled;		/* L */
+	struct xarray pqs;			/* L */
+	unsigned int nr_pqs;			/* L */
 	unsigned int nr_idle;			/* L */
 	struct list_head idle;			/* L */
-	struct list_head starved;		/* L */
-	struct list_head monitored;			/* L */
-	struct list_head awake;			/* L */
-	struct list_head flushes;		/* L */
-	struct list_head cancelled;		/* L */
 	struct hlist_head sleepers[BIT(IOPF_SLEEPER_BITS)];	/* L */
-	struct iopf_stats stats;		/* L */
 	u64 latency[IOPF_LATENCY_BUCKETS];	/* L */
 };
 
@@ -375,88 +377,95 @@ struct iopf_device {
 
 /**
  * struct iopf_pasid_queue - the groups of one PASID on one device
- * @fdev: the device, whose lock guards everything here unless said otherwise
- * @pasid_valid: false for the queue of requests without a PASID
- * @pasid: the PASID
- * @unfinished: groups whose last request has not come, in order of arrival
+ * @queue: groups in @pending that wait for a worker
  * @pending: complete groups without a response, in order of completion, except those in
  *	@delivered
- * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
- * @queue: groups in @pending that wait for a worker
- * @deferred: groups that workers have handled, and whose responses are deferred
- * @workers: workers that take groups from @queue, those noted asleep last
  * @ready_node: in iopf_device.ready while a worker is wanted, or in iopf_device.starved
- * @monitored_node: in iopf_device.monitored while the monitor checks the PASID queue
- * @idle_node: in iopf_device.idle while there are no users
- * @idle_since: jiffies when the last user went
- * @mm: while @nr_mm is not 0, the address space of all its groups without a response. NULL
- *	if they have several, or if the next group has to look up the domain
- * @mm_uses: groups that may still be started without looking up the domain
- * @nr_mm: groups without a response that pin the mm
  * @nr_users: groups, workers, responses being sent, a prefault setting
  * @nr_queued: length of @queue
  * @queued_requests: requests of the groups in @queue
+ * @nr_mm: groups without a response that pin the mm
+ * @fdev: the device, whose lock guards everything here unless said otherwise
+ * @pasid_valid: false for the queue of requests without a PASID
+ * @pasid: the PASID
+ * @mm: while @nr_mm is not 0, the address space of all its groups without a response. NULL
+ *	if they have several, or if the next group has to look up the domain
+ * @mm_uses: groups that may still be started without looking up the domain
+ * @unfinished: groups whose last request has not come, in order of arrival
+ * @requests: page requests of its complete groups
+ * @groups: complete groups
+ * @workers: workers that take groups from @queue, those noted asleep last
+ * @deferred: groups that workers have handled, and whose responses are deferred
  * @nr_deferred: length of @deferred
- * @nr_following: queued groups that wait for a sleeper, and are not in @queue
  * @nr_workers: length of @workers
+ * @nr_responding: claimed groups whose responses are not sent yet
+ * @taken: groups that workers have taken from @queue
+ * @responses: responses sent, by response code
+ * @page_ns: CPU time per requested page, a moving average
+ * @idle_since: jiffies when the last user went
+ * @delivered: groups that the handler of the PASID's domain owns, in order of delivery
+ * @monitored_node: in iopf_device.monitored while the monitor checks the PASID queue
+ * @idle_node: in iopf_device.idle while there are no users, if iopf_lists_idle()
+ * @nr_following: queued groups that wait for a sleeper, and are not in @queue
  * @nr_asleep: those of them that were noted asleep
  * @nr_slept: workers noted asleep since the last run of the monitor
  * @nr_eager: workers that may take groups whatever the backlog, because earlier ones fell
  *	asleep at once
  * @nr_throttled: workers that wait because the memory cgroup is above memory.high
  * @starved: in iopf_device.starved
- * @taken: groups that workers have taken from @queue
  * @taken_seen: value of @taken at the last run of the monitor
- * @page_ns: CPU time per requested page, a moving average
  * @prefault_max: how far to fault in ahead of the device, in pages; negative: as the queue
  *	says. Set by iopf_pq_set_prefault(), read without the lock
  * @prefault_window: current window. Read and written without the lock, as @prefault_next:
  *	a lost update costs a smaller window
  * @prefault_next: where the device's next request is expected
- * @nr_responding: claimed groups whose responses are not sent yet
- * @requests: page requests of its complete groups
- * @groups: complete groups
- * @responses: responses sent, by response code
  * @latency: responses by latency, see iopf_count_response()
  */
 struct iopf_pasid_queue {
-	struct iopf_device *fdev;
-	bool pasid_valid;
-	u32 pasid;
-	struct list_head unfinished;
-	struct list_head pending;
-	struct list_head delivered;
+	/* each hold of the lock */
 	struct list_head queue;
-	struct list_head deferred;
-	struct list_head workers;
+	struct list_head pending;
 	struct list_head ready_node;
-	struct list_head monitored_node;
-	struct list_head idle_node;
-	unsigned long idle_since;
-	struct mm_struct *mm;
-	unsigned int mm_uses;
-	unsigned int nr_mm;
 	unsigned int nr_users;
 	unsigned int nr_queued;
 	unsigned int queued_requests;
+	unsigned int nr_mm;
+
+	/* reporters write */
+	struct iopf_device *fdev;
+	bool pasid_valid;
+	u32 pasid;
+	struct mm_struct *mm;
+	unsigned int mm_uses;
+	struct list_head unfinished;
+	u64 requests;
+	u64 groups;
+
+	/* workers write */
+	struct list_head workers ____cacheline_aligned_in_smp;
+	struct list_head deferred;
 	unsigned int nr_deferred;
-	unsigned int nr_following;
 	unsigned int nr_workers;
+	unsigned int nr_responding;
+	unsigned long taken;
+	u64 responses[3];
+	u64 page_ns;
+	unsigned long idle_since;
+
+	/* what changes less often */
+	struct list_head delivered ____cacheline_aligned_in_smp;
+	struct list_head monitored_node;
+	struct list_head idle_node;
+	unsigned int nr_following;
 	unsigned int nr_asleep;
 	unsigned int nr_slept;
 	unsigned int nr_eager;
 	unsigned int nr_throttled;
 	bool starved;
-	unsigned long taken;
 	unsigned long taken_seen;
-	u64 page_ns;
 	int prefault_max;
 	unsigned int prefault_window;
 	u64 prefault_next;
-	unsigned int nr_responding;
-	u64 requests;
-	u64 groups;
-	u64 responses[3];
 	u32 latency[IOPF_LATENCY_BUCKETS];
 };
 
@@ -512,21 +521,22 @@ struct iopf_chunk {
  * @pq: the PASID queue; valid until the response is sent
  * @mm: the address space if the domain is an SVA domain, pinned by mm_count; constant
  * @owner: see &enum iopf_owner; also read without the lock where a stale owner does no harm
- * @worker: the worker that handles the group, or the sleeper that a queued group follows
- * @rejected: send Invalid Request when the last request comes
  * @code: the response code, or %IOPF_RESP_NONE; set by the claim
+ * @worker: the worker that handles the group, or the sleeper that a queued group follows
  * @prefaulted: pages faulted in beyond the requested ones; written by the worker
- * @by_pair: the registered handler may respond by PASID and index, it has not taken the cookie
- * @seq: number among the complete groups, 0 until the group is complete
- * @claim: number among the claims; set by the claim
- * @since: jiffies when it was started, completed or delivered to the domain's handler
- * @times: when it did what, if iopf.latency is set
- * @slot: where the next request goes
- * @nr_slots: room from @slot on
- * @chunks: chunks that have been filled, or are being filled
- * @spare_node: in iopf_device.spare or .reuse while it is free
  * @flags: flags of the request that go back with the response. Its private data is in
  *	@base.last_fault
+ * @complete: its last request has come
+ * @rejected: send Invalid Request when the last request comes
+ * @by_pair: the registered handler may respond by PASID and index, it has not taken the cookie
+ * @claim: number among the claims; set by the claim, until the response is sent
+ * @spare_node: in iopf_device.spare or .reuse while it is free
+ * @seq: number among the complete groups, 0 until the group is complete
+ * @since: jiffies when it was started, completed or delivered to the domain's handler
+ * @nr_slots: room from @slot on
+ * @slot: where the next request goes
+ * @chunks: chunks that have been filled, or are being filled
+ * @times: when it did what, if iopf.latency is set
  * @requests: room for the first requests. A request is a cache line long, and does not
  *	straddle two
  *
@@ -543,16 +553,21 @@ struct iopf_prg {
 	int code;
 	struct iopf_worker *worker;
 	unsigned int prefaulted;
-	u32 flags;
+	u8 flags;
+	bool complete;
 	bool rejected;
 	bool by_pair;
+	union {
+		u64 claim;
+		struct llist_node spare_node;
+	};
+
+	/* what workers need less often */
+	u64 seq;
+	unsigned long since;
 	unsigned int nr_slots;
 	struct iopf_fault *slot;
 	struct iopf_chunk *chunks;
-	u64 seq;
-	u64 claim;
-	unsigned long since;
-	struct llist_node spare_node;
 	struct iopf_times times;
 	struct iopf_fault requests[IOPF_INLINE_REQUESTS] ____cacheline_aligned_in_smp;
 };
@@ -702,6 +717,18 @@ unsigned int iopf_pri_allocation(struct device *dev);
 void iopf_limits_refresh(struct iopf_device *fdev);
 bool iopf_is_half_full(struct iopf_device *fdev);
 
+/* Return how many complete groups are not claimed. */
+static inline unsigned int iopf_nr_pending(const struct iopf_device *fdev)
+{
+	return fdev->nr_faulting + fdev->nr_handled + fdev->nr_delivered;
+}
+
+/* Return how many groups are in the table. */
+static inline unsigned int iopf_nr_groups(const struct iopf_device *fdev)
+{
+	return fdev->nr_unfinished + iopf_nr_pending(fdev);
+}
+
 /* Return how many groups have memory, as of the last iopf_limits_refresh(). */
 static inline unsigned int iopf_held_groups(const struct iopf_device *fdev)
 {
@@ -742,6 +769,12 @@ void iopf_pq_expire(struct iopf_pasid_queue *pq);
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
 void iopf_pqs_destroy(struct iopf_device *fdev);
 
+/* Return true if PASID queues may be freed, so that the idle ones are on a list. */
+static inline bool iopf_lists_idle(const struct iopf_device *fdev)
+{
+	return fdev->nr_pqs > IOPF_IDLE_PQS;
+}
+
 /* Return true if there are more idle PASID queues than are kept without a time limit. */
 static inline bool iopf_has_many_pqs(const struct iopf_device *fdev)
 {
@@ -776,13 +809,22 @@ static inline void iopf_pqs_pause(struct iopf_device *fdev, unsigned int *nr)
 	spin_lock(&fdev->lock);
 }
 
-/* Take @pq off the list of idle ones, as it gets its first user. */
+/* Take @pq off the list of idle ones, if it is there. */
 static inline void iopf_pq_remove_idle(struct iopf_pasid_queue *pq)
 {
 	if (list_empty(&pq->idle_node))
 		return;
 	list_del_init(&pq->idle_node);
 	pq->fdev->nr_idle--;
+}
+
+/* Put @pq, which has no users, on the list of idle ones. */
+static inline void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
+{
+	struct iopf_device *fdev = pq->fdev;
+
+	list_add_tail(&pq->idle_node, &fdev->idle);
+	fdev->nr_idle++;
 }
 
 /* Reference @pq: it is not freed while it has users. */
@@ -809,21 +851,14 @@ static inline struct iopf_pasid_queue *iopf_pq_get(struct iopf_device *fdev,
 	return pq;
 }
 
-/* Put @pq on the list of idle ones, as its last user has gone. */
-static inline void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
-{
-	struct iopf_device *fdev = pq->fdev;
-
-	list_add_tail(&pq->idle_node, &fdev->idle);
-	pq->idle_since = jiffies;
-	fdev->nr_idle++;
-}
-
 /* Drop a reference to @pq. Without users it may be freed to make room. */
 static inline void iopf_pq_put(struct iopf_pasid_queue *pq)
 {
 	lockdep_assert_held(&pq->fdev->lock);
-	if (!--pq->nr_users)
+	if (--pq->nr_users)
+		return;
+	pq->idle_since = jiffies;
+	if (unlikely(iopf_lists_idle(pq->fdev)))
 		iopf_pq_add_idle(pq);
 }
 
@@ -834,9 +869,10 @@ static inline void iopf_pq_clear_ready(struct iopf_pasid_queue *pq)
 	if (list_empty(&pq->ready_node))
 		return;
 	list_del_init(&pq->ready_node);
-	if (!pq->starved)
+	if (unlikely(pq->starved))
+		pq->starved = false;
+	else
 		pq->fdev->nr_ready--;
-	pq->starved = false;
 }
 
 /* Count @prg, which the caller has put on the queue of its PASID queue. */
@@ -941,8 +977,12 @@ static inline void iopf_prg_set_owner(struct iopf_device *fdev,
 		iopf_prg_check_owner(prg, owner);
 	if (owner == IOPF_OWNER_HANDLER)
 		fdev->nr_handled++;
-	else if (unlikely(prg->owner == IOPF_OWNER_HANDLER))
+	else if (owner == IOPF_OWNER_DOMAIN)
+		fdev->nr_delivered++;
+	if (unlikely(prg->owner == IOPF_OWNER_HANDLER))
 		fdev->nr_handled--;
+	else if (unlikely(prg->owner == IOPF_OWNER_DOMAIN))
+		fdev->nr_delivered--;
 	/* Pairs with READ_ONCE() in iopf_prg_is_claimed(). */
 	WRITE_ONCE(prg->owner, owner);
 }

@@ -6,7 +6,8 @@
  * in turn, so that one PASID does not delay the others. A PASID queue is allocated when
  * its PASID first sends a request. Idle ones are kept for a while, as a PASID often comes
  * back, but their number is bounded: a guest that chooses its PASIDs could have a
- * million.
+ * million. They are listed in the order in which they became idle once there are many: a
+ * list would be changed with each lone group, by its reporter and by its worker.
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
@@ -38,20 +39,45 @@ static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 	if (fdev->recent == pq)
 		fdev->recent = NULL;
 	xa_erase(&fdev->pqs, iopf_pq_index(&key));
-	list_del(&pq->idle_node);
+	iopf_pq_remove_idle(pq);
 	list_del(&pq->monitored_node);
 	fdev->nr_pqs--;
-	fdev->nr_idle--;
 	kfree(pq);
+}
+
+/* Put the idle PASID queues on their list, as there will be more than are kept. */
+static void iopf_list_idle(struct iopf_device *fdev)
+{
+	struct iopf_pasid_queue *pq;
+	unsigned long index;
+
+	xa_for_each(&fdev->pqs, index, pq)
+		if (!pq->nr_users && list_empty(&pq->idle_node))
+			iopf_pq_add_idle(pq);
+}
+
+/* Find the PASID queue that has been idle longest. NULL: all are in use. */
+static struct iopf_pasid_queue *iopf_pq_find_idle(struct iopf_device *fdev)
+{
+	struct iopf_pasid_queue *idle = NULL;
+	struct iopf_pasid_queue *pq;
+	unsigned long index;
+
+	if (iopf_lists_idle(fdev))
+		return list_first_entry_or_null(&fdev->idle,
+						struct iopf_pasid_queue, idle_node);
+	xa_for_each(&fdev->pqs, index, pq)
+		if (!pq->nr_users &&
+		    (!idle || time_before(pq->idle_since, idle->idle_since)))
+			idle = pq;
+	return idle;
 }
 
 /* Free the PASID queue that has been idle longest. False: all are in use. */
 static bool iopf_pq_erase_idle(struct iopf_device *fdev)
 {
-	struct iopf_pasid_queue *pq;
+	struct iopf_pasid_queue *pq = iopf_pq_find_idle(fdev);
 
-	pq = list_first_entry_or_null(&fdev->idle, struct iopf_pasid_queue,
-				      idle_node);
 	if (pq)
 		iopf_pq_erase(pq);
 	return pq;
@@ -113,7 +139,8 @@ struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 		pq = iopf_pq_alloc(fdev, key);
 	if (pq && !xa_insert(&fdev->pqs, iopf_pq_index(key), pq,
 			     GFP_NOWAIT | __GFP_NOWARN)) {
-		fdev->nr_pqs++;
+		if (++fdev->nr_pqs == IOPF_IDLE_PQS + 1)
+			iopf_list_idle(fdev);
 		return pq;
 	}
 	fdev->stats.nomem++;

@@ -98,7 +98,7 @@ bool iopf_claim(struct iopf_device *fdev, struct iopf_prg *prg, int code,
 		iopf_prg_unqueue(prg);
 	iopf_prg_set_owner(fdev, prg, IOPF_OWNER_CLAIMED);
 	prg->code = code;
-	prg->times.claimed = iopf_now();
+	iopf_stamp(&prg->times.claimed);
 	prg->claim = ++fdev->claims;
 	pq->nr_responding++;
 	fdev->nr_responding++;

@@ -106,11 +106,19 @@ static inline u64 iopf_now(void)
 	return iopf_latency_enabled() ? ktime_get_ns() : 0;
 }
 
+/* Set @time if iopf.latency is set. */
+static inline void iopf_stamp(u64 *time)
+{
+	if (iopf_latency_enabled())
+		*time = ktime_get_ns();
+}
+
 /* Return the time in ns from the last request to the response, 0 if it was not measured. */
 static inline u64 iopf_age(const struct iopf_times *times)
 {
-	return times->begun && times->complete && times->sent ?
-	       times->sent - times->complete : 0;
+	if (!iopf_latency_enabled() || !times->begun || !times->complete || !times->sent)
+		return 0;
+	return times->sent - times->complete;
 }
 
 unsigned int iopf_latency_bucket(u64 ns);

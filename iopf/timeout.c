@@ -109,7 +109,7 @@ static void iopf_timeout_fn(struct work_struct *work)
 		iopf_pqs_pause(fdev, &nr);
 	}
 	again = !fdev->dead &&
-		(fdev->table.nr_groups || fdev->nr_workers || fdev->nr_responding ||
+		(iopf_nr_groups(fdev) || fdev->nr_workers || fdev->nr_responding ||
 		 iopf_has_many_pqs(fdev));
 	if (again)
 		iopf_timeout_schedule(fdev);

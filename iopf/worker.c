@@ -240,7 +240,7 @@ static struct iopf_prg *iopf_worker_take(struct iopf_worker *worker)
 	worker->prg = prg;
 	worker->page = IOPF_NO_PAGE;
 	worker->interrupted = false;
-	prg->times.taken = iopf_now();
+	iopf_stamp(&prg->times.taken);
 	trace_iopf_handle(fdev->base.dev, prg->key.pasid, prg->key.grpid,
 			  prg->base.fault_count);
 	return prg;

@@ -89,7 +89,7 @@ static void pasid_zero_is_not_no_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			fake_report(fake, 0, 0, 1, IOMMU_FAULT_PERM_READ, 0));
 	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->partial_requests);
-	KUNIT_EXPECT_EQ(test, 2, fake_fdev(fake)->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 2, iopf_nr_groups(fake_fdev(fake)));
 }
 
 static void group_without_handler_gets_one_response(struct kunit *test)

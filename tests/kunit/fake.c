@@ -499,6 +499,20 @@ struct iopf_pasid_queue *fake_find_pq(struct iopf_device *fdev, u32 pasid)
 	return pq;
 }
 
+/* Return how many PASID queues of @fdev have users. */
+unsigned int fake_nr_used_pqs(struct iopf_device *fdev)
+{
+	struct iopf_pasid_queue *pq;
+	unsigned long index;
+	unsigned int nr = 0;
+
+	spin_lock(&fdev->lock);
+	xa_for_each(&fdev->pqs, index, pq)
+		nr += !!pq->nr_users;
+	spin_unlock(&fdev->lock);
+	return nr;
+}
+
 static int compare_times(const void *a, const void *b)
 {
 	u64 left = *(const u64 *)a;

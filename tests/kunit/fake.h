@@ -118,6 +118,7 @@ struct device *fake_add_second(struct kunit *test);
 void fake_leave_workers(struct kunit *test, unsigned int nr);
 bool fake_return_worker(void);
 struct iopf_pasid_queue *fake_find_pq(struct iopf_device *fdev, u32 pasid);
+unsigned int fake_nr_used_pqs(struct iopf_device *fdev);
 u64 fake_cost(struct fake *fake, void (*probe)(struct fake *fake, unsigned int i));
 
 static inline struct device *fake_dev(struct fake *fake)

@@ -174,7 +174,7 @@ static void v3_private_data_on_last_request(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, fake_wait_responses(fake, 1));
 	expect_response(test, 0, true, 0xa, 0xb);
 	KUNIT_EXPECT_EQ(test, before + 2, fake_anon_pages());
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fake_fdev(fake)));
 }
 
 /*
@@ -221,7 +221,7 @@ static void v3_domain_handler_gets_single_requests(struct kunit *test)
 	report_v3(fake, 0x0000000500000301ULL, 0x2000 | 0x2a, 2, 2);
 	report_v3(fake, 0x0000000500000301ULL, 0x3000 | 0x2e, 3, 3);
 	KUNIT_ASSERT_EQ(test, 3, fake->nr_taken);
-	KUNIT_EXPECT_EQ(test, 3, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 3, iopf_nr_pending(fake_fdev(fake)));
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, 1, fake->taken[i]->fault_count);
 		KUNIT_EXPECT_TRUE(test,
@@ -232,7 +232,7 @@ static void v3_domain_handler_gets_single_requests(struct kunit *test)
 		expect_response(test, 2 - i, i == 2, i + 1, i + 1);
 	}
 	KUNIT_EXPECT_EQ(test, 3, fake->responses);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fake_fdev(fake)));
 }
 
 /*

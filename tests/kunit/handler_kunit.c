@@ -594,7 +594,7 @@ static void unregister_after_device_release(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENODEV, iommu_page_response(dev, &msg));
 	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
 	KUNIT_EXPECT_TRUE(test, fdev->dead);
-	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fdev));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_handled);
 	KUNIT_EXPECT_EQ(test, 0, fake->responses);
 	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_unregister_device_fault_handler(dev));
@@ -657,7 +657,7 @@ static void register_while_faults_are_reported(struct kunit *test)
 	for (i = 0; i < 2000; i++)
 		wrong += fake_responses_for(fake, 99, i) != 1;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fake_fdev(fake)));
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_handled);
 }
 

@@ -392,8 +392,8 @@ static void flush_during_fault_storm(struct kunit *test)
 					       i * 1000 + j) != 1)
 				wrong++;
 	KUNIT_EXPECT_EQ(test, 0, wrong);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_groups(fake_fdev(fake)));
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fake_fdev(fake)));
 	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->partial_requests);
 	KUNIT_EXPECT_EQ(test, 2000, fake->responses);
 }

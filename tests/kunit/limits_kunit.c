@@ -54,7 +54,7 @@ static void limit_on_unfinished_groups(struct kunit *test)
 		fake_partial(fake, FAKE_PASID, i, 0);
 	KUNIT_EXPECT_EQ(test, 16, fdev->partial_requests);
 	KUNIT_EXPECT_EQ(test, 16, fdev->nr_unfinished);
-	KUNIT_EXPECT_EQ(test, 16, fdev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 16, iopf_nr_groups(fdev));
 	KUNIT_EXPECT_EQ(test, 1000 - 16, fdev->stats.limited);
 	/*
 	 * The last request of a group whose earlier ones were dropped is accepted. The
@@ -84,7 +84,7 @@ static void limit_on_pending_groups(struct kunit *test)
 	for (i = 0; i < 16; i++)
 		fake_finish_group(fake->taken[i]);
 	KUNIT_EXPECT_EQ(test, 18, fake->responses);
-	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fdev));
 }
 
 /*
@@ -106,7 +106,7 @@ static void limit_counts_groups_until_freed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 16, fake->nr_taken);
 	KUNIT_EXPECT_EQ(test, 84, fdev->stats.limited);
 	KUNIT_EXPECT_EQ(test, 16, iopf_held_groups(fdev));
-	KUNIT_EXPECT_EQ(test, 0, fdev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_groups(fdev));
 	for (i = 0; i < 16; i++)
 		KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS,
 				fake->log[i].code);

@@ -53,7 +53,7 @@ static void check_pair(struct kunit *test, enum iopf_owner from,
 	INIT_LIST_HEAD(&prg->base.node);
 	if (to == IOPF_OWNER_QUEUED)
 		list_add(&prg->base.node, &queue);
-	prg->seq = 1;
+	prg->complete = true;
 	prg->mm = current->active_mm;
 	prg->owner = from;
 	nr_bad = 0;
@@ -92,7 +92,7 @@ static void check_fires_for_unready_group(struct kunit *test)
 	iopf_prg_check_owner(prg, IOPF_OWNER_DOMAIN);
 	KUNIT_EXPECT_EQ(test, 1, nr_bad);
 	/* On no queue */
-	prg->seq = 1;
+	prg->complete = true;
 	iopf_prg_check_owner(prg, IOPF_OWNER_QUEUED);
 	KUNIT_EXPECT_EQ(test, 2, nr_bad);
 	/* Still on a queue */
@@ -236,8 +236,8 @@ static void handler_queues_and_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, FAKE_SVA_PASID, 2, addr));
 	KUNIT_EXPECT_TRUE(test, fake_wait_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, 2, fake->responses);
-	KUNIT_EXPECT_EQ(test, 0, fdev->nr_pending);
-	KUNIT_EXPECT_EQ(test, 0, fdev->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fdev));
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_groups(fdev));
 }
 
 static struct kunit_case iopf_owner_cases[] = {

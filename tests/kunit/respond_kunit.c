@@ -40,7 +40,7 @@ static void domain_handler_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOSPC, fake_last(fake, FAKE_PASID, 1, 0));
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->table.nr_groups);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_groups(fake_fdev(fake)));
 }
 
 /* Report a group of one request of the SVA PASID, and return its response code. */

@@ -97,7 +97,7 @@ static void timeout_of_sleeping_faults(struct kunit *test)
 	mmap_write_unlock(current->mm);
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, 100, fake->responses);
-	KUNIT_EXPECT_EQ(test, 0, fake_fdev(fake)->nr_pending);
+	KUNIT_EXPECT_EQ(test, 0, iopf_nr_pending(fake_fdev(fake)));
 }
 
 /* Unfinished groups time out without a response. */

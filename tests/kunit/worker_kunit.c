@@ -49,14 +49,14 @@ static void expect_idle(struct kunit *test, struct iopf_device *fdev)
 {
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
 					      !READ_ONCE(fdev->nr_waiting) &&
-					      READ_ONCE(fdev->nr_idle) == READ_ONCE(fdev->nr_pqs) &&
+					      !fake_nr_used_pqs(fdev) &&
 					      !READ_ONCE(fdev->monitoring), 5 * HZ));
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_waiting);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_asleep);
 	KUNIT_EXPECT_EQ(test, 0, fdev->nr_ready);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fdev->awake));
 	KUNIT_EXPECT_TRUE(test, list_empty(&fdev->starved));
-	KUNIT_EXPECT_EQ(test, fdev->nr_pqs, fdev->nr_idle);
+	KUNIT_EXPECT_EQ(test, 0, fake_nr_used_pqs(fdev));
 }
 
 /*

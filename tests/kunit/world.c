@@ -479,13 +479,13 @@ static bool world_wait_for_ref(struct world *world, struct iopf_device *fdev)
 /* Check that @fdev has no group, no worker and no PASID queue in use. */
 static void world_check_fdev(struct world *world, struct iopf_device *fdev)
 {
-	if (fdev->table.nr_groups || fdev->partial_requests || fdev->nr_unfinished ||
-	    fdev->nr_pending || fdev->nr_handled || fdev->nr_faulting ||
+	if (iopf_nr_groups(fdev) || fdev->partial_requests || fdev->nr_unfinished ||
+	    iopf_nr_pending(fdev) || fdev->nr_handled || fdev->nr_faulting ||
 	    fdev->nr_responding || fdev->nr_queued || fdev->nr_deferred)
 		model_wrong(&world->model, "groups are left");
-	if (fdev->nr_pqs != fdev->nr_idle)
+	if (fake_nr_used_pqs(fdev))
 		model_wrong(&world->model, "PASIDs are left in use: %u of %u",
-			    fdev->nr_pqs - fdev->nr_idle, fdev->nr_pqs);
+			    fake_nr_used_pqs(fdev), fdev->nr_pqs);
 	if (fdev->nr_workers || fdev->nr_waiting)
 		model_wrong(&world->model, "workers are left");
 }
