@@ -11,7 +11,6 @@
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
-#include <linux/sched/mm.h>
 #include <trace/events/iopf.h>
 
 #include "path.h"
@@ -25,6 +24,7 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 					 const struct iommu_fault *fault,
 					 bool whole)
 {
+	struct iopf_pasid_queue *pq;
 	struct mm_struct *mm;
 	struct iopf_prg *prg;
 
@@ -32,18 +32,18 @@ static struct iopf_prg *iopf_start_group(struct iopf_device *fdev,
 		return ERR_PTR(-ENODEV);
 	if (!iopf_prg_room(fdev, whole))
 		return ERR_PTR(-ENOMEM);
-	prg = iopf_prg_new(fdev, key);
+	pq = iopf_pq_get(fdev, key);
+	if (!pq)
+		return ERR_PTR(-ENOMEM);
+	mm = iopf_find_mm(pq, fault);
+	/* The process may unbind and exit from here on. */
+	prg = iopf_prg_new(pq, key, mm);
 	if (!prg)
 		return ERR_PTR(-ENOMEM);
 	iopf_timeout_start(fdev);
 
-	mm = iopf_find_mm(prg->pq, fault);
-	if (mm) {
-		/* The process may unbind and exit from here on. */
-		mmgrab(mm);
-		prg->mm = mm;
-		prg->pq->nr_mm++;
-	}
+	if (mm)
+		pq->nr_mm++;
 	return prg;
 }
 

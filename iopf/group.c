@@ -124,7 +124,6 @@ static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 	prg->base.attach_handle = NULL;
 	prg->base.fault_param = &fdev->base;
 	refcount_set(&prg->users, 1);
-	prg->mm = NULL;
 	prg->owner = IOPF_OWNER_ASSEMBLING;
 	prg->worker = NULL;
 	prg->complete = false;
@@ -139,27 +138,23 @@ static void iopf_prg_init(struct iopf_device *fdev, struct iopf_prg *prg)
 }
 
 /*
- * Allocate a group of @key with the library's reference, which lasts until its response
- * is sent. NULL: no memory.
+ * Allocate a group of @key, with the library's reference, which lasts until its response
+ * is sent. It takes the caller's reference to @pq. @mm may be NULL. NULL: no memory.
  */
-struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key)
+struct iopf_prg *iopf_prg_new(struct iopf_pasid_queue *pq, const struct iopf_key *key,
+			      struct mm_struct *mm)
 {
-	struct iopf_pasid_queue *pq;
+	struct iopf_device *fdev = pq->fdev;
 	struct iopf_prg *prg;
 
 	lockdep_assert_held(&fdev->lock);
-	pq = iopf_pq_get(fdev, key);
-	if (!pq)
-		return NULL;
-	prg = iopf_prg_alloc(fdev);
+	prg = iopf_prg_alloc(fdev, mm);
 	if (!prg) {
 		fdev->stats.nomem++;
 		iopf_pq_put(pq);
 		return NULL;
 	}
 
-	/* The device is not dead, so the queue has a reference to it. */
-	refcount_inc(&fdev->base.users);
 	iopf_prg_init(fdev, prg);
 	prg->key = *key;
 	prg->pq = pq;

@@ -76,32 +76,72 @@ static struct iopf_prg *iopf_prg_reuse(struct iopf_device *fdev)
 	if (!fdev->reuse && !llist_empty(&fdev->spare)) {
 		fdev->reuse = llist_del_all(&fdev->spare);
 		/* A group that is freed right now may be counted and not fetched. */
-		fdev->nr_reuse = atomic_xchg(&fdev->nr_spare, 0);
+		atomic_set(&fdev->nr_spare, 0);
 	}
 	spare = fdev->reuse;
 	if (!spare)
 		return NULL;
 	fdev->reuse = spare->next;
-	if (fdev->nr_reuse)
-		fdev->nr_reuse--;
 	return llist_entry(spare, struct iopf_prg, spare_node);
 }
 
 /*
- * Allocate a group, which iopf_prg_new() initializes. NULL: no memory, not even in the
- * reserve.
+ * Keep @prg, whose response was sent, for the next group of its address space. It keeps
+ * its references to the device and the mm, so that a device with one group at a time
+ * changes neither count, and writes neither cache line. Return the group that the caller
+ * has to drop, or NULL: the one that was kept before, or @prg if it has a second
+ * reference, or if the monitor, which ends this, is not armed.
  */
-struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev)
+struct iopf_prg *iopf_prg_keep(struct iopf_device *fdev, struct iopf_prg *prg)
 {
-	struct iopf_prg *prg;
+	struct iopf_prg *old = fdev->kept;
 
 	lockdep_assert_held(&fdev->lock);
-	prg = iopf_prg_reuse(fdev);
-	if (!prg)
-		prg = mempool_alloc(&fdev->fq->groups,
-				    GFP_NOWAIT | __GFP_NOWARN);
-	if (!prg)
-		return NULL;
+	if (!IOPF_SPARE_GROUPS || !fdev->monitoring || fdev->dead || prg->chunks ||
+	    refcount_read(&prg->users) > 1)
+		return prg;
+	fdev->groups_made--;
+	if (prg->base.fault_count > 1)
+		fdev->requests_made -= prg->base.fault_count - 1;
+	prg->complete = false;
+	fdev->kept = prg;
+	return old;
+}
+
+/* Take the group that is kept, or NULL. The caller drops it by iopf_prg_put(). */
+struct iopf_prg *iopf_prg_unkeep(struct iopf_device *fdev)
+{
+	struct iopf_prg *prg = fdev->kept;
+
+	lockdep_assert_held(&fdev->lock);
+	fdev->kept = NULL;
+	return prg;
+}
+
+/*
+ * Allocate a group with references to the device, and to @mm unless it is NULL, which
+ * iopf_prg_new() initializes. NULL: no memory, not even in the reserve.
+ */
+struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev, struct mm_struct *mm)
+{
+	struct iopf_prg *prg = fdev->kept;
+
+	lockdep_assert_held(&fdev->lock);
+	if (prg && prg->mm == mm) {
+		fdev->kept = NULL;
+	} else {
+		prg = iopf_prg_reuse(fdev);
+		if (!prg)
+			prg = mempool_alloc(&fdev->fq->groups,
+					    GFP_NOWAIT | __GFP_NOWARN);
+		if (!prg)
+			return NULL;
+		/* The device is not dead, so the queue has a reference to it. */
+		refcount_inc(&fdev->base.users);
+		if (mm)
+			mmgrab(mm);
+		prg->mm = mm;
+	}
 	prg->slot = prg->requests;
 	prg->nr_slots = IOPF_INLINE_REQUESTS;
 	prg->chunks = NULL;
@@ -158,30 +198,7 @@ void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed)
 	}
 }
 
-/*
- * Drop the library's reference to @prg, whose response was sent, if it is the last one,
- * and keep the group for reuse: as iopf_prg_drop() and iopf_freed_put(), but under the
- * lock, which costs less where it is held anyway. The caller has references to @fdev and
- * the mm. False: nothing was done.
- */
-bool iopf_prg_recycle(struct iopf_device *fdev, struct iopf_prg *prg)
-{
-	lockdep_assert_held(&fdev->lock);
-	if (refcount_read(&prg->users) > 1 || prg->chunks ||
-	    fdev->nr_reuse + 1 > IOPF_SPARE_GROUPS)
-		return false;
-	mmdrop(prg->mm);
-	fdev->groups_made--;
-	if (prg->base.fault_count > 1)
-		fdev->requests_made -= prg->base.fault_count - 1;
-	prg->spare_node.next = fdev->reuse;
-	fdev->reuse = &prg->spare_node;
-	fdev->nr_reuse++;
-	refcount_dec(&fdev->base.users);
-	return true;
-}
-
-/* Free the groups kept for reuse, as the last reference to @fdev is gone. */
+/* Free the groups for reuse, as the last reference to @fdev is gone. */
 void iopf_spare_free(struct iopf_device *fdev)
 {
 	iopf_free_list(fdev, fdev->reuse);

@@ -75,9 +75,10 @@
  *                   PASID queue or worker, the domain's handler, or the reporter that delivers
  *                   the group or calls a registered handler with it. A registered handler has
  *                   none: it names a group by its key or cookie
- * iopf_device       one of the queue; one for each group, each worker that the device uses,
- *                   each flush; one of the timeout work and of the monitor while they are
- *                   armed; one while the device is in iopf_pool.starved
+ * iopf_device       one of the queue; one for each group, also for the one that is kept, each
+ *                   worker that the device uses, each flush; one of the timeout work and of
+ *                   the monitor while they are armed; one while the device is in
+ *                   iopf_pool.starved
  * iopf_fault_queue  one of the driver, one for each device
  * iopf_handler      one of the registration, one for each call in progress
  * iopf_pasid_queue  counted by nr_users: groups, workers, responses being sent, a prefault
@@ -219,8 +220,10 @@ struct iopf_flush {
  * @poll_skip: how many polls still to skip
  * @nr_ready: length of @ready
  * @ready: PASID queues that want a worker, in the order in which they are served
- * @reuse: freed groups for reuse, taken from @spare or freed under @lock
- * @nr_reuse: length of @reuse, approximately
+ * @kept: a group whose response was sent, for the next group of its address space: it still
+ *	has its references to the device and the mm. NULL while the monitor is not armed
+ * @parked: a worker that sleeps until the next group, see park.c, or NULL. NULL while the
+ *	monitor is not armed
  * @groups_made: complete groups since the device was added, except those freed under @lock
  * @nr_waiting: workers that are queued and have not started, or poll for a group
  * @nr_workers: workers that run
@@ -229,6 +232,7 @@ struct iopf_flush {
  * @joined: the unfinished group that the last request joined, or NULL: most often the next
  *	request joins it, too
  * @recent: the PASID queue found last, or NULL
+ * @reuse: freed groups for reuse, taken from @spare
  * @seq: number of the youngest complete group. Numbers are unique across devices and across
  *	removal and addition of a device: they are the cookies of registered handlers
  * @nr_unfinished: groups whose last request has not come
@@ -318,17 +322,18 @@ struct iopf_device {
 	u8 poll_skip;				/* L */
 	unsigned int nr_ready;			/* L */
 	struct list_head ready;			/* E */
-	struct llist_node *reuse;		/* L */
-	unsigned int nr_reuse;			/* L */
+	struct iopf_prg *kept;			/* L */
+	struct iopf_worker *parked;		/* L */
 	unsigned int groups_made;		/* L */
-	unsigned int nr_waiting;		/* L */
-	unsigned int nr_workers;		/* L */
+	u16 nr_waiting;				/* L */
+	u16 nr_workers;				/* L */
 	unsigned int nr_queued;			/* E */
 	unsigned int nr_faulting;		/* L */
 
 	/* reporters write */
 	struct iopf_prg *joined;		/* L */
 	struct iopf_pasid_queue *recent;	/* L */
+	struct llist_node *reuse;		/* L */
 	u64 seq;				/* L */
 	unsigned int nr_unfinished;		/* L */
 	unsigned int partial_requests;		/* L */
@@ -595,12 +600,13 @@ struct iopf_freed {
  * struct iopf_worker - a work item that handles groups
  * @work: the work item, on a workqueue of the queue's pool
  * @far: it is queued on iopf_pool.far
+ * @parked: its thread sleeps until this is false, see park.c; written without the lock
  * @fdev: the device that uses it, referenced
+ * @task: the thread that runs the work item, since it has begun
  * @node: in iopf_pool.free, or in iopf_device.awake while it has a PASID queue and is not
  *	@asleep; guarded by the lock of that list
  * @pq: the PASID queue that it takes groups from, or NULL
  * @pq_node: in iopf_pasid_queue.workers
- * @task: the thread that runs the work item
  * @prg: the group being handled
  * @code: the result of @prg; of the thread alone
  * @page: address of the page in the fault handler, or %IOPF_NO_PAGE; written by the thread
@@ -617,13 +623,16 @@ struct iopf_freed {
  * iopf_device.lock guards @pq and what follows, unless said otherwise.
  */
 struct iopf_worker {
-	struct work_struct work;
+	struct work_struct work ____cacheline_aligned_in_smp;
 	bool far;
+	bool parked;
 	struct iopf_device *fdev;
-	struct list_head node;
+	struct task_struct *task;
+
+	/* what only the worker and the monitor use */
+	struct list_head node ____cacheline_aligned_in_smp;
 	struct iopf_pasid_queue *pq;
 	struct list_head pq_node;
-	struct task_struct *task;
 	struct iopf_prg *prg;
 	enum iommu_page_response_code code;
 	unsigned long page;
@@ -703,11 +712,12 @@ static inline struct iopf_device *iopf_prg_device(struct iopf_prg *prg)
 /* memory.c */
 int iopf_reserve_init(struct iopf_fault_queue *fq);
 void iopf_reserve_exit(struct iopf_fault_queue *fq);
-struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev);
+struct iopf_prg *iopf_prg_alloc(struct iopf_device *fdev, struct mm_struct *mm);
 void iopf_prg_drop(struct iopf_device *fdev, struct iopf_prg *prg,
 		   struct iopf_freed *freed);
 void iopf_freed_end(struct iopf_device *fdev, struct iopf_freed *freed);
-bool iopf_prg_recycle(struct iopf_device *fdev, struct iopf_prg *prg);
+struct iopf_prg *iopf_prg_keep(struct iopf_device *fdev, struct iopf_prg *prg);
+struct iopf_prg *iopf_prg_unkeep(struct iopf_device *fdev);
 void iopf_spare_free(struct iopf_device *fdev);
 bool iopf_prg_add_slots(struct iopf_device *fdev, struct iopf_prg *prg);
 unsigned int iopf_default_unfinished(const struct iopf_limits *limits,
@@ -924,7 +934,8 @@ void iopf_table_exit(struct iopf_table *table);
 void iopf_table_move(struct iopf_table *to, struct iopf_table *from);
 void iopf_prg_check_owner(struct iopf_prg *prg, enum iopf_owner owner);
 void iopf_prg_bad_owner(struct iopf_prg *prg, enum iopf_owner owner);
-struct iopf_prg *iopf_prg_new(struct iopf_device *fdev, const struct iopf_key *key);
+struct iopf_prg *iopf_prg_new(struct iopf_pasid_queue *pq, const struct iopf_key *key,
+			      struct mm_struct *mm);
 struct iopf_prg *iopf_prg_find(struct iopf_device *fdev,
 			       const struct iopf_key *key);
 struct iopf_prg *iopf_prg_next(struct iopf_prg *prg);

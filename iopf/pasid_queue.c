@@ -45,7 +45,20 @@ static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 	kfree(pq);
 }
 
-/* Put the idle PASID queues on their list, as there will be more than are kept. */
+/* Put @pq, which is idle, in its place on the list of idle ones. */
+static void iopf_pq_insert_idle(struct iopf_pasid_queue *pq)
+{
+	struct iopf_device *fdev = pq->fdev;
+	struct iopf_pasid_queue *before;
+
+	list_for_each_entry_reverse(before, &fdev->idle, idle_node)
+		if (time_before_eq(before->idle_since, pq->idle_since))
+			break;
+	list_add(&pq->idle_node, &before->idle_node);
+	fdev->nr_idle++;
+}
+
+/* Put the idle PASID queues on their list, as there are more than are kept. */
 static void iopf_list_idle(struct iopf_device *fdev)
 {
 	struct iopf_pasid_queue *pq;
@@ -53,7 +66,7 @@ static void iopf_list_idle(struct iopf_device *fdev)
 
 	xa_for_each(&fdev->pqs, index, pq)
 		if (!pq->nr_users && list_empty(&pq->idle_node))
-			iopf_pq_add_idle(pq);
+			iopf_pq_insert_idle(pq);
 }
 
 /* Find the PASID queue that has been idle longest. NULL: all are in use. */
@@ -139,7 +152,7 @@ struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 		pq = iopf_pq_alloc(fdev, key);
 	if (pq && !xa_insert(&fdev->pqs, iopf_pq_index(key), pq,
 			     GFP_NOWAIT | __GFP_NOWARN)) {
-		if (++fdev->nr_pqs == IOPF_IDLE_PQS + 1)
+		if (fdev->nr_pqs++ == IOPF_IDLE_PQS)
 			iopf_list_idle(fdev);
 		return pq;
 	}

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
+#include <linux/sched/topology.h>
 #include <linux/time64.h>
 
 #include "objects.h"
@@ -26,8 +27,9 @@
  *	            (owner.c); prefault.c faults in pages that may be requested next
  *	respond.c   sends the one response of the group
  *
- * pool.c hands workers out to devices, progress.c starts others when workers sleep, and
- * poll.c lets a worker wait for the next group without sleeping. Complete groups of other
+ * pool.c hands workers out to devices, progress.c starts others when workers sleep. The
+ * worker of a group that was alone waits for the next one: poll.c without sleeping, park.c
+ * asleep. Complete groups of other
  * domains are delivered to their handler by domain.c.
  */
 
@@ -114,6 +116,37 @@ static inline unsigned int iopf_nr_active(const struct iopf_device *fdev)
 	return fdev->nr_waiting + fdev->nr_workers - fdev->nr_asleep;
 }
 
+/* progress.c, as further below */
+bool iopf_is_usable_cpu(unsigned int cpu);
+
+/*
+ * Get the parked worker, which continues when the caller has queued it, without the lock.
+ * NULL: there is none.
+ */
+static inline struct iopf_worker *iopf_unpark(struct iopf_device *fdev)
+{
+	struct iopf_worker *worker = fdev->parked;
+
+	lockdep_assert_held(&fdev->lock);
+	if (!worker)
+		return NULL;
+	fdev->parked = NULL;
+	fdev->nr_waiting++;
+	return worker;
+}
+
+/*
+ * Return true if a worker is parked near this CPU: on one that shares its cache, or on any
+ * if workers cannot use this one. An isolated CPU is in no cache domain.
+ */
+static inline bool iopf_has_parked(const struct iopf_device *fdev)
+{
+	unsigned int cpu = raw_smp_processor_id();
+
+	return fdev->parked && (cpus_share_cache(cpu, task_cpu(fdev->parked->task)) ||
+				!iopf_is_usable_cpu(cpu));
+}
+
 /*
  * Get a worker to be queued, by iopf_worker_queue() and without the lock, if more PASID
  * queues are ready than workers are queued and a CPU is left. NULL otherwise: running
@@ -126,6 +159,8 @@ static inline struct iopf_worker *iopf_worker_wanted(struct iopf_device *fdev)
 	if (fdev->nr_ready <= fdev->nr_waiting ||
 	    iopf_nr_active(fdev) >= fdev->nr_cpus + fdev->nr_eager)
 		return NULL;
+	if (iopf_has_parked(fdev))
+		return iopf_unpark(fdev);
 	return iopf_worker_get(fdev);
 }
 
@@ -280,6 +315,10 @@ static inline void iopf_mm_leave(struct iopf_mm *imm)
 	if (imm->mm)
 		iopf_mm_exit(imm);
 }
+
+/* park.c */
+bool iopf_park(struct iopf_worker *worker);
+void iopf_park_wait(struct iopf_worker *worker);
 
 /* poll.c */
 bool iopf_poll_wanted(struct iopf_device *fdev, u64 begun);

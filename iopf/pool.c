@@ -5,6 +5,9 @@
  * A device gets as many workers awake as it has PASID queues with groups, up to one per
  * CPU. A device that was refused a worker is told when one is free.
  */
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
 #include "path.h"
 
 /* A PASID queue may have this many sleepers for each free worker. */
@@ -117,13 +120,16 @@ void iopf_pool_leave(struct iopf_device *fdev)
 		iopf_device_put(fdev);
 }
 
-/* Get a free worker for @fdev, to be queued. NULL: there is none. */
+/*
+ * Get a free worker for @fdev, or else its parked one, wherever that is. NULL: there is
+ * none.
+ */
 static struct iopf_worker *iopf_device_get_worker(struct iopf_device *fdev)
 {
 	struct iopf_worker *worker = iopf_pool_get(fdev);
 
 	if (unlikely(!worker))
-		return NULL;
+		return iopf_unpark(fdev);
 	refcount_inc(&fdev->base.users);
 	worker->fdev = fdev;
 	fdev->nr_waiting++;
@@ -162,10 +168,27 @@ struct iopf_worker *iopf_worker_get(struct iopf_device *fdev)
 	return NULL;
 }
 
+/* Wake the thread of @worker, which is parked. */
+static void iopf_worker_wake(struct iopf_worker *worker)
+{
+	struct task_struct *task = worker->task;
+
+	/* The thread may continue and exit as soon as it sees that it is not parked. */
+	rcu_read_lock();
+	WRITE_ONCE(worker->parked, false);
+	wake_up_process(task);
+	rcu_read_unlock();
+}
+
+/* Queue @worker, or wake it if it is parked. */
 void iopf_worker_queue(struct iopf_worker *worker)
 {
 	struct iopf_pool *pool = &worker->fdev->fq->pool;
 
+	if (worker->parked) {
+		iopf_worker_wake(worker);
+		return;
+	}
 	/* For a new work item queue_work() need not look up which CPUs' pool ran it last. */
 	INIT_WORK(&worker->work, worker->work.func);
 	queue_work(worker->far ? pool->far : pool->near, &worker->work);

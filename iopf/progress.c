@@ -44,7 +44,7 @@
  * since which groups have started weighs one, others two.
  */
 #define IOPF_WAITING_TICKS	4
-/* Consecutive ticks with nothing waiting after which the monitor stops. */
+/* Consecutive ticks with nothing waiting, and no group begun, after which it stops. */
 #define IOPF_QUIET_TICKS	8
 
 /* Return the list of sleepers on @page of @pq. */
@@ -210,17 +210,26 @@ bool iopf_prg_follow(struct iopf_prg *prg)
 	return false;
 }
 
+/* Return true if unbound workers may use @cpu. */
+bool iopf_is_usable_cpu(unsigned int cpu)
+{
+	bool usable;
+
+	rcu_read_lock();
+	usable = housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
+		 housekeeping_test_cpu(cpu, IOPF_HK_TYPE_WQ);
+	rcu_read_unlock();
+	return usable;
+}
+
 /* Return how many CPUs unbound workers may use. */
 static unsigned int iopf_nr_usable_cpus(void)
 {
 	unsigned int nr = 0;
 	unsigned int cpu;
 
-	rcu_read_lock();
-	for_each_cpu_and(cpu, cpu_online_mask,
-			 housekeeping_cpumask(HK_TYPE_DOMAIN))
-		nr += housekeeping_test_cpu(cpu, IOPF_HK_TYPE_WQ);
-	rcu_read_unlock();
+	for_each_online_cpu(cpu)
+		nr += iopf_is_usable_cpu(cpu);
 	return nr;
 }
 
@@ -240,7 +249,8 @@ static bool iopf_monitor_tick(struct iopf_device *fdev)
 		fdev->ticks_waiting += taken == fdev->tick_taken ? 2 : 1;
 	} else {
 		fdev->ticks_waiting = 0;
-		fdev->ticks_quiet++;
+		/* A device with one group at a time is not quiet. */
+		fdev->ticks_quiet = taken == fdev->tick_taken ? fdev->ticks_quiet + 1 : 0;
 	}
 	fdev->tick_taken = taken;
 	return fdev->ticks_waiting >= IOPF_WAITING_TICKS ||
@@ -345,9 +355,23 @@ static void iopf_get_workers(struct iopf_device *fdev,
 	list_add_tail(&worker->node, workers);
 }
 
+/*
+ * No group comes: let the worker that was parked end, which is counted as queued already,
+ * and drop the group that was kept. Both may be NULL.
+ */
+static void iopf_stop_waiting(struct iopf_worker *parked, struct iopf_prg *kept)
+{
+	if (parked)
+		iopf_worker_queue(parked);
+	if (kept)
+		iopf_prg_put(kept);
+}
+
 static void iopf_monitor_fn(struct work_struct *work)
 {
 	struct iopf_device *fdev = container_of(work, struct iopf_device, monitor_work);
+	struct iopf_worker *parked = NULL;
+	struct iopf_prg *kept = NULL;
 	struct iopf_worker *worker;
 	struct iopf_worker *next;
 	LIST_HEAD(deferred);
@@ -366,6 +390,8 @@ static void iopf_monitor_fn(struct work_struct *work)
 	} else {
 		fdev->monitoring = false;
 		fdev->nr_eager = 0;
+		parked = iopf_unpark(fdev);
+		kept = iopf_prg_unkeep(fdev);
 	}
 	spin_unlock(&fdev->lock);
 
@@ -373,6 +399,7 @@ static void iopf_monitor_fn(struct work_struct *work)
 		list_del_init(&worker->node);
 		iopf_worker_queue(worker);
 	}
+	iopf_stop_waiting(parked, kept);
 	iopf_send(&deferred);
 	if (!again)
 		iopf_device_put(fdev);
@@ -392,7 +419,15 @@ void iopf_monitor_init(struct iopf_device *fdev)
  */
 void iopf_monitor_stop(struct iopf_device *fdev)
 {
+	struct iopf_worker *parked;
+	struct iopf_prg *kept;
+
 	iopf_pool_leave(fdev);
+	spin_lock(&fdev->lock);
+	parked = iopf_unpark(fdev);
+	kept = iopf_prg_unkeep(fdev);
+	spin_unlock(&fdev->lock);
+	iopf_stop_waiting(parked, kept);
 	if (hrtimer_try_to_cancel(&fdev->monitor_timer) > 0)
 		iopf_device_put(fdev);
 }

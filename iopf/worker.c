@@ -27,7 +27,7 @@
  *
  * A worker defers responses so that several are sent together: until its turn ends, until
  * there are enough, or until the monitor finds them. The response of a group that is alone
- * leaves at once.
+ * leaves at once, and its worker waits for the next one (poll.c, park.c).
  */
 
 /* Pages in a turn. */
@@ -50,7 +50,8 @@
  * @pages: pages requested by them, and pages faulted in ahead
  * @alone: no other group was there when the last one was handled
  * @poll: the worker polls for the next group
- * @sent: the group that was @alone, whose response was sent, until it is dropped
+ * @park: the worker sleeps until the next group
+ * @sent: the group that was @alone, whose response was sent, then one to be dropped
  * @since: local_clock() when the cost of groups was last counted; 0: it is not counted
  * @uncounted: pages handled since then
  * @polls: local_clock() when the work item first polled, or 0
@@ -62,6 +63,7 @@ struct iopf_turn {
 	size_t pages;
 	bool alone;
 	bool poll;
+	bool park;
 	struct list_head sent;
 	u64 since;
 	unsigned int uncounted;
@@ -80,6 +82,9 @@ static void iopf_turn_init(struct iopf_turn *turn)
 	turn->imm.vma = NULL;
 	turn->until = iopf_worker_until();
 	turn->polls = 0;
+	turn->alone = false;
+	turn->poll = false;
+	turn->park = false;
 	INIT_LIST_HEAD(&turn->sent);
 }
 
@@ -319,19 +324,18 @@ static struct iopf_prg *iopf_worker_find(struct iopf_worker *worker,
 	return NULL;
 }
 
-/* Count @worker as running. @polled: it has polled and was not queued. */
-static void iopf_worker_begin(struct iopf_worker *worker, bool polled)
+/* Count @worker as running, after it was queued, has polled or was parked. */
+static void iopf_worker_begin(struct iopf_worker *worker, const struct iopf_turn *turn)
 {
 	struct iopf_device *fdev = worker->fdev;
 
 	lockdep_assert_held(&fdev->lock);
 	fdev->nr_waiting--;
 	fdev->nr_workers++;
-	if (worker->far && !polled)
-		fdev->nr_far--;
-	worker->task = current;
-	if (polled)
+	if (turn->poll)
 		iopf_poll_done(fdev);
+	else if (worker->far)
+		fdev->nr_far--;
 }
 
 /* Finish the group that @worker has handled. Return it if the caller has to drop it. */
@@ -379,8 +383,10 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
 	spin_lock(&fdev->lock);
 	iopf_end_responses(fdev, &turn->sent, begun);
 	prg = list_first_entry(&turn->sent, struct iopf_prg, base.pending_node);
-	if (turn->imm.mm == prg->mm && iopf_prg_recycle(fdev, prg))
-		INIT_LIST_HEAD(&turn->sent);
+	INIT_LIST_HEAD(&turn->sent);
+	prg = iopf_prg_keep(fdev, prg);
+	if (prg)
+		list_add(&prg->base.pending_node, &turn->sent);
 	/* The driver may have slept or spun, which is no cost of the next group. */
 	if (unlikely(worker->asleep))
 		iopf_worker_woke(worker);
@@ -389,9 +395,10 @@ static void iopf_worker_send_alone(struct iopf_worker *worker, struct iopf_turn 
 }
 
 /*
- * Count @worker as ended, or let it poll for the next group, while it counts as queued.
- * It polls if the last group was alone, so that the device may wait for each response, if
- * no other worker runs, and if it has no responses to send, in which the driver may sleep.
+ * Count @worker as ended, or let it wait for the next group: poll for it, while it counts
+ * as queued, or park. It does if the last group was alone, so that the device may wait for
+ * each response, if no other worker runs, and if it has no responses to send, in which the
+ * driver may sleep.
  */
 static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 			    const struct list_head *claimed)
@@ -400,11 +407,17 @@ static void iopf_worker_end(struct iopf_worker *worker, struct iopf_turn *turn,
 
 	lockdep_assert_held(&fdev->lock);
 	fdev->nr_workers--;
-	turn->poll = turn->alone && list_empty(claimed) && !fdev->nr_ready &&
-		     !iopf_nr_active(fdev) && !fdev->dead &&
-		     iopf_poll_wanted(fdev, turn->polls);
+	turn->poll = false;
+	turn->park = false;
+	if (!turn->alone || !list_empty(claimed) || fdev->nr_ready ||
+	    iopf_nr_active(fdev) || fdev->dead)
+		return;
+	/* It has polled before if it has handled nothing. */
+	turn->poll = turn->groups && iopf_poll_wanted(fdev, turn->polls);
 	if (turn->poll)
 		fdev->nr_waiting++;
+	else
+		turn->park = time_before(jiffies, turn->until) && iopf_park(worker);
 }
 
 /*
@@ -454,16 +467,15 @@ static struct iopf_prg *iopf_worker_next(struct iopf_worker *worker,
 }
 
 /* Handle groups until there is none, or the work item has run long enough. */
-static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn,
-			    bool polled)
+static void iopf_worker_run(struct iopf_worker *worker, struct iopf_turn *turn)
 {
 	struct iopf_device *fdev = worker->fdev;
 	struct iopf_prg *old = NULL;
 	struct iopf_prg *prg;
 
-	turn->alone = false;
+	turn->groups = 0;
 	spin_lock(&fdev->lock);
-	iopf_worker_begin(worker, polled);
+	iopf_worker_begin(worker, turn);
 	while ((prg = iopf_worker_next(worker, turn, old))) {
 		if (iopf_mm_enter(&turn->imm, prg->mm))
 			worker->code = iopf_fault_group(&turn->imm, worker);
@@ -484,13 +496,19 @@ static void iopf_worker_fn(struct work_struct *work)
 	struct iopf_device *fdev = worker->fdev;
 	struct iopf_turn turn __uninitialized;
 
+	worker->task = current;
 	iopf_turn_init(&turn);
-	iopf_worker_run(worker, &turn, false);
-	while (turn.poll) {
-		if (!turn.polls)
-			turn.polls = local_clock();
-		iopf_poll(fdev);
-		iopf_worker_run(worker, &turn, true);
+	iopf_worker_run(worker, &turn);
+	while (turn.poll || turn.park) {
+		if (turn.park) {
+			iopf_park_wait(worker);
+			turn.polls = 0;
+		} else {
+			if (!turn.polls)
+				turn.polls = local_clock();
+			iopf_poll(fdev);
+		}
+		iopf_worker_run(worker, &turn);
 	}
 	/* Another device may use and queue the worker from here on. */
 	iopf_pool_put(worker);

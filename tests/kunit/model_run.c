@@ -216,20 +216,36 @@ static bool has_workers(struct iopf_device *fdev)
 	return has;
 }
 
-/* Wait for workers, by flushing their workqueues if none of them sleeps. */
+static void do_nothing(struct work_struct *work)
+{
+}
+
+/* Wait until work items that are queued on @wq now have begun. */
+static void wait_for_begin(struct workqueue_struct *wq)
+{
+	struct work_struct work;
+
+	INIT_WORK_ONSTACK(&work, do_nothing);
+	queue_work(wq, &work);
+	flush_work(&work);
+	destroy_work_on_stack(&work);
+}
+
+/*
+ * Let the workers run. To flush their workqueues would be to wait for the one that is
+ * parked.
+ */
 static void wait_for_workers(struct world *world, struct iopf_device *fdev)
 {
-	struct model *model = &world->model;
-
-	if (model->held) {
-		usleep_range(50, 100);
-		return;
+	if (!world->model.held) {
+		wait_for_begin(fdev->fq->pool.near);
+		if (is_quiet(world, fdev))
+			return;
+		wait_for_begin(fdev->fq->pool.far);
+		if (is_quiet(world, fdev))
+			return;
 	}
-	flush_workqueue(fdev->fq->pool.near);
-	if (!is_quiet(world, fdev))
-		flush_workqueue(fdev->fq->pool.far);
-	if (!is_quiet(world, fdev))
-		usleep_range(50, 100);
+	usleep_range(50, 100);
 }
 
 /* Wait until the library is quiet, and has no worker if @workers. */

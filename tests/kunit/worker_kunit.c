@@ -385,6 +385,108 @@ static void sleep_note_taken_back(struct kunit *test)
 	iopf_pool_put(worker);
 }
 
+/*
+ * Queue a group of another PASID that stays queued until it is removed: the monitor of
+ * @fdev does not stop.
+ */
+static void keep_monitoring(struct fake *fake, unsigned int grpid, unsigned long addr)
+{
+	struct iopf_device *fdev = fake_fdev(fake);
+	struct iopf_pasid_queue *pq;
+
+	fake_partial(fake, OTHER_PASID, grpid, addr);
+	pq = fake_find_pq(fdev, OTHER_PASID);
+	spin_lock(&fdev->lock);
+	pq->nr_throttled++;
+	spin_unlock(&fdev->lock);
+	fake_last(fake, OTHER_PASID, grpid, addr);
+}
+
+/* Return the worker that is parked after the group for @page. */
+static struct iopf_worker *parked_after(struct kunit *test, unsigned long addr,
+					unsigned int page)
+{
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+
+	report_page(fake, page, addr, page);
+	KUNIT_EXPECT_TRUE(test, has_responses(fake, page + 1));
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
+					      !READ_ONCE(fdev->nr_waiting), 5 * HZ));
+	return READ_ONCE(fdev->parked);
+}
+
+/*
+ * The worker of a lone group is parked, and the group's memory kept, for the next one
+ * while the device is monitored. No worker is parked if few are free.
+ */
+static void lone_worker_is_parked(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, 4);
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+	struct iopf_pool *pool = &fdev->fq->pool;
+	int count = atomic_read(&current->mm->mm_count);
+	struct iopf_worker *worker;
+	struct iommu_sva bond;
+	struct iopf_prg *kept;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
+	keep_monitoring(fake, 0, addr);
+	worker = parked_after(test, addr, 0);
+	KUNIT_EXPECT_NOT_NULL(test, worker);
+	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(pool->nr_free));
+	kept = fdev->kept;
+	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_KASAN), !kept);
+	KUNIT_EXPECT_PTR_EQ(test, worker, parked_after(test, addr, 1));
+	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(pool->nr_free));
+	KUNIT_EXPECT_PTR_EQ(test, kept, fdev->kept);
+
+	/* The monitor stops. */
+	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
+	expect_idle(test, fdev);
+	KUNIT_EXPECT_NULL(test, fdev->parked);
+	KUNIT_EXPECT_NULL(test, fdev->kept);
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pool->nr_free) == IOPF_WORKERS,
+					      5 * HZ));
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(atomic_read(&current->mm->mm_count) <= count,
+					      5 * HZ));
+	fake->responses = 2;
+
+	/* No other worker can take the group. */
+	keep_monitoring(fake, 1, addr);
+	KUNIT_EXPECT_NOT_NULL(test, parked_after(test, addr, 2));
+	fake_leave_workers(test, 0);
+	KUNIT_EXPECT_NULL(test, parked_after(test, addr, 3));
+	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
+}
+
+/* When a device is removed its parked worker ends, and its kept group is freed. */
+static void parked_worker_at_removal(struct kunit *test)
+{
+	unsigned long addr = slow_map(test, 1);
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+	struct iopf_pool *pool = &fdev->fq->pool;
+	struct iommu_sva bond;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
+	keep_monitoring(fake, 0, addr);
+	KUNIT_EXPECT_NOT_NULL(test, parked_after(test, addr, 0));
+	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_KASAN), !fdev->kept);
+	refcount_inc(&fdev->base.users);
+	fake_remove_device(fake);
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pool->nr_free) == IOPF_WORKERS,
+					      5 * HZ));
+	KUNIT_EXPECT_TRUE(test, fake_wait_for(refcount_read(&fdev->base.users) == 1,
+					      5 * HZ));
+	iopf_device_put(fdev);
+	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
+}
+
 /* Time of a fault, and number of faults: together more than a worker may take. */
 #define SPIN_MS		4
 #define SPINNING	60
@@ -502,6 +604,8 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(rebind_while_worker_sleeps),
 	KUNIT_CASE(old_group_pins_no_other_mm),
 	KUNIT_CASE(sleep_note_taken_back),
+	KUNIT_CASE(lone_worker_is_parked),
+	KUNIT_CASE(parked_worker_at_removal),
 	KUNIT_CASE(worker_ends_after_time_limit),
 	KUNIT_CASE(worker_drops_last_user_of_mm),
 	KUNIT_CASE(driver_sleeps_in_lone_response),

@@ -95,11 +95,15 @@ typedef Group {
 #define SLEEPS		1
 #define SLEEPS_ON	2
 
-/* A worker is in the pool, queued (or polling), at work, or on its way to the pool. */
+/*
+ * A worker is in the pool, queued (or polling), at work, on its way to the pool, or
+ * parked.
+ */
 #define FREE		0
 #define WAITING		1
 #define WORKING		2
 #define ENDING		3
+#define PARKED		4
 
 /*
  * struct iopf_worker and its thread. @notify: it was interrupted; @asleep: it was seen
@@ -226,7 +230,7 @@ inline put_mm(m)
 	fi
 }
 
-/* Stands for: iopf_prg_put iopf_prg_drop iopf_prg_recycle */
+/* Stands for: iopf_prg_put iopf_prg_drop iopf_prg_keep */
 inline put_group(g)
 {
 	use_group(g);
@@ -325,6 +329,7 @@ inline set_owner(g, to)
 /* Stands for: iopf_pool_get */
 #define has_worker	(nr_free && !refuses_sleeper)
 
+#define any_parked	(worker[0].state == PARKED || worker[1].state == PARKED)
 #define has_thread	(worker[0].state == FREE || worker[1].state == FREE)
 
 /* Stands for: iopf_pool_starve */
@@ -371,7 +376,7 @@ inline offer()
 #define is_wanted	(pq_ready && !any_waiting && nr_active < NR_CPUS)
 /* In this case more_workers() changes something. */
 #define more_helps	\
-	(has_worker || refuses_sleeper || !nr_active || !dev_starved)
+	(has_worker || any_parked || refuses_sleeper || !nr_active || !dev_starved)
 
 /* Stands for: iopf_worker_get iopf_worker_queue */
 inline more_workers()
@@ -398,11 +403,24 @@ inline more_workers()
 	f = 0
 }
 
-/* Stands for: iopf_worker_wanted */
+/* Stands for: iopf_unpark iopf_park_wait */
+inline unpark()
+{
+	if
+	:: worker[0].state == PARKED -> worker[0].state = WAITING
+	:: worker[1].state == PARKED -> worker[1].state = WAITING
+	fi
+}
+
+/* A worker that is parked may be on a CPU that is too far away. */
+#define may_add		(!any_parked || has_thread)
+
+/* Stands for: iopf_worker_wanted iopf_has_parked */
 inline want_worker()
 {
 	if
-	:: is_wanted -> more_workers()
+	:: is_wanted && any_parked -> unpark()
+	:: is_wanted && may_add -> more_workers()
 	:: else
 	fi
 }
@@ -894,6 +912,9 @@ inline tell()
 	fi
 }
 
+/* Stands for: iopf_park */
+#define may_park	(!any_parked && monitoring == true && nr_free)
+
 /*
  * Look for a group for a worker, in g, in its PASID queue unless its turn is over, and
  * then in that which is ready. Without one the worker ends, or polls.
@@ -947,8 +968,11 @@ inline look(w)
 		worker[w].state = ENDING;
 		if
 		:: alone && !has_mine && !pq_ready && !nr_active && !dev_dead ->
-			/* The worker polls. */
-			worker[w].state = WAITING
+			/* The worker polls, or is parked. */
+			if
+			:: worker[w].state = WAITING
+			:: may_park -> worker[w].state = PARKED
+			fi
 		:: true
 		fi
 	:: else
@@ -982,8 +1006,7 @@ end:	do
 		worker[w].state == WAITING ->
 		use_dev();
 		worker[w].state = WORKING;
-		total = false;
-		alone = false
+		total = false
 	   };
 step:	   atomic {
 		old = worker[w].prg;
@@ -1098,6 +1121,7 @@ endless:		   atomic {
 	   :: worker[w].state == ENDING ->
 		atomic {
 			worker[w].state = FREE;
+			alone = false;
 #ifndef BROKEN_ROOM
 			told = dev_starved;
 			dev_starved = false
@@ -1194,10 +1218,12 @@ end:	do
 		:: else
 		fi;
 		if
-		:: starts_worker -> more_workers()
+		:: starts_worker && any_parked -> unpark()
+		:: starts_worker && may_add -> more_workers()
 #ifdef CROWD
 		/* No group was begun for a while. */
-		:: pq_ready && !starts_worker && nr_active < 2 -> more_workers()
+		:: pq_ready && !starts_worker && nr_active < 2 && may_add ->
+			more_workers()
 #endif
 		:: else
 		fi;
@@ -1206,7 +1232,11 @@ end:	do
 #else
 		again = pq_busy;
 #endif
-		monitoring = again
+		monitoring = again;
+		if
+		:: !again && any_parked -> unpark()
+		:: else
+		fi
 	   };
 	   send_deferred();
 	   atomic {
@@ -1226,6 +1256,12 @@ inline stop_monitor()
 	:: dev_starved -> dev_starved = false; put_dev()
 	:: else
 	fi;
+#ifndef BROKEN_PARKED
+	if
+	:: any_parked -> unpark()
+	:: else
+	fi;
+#endif
 	if
 	:: monitoring == true -> monitoring = CANCELLED; put_dev()
 	/* It runs already. */
