@@ -26,7 +26,7 @@ TREE := drivers-glue/in-tree
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-vtd demo-guest-sva random stress stress-broken stress-guest-sva test \
-	test-all test-vtd fuzz check bench kunit model-test mutants refresh-mutants model docs \
+	test-all test-vtd fuzz check bench lines kunit model-test mutants refresh-mutants model docs \
 	apply unapply patch-fixes kernel kdir modules install-tools shell guest clean
 
 help: ## print this list
@@ -63,7 +63,7 @@ help: ## print this list
 ##                     lists the known ones
 ## VERBOSE=1           random: log each operation in the guest's kernel before it begins
 ## BROKEN=NAME         apply, kernel: the library with a mistake of tests/mutants
-## REPS=N              bench: pairs of runs (5)
+## REPS=N              bench: pairs of runs (5); lines: guests of each fault queue (3)
 ## MODE=threads|icount bench: real time, or instructions (both)
 ## SCENARIOS='A B'     bench: only these; scale: with many PASIDs and devices
 ## PORT=ring|vtd       bench: on softacc's own IOMMU, or on the emulated VT-d (ring)
@@ -105,6 +105,9 @@ check: ## checkpatch, sparse, W=1, kernel-doc, shellcheck, layers, names in the 
 
 bench: ## measure the library against the kernel's own fault queue
 	@tests/bench/run.sh
+
+lines: ## count how often cache lines change hands between CPUs for a lone group
+	@tests/lines/lines.sh
 
 kunit: ## the KUnit suites alone
 	@tests/kunit.sh

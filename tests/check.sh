@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/runs.sh"
 
 TRACE='^include/trace/'
-USER_SPACE='^tests/(guest|bench|random|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
+USER_SPACE='^tests/(guest|bench|lines|random|stress|vmm)/|^drivers-glue/(softacc/softacc|forwarder/iopf_forward).h'
 # Stubs of kernel headers; and libFuzzer determines the name of its entry.
 STUBS='^tests/vtd/'
 number=0

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lines.sh: counts how often cache lines change hands between CPUs for a lone group, by a
+# plugin of QEMU that follows each access of the guest's kernel to memory, see lines.c. The
+# library and the kernel's own fault queue run the same scenario of
+# tests/guest/test-progress.c.
+#
+#   KERNEL     7.3 or 6.12
+#   REPS       guests of each fault queue (3)
+#   SCENARIOS  one scenario with one request at a time (fifo-reporter)
+#
+# Prints the lines per group of each guest, and the functions with most of them. What the
+# kernel does beside the groups counts, too, timer interrupts for example, and differs from
+# run to run. What is by the library itself differs little.
+set -euo pipefail
+. "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/../runs.sh"
+
+: "${KERNEL:=7.3}" "${REPS:=3}" "${SCENARIOS:=fifo-reporter}"
+[[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of runs"
+export KERNEL CONFIG=release ACCEL=tcg
+
+SKIP=150
+COUNT=600
+FUNCTIONS=16
+# Functions of the library, io-pgfault.c and iommu-sva.c, and those of the workqueue
+QUEUE='^(iopf_|iommu_report_device_fault|iommu_sva_)'
+WORKQUEUE='^(__queue_work|queue_work_on|pwq_|move_linked_works|kick_pool|process_one_work|'
+WORKQUEUE+='worker_|assign_work|insert_work|clear_pending_if_disabled)'
+
+# vmlinux IMPL: prints the kernel's file with symbols.
+vmlinux()
+{
+	echo "$IOPF_CACHE/build/$KERNEL-$1-$CONFIG/vmlinux"
+}
+
+# entry IMPL: prints the address of the function that softacc calls with a request.
+entry()
+{
+	local name=iopf_report_requests
+
+	[ "$1" = iopf ] || name=iommu_report_device_fault
+	nm "$(vmlinux "$1")" | awk -v name=$name '$3 == name { print $1 }'
+}
+
+# functions IMPL FILE: prints "LINES FUNCTION" per group.
+functions()
+{
+	local executions
+
+	read -r _ executions <"$2"
+	{
+		nm "$(vmlinux "$1")" | awk '$2 ~ /^[tTwW]$/ { print $1, 0, $3 }'
+		sed 1d "$2" | awk '{ print $1, 1, $2 }'
+	} | sort -k1,2 | awk -v n="$executions" '
+		$2 == 0 { name = $3 }
+		$2 == 1 { sum[$1 > "ffffffffa0" ? "(module)" : name] += $3 }
+		END { for (name in sum) printf "%.1f %s\n", sum[name] / n, name }' | sort -rn
+}
+
+# count_lines IMPL RUN
+count_lines()
+{
+	local impl=$1 out=$tmp/$1-$2
+
+	say "$SCENARIOS on $KERNEL, run $2: $impl"
+	IMPL=$impl MODULES=${module[$impl]} FILES=$programs/test-progress TIMEOUT=${TIMEOUT:-300} \
+		APPEND="rcupdate.rcu_cpu_stall_suppress=1 nokaslr ${APPEND:-}" \
+		QEMU_ARGS="-plugin $tmp/lines.so,entry=$(entry "$impl"),skip=$SKIP,count=$COUNT,out=$out" \
+		"$TOP/tests/guest/run.sh" "test-progress -l 100000 $SCENARIOS $SCENARIOS" \
+		>"$out.log" 2>&1 </dev/null ||
+		{ cat "$out.log" >&2; die "$SCENARIOS failed in the guest ($impl)"; }
+	[ -s "$out" ] || die "$SCENARIOS has reported fewer than $((SKIP + COUNT)) requests" \
+		"choose one with one request at a time: fifo-reporter or isolated-reporter"
+	functions "$impl" "$out" >"$out.functions"
+	awk -v impl="$impl" -v queue="$QUEUE" -v workqueue="$WORKQUEUE" '
+		{ sum += $1 }
+		$2 ~ queue { by_queue += $1 }
+		$2 ~ workqueue { by_workqueue += $1 }
+		END { printf "%-8s  %.0f lines a group: %.0f by the fault queue, %.0f by its workqueue\n",
+			     impl, sum, by_queue, by_workqueue }' "$out.functions"
+}
+
+need_packages gcc libc6-dev binutils
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+gcc -O2 -Wall -Wextra -shared -fPIC -o "$tmp/lines.so" "$TOP/tests/lines/lines.c" ||
+	die "tests/lines/lines.c does not build"
+programs=$("$TOP/tests/guest/build.sh" test-progress)
+declare -A module
+for impl in iopf upstream; do
+	IMPL=$impl "$TOP/drivers-glue/in-tree/build.sh" kernel
+	module[$impl]=$(IMPL=$impl "$TOP/drivers-glue/softacc/build.sh")
+done
+for ((run = 1; run <= REPS; run++)); do
+	for impl in iopf upstream; do
+		count_lines "$impl" "$run"
+	done
+done
+for impl in iopf upstream; do
+	echo
+	echo "$impl, run $REPS"
+	head -n $FUNCTIONS "$tmp/$impl-$REPS.functions" | awk '{ printf "%6s %s\n", $1, $2 }'
+done
