@@ -221,8 +221,8 @@ static enum outcome access_by_device(const struct place *place, int access, int 
 	}
 }
 
-/* Return the pages that the cgroup is charged with. */
-static long charged(void)
+/* Return the pages that the cgroup is charged with, those of files if @files. */
+static long charged_pages(bool files)
 {
 	unsigned long long value;
 	char name[64];
@@ -230,11 +230,16 @@ static long charged(void)
 	FILE *file = fopen(CGROUP "/memory.stat", "r");
 
 	while (file && fscanf(file, "%63s %llu\n", name, &value) == 2)
-		if (!strcmp(name, "anon") || !strcmp(name, "file"))
+		if (!strcmp(name, "anon") || (files && !strcmp(name, "file")))
 			pages += value / PAGE;
 	if (file)
 		fclose(file);
 	return pages;
+}
+
+static long charged(void)
+{
+	return charged_pages(true);
 }
 
 static void count_nodes(const struct place *place, int *nodes)
@@ -306,6 +311,7 @@ static struct result run_accessor(const struct kind *kind, int access,
 				  bool device)
 {
 	struct result result = { .outcome = BROKEN };
+	long before = charged_pages(false);
 	int status;
 	int ends[2];
 	pid_t pid;
@@ -323,6 +329,11 @@ static struct result run_accessor(const struct kind *kind, int access,
 	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
 	    WTERMSIG(status) == SIGKILL)
 		result.outcome = KILLED;
+	/* A worker may have the memory of a killed process for a moment. */
+	if (!pace_wait(10000, charged_pages(false) < before + CHARGE_SLACK / 2)) {
+		printf("# memory of the process is still charged\n");
+		result.outcome = BROKEN;
+	}
 	return result;
 }
 
