@@ -775,6 +775,7 @@ struct iopf_pasid_queue *iopf_pq_lookup(struct iopf_device *fdev,
 					const struct iopf_key *key);
 struct iopf_pasid_queue *iopf_pq_new(struct iopf_device *fdev,
 				     const struct iopf_key *key);
+void iopf_pq_add_idle(struct iopf_pasid_queue *pq);
 void iopf_pq_expire(struct iopf_pasid_queue *pq);
 void iopf_pq_set_prefault(struct iopf_pasid_queue *pq, int pages);
 void iopf_pqs_destroy(struct iopf_device *fdev);
@@ -826,15 +827,6 @@ static inline void iopf_pq_remove_idle(struct iopf_pasid_queue *pq)
 		return;
 	list_del_init(&pq->idle_node);
 	pq->fdev->nr_idle--;
-}
-
-/* Put @pq, which has no users, on the list of idle ones. */
-static inline void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
-{
-	struct iopf_device *fdev = pq->fdev;
-
-	list_add_tail(&pq->idle_node, &fdev->idle);
-	fdev->nr_idle++;
 }
 
 /* Reference @pq: it is not freed while it has users. */

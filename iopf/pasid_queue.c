@@ -45,8 +45,8 @@ static void iopf_pq_erase(struct iopf_pasid_queue *pq)
 	kfree(pq);
 }
 
-/* Put @pq, which is idle, in its place on the list of idle ones. */
-static void iopf_pq_insert_idle(struct iopf_pasid_queue *pq)
+/* Put @pq, which has no users, in its place on the list of idle ones. */
+void iopf_pq_add_idle(struct iopf_pasid_queue *pq)
 {
 	struct iopf_device *fdev = pq->fdev;
 	struct iopf_pasid_queue *before;
@@ -66,7 +66,7 @@ static void iopf_list_idle(struct iopf_device *fdev)
 
 	xa_for_each(&fdev->pqs, index, pq)
 		if (!pq->nr_users && list_empty(&pq->idle_node))
-			iopf_pq_insert_idle(pq);
+			iopf_pq_add_idle(pq);
 }
 
 /* Find the PASID queue that has been idle longest. NULL: all are in use. */

@@ -29,8 +29,7 @@
  *
  * pool.c hands workers out to devices, progress.c starts others when workers sleep. The
  * worker of a group that was alone waits for the next one: poll.c without sleeping, park.c
- * asleep. Complete groups of other
- * domains are delivered to their handler by domain.c.
+ * asleep. Complete groups of other domains are delivered to their handler by domain.c.
  */
 
 /* respond.c */
