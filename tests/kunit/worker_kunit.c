@@ -251,40 +251,61 @@ static void sleeper_leaves_starved_pasid_queue(struct kunit *test)
 		kunit_skip(test, "the machine is too slow");
 }
 
+/**
+ * struct two_spaces - two address spaces, to which OTHER_PASID is bound in turn
+ * @domain: their domains
+ * @mm: the address spaces
+ * @addr: an address in both, where faults sleep while they are held
+ * @bond: the present one
+ */
+struct two_spaces {
+	struct iommu_domain *domain[2];
+	struct mm_struct *mm[2];
+	unsigned long addr;
+	struct iommu_sva bond;
+};
+
+/* Let a worker fall asleep in the first of @two. Return the PASID queue. */
+static struct iopf_pasid_queue *sleep_in_first(struct kunit *test, struct two_spaces *two)
+{
+	struct fake *fake = test->priv;
+	struct iopf_pasid_queue *pq;
+	int i;
+
+	iopf_queue_set_timeout(fake->queue, 0);
+	two->addr = 0;
+	for (i = 0; i < 2; i++) {
+		two->domain[i] = kunit_kzalloc(test, sizeof(*two->domain[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, two->domain[i]);
+		two->mm[i] = slow_new_mm(test, i, &two->addr);
+	}
+
+	fake_bind(test, two->domain[0], two->mm[0], OTHER_PASID, &two->bond);
+	slow_hold(0);
+	fake_last(fake, OTHER_PASID, 0, two->addr);
+	pq = fake_find_pq(fake_fdev(fake), OTHER_PASID);
+	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
+	return pq;
+}
+
 /*
  * A worker sleeps in a fault of an address space that is not attached to its PASID any
  * more. A group for the same address in the new address space does not follow it.
  */
 static void rebind_while_worker_sleeps(struct kunit *test)
 {
-	struct iommu_sva bond;
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
-	struct iommu_domain *before;
-	struct iommu_domain *after;
-	struct mm_struct *mm[2];
 	struct iopf_pasid_queue *pq;
-	unsigned long addr = 0;
+	struct two_spaces two;
 
-	iopf_queue_set_timeout(fake->queue, 0);
-	before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, before);
-	after = kunit_kzalloc(test, sizeof(*after), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, after);
-	mm[0] = slow_new_mm(test, 0, &addr);
-	mm[1] = slow_new_mm(test, 1, &addr);
-
-	fake_bind(test, before, mm[0], OTHER_PASID, &bond);
-	slow_hold(0);
-	fake_last(fake, OTHER_PASID, 0, addr);
-	pq = fake_find_pq(fdev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
+	pq = sleep_in_first(test, &two);
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	KUNIT_EXPECT_EQ(test, 1, fake->responses);
-	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
+	iommu_detach_device_pasid(two.domain[0], fake_dev(fake), OTHER_PASID);
 
-	fake_bind(test, after, mm[1], OTHER_PASID, &bond);
-	fake_last(fake, OTHER_PASID, 1, addr);
+	fake_bind(test, two.domain[1], two.mm[1], OTHER_PASID, &two.bond);
+	fake_last(fake, OTHER_PASID, 1, two.addr);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_SUCCESS, fake->log[1].code);
 	KUNIT_EXPECT_EQ(test, 0, fdev->stats.followed);
@@ -293,9 +314,9 @@ static void rebind_while_worker_sleeps(struct kunit *test)
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	expect_idle(test, fdev);
-	iommu_detach_device_pasid(after, fake_dev(fake), OTHER_PASID);
-	mmput(mm[0]);
-	mmput(mm[1]);
+	iommu_detach_device_pasid(two.domain[1], fake_dev(fake), OTHER_PASID);
+	mmput(two.mm[0]);
+	mmput(two.mm[1]);
 }
 
 /*
@@ -304,45 +325,29 @@ static void rebind_while_worker_sleeps(struct kunit *test)
  */
 static void old_group_pins_no_other_mm(struct kunit *test)
 {
-	struct iommu_sva bond;
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
-	struct iommu_domain *before;
-	struct iommu_domain *after;
-	struct mm_struct *mm[2];
 	struct iopf_pasid_queue *pq;
-	unsigned long addr = 0;
+	struct two_spaces two;
 
-	iopf_queue_set_timeout(fake->queue, 0);
-	before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, before);
-	after = kunit_kzalloc(test, sizeof(*after), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, after);
-	mm[0] = slow_new_mm(test, 0, &addr);
-	mm[1] = slow_new_mm(test, 1, &addr);
-
-	fake_bind(test, before, mm[0], OTHER_PASID, &bond);
-	slow_hold(0);
-	fake_last(fake, OTHER_PASID, 0, addr);
-	pq = fake_find_pq(fdev, OTHER_PASID);
-	KUNIT_ASSERT_TRUE(test, fake_wait_for(nr_asleep(pq) == 1, 5 * HZ));
-	KUNIT_EXPECT_PTR_EQ(test, mm[0], pq->mm);
+	pq = sleep_in_first(test, &two);
+	KUNIT_EXPECT_PTR_EQ(test, two.mm[0], pq->mm);
 	/* Without a flush, and the next group looks up the domain. */
-	iommu_detach_device_pasid(before, fake_dev(fake), OTHER_PASID);
+	iommu_detach_device_pasid(two.domain[0], fake_dev(fake), OTHER_PASID);
 	pq->mm_uses = 0;
 
-	fake_bind(test, after, mm[1], OTHER_PASID, &bond);
-	fake_last(fake, OTHER_PASID, 1, addr);
+	fake_bind(test, two.domain[1], two.mm[1], OTHER_PASID, &two.bond);
+	fake_last(fake, OTHER_PASID, 1, two.addr);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 1));
 	KUNIT_EXPECT_EQ(test, 1, pq->nr_mm);
 	KUNIT_EXPECT_NULL(test, pq->mm);
-	iommu_detach_device_pasid(after, fake_dev(fake), OTHER_PASID);
+	iommu_detach_device_pasid(two.domain[1], fake_dev(fake), OTHER_PASID);
 
 	slow_release(0);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, 2));
 	expect_idle(test, fdev);
-	mmput(mm[0]);
-	mmput(mm[1]);
+	mmput(two.mm[0]);
+	mmput(two.mm[1]);
 }
 
 /*
