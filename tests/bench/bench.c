@@ -116,16 +116,13 @@ static int bench_is_scale(const struct bench_scenario *scenario)
 	return !strncmp(scenario->name, "scale.", 6);
 }
 
-static void bench_named(const char *name)
+static const struct bench_scenario *bench_find(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_SCENARIOS; i++) {
-		if (!strcmp(bench_scenarios[i].name, name)) {
-			bench_one(&bench_scenarios[i]);
-			return;
-		}
-	}
+	for (i = 0; i < NR_SCENARIOS; i++)
+		if (!strcmp(bench_scenarios[i].name, name))
+			return &bench_scenarios[i];
 	fprintf(stderr, "bench: no scenario is called %s; there are", name);
 	for (i = 0; i < NR_SCENARIOS; i++)
 		fprintf(stderr, " %s", bench_scenarios[i].name);
@@ -147,11 +144,14 @@ static void bench_touch_guest_memory(void)
 
 int main(int argc, char **argv)
 {
+	int only_check = 0;
 	unsigned int i;
 	int option;
 
-	while ((option = getopt(argc, argv, "pr:m:")) >= 0) {
-		if (option == 'p') {
+	while ((option = getopt(argc, argv, "npr:m:")) >= 0) {
+		if (option == 'n') {
+			only_check = 1;
+		} else if (option == 'p') {
 			bench_wants_phases = 1;
 		} else if (option == 'r' && atoi(optarg) > 0) {
 			bench_rounds = atoi(optarg);
@@ -159,13 +159,17 @@ int main(int argc, char **argv)
 			bench_area = (size_t)atoi(optarg) << 20;
 		} else {
 			fprintf(stderr,
-				"usage: bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
+				"usage: bench [-n] [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
 			return 1;
 		}
 	}
+	for (i = optind; i < argc; i++)
+		bench_find(argv[i]);
+	if (only_check)
+		return 0;
 	bench_touch_guest_memory();
 	for (i = optind; i < argc; i++)
-		bench_named(argv[i]);
+		bench_one(bench_find(argv[i]));
 	for (i = 0; optind == argc && i < NR_SCENARIOS; i++)
 		if (!bench_is_scale(&bench_scenarios[i]))
 			bench_one(&bench_scenarios[i]);

@@ -26,6 +26,9 @@
 # Results: a table on standard output, and CSV, table and plots in the cache, in a
 # folder per run: bench/NAME/latest. They are written anew after each pair, so the
 # results of an interrupted run are valid for the pairs before.
+#
+# With threads host/cores.c measures meanwhile how far apart the host's cores are. Where that
+# changed within a pair the pair is not used, and up to twice as many pairs are run.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
@@ -104,7 +107,27 @@ describe_host()
 		"REPORT=$REPORT REPORTER=$REPORTER${AREA:+ AREA=$AREA}${SCENARIOS:+ SCENARIOS=\"$SCENARIOS\"}"
 }
 
-# guest MODE VARIANT [-p]: runs a guest and prints its result lines.
+# start_cores: builds host/cores.c and lets it measure until the script ends.
+start_cores()
+{
+	local program=$IOPF_CACHE/bench/cores
+
+	need_packages gcc libc6-dev
+	gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -o "$program.$$" \
+		"$TOP/tests/bench/host/cores.c"
+	mv -f "$program.$$" "$program"
+	"$program" >"$out/cores" &
+	cores=$!
+	trap stop_cores EXIT
+}
+
+stop_cores()
+{
+	{ kill "$cores" && wait "$cores"; } 2>/dev/null || true
+	cores=''
+}
+
+# guest MODE VARIANT [-p]: runs a guest and prints its output.
 guest()
 {
 	local mode=$1 variant=$2 args='' scenarios=$SCENARIOS given=$parameters
@@ -126,11 +149,10 @@ guest()
 		{ cat "$out/log" >&2; die "the benchmark failed in the guest ($mode, $variant)"; }
 }
 
-# results MODE REP VARIANT: converts result lines to CSV.
+# results MODE REP VARIANT: adds result lines to the CSV file.
 results()
 {
-	tr -d '\r' | awk -v OFS=, -v p="$1,$2,${3/-/,}" \
-		'$1 == "result" { print p, $2, $3, $4 }' >>"$out/results.csv"
+	"$TOP/tests/bench/collect.py" "$out/results.csv" "$@"
 }
 
 pair()
@@ -146,7 +168,8 @@ pair()
 	done
 	for variant in $order; do
 		say "$mode, pair $rep of $REPS: ${variant/-/, }"
-		guest "$mode" "$variant" | results "$mode" "$rep" "$variant"
+		guest "$mode" "$variant" |
+			results "$mode" "$rep" "$variant" ${cores:+"$out/cores"}
 	done
 	"$TOP/tests/bench/summary.py" "$out" >/dev/null
 }
@@ -159,11 +182,15 @@ take_apart()
 	for variant in $variants; do
 		[[ $variant == iopf-* ]] || continue
 		say "$1: where the time goes (${variant#*-})"
-		guest "$1" "$variant" -p | grep ' phase_' | results "$1" 1 "$variant"
+		guest "$1" "$variant" -p | grep ' phase_' | results "$1" phases "$variant"
 	done
 }
 
 need_packages python3 gnuplot-nox
+programs=$("$TOP/tests/guest/build.sh" bench)
+# The list is words.
+# shellcheck disable=SC2086
+"$programs/bench" -n $SCENARIOS || die "SCENARIOS=\"$SCENARIOS\" is wrong"
 declare -A module
 declare -A prq=([iopf-batch]=kernel [iopf-single]=kernel [upstream-single]=kernel)
 [ "$PORT" != vtd ] || prq[iopf-batch]=iopf
@@ -172,16 +199,24 @@ for variant in $variants; do
 	"$TOP/drivers-glue/in-tree/build.sh" kernel
 	module[$variant]=$("$TOP/drivers-glue/softacc/build.sh")
 done
-programs=$("$TOP/tests/guest/build.sh" bench)
 out=$(run_folder "bench/$name")
 # Two benchmarks at the same time would measure each other.
 lock bench
 describe_host >"$out/host"
-echo mode,rep,impl,report,scenario,metric,value >"$out/results.csv"
+echo mode,rep,impl,report,scenario,metric,value,near_ns,far_ns >"$out/results.csv"
 for mode in $modes; do
+	cores=''
+	[ "$mode" = icount ] || start_cores
 	for ((rep = 1; rep <= REPS; rep++)); do
 		pair "$mode" "$rep"
 	done
+	for ((; rep <= 2 * REPS; rep++)); do
+		pairs=$("$TOP/tests/bench/summary.py" --pairs "$out")
+		[ "$pairs" -lt "$REPS" ] || break
+		say "a scenario has $pairs pairs that can be used, $REPS are wanted"
+		pair "$mode" "$rep"
+	done
+	stop_cores
 	[ -z "$TAKEN_APART" ] || take_apart "$mode"
 done
 "$TOP/tests/bench/summary.py" "$out"

@@ -3,10 +3,11 @@
 """summary.py DIR: medians and paired ratios of DIR/results.csv.
 
 Ratios are to io-pgfault.c in the same pair. A table of its own compares an unmodified
-driver, which reports requests one by one.
+driver, which reports requests one by one. A scenario of a pair is left out if the host's
+cores were farther apart in one of the pair's guests than in another, see host/cores.c.
 
 Prints the tables, writes them to DIR/summary.txt, and writes ratio.dat and range.dat for
-plot.gp.
+plot.gp. summary.py --pairs DIR prints the least number of pairs of a scenario instead.
 """
 import collections
 import csv
@@ -35,24 +36,76 @@ NO_RATIO = ("s11",)
 ALIKE = ("cpu1", "cpu2", "populate", "floor1", "floor8", "floor32")
 # Ways to report to the library
 REPORTS = ("batch", "single")
+# A cache line that takes this many times as long between cores makes another machine: on a
+# virtual one 80 ns are usual, 120 not rare, and 380 mean that no cache is shared.
+APART = 2.5
+
+
+class Cores:
+    """How far apart the host's cores were: the least and the greatest time of each pair."""
+
+    def __init__(self):
+        self.times = {}
+
+    def add(self, row):
+        """Add the times of a result. Icount has none."""
+        if row["near_ns"]:
+            pair = row["scenario"], row["rep"]
+            times = float(row["near_ns"]), float(row["far_ns"])
+            self.times[pair] = [choose(both) for choose, both in
+                                zip((min, max), zip(times, self.times.get(pair, times)))]
+
+    def moved(self, row):
+        if not row["near_ns"]:
+            return False
+        times = self.times[row["scenario"], row["rep"]]
+        return times[1] > APART * times[0]
+
+    def describe(self):
+        """Return a line for the table's head."""
+        used = [times for times in self.times.values() if times[1] <= APART * times[0]]
+        if not used:
+            return "cores not measured"
+        return ("cores a cache line goes from core to core and back in %.0f to %.0f ns; "
+                "%d of %d measurements left out, as that changed" %
+                (min(times[0] for times in used), max(times[1] for times in used),
+                 len(self.times) - len(used), len(self.times)))
 
 
 def read(path):
-    """Return values[mode][scenario, metric][variant][rep]; a variant is upstream or a report."""
+    """Return values[mode][scenario, metric][variant][rep], and the host's cores.
+
+    A variant is upstream or a report.
+    """
     values = collections.defaultdict(lambda: collections.defaultdict(
         lambda: collections.defaultdict(dict)))
+    cores = Cores()
     with open(path, newline="") as file:
-        for row in csv.DictReader(file):
-            key = row["scenario"], row["metric"]
-            variant = row["report"] if row["impl"] == "iopf" else row["impl"]
-            values[row["mode"]][key][variant][row["rep"]] = float(row["value"])
-    return values
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        cores.add(row)
+    for row in rows:
+        key = row["scenario"], row["metric"]
+        variant = row["report"] if row["impl"] == "iopf" else row["impl"]
+        # The scenario exists, even if no pair of it can be used.
+        reps = values[row["mode"]][key][variant]
+        if not cores.moved(row):
+            reps[row["rep"]] = float(row["value"])
+    return values, cores
+
+
+def least_pairs(values):
+    """Return how many pairs the scenario with the fewest has."""
+    return min((len(ratios(variants, report))
+                for modes in values.values() for (_, metric), variants in modes.items()
+                for report in measured(modes)
+                if metric in METRICS and "upstream" in variants), default=0)
 
 
 def measured(values):
     """Return the measured ones of REPORTS, in that order."""
     return [report for report in REPORTS
-            if any(variants[report] for variants in values.values())]
+            if any(report in variants for variants in values.values())]
 
 
 def median(samples):
@@ -224,11 +277,15 @@ def add_tables(parts, mode, values):
 
 
 def main():
-    directory = sys.argv[1]
-    values = read(directory + "/results.csv")
+    directory = sys.argv[-1]
+    values, cores = read(directory + "/results.csv")
+    if sys.argv[1] == "--pairs":
+        print(least_pairs(values))
+        return
     with open(directory + "/host") as file:
         parts = [file.read().rstrip()]
     if "threads" in values:
+        parts[0] += "\n" + cores.describe()
         parts.append("Threads, real time\n" +
                      layout(threads_table(values["threads"])))
         write_plots(directory, values["threads"])
