@@ -106,7 +106,7 @@ check: ## checkpatch, sparse, W=1, kernel-doc, shellcheck, layers, names in the 
 bench: ## measure the library against the kernel's own fault queue
 	@tests/bench/run.sh
 
-lines: ## count how often cache lines change hands between CPUs for a lone group
+lines: ## count how often cache lines change hands between CPUs for a request
 	@tests/lines/lines.sh
 
 kunit: ## the KUnit suites alone

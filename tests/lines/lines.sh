@@ -1,18 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lines.sh: counts how often cache lines change hands between CPUs for a lone group, by a
-# plugin of QEMU that follows each access of the guest's kernel to memory, see lines.c. The
-# library and the kernel's own fault queue run the same scenario of
-# tests/guest/test-progress.c.
+# lines.sh: counts how often cache lines change hands between CPUs, by a plugin of QEMU that
+# follows each access of the guest's kernel to memory, see lines.c. The library and the
+# kernel's own fault queue run the same scenario: for lone groups one of
+# tests/guest/test-progress.c with one request at a time, for storms one of the benchmark,
+# whose requests are reported one by one.
 #
 #   KERNEL     7.3 or 6.12
 #   REPS       guests of each fault queue (3)
-#   SCENARIOS  one scenario with one request at a time (fifo-reporter)
+#   SCENARIOS  one scenario: fifo-reporter (the default), isolated-reporter, s2, s3, ...
 #
-# Prints the lines per group of each guest, and the functions with most of them. What the
+# Prints the lines per request of each guest, and the functions with most of them. What the
 # kernel does beside the groups counts, too, timer interrupts for example, and differs from
-# run to run. What is by the library itself differs little.
+# run to run, more so in storms, where the guest's clock sees that the plugin is slow. What is
+# by the library itself differs little.
 set -euo pipefail
 . "$(dirname "$0")/../../drivers-glue/in-tree/lib.sh"
 . "$(dirname "$0")/../runs.sh"
@@ -21,8 +23,6 @@ set -euo pipefail
 [[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of runs"
 export KERNEL CONFIG=release ACCEL=tcg
 
-SKIP=150
-COUNT=600
 FUNCTIONS=16
 # Functions of the library, io-pgfault.c and iommu-sva.c, and those of the workqueue
 QUEUE='^(iopf_|iommu_report_device_fault|iommu_sva_)'
@@ -38,13 +38,13 @@ vmlinux()
 # entry IMPL: prints the address of the function that softacc calls with a request.
 entry()
 {
-	local name=iopf_report_requests
+	local name=iommu_report_device_fault
 
-	[ "$1" = iopf ] || name=iommu_report_device_fault
+	[ "$1$program" != iopftest-progress ] || name=iopf_report_requests
 	nm "$(vmlinux "$1")" | awk -v name=$name '$3 == name { print $1 }'
 }
 
-# functions IMPL FILE: prints "LINES FUNCTION" per group.
+# functions IMPL FILE: prints "LINES FUNCTION" per request.
 functions()
 {
 	local executions
@@ -65,20 +65,20 @@ count_lines()
 	local impl=$1 out=$tmp/$1-$2
 
 	say "$SCENARIOS on $KERNEL, run $2: $impl"
-	IMPL=$impl MODULES=${module[$impl]} FILES=$programs/test-progress TIMEOUT=${TIMEOUT:-300} \
-		APPEND="rcupdate.rcu_cpu_stall_suppress=1 nokaslr ${APPEND:-}" \
-		QEMU_ARGS="-plugin $tmp/lines.so,entry=$(entry "$impl"),skip=$SKIP,count=$COUNT,out=$out" \
-		"$TOP/tests/guest/run.sh" "test-progress -l 100000 $SCENARIOS $SCENARIOS" \
-		>"$out.log" 2>&1 </dev/null ||
+	IMPL=$impl MODULES=${module[$impl]} FILES=$programs/$program TIMEOUT=${TIMEOUT:-300} \
+		APPEND="rcupdate.rcu_cpu_stall_suppress=1 nokaslr $parameter ${APPEND:-}" \
+		QEMU_ARGS="-plugin $tmp/lines.so,entry=$(entry "$impl"),skip=$skip,count=$count,out=$out" \
+		"$TOP/tests/guest/run.sh" "$program $options" >"$out.log" 2>&1 </dev/null ||
 		{ cat "$out.log" >&2; die "$SCENARIOS failed in the guest ($impl)"; }
-	[ -s "$out" ] || die "$SCENARIOS has reported fewer than $((SKIP + COUNT)) requests" \
-		"choose one with one request at a time: fifo-reporter or isolated-reporter"
+	[ -s "$out" ] || die "$SCENARIOS has reported fewer than $((skip + count)) requests" \
+		"choose one with one request at a time: fifo-reporter or isolated-reporter," \
+		"or a storm of the benchmark: s2 to s6"
 	functions "$impl" "$out" >"$out.functions"
 	awk -v impl="$impl" -v queue="$QUEUE" -v workqueue="$WORKQUEUE" '
 		{ sum += $1 }
 		$2 ~ queue { by_queue += $1 }
 		$2 ~ workqueue { by_workqueue += $1 }
-		END { printf "%-8s  %.0f lines a group: %.0f by the fault queue, %.0f by its workqueue\n",
+		END { printf "%-8s  %.1f lines a request: %.1f by the fault queue, %.1f by its workqueue\n",
 			     impl, sum, by_queue, by_workqueue }' "$out.functions"
 }
 
@@ -87,7 +87,16 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 gcc -O2 -Wall -Wextra -shared -fPIC -o "$tmp/lines.so" "$TOP/tests/lines/lines.c" ||
 	die "tests/lines/lines.c does not build"
-programs=$("$TOP/tests/guest/build.sh" test-progress)
+programs=$("$TOP/tests/guest/build.sh" test-progress bench)
+if "$programs/bench" -n "$SCENARIOS" 2>/dev/null; then
+	program=bench options="-r 1 -m 32 $SCENARIOS"
+	parameter=iopf.softacc=single=1
+	skip=2000 count=3000
+else
+	program=test-progress options="-l 100000 $SCENARIOS $SCENARIOS"
+	parameter=''
+	skip=150 count=600
+fi
 declare -A module
 for impl in iopf upstream; do
 	IMPL=$impl "$TOP/drivers-glue/in-tree/build.sh" kernel

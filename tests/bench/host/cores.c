@@ -14,6 +14,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,8 +30,8 @@
 
 /* Odd while the line is on its way to the second core */
 static struct {
-	_Alignas(64) atomic_ulong turn;
-	_Alignas(64) atomic_bool measuring;
+	alignas(64) atomic_ulong turn;
+	alignas(64) atomic_bool measuring;
 } shared;
 
 static int64_t now_ns(void)
