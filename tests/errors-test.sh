@@ -241,7 +241,16 @@ bad_variables()
 		says "MINUTES=x is no number" -- run_make test MINUTES=x &&
 		says "KSRC=/linux" "kunit, demo" -- run_make test KSRC=/linux &&
 		says "SUITE=x is unknown" -- run_make kunit SUITE=x &&
-		says "FAULTS=x is no number" -- run_make demo-guest-sva FAULTS=x
+		says "FAULTS=x is no number" -- run_make demo-guest-sva FAULTS=x &&
+		says "REPS=0 is no number" -- run_make bench REPS=0 &&
+		says "MODE=x is unknown" "MODE=icount" -- run_make bench MODE=x &&
+		says "PORT=x is unknown" "PORT=vtd" -- run_make bench PORT=x &&
+		says "REPORT=x is unknown" "REPORT=single" -- run_make bench REPORT=x &&
+		says "REPORTER=x is unknown" "REPORTER=normal" -- run_make bench REPORTER=x &&
+		says "AREA=x is no number" -- run_make bench AREA=x &&
+		says "called s8" "s8.file" -- run_make bench SCENARIOS="s1 s8" &&
+		says "REPS=x is no number" -- run_make lines REPS=x &&
+		says "called s" "fifo-reporter" -- run_make lines SCENARIOS=s
 }
 
 bad_kdir()

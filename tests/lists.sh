@@ -8,6 +8,7 @@
 # literals in the first column; "none" is no item.
 set -euo pipefail
 . "$(dirname "$0")/../drivers-glue/in-tree/lib.sh"
+. "$(dirname "$0")/runs.sh"
 
 DOC=Documentation
 
@@ -97,16 +98,6 @@ disturbances()
 	cat "$1"/*.[ch] | tr '\n' ' ' |
 		grep -oE '\b[a-z_]*disturbance[a-z_]*\[[A-Z_]*\] = \{[^}]*\}' |
 		grep -oE '"[a-z_-]+"' | tr -d '"' | sort || true
-}
-
-bench_scenarios()
-{
-	sed -nE 's/^\t(RUN|STREAM|SCALE)\("([^"]+)".*/\2/p' tests/bench/bench.c | sort
-}
-
-progress_scenarios()
-{
-	sed -nE 's/^\t\{ \.name = "([a-z-]+)".*/\1/p' tests/guest/test-progress.c | sort
 }
 
 suites()

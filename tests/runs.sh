@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # runs.sh: shared by test scripts that may run twice at the same time, and on a busy
-# machine: a folder for the results of each run, locks, and timeouts. Sourced after
-# lib.sh, never run.
+# machine: a folder for the results of each run, locks, and timeouts; and the names of
+# scenarios. Sourced after lib.sh, never run.
 
 # Number of runs whose results are kept
 KEEP=5
@@ -147,4 +147,16 @@ limited()
 	[ ! -e "$over" ] || status=124
 	rm -f "$over"
 	return $status
+}
+
+# bench_scenarios: prints the names of the scenarios of tests/bench.
+bench_scenarios()
+{
+	sed -nE 's/^\t(RUN|STREAM|SCALE)\("([^"]+)".*/\2/p' "$TOP/tests/bench/bench.c" | sort
+}
+
+# progress_scenarios: prints those of tests/guest/test-progress.c.
+progress_scenarios()
+{
+	sed -nE 's/^\t\{ \.name = "([a-z-]+)".*/\1/p' "$TOP/tests/guest/test-progress.c" | sort
 }

@@ -144,14 +144,11 @@ static void bench_touch_guest_memory(void)
 
 int main(int argc, char **argv)
 {
-	int only_check = 0;
 	unsigned int i;
 	int option;
 
-	while ((option = getopt(argc, argv, "npr:m:")) >= 0) {
-		if (option == 'n') {
-			only_check = 1;
-		} else if (option == 'p') {
+	while ((option = getopt(argc, argv, "pr:m:")) >= 0) {
+		if (option == 'p') {
 			bench_wants_phases = 1;
 		} else if (option == 'r' && atoi(optarg) > 0) {
 			bench_rounds = atoi(optarg);
@@ -159,14 +156,12 @@ int main(int argc, char **argv)
 			bench_area = (size_t)atoi(optarg) << 20;
 		} else {
 			fprintf(stderr,
-				"usage: bench [-n] [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
+				"usage: bench [-p] [-r ROUNDS] [-m MEBIBYTES] [SCENARIO...]\n");
 			return 1;
 		}
 	}
 	for (i = optind; i < argc; i++)
 		bench_find(argv[i]);
-	if (only_check)
-		return 0;
 	bench_touch_guest_memory();
 	for (i = optind; i < argc; i++)
 		bench_one(bench_find(argv[i]));

@@ -91,6 +91,11 @@ elif [ -n "$SCENARIOS" ]; then
 	done
 	TAKEN_APART=${wanted# }
 fi
+for scenario in $SCENARIOS; do
+	bench_scenarios | grep -qxF -- "$scenario" ||
+		die "SCENARIOS: no scenario is called $scenario" \
+			"there are scale, for all of scale.*, and $(bench_scenarios | xargs)"
+done
 export KERNEL SMP CONFIG=release MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900}
 export ACCEL=${ACCEL:-tcg}
 
@@ -187,10 +192,6 @@ take_apart()
 }
 
 need_packages python3 gnuplot-nox
-programs=$("$TOP/tests/guest/build.sh" bench)
-# The list is words.
-# shellcheck disable=SC2086
-"$programs/bench" -n $SCENARIOS || die "SCENARIOS=\"$SCENARIOS\" is wrong"
 declare -A module
 declare -A prq=([iopf-batch]=kernel [iopf-single]=kernel [upstream-single]=kernel)
 [ "$PORT" != vtd ] || prq[iopf-batch]=iopf
@@ -199,6 +200,7 @@ for variant in $variants; do
 	"$TOP/drivers-glue/in-tree/build.sh" kernel
 	module[$variant]=$("$TOP/drivers-glue/softacc/build.sh")
 done
+programs=$("$TOP/tests/guest/build.sh" bench)
 out=$(run_folder "bench/$name")
 # Two benchmarks at the same time would measure each other.
 lock bench
