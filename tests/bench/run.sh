@@ -91,10 +91,11 @@ elif [ -n "$SCENARIOS" ]; then
 	done
 	TAKEN_APART=${wanted# }
 fi
+known=$(bench_scenarios | xargs)
 for scenario in $SCENARIOS; do
-	bench_scenarios | grep -qxF -- "$scenario" ||
+	[[ " $known " == *" $scenario "* ]] ||
 		die "SCENARIOS: no scenario is called $scenario" \
-			"there are scale, for all of scale.*, and $(bench_scenarios | xargs)"
+			"there are scale, for all of scale.*, and $known"
 done
 export KERNEL SMP CONFIG=release MEM=${MEM:-3G} TIMEOUT=${TIMEOUT:-900}
 export ACCEL=${ACCEL:-tcg}

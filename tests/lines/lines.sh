@@ -21,9 +21,10 @@ set -euo pipefail
 
 : "${KERNEL:=7.3}" "${REPS:=3}" "${SCENARIOS:=fifo-reporter}"
 [[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of runs"
-{ bench_scenarios; progress_scenarios; } | grep -qxF -- "$SCENARIOS" ||
-	die "SCENARIOS: no scenario is called $SCENARIOS" \
-		"there are $({ progress_scenarios; bench_scenarios; } | xargs)"
+storms=$(bench_scenarios | xargs)
+known="$(progress_scenarios | xargs) $storms"
+[[ " $known " == *" $SCENARIOS "* ]] ||
+	die "SCENARIOS: no scenario is called $SCENARIOS" "there are $known"
 export KERNEL CONFIG=release ACCEL=tcg
 
 FUNCTIONS=16
@@ -91,7 +92,7 @@ trap 'rm -rf "$tmp"' EXIT
 gcc -O2 -Wall -Wextra -shared -fPIC -o "$tmp/lines.so" "$TOP/tests/lines/lines.c" ||
 	die "tests/lines/lines.c does not build"
 programs=$("$TOP/tests/guest/build.sh" test-progress bench)
-if bench_scenarios | grep -qxF -- "$SCENARIOS"; then
+if [[ " $storms " == *" $SCENARIOS "* ]]; then
 	program=bench options="-r 1 -m 32 $SCENARIOS"
 	parameter=iopf.softacc=single=1
 	skip=2000 count=3000
