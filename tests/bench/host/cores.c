@@ -10,7 +10,7 @@
  *
  * the time of CLOCK_MONOTONIC, and how long a line takes from the first core that the program
  * may use to the second one, and back. Ends at once if there is one core only. Uses both cores
- * for less than a millisecond four times a second.
+ * for less than a millisecond four times a second, and sleeps otherwise.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -25,14 +25,19 @@
 #define PERIOD_NS	250000000
 #define ATTEMPTS	10
 #define ROUND_TRIPS	100
-/* How often the second core looks whether a measurement begins */
-#define LOOK_NS		200000
 
-/* Odd while the line is on its way to the second core */
+/**
+ * struct shared - what both cores use
+ * @turn: the line: odd while it is on its way to the second core
+ * @measured: number of measurements that are done
+ */
 static struct {
 	alignas(64) atomic_ulong turn;
-	alignas(64) atomic_bool measuring;
+	alignas(64) atomic_long measured;
 } shared;
+
+/* When the first measurement begins; further ones do every PERIOD_NS. */
+static int64_t begin;
 
 static int64_t now_ns(void)
 {
@@ -42,11 +47,16 @@ static int64_t now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-static void sleep_ns(long ns)
+/* Sleep until measurement @nr, from 0, begins. */
+static void await(long nr)
 {
-	const struct timespec time = { .tv_nsec = ns };
+	int64_t then = begin + nr * PERIOD_NS;
+	const struct timespec time = {
+		.tv_sec = then / 1000000000,
+		.tv_nsec = then % 1000000000,
+	};
 
-	nanosleep(&time, NULL);
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
 
 /* Run on @core only and, where that is allowed, before other threads. */
@@ -65,16 +75,16 @@ static void run_on(int core)
 static void *send_back(void *core)
 {
 	unsigned long turn;
+	long nr;
 
 	run_on(*(int *)core);
-	for (;;) {
-		if (!atomic_load(&shared.measuring)) {
-			sleep_ns(LOOK_NS);
-			continue;
+	for (nr = 0;; nr++) {
+		await(nr);
+		while (atomic_load(&shared.measured) <= nr) {
+			turn = atomic_load(&shared.turn);
+			if (turn & 1)
+				atomic_store(&shared.turn, turn + 1);
 		}
-		turn = atomic_load(&shared.turn);
-		if (turn & 1)
-			atomic_store(&shared.turn, turn + 1);
 	}
 	return NULL;
 }
@@ -95,7 +105,6 @@ static double measure(void)
 	int i;
 	int j;
 
-	atomic_store(&shared.measuring, true);
 	round_trip();
 	for (i = 0; i < ATTEMPTS; i++) {
 		begun = now_ns();
@@ -105,34 +114,36 @@ static double measure(void)
 		if (took < best)
 			best = took;
 	}
-	atomic_store(&shared.measuring, false);
+	atomic_fetch_add(&shared.measured, 1);
 	return (double)best / ROUND_TRIPS;
 }
 
 int main(void)
 {
-	int cores[2];
-	int nr = 0;
+	int nr_cores = 0;
 	pthread_t thread;
 	cpu_set_t set;
+	int cores[2];
+	long nr;
 	int i;
 
 	if (sched_getaffinity(0, sizeof(set), &set))
 		return 1;
-	for (i = 0; i < CPU_SETSIZE && nr < 2; i++)
+	for (i = 0; i < CPU_SETSIZE && nr_cores < 2; i++)
 		if (CPU_ISSET(i, &set))
-			cores[nr++] = i;
-	if (nr < 2)
+			cores[nr_cores++] = i;
+	if (nr_cores < 2)
 		return 0;
+	begin = now_ns() + PERIOD_NS;
 	if (pthread_create(&thread, NULL, send_back, &cores[1]))
 		return 1;
 	/* The other thread has to leave this core before real-time priority is taken. */
-	sleep_ns(LOOK_NS * 50);
+	await(0);
 	run_on(cores[0]);
-	for (;;) {
+	for (nr = 1;; nr++) {
 		printf("%.3f %.0f\n", now_ns() / 1e9, measure());
 		if (fflush(stdout))
 			return 1;
-		sleep_ns(PERIOD_NS);
+		await(nr);
 	}
 }
