@@ -213,7 +213,9 @@ for mode in $modes; do
 	for ((rep = 1; rep <= REPS; rep++)); do
 		pair "$mode" "$rep"
 	done
+	# Of instructions no pair is left out.
 	for ((; rep <= 2 * REPS; rep++)); do
+		[ -n "$cores" ] || break
 		pairs=$("$TOP/tests/bench/summary.py" --pairs "$out")
 		[ "$pairs" -lt "$REPS" ] || break
 		say "a scenario has $pairs pairs that can be used, $REPS are wanted"
