@@ -65,7 +65,7 @@ help: ## print this list
 ## BROKEN=NAME         apply, kernel: the library with a mistake of tests/mutants
 ## REPS=N              bench: pairs of runs (5); lines: guests of each fault queue (3)
 ## MODE=threads|icount bench: real time, or instructions (both)
-## SCENARIOS='A B'     bench: only these; scale: with many PASIDs and devices
+## SCENARIOS='A B'     bench: only these; scale: with many PASIDs and devices. lines: one
 ## PORT=ring|vtd       bench: on softacc's own IOMMU, or on the emulated VT-d (ring)
 ## REPORT=batch|single|both  bench: how softacc reports to the library: single is as an
 ##                     unmodified driver does, both takes half as long again (batch)

@@ -44,7 +44,8 @@ entry()
 {
 	local name=iommu_report_device_fault
 
-	[ "$1$program" != iopftest-progress ] || name=iopf_report_requests
+	# The benchmark reports one by one to both.
+	[ "$1 $program" != "iopf test-progress" ] || name=iopf_report_requests
 	nm "$(vmlinux "$1")" | awk -v name=$name '$3 == name { print $1 }'
 }
 
