@@ -254,6 +254,7 @@ parts()
 	part "vtd ring" "$TOP/tests/vtd/ring-test.sh"
 	part "vtd" "$TOP/tests/vtd-test.sh" short
 	fixed_parity
+	part "bench" "$TOP/tests/bench-test.sh"
 	part "errors" "$TOP/tests/errors-test.sh"
 	part "apply" "$TOP/tests/apply-test.sh"
 	part "fixes" "$TOP/tests/fixes-test.sh"

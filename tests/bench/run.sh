@@ -163,8 +163,9 @@ results()
 
 pair()
 {
-	local mode=$1 rep=$2 order='' variant
+	local mode=$1 rep=$2 order='' most=$REPS variant
 
+	[ "$rep" -le "$REPS" ] || most="up to $((2 * REPS))"
 	for variant in $variants; do
 		if [ $((rep % 2)) = 1 ]; then
 			order="$order $variant"
@@ -173,7 +174,7 @@ pair()
 		fi
 	done
 	for variant in $order; do
-		say "$mode, pair $rep of $REPS: ${variant/-/, }"
+		say "$mode, pair $rep of $most: ${variant/-/, }"
 		guest "$mode" "$variant" |
 			results "$mode" "$rep" "$variant" ${cores:+"$out/cores"}
 	done

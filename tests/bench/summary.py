@@ -64,8 +64,10 @@ class Cores:
     def describe(self):
         """Return a line for the table's head."""
         used = [times for times in self.times.values() if times[1] <= APART * times[0]]
-        if not used:
+        if not self.times:
             return "cores not measured"
+        if not used:
+            return "cores moved: all %d measurements left out" % len(self.times)
         return ("cores a cache line goes from core to core and back in %.0f to %.0f ns; "
                 "%d of %d measurements left out, as that changed" %
                 (min(times[0] for times in used), max(times[1] for times in used),

@@ -23,7 +23,7 @@ set -euo pipefail
 [[ $REPS =~ ^[1-9][0-9]*$ ]] || die "REPS=$REPS is no number of runs"
 storms=$(bench_scenarios | xargs)
 known="$(progress_scenarios | xargs) $storms"
-[[ " $known " == *" $SCENARIOS "* ]] ||
+[[ $SCENARIOS != *[[:space:]]* && " $known " == *" $SCENARIOS "* ]] ||
 	die "SCENARIOS: no scenario is called $SCENARIOS" "there are $known"
 export KERNEL CONFIG=release ACCEL=tcg
 
