@@ -321,8 +321,8 @@ void iopf_park_wait(struct iopf_worker *worker);
 
 /* poll.c */
 bool iopf_poll_wanted(struct iopf_device *fdev, u64 begun);
-void iopf_poll_done(struct iopf_device *fdev);
-void iopf_poll(struct iopf_device *fdev);
+void iopf_poll_done(struct iopf_device *fdev, bool cut);
+bool iopf_poll(struct iopf_device *fdev);
 
 /* worker.c */
 struct iopf_worker *iopf_pq_queue_group(struct iopf_pasid_queue *pq,

@@ -6,7 +6,8 @@
  * the worker and the CPU sleep until then takes longer than the fault. So a worker that
  * has nothing left to do polls for the next group for a moment, if the CPU would be idle.
  * Polls without success become rarer: after each of them twice as many are skipped as
- * before.
+ * before. Where a host has too few cores the poll may be what keeps the device's thread
+ * from running.
  */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
@@ -28,6 +29,8 @@
 #define IOPF_POLL_LOOKS		8
 /* Most polls that are skipped after one without success. */
 #define IOPF_MAX_POLL_PAUSE	255
+/* The same after one that was cut short, which does not say when the group would come. */
+#define IOPF_MAX_CUT_PAUSE	15
 
 static unsigned int iopf_poll_us = 50;
 
@@ -75,26 +78,32 @@ bool iopf_poll_wanted(struct iopf_device *fdev, u64 begun)
 	return false;
 }
 
-/* Remember the result of a poll. */
-void iopf_poll_done(struct iopf_device *fdev)
+/*
+ * Remember the result of a poll, which was @cut short if another thread wanted the CPU:
+ * for a short errand of the kernel, or for each request if it is the device's thread.
+ */
+void iopf_poll_done(struct iopf_device *fdev, bool cut)
 {
+	u8 most = IOPF_MAX_POLL_PAUSE;
+
 	lockdep_assert_held(&fdev->lock);
 	if (fdev->nr_ready) {
 		fdev->stats.polled++;
 		fdev->poll_pause /= 2;
-	} else {
-		fdev->poll_pause = min(2 * fdev->poll_pause + 1,
-				       IOPF_MAX_POLL_PAUSE);
-		fdev->poll_skip = fdev->poll_pause;
+		return;
 	}
+	if (cut)
+		most = max(fdev->poll_pause, IOPF_MAX_CUT_PAUSE);
+	fdev->poll_pause = min(2 * fdev->poll_pause + 1, most);
+	fdev->poll_skip = fdev->poll_pause;
 }
 
 /*
  * Poll for a PASID queue that wants a worker. Without the lock, so the caller checks
  * again. Not while another thread wants this CPU: it may be the reporter, which needs it
- * where the kernel is not preempted.
+ * where the kernel is not preempted. Return true if the poll was cut short for that.
  */
-void iopf_poll(struct iopf_device *fdev)
+bool iopf_poll(struct iopf_device *fdev)
 {
 	u64 until = local_clock() + iopf_poll_ns();
 
@@ -102,7 +111,8 @@ void iopf_poll(struct iopf_device *fdev)
 		if (need_resched())
 			cond_resched();
 		else if (!single_task_running())
-			break;
+			return true;
 		cpu_relax();
 	}
+	return false;
 }

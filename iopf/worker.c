@@ -50,6 +50,7 @@
  * @pages: pages requested by them, and pages faulted in ahead
  * @alone: no other group was there when the last one was handled
  * @poll: the worker polls for the next group
+ * @cut: the poll was cut short
  * @park: the worker sleeps until the next group
  * @sent: the group that was @alone, whose response was sent, then one to be dropped
  * @since: local_clock() when the cost of groups was last counted; 0: it is not counted
@@ -63,6 +64,7 @@ struct iopf_turn {
 	size_t pages;
 	bool alone;
 	bool poll;
+	bool cut;
 	bool park;
 	struct list_head sent;
 	u64 since;
@@ -333,7 +335,7 @@ static void iopf_worker_begin(struct iopf_worker *worker, const struct iopf_turn
 	fdev->nr_waiting--;
 	fdev->nr_workers++;
 	if (turn->poll)
-		iopf_poll_done(fdev);
+		iopf_poll_done(fdev, turn->cut);
 	else if (worker->far)
 		fdev->nr_far--;
 }
@@ -506,7 +508,7 @@ static void iopf_worker_fn(struct work_struct *work)
 		} else {
 			if (!turn.polls)
 				turn.polls = local_clock();
-			iopf_poll(fdev);
+			turn.cut = iopf_poll(fdev);
 		}
 		iopf_worker_run(worker, &turn);
 	}

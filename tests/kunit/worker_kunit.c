@@ -439,6 +439,52 @@ static int nr_pins(struct mm_struct *mm)
 }
 
 /*
+ * Polls that find nothing become rare. Those that are cut short by other threads become less
+ * rare, and do not make the others more frequent. Each success halves the pause.
+ */
+static void polls_pause(struct kunit *test)
+{
+	static const struct {
+		bool found;
+		bool cut;
+		unsigned int pause;
+	} polls[] = {
+		{ .pause = 0, .found = true },
+		{ .pause = 1, .cut = true },
+		{ .pause = 3, .cut = true },
+		{ .pause = 7, .cut = true },
+		{ .pause = 15, .cut = true },
+		{ .pause = 15, .cut = true },
+		{ .pause = 7, .found = true, .cut = true },
+		{ .pause = 15 },
+		{ .pause = 31 },
+		{ .pause = 31, .cut = true },
+		{ .pause = 63 },
+		{ .pause = 127 },
+		{ .pause = 255 },
+		{ .pause = 255 },
+		{ .pause = 127, .found = true },
+	};
+	struct iopf_device *fdev = fake_fdev(test->priv);
+	unsigned int skipped;
+	int i;
+
+	spin_lock(&fdev->lock);
+	for (i = 0; i < ARRAY_SIZE(polls); i++) {
+		fdev->nr_ready = polls[i].found;
+		iopf_poll_done(fdev, polls[i].cut);
+		KUNIT_EXPECT_EQ_MSG(test, polls[i].pause, fdev->poll_pause, "poll %d", i);
+		for (skipped = 0; !iopf_poll_wanted(fdev, 0); skipped++)
+			;
+		KUNIT_EXPECT_EQ_MSG(test, polls[i].found ? 0 : polls[i].pause, skipped,
+				    "poll %d", i);
+	}
+	fdev->nr_ready = 0;
+	spin_unlock(&fdev->lock);
+	KUNIT_EXPECT_EQ(test, 3, fdev->stats.polled);
+}
+
+/*
  * The worker of a lone group is parked, and the group's memory kept, for the next one
  * while the device is monitored. No worker is parked if few are free.
  */
@@ -625,6 +671,7 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(rebind_while_worker_sleeps),
 	KUNIT_CASE(old_group_pins_no_other_mm),
 	KUNIT_CASE(sleep_note_taken_back),
+	KUNIT_CASE(polls_pause),
 	KUNIT_CASE(lone_worker_is_parked),
 	KUNIT_CASE(parked_worker_at_removal),
 	KUNIT_CASE(worker_ends_after_time_limit),
