@@ -86,10 +86,10 @@ other_metrics_and_scenarios()
 	pair 1 200 100
 	pair 2 900 100 80 390
 	for rep in 1 2; do
-		result threads $rep iopf-batch s1 p99_us 10 80 100
-		result threads $rep upstream-single s1 p99_us $((rep * 10)) 80 100
-		result threads $rep iopf-batch s2 pages_per_s $((rep * 100)) 80 100
-		result threads $rep upstream-single s2 pages_per_s 100 80 100
+		result threads "$rep" iopf-batch s1 p99_us 10 80 100
+		result threads "$rep" upstream-single s1 p99_us $((rep * 10)) 80 100
+		result threads "$rep" iopf-batch s2 pages_per_s $((rep * 100)) 80 100
+		result threads "$rep" upstream-single s2 pages_per_s 100 80 100
 	done
 	prints '^s1 +p99 us .* 1\.00 \(1\.00 to 1\.00\)$' &&
 		prints '^s2 .* 1\.50 \(1\.00 to 2\.00\)$' && pairs_are 1
@@ -99,8 +99,8 @@ far_throughout_is_used()
 {
 	begin
 	for rep in 1 2; do
-		result threads $rep iopf-batch s1 pages_per_s 200 350 390
-		result threads $rep upstream-single s1 pages_per_s 100 350 400
+		result threads "$rep" iopf-batch s1 pages_per_s 200 350 390
+		result threads "$rep" upstream-single s1 pages_per_s 100 350 400
 	done
 	pairs_are 2 && prints ' 350 to 400 ns; 0 of 2 '
 }
@@ -130,7 +130,7 @@ instructions()
 {
 	begin
 	for variant in iopf-batch upstream-single; do
-		result icount 1 $variant floor1 pages_per_s 250000
+		result icount 1 "$variant" floor1 pages_per_s 250000
 	done
 	result icount 1 iopf-batch s1 pages_per_s 100000
 	result icount 1 upstream-single s1 pages_per_s 50000
@@ -144,8 +144,8 @@ verdict()
 
 	begin
 	for rep in 1 2; do
-		result threads $rep iopf-single s1 "$4" "${!rep}" 80 100
-		result threads $rep upstream-single s1 "$4" "$3" 80 100
+		result threads "$rep" iopf-single s1 "$4" "${!rep}" 80 100
+		result threads "$rep" upstream-single s1 "$4" "$3" 80 100
 	done
 	summary | sed -n 's/^s1 .* 2 .*) *//p'
 }
