@@ -216,7 +216,8 @@ struct iopf_flush {
  * @timeout_armed: @timeout_work is pending or running
  * @room: workers became free since a PASID queue in @starved was refused one
  * @pri_limits: @limits were raised to what PRI grants
- * @poll_pause: how many polls to skip after the next one without success
+ * @poll_pause: how many polls were skipped after the last one without success, halved by
+ *	each success since
  * @poll_skip: how many polls still to skip
  * @nr_ready: length of @ready
  * @ready: PASID queues that want a worker, in the order in which they are served

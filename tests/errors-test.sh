@@ -251,7 +251,7 @@ bad_variables()
 		says "called s8" "s8.file" -- run_make bench SCENARIOS="s1 s8" &&
 		says "REPS=x is no number" -- run_make lines REPS=x &&
 		says "called s" "fifo-reporter" -- run_make lines SCENARIOS=s &&
-		says "called s1 s2" -- run_make lines SCENARIOS="s1 s2"
+		says "called s1 s10" -- run_make lines SCENARIOS="s1 s10"
 }
 
 bad_kdir()
