@@ -11,6 +11,7 @@
  *	inject.c    requests that user space injects
  *	handler.c   PASIDs whose domain has a handler of softacc
  *	provoke.c   flush, removal and limits at any time, for tests
+ *	asleep.c    the number of kernel threads that sleep in a fault, for tests
  *
  * The port "ring" is a software IOMMU:
  *

@@ -15,7 +15,6 @@
  *
  * guest-setup.sh creates the file system and the disk.
  */
-#include <dirent.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,6 +27,7 @@
 #include "harness.h"
 #include "uffd.h"
 
+#define ASLEEP		"/sys/module/softacc/parameters/asleep"
 #define TIMEOUT		"/sys/module/iopf/parameters/prq_timeout"
 #define TRACING		"/sys/kernel/tracing/"
 #define PAGE		4096UL
@@ -126,53 +126,13 @@ static void sort(double *values, int n)
 	}
 }
 
-/*
- * Return whether the task @name in /proc is a kernel thread that sleeps in a fault.
- * Threads that wait for a lock or for a disk are uninterruptible, and those that wait
- * for user space have it in wchan, whatever threads a fault queue uses.
- */
-static bool is_asleep(const char *name)
-{
-	char path[64];
-	char line[256];
-	char *end;
-
-	if (name[0] < '0' || name[0] > '9')
-		return false;
-	snprintf(path, sizeof(path), "/proc/%s/stat", name);
-	read_file(path, line, sizeof(line));
-	end = strrchr(line, ')');
-	/* Kernel threads are children of kthreadd. */
-	if (!end || atoi(end + 4) != 2)
-		return false;
-	if (end[2] == 'D')
-		return true;
-	if (end[2] != 'S')
-		return false;
-	snprintf(path, sizeof(path), "/proc/%s/wchan", name);
-	read_file(path, line, sizeof(line));
-	return !strcmp(line, "handle_userfault");
-}
-
-/* Count kernel threads that sleep in a fault. readdir() would allocate memory. */
+/* Count kernel threads that sleep in a fault. */
 static int asleep(void)
 {
-	static char names[32768];
-	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int count = 0;
-	long len;
-	long pos;
+	char count[16];
 
-	while ((len = syscall(SYS_getdents64, proc, names, sizeof(names))) > 0) {
-		struct dirent64 *entry;
-
-		for (pos = 0; pos < len; pos += entry->d_reclen) {
-			entry = (struct dirent64 *)(names + pos);
-			count += is_asleep(entry->d_name);
-		}
-	}
-	close(proc);
-	return count;
+	read_file(ASLEEP, count, sizeof(count));
+	return atoi(count);
 }
 
 /* The same, without threads that wait for something else for a moment. */
@@ -606,6 +566,7 @@ static void env_begin(struct __test_metadata *_metadata, struct env *env,
 	if (kind == KIND_USERFAULTFD && is_upstream())
 		SKIP(return, "upstream's queue refuses faults in userfaultfd ranges");
 	harness_on_assert = thaw;
+	ASSERT_EQ(0, access(ASLEEP, R_OK));
 	write_file(TIMEOUT, "0");
 	ASSERT_EQ(0, start_beside(&env->beside));
 	ASSERT_EQ(0, source_open(&env->source, kind, pages))
@@ -745,10 +706,6 @@ TEST_F_TIMEOUT(beside, sleepers, 120)
 #define VICTIM_MEMORY	(64 * MB)
 #define VICTIM_SLEEPERS	8
 
-/*
- * These tests run before those with many sleepers, whose threads stay for minutes: on a
- * debug kernel counting the sleepers among them takes longer than the disk.
- */
 FIXTURE(owner)
 {
 	struct env env;
