@@ -407,18 +407,69 @@ static void keep_monitoring(struct fake *fake, unsigned int grpid, unsigned long
 	fake_last(fake, OTHER_PASID, grpid, addr);
 }
 
-/* Return the worker that is parked after the group for @page. */
-static struct iopf_worker *parked_after(struct kunit *test, unsigned long addr,
-					unsigned int page)
+/* Report a group for the next page. Return the worker that is parked after it. */
+static struct iopf_worker *parked_after_next(struct kunit *test, unsigned long addr)
 {
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
+	unsigned int page = READ_ONCE(fake->responses);
 
 	report_page(fake, page, addr, page);
 	KUNIT_EXPECT_TRUE(test, has_responses(fake, page + 1));
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(!READ_ONCE(fdev->nr_workers) &&
 					      !READ_ONCE(fdev->nr_waiting), 5 * HZ));
 	return READ_ONCE(fdev->parked);
+}
+
+/* Longest run of a work item, including the time that its worker is parked. */
+#define RUN_MS		100
+#define PARK_ATTEMPTS	10
+/* Three an attempt, and what a case adds */
+#define PARK_PAGES	(3 * PARK_ATTEMPTS + 2)
+
+/*
+ * Two groups, one after the other, leave the same worker parked, and the same group kept.
+ * The second one wakes that worker if it is near, so its thread sleeps once more; a
+ * worker that is far away stays asleep, and another one takes the group. A work item
+ * that has run for long enough ends instead. On a slow machine two groups may take as
+ * long: then try again.
+ */
+static void park_worker(struct kunit *test, unsigned long addr)
+{
+	struct fake *fake = test->priv;
+	struct iopf_device *fdev = fake_fdev(fake);
+	struct iopf_worker *first;
+	struct iopf_worker *second;
+	struct iopf_prg *kept;
+	unsigned long sleeps;
+	unsigned long end;
+	bool near;
+	int i;
+
+	for (i = 0; i < PARK_ATTEMPTS; i++) {
+		while (READ_ONCE(fdev->parked)) {
+			msleep(RUN_MS);
+			parked_after_next(test, addr);
+		}
+		end = jiffies + msecs_to_jiffies(RUN_MS);
+		first = parked_after_next(test, addr);
+		kept = fdev->kept;
+		sleeps = first ? READ_ONCE(first->task->nvcsw) : 0;
+		migrate_disable();
+		near = first && iopf_has_parked(fdev);
+		second = parked_after_next(test, addr);
+		migrate_enable();
+		if ((first && first == second) || time_before(jiffies, end))
+			break;
+	}
+	KUNIT_EXPECT_NOT_NULL(test, first);
+	KUNIT_EXPECT_PTR_EQ(test, first, second);
+	if (near && first == second)
+		KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(first->task->nvcsw) !=
+						      sleeps, 5 * HZ));
+	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(fdev->fq->pool.nr_free));
+	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_KASAN), !kept);
+	KUNIT_EXPECT_PTR_EQ(test, kept, fdev->kept);
 }
 
 static atomic_t lazy_pins;
@@ -490,26 +541,17 @@ static void polls_pause(struct kunit *test)
  */
 static void lone_worker_is_parked(struct kunit *test)
 {
-	unsigned long addr = slow_map(test, 4);
+	unsigned long addr = slow_map(test, SLOW_PAGES);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pool *pool = &fdev->fq->pool;
 	int count = nr_pins(current->mm);
-	struct iopf_worker *worker;
 	struct iommu_sva bond;
-	struct iopf_prg *kept;
 
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
 	keep_monitoring(fake, 0, addr);
-	worker = parked_after(test, addr, 0);
-	KUNIT_EXPECT_NOT_NULL(test, worker);
-	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(pool->nr_free));
-	kept = fdev->kept;
-	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_KASAN), !kept);
-	KUNIT_EXPECT_PTR_EQ(test, worker, parked_after(test, addr, 1));
-	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, READ_ONCE(pool->nr_free));
-	KUNIT_EXPECT_PTR_EQ(test, kept, fdev->kept);
+	park_worker(test, addr);
 
 	/* The monitor stops. */
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
@@ -519,13 +561,12 @@ static void lone_worker_is_parked(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pool->nr_free) == IOPF_WORKERS,
 					      5 * HZ));
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(nr_pins(current->mm) <= count, 5 * HZ));
-	fake->responses = 2;
 
 	/* No other worker can take the group. */
 	keep_monitoring(fake, 1, addr);
-	KUNIT_EXPECT_NOT_NULL(test, parked_after(test, addr, 2));
+	park_worker(test, addr);
 	fake_leave_workers(test, 0);
-	KUNIT_EXPECT_NULL(test, parked_after(test, addr, 3));
+	KUNIT_EXPECT_NULL(test, parked_after_next(test, addr));
 	iopf_queue_flush_pasid(fake_dev(fake), OTHER_PASID);
 	iommu_detach_device_pasid(&fake->sva, fake_dev(fake), OTHER_PASID);
 }
@@ -533,7 +574,7 @@ static void lone_worker_is_parked(struct kunit *test)
 /* When a device is removed its parked worker ends, and its kept group is freed. */
 static void parked_worker_at_removal(struct kunit *test)
 {
-	unsigned long addr = slow_map(test, 1);
+	unsigned long addr = slow_map(test, PARK_PAGES);
 	struct fake *fake = test->priv;
 	struct iopf_device *fdev = fake_fdev(fake);
 	struct iopf_pool *pool = &fdev->fq->pool;
@@ -542,8 +583,7 @@ static void parked_worker_at_removal(struct kunit *test)
 	iopf_queue_set_timeout(fake->queue, 0);
 	fake_bind_to(test, &fake->sva, fake_dev(fake), OTHER_PASID, &bond);
 	keep_monitoring(fake, 0, addr);
-	KUNIT_EXPECT_NOT_NULL(test, parked_after(test, addr, 0));
-	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_KASAN), !fdev->kept);
+	park_worker(test, addr);
 	refcount_inc(&fdev->base.users);
 	fake_remove_device(fake);
 	KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(pool->nr_free) == IOPF_WORKERS,
