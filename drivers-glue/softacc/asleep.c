@@ -4,8 +4,8 @@
  *
  *	cat /sys/module/softacc/parameters/asleep
  *
- * For tests, which count them with any fault queue. With a thousand threads the same count
- * by /proc takes seconds on a debug kernel.
+ * For tests, with any fault queue. With a thousand threads the same count from /proc takes
+ * seconds on a debug kernel.
  */
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -15,7 +15,8 @@
 
 /*
  * Threads that wait for a lock or for a disk are uninterruptible. Workers that wait for
- * user space may be interruptible. Those without work are idle, which is neither.
+ * user space may be interruptible. Those without work are idle, which is neither. Threads
+ * that wait for something else in the same way count, too.
  */
 static bool softacc_is_asleep(struct task_struct *task)
 {

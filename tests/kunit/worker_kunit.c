@@ -441,6 +441,7 @@ static void park_worker(struct kunit *test, unsigned long addr)
 	struct iopf_worker *first;
 	struct iopf_worker *second;
 	struct iopf_prg *kept;
+	unsigned int free;
 	unsigned long sleeps;
 	unsigned long end;
 	bool near;
@@ -453,6 +454,7 @@ static void park_worker(struct kunit *test, unsigned long addr)
 		}
 		end = jiffies + msecs_to_jiffies(RUN_MS);
 		first = parked_after_next(test, addr);
+		free = READ_ONCE(fdev->fq->pool.nr_free);
 		kept = fdev->kept;
 		sleeps = first ? READ_ONCE(first->task->nvcsw) : 0;
 		migrate_disable();
@@ -463,6 +465,7 @@ static void park_worker(struct kunit *test, unsigned long addr)
 			break;
 	}
 	KUNIT_EXPECT_NOT_NULL(test, first);
+	KUNIT_EXPECT_EQ(test, IOPF_WORKERS - 1, free);
 	KUNIT_EXPECT_PTR_EQ(test, first, second);
 	if (near && first == second)
 		KUNIT_EXPECT_TRUE(test, fake_wait_for(READ_ONCE(first->task->nvcsw) !=
