@@ -61,7 +61,7 @@ remove_devices()
 
 none_asleep()
 {
-	! grep -qs handle_userfault /proc/[0-9]*/wchan
+	[ "$(cat /sys/module/softacc/parameters/asleep)" = 0 ]
 }
 
 # remove_asleep SECONDS: removing a device does not wait for faults that user space
