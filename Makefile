@@ -70,7 +70,7 @@ help: ## print this list
 ## REPORT=batch|single|both  bench: how softacc reports to the library: single is as an
 ##                     unmodified driver does, both takes half as long again (batch)
 ## REPORTER=fifo|normal  bench: priority of the thread that reports (fifo)
-## AREA=MIB            bench: memory touched in a round (64; icount: 16)
+## AREA=MIB            bench: memory touched in a round (64; icount: 16; SCENARIOS=scale: 256)
 ## KDIR=DIR            modules: build folder of your own kernel
 ## PREFIX=DIR DESTDIR=DIR  install-tools: where to (/usr/local, under /)
 ## OUT=DIR             patch-fixes: folder for the mails (one in the cache)

@@ -14,9 +14,9 @@
  * are none; it does not block. All records of a group have the same cookie, and the last
  * one has IOMMU_PGFAULT_FLAGS_LAST_PAGE. A group has at most IOPF_FORWARD_MAX_GROUP
  * records. ESPIPE: the size is no multiple of the size of a record. EINVAL: the buffer is
- * too small for the next group. EFAULT: the first group cannot be stored. If a later one
- * cannot be stored, the call returns those before it. Groups that were not returned can be
- * read again.
+ * too small for the next group. EFAULT: the first group cannot be stored. ENOMEM: there is
+ * no memory to deliver the first group. If one of these concerns a later group, the call
+ * returns those before it. Groups that were not returned can be read again.
  *
  * write() takes responses, struct iommu_hwpt_page_response. It stops at the first one that
  * is invalid and returns the size of those before it, or an error if there are none.
@@ -69,7 +69,8 @@
  * at once and is counted as full.
  *
  * EPERM: no CAP_SYS_ADMIN. EINVAL: invalid arguments. EBUSY: the file is bound, or the
- * device has a handler. ENODEV: there is no such device, or it is not behind an IOMMU.
+ * device has a handler. ENODEV: there is no such device on the platform and PCI buses, or
+ * it is not behind an IOMMU. ENOMEM: no memory.
  */
 struct iopf_forward_bind {
 	__u32 flags;

@@ -20,12 +20,13 @@
 #              single. With PORT=vtd single is intel-iommu's prq.c on the library
 #   REPORTER   fifo: the thread that reports is real-time, as an interrupt thread is;
 #              normal: it is not (fifo). Not for PORT=vtd
-#   AREA       MiB that a scenario touches in a round (64; icount: 16): less for a busy
-#              host
+#   AREA       MiB that a scenario touches in a round (64; icount: 16; SCENARIOS=scale:
+#              256): less for a busy host
 #
 # Results: a table on standard output, and CSV, table and plots in the cache, in a
-# folder per run: bench/NAME/latest. They are written anew after each pair, so the
-# results of an interrupted run are valid for the pairs before.
+# folder per run: bench/NAME/latest. CSV and table are written anew after each pair, so
+# the results of an interrupted run are valid for the pairs before. The plots are
+# written once at the end, and with threads only.
 #
 # With threads host/cores.c measures meanwhile how far apart the host's cores are. Where that
 # changed within a pair the pair is not used, and up to twice as many pairs are run.
