@@ -282,7 +282,7 @@ case ${1:-} in
 ''|all) ;;
 *) die "usage: $0 [all]" ;;
 esac
-check_machine "make test${1:+-$1}" 9000 70
+check_machine "make test${1:+-$1}" 9000 60
 need_packages "${FOR_GUESTS[@]}" rsync libcap-dev coccinelle patch git spin sparse shellcheck binutils
 RESULTS=$(run_folder results)
 start=$SECONDS
