@@ -413,7 +413,7 @@ struct iopf_device {
  * @monitored_node: in iopf_device.monitored while the monitor checks the PASID queue
  * @idle_node: in iopf_device.idle while there are no users, if iopf_lists_idle()
  * @nr_following: queued groups that wait for a sleeper, and are not in @queue
- * @nr_asleep: those of them that were noted asleep
+ * @nr_asleep: those of @nr_workers that were noted asleep
  * @nr_slept: workers noted asleep since the last run of the monitor
  * @nr_eager: workers that may take groups whatever the backlog, because earlier ones fell
  *	asleep at once
@@ -537,7 +537,7 @@ struct iopf_chunk {
  * @by_pair: the registered handler may respond by PASID and index, it has not taken the cookie
  * @claim: number among the claims; set by the claim, until the response is sent
  * @spare_node: in iopf_device.spare or .reuse while it is free
- * @seq: number among the complete groups, 0 until the group is complete
+ * @seq: number among the complete groups, undefined until the group is complete
  * @since: jiffies when it was started, completed or delivered to the domain's handler
  * @nr_slots: room from @slot on
  * @slot: where the next request goes
@@ -1014,6 +1014,8 @@ struct iopf_fault_queue *iopf_fault_queue_alloc(const char *name);
 void iopf_fault_queue_put(struct iopf_fault_queue *fq);
 unsigned long iopf_timeout(const struct iopf_fault_queue *fq);
 unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq);
+bool iopf_is_usable_cpu(unsigned int cpu);
+unsigned int iopf_nr_usable_cpus(void);
 
 /* Return how many pages may be faulted in ahead of the devices of @fq. */
 static inline unsigned int iopf_queue_prefault(const struct iopf_fault_queue *fq)

@@ -116,7 +116,6 @@ static inline unsigned int iopf_nr_active(const struct iopf_device *fdev)
 }
 
 /* progress.c, as further below */
-bool iopf_is_usable_cpu(unsigned int cpu);
 
 /*
  * Get the parked worker, which continues when the caller has queued it, without the lock.

@@ -7,7 +7,6 @@
 #include <linux/hrtimer.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/isolation.h>
 
 #include "compat.h"
 #include "path.h"
@@ -208,29 +207,6 @@ bool iopf_prg_follow(struct iopf_prg *prg)
 		return true;
 	}
 	return false;
-}
-
-/* Return true if unbound workers may use @cpu. */
-bool iopf_is_usable_cpu(unsigned int cpu)
-{
-	bool usable;
-
-	rcu_read_lock();
-	usable = housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
-		 housekeeping_test_cpu(cpu, IOPF_HK_TYPE_WQ);
-	rcu_read_unlock();
-	return usable;
-}
-
-/* Return how many CPUs unbound workers may use. */
-static unsigned int iopf_nr_usable_cpus(void)
-{
-	unsigned int nr = 0;
-	unsigned int cpu;
-
-	for_each_online_cpu(cpu)
-		nr += iopf_is_usable_cpu(cpu);
-	return nr;
 }
 
 /*

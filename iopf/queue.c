@@ -17,10 +17,10 @@
 #include <linux/moduleparam.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 
+#include "compat.h"
 #include "objects.h"
 
 #undef MODULE_PARAM_PREFIX
@@ -95,6 +95,37 @@ unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq)
 	return iopf_timeout_jiffies(&fq->domain_timeout_ms, &iopf_domain_seconds);
 }
 
+/* Return true if unbound workers may use @cpu. */
+bool iopf_is_usable_cpu(unsigned int cpu)
+{
+	bool usable;
+
+	rcu_read_lock();
+	usable = housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
+		 housekeeping_test_cpu(cpu, IOPF_HK_TYPE_WQ);
+	rcu_read_unlock();
+	return usable;
+}
+
+static unsigned int iopf_nr_usable(const struct cpumask *cpus)
+{
+	unsigned int nr = 0;
+	unsigned int cpu;
+
+	for_each_cpu_and(cpu, cpus, cpu_online_mask)
+		nr += iopf_is_usable_cpu(cpu);
+	return nr;
+}
+
+/*
+ * Return how many CPUs unbound workers may use. If isolcpus= and nohz_full= leave none,
+ * workqueues do not respect them.
+ */
+unsigned int iopf_nr_usable_cpus(void)
+{
+	return iopf_nr_usable(cpu_online_mask) ?: num_online_cpus();
+}
+
 /*
  * Return how many unbound work items the smallest node with a CPU may run at a time. CPUs
  * may come and go afterwards: then the monitor notices workers that do not start, see
@@ -103,19 +134,15 @@ unsigned long iopf_domain_timeout(const struct iopf_fault_queue *fq)
 static unsigned int iopf_node_share(void)
 {
 	unsigned int share = WQ_MAX_ACTIVE;
-	unsigned int cpus;
+	unsigned int cpus = iopf_nr_usable_cpus();
 	unsigned int weight;
 	int node;
 
-	rcu_read_lock();
-	cpus = cpumask_weight(housekeeping_cpumask(HK_TYPE_DOMAIN));
 	for_each_online_node(node) {
-		weight = cpumask_weight_and(cpumask_of_node(node),
-					    housekeeping_cpumask(HK_TYPE_DOMAIN));
+		weight = iopf_nr_usable(cpumask_of_node(node));
 		if (weight)
 			share = min(share, WQ_MAX_ACTIVE * weight / cpus);
 	}
-	rcu_read_unlock();
 	return max_t(unsigned int, share, WQ_DFL_MIN_ACTIVE);
 }
 

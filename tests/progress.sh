@@ -47,6 +47,9 @@ if [ "$CONFIG" != release ]; then
 		"4:isolcpus=domain,managed_irq,3:fifo-all isolated isolated-reporter"
 	)
 fi
+# Unbound work items leave isolated CPUs and those of nohz_full= alone, unless no CPU is left.
+# On 7.3 only isolated ones count.
+[ "$KERNEL" != 6.12 ] || guests+=("2:isolcpus=0 nohz_full=1:no-housekeeping")
 : "${RUNS:=3}"
 [[ $RUNS =~ ^[1-9][0-9]*$ ]] || die "RUNS=$RUNS is no number of runs"
 

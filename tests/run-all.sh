@@ -110,23 +110,24 @@ kernel()
 	return 1
 }
 
-# For NUMA hinting; each node has a CPU.
-two_nodes="-smp 2,sockets=2,cores=1,threads=1"
+# For NUMA hinting; each node has a CPU, and one more that stays offline (maxcpus=2).
+two_nodes="-smp 4,sockets=4,cores=1,threads=1"
 for node in 0 1; do
 	two_nodes="$two_nodes -object memory-backend-ram,id=node$node,size=1536M"
-	two_nodes="$two_nodes -numa node,memdev=node$node,cpus=$node"
+	two_nodes="$two_nodes -numa node,memdev=node$node,cpus=$node,cpus=$((node + 2))"
 done
 nodes=$two_nodes
 
 guest()
 {
-	local guest=$TOP/tests/guest
+	local guest=$TOP/tests/guest words=${APPEND:-}
 
+	[ "$nodes" != "$two_nodes" ] || words="maxcpus=2 $words"
 	FILES="$programs/test-sva $programs/test-groups $programs/test-mm $programs/test-parity \
 		$programs/asleep $programs/pace $programs/test-sleepers $programs/test-vmm \
 		$programs/test-forward $programs/vmm $programs/random $programs/iommufd \
 		$guest/*.sh $TOP/tests/tools/iopfstat" \
-		QEMU_ARGS="$nodes" MEM=3G TIMEOUT=${TIMEOUT:-1800} "$guest/run.sh" "$@"
+		QEMU_ARGS="$nodes" APPEND=$words MEM=3G TIMEOUT=${TIMEOUT:-1800} "$guest/run.sh" "$@"
 }
 
 # The same with four CPUs in one node

@@ -93,6 +93,8 @@ static const struct scenario scenarios[] = {
 	  .pause_ms = 2, .isolated = true },
 	{ .name = "isolated-reporter", .hogs = HOGS_LAST,
 	  .reporter = REPORTER_LAST, .single = true, .isolated = true },
+	/* isolcpus= and nohz_full= leave no CPU for unbound workers */
+	{ .name = "no-housekeeping", .reporter = REPORTER_FREE, .pause_ms = 2 },
 	{ .name = "hotplug", .reporter = REPORTER_FREE, .pause_ms = 40,
 	  .hotplug = true },
 };

@@ -3,6 +3,7 @@
  * Workers: shortage, starved PASID queues, sleep and end
  */
 #include <linux/mm.h>
+#include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 
 #include "fake.h"
@@ -706,6 +707,27 @@ static void driver_sleeps_in_lone_response(struct kunit *test)
 	expect_idle(test, fdev);
 }
 
+/*
+ * The share of the smallest node counts CPUs that are online, as the workqueue does, not
+ * those that may be plugged in later.
+ */
+static void share_of_smallest_node(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	unsigned int share = WQ_MAX_ACTIVE;
+	unsigned int nr;
+	int node;
+
+	if (housekeeping_enabled(HK_TYPE_DOMAIN))
+		kunit_skip(test, "CPUs are isolated");
+	for_each_online_node(node) {
+		nr = cpumask_weight_and(cpumask_of_node(node), cpu_online_mask);
+		if (nr)
+			share = min(share, WQ_MAX_ACTIVE * nr / num_online_cpus());
+	}
+	KUNIT_EXPECT_EQ(test, share, fake_fdev(fake)->fq->pool.nr_near);
+}
+
 static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(returned_worker_serves_second_device),
 	KUNIT_CASE(starved_pasid_queue_sends_responses),
@@ -720,6 +742,7 @@ static struct kunit_case iopf_worker_cases[] = {
 	KUNIT_CASE(worker_ends_after_time_limit),
 	KUNIT_CASE(worker_drops_last_user_of_mm),
 	KUNIT_CASE(driver_sleeps_in_lone_response),
+	KUNIT_CASE(share_of_smallest_node),
 	{ }
 };
 
