@@ -153,12 +153,14 @@ void iopf_timeout_schedule(struct iopf_device *fdev)
 {
 	unsigned long timeout = min_not_zero(iopf_timeout(fdev->fq),
 					     iopf_domain_timeout(fdev->fq));
+	/* Owners and settings are checked even if there is no timeout. */
+	unsigned long delay = msecs_to_jiffies(IOPF_ORPHAN_MS);
 
 	lockdep_assert_held(&fdev->lock);
-	/* Owners and settings are checked even if there is no timeout. */
-	timeout = min_not_zero(timeout / IOPF_TIMEOUT_CHECKS,
-			       msecs_to_jiffies(IOPF_ORPHAN_MS));
-	queue_delayed_work(iopf_wq, &fdev->timeout_work, timeout + 1);
+	/* A timeout of few jiffies is checked at each of them. */
+	if (timeout)
+		delay = min(delay, timeout / IOPF_TIMEOUT_CHECKS);
+	queue_delayed_work(iopf_wq, &fdev->timeout_work, delay + 1);
 }
 
 /* Arm the timeout work, see iopf_timeout_start(). */

@@ -25,9 +25,10 @@
  * task any more, sends deferred responses, and frees idle PASID queues.
  */
 
+/* Part of the first jiffy had passed when the time was taken, so that one does not count. */
 static bool iopf_is_overdue(struct iopf_prg *prg, unsigned long timeout)
 {
-	return time_after_eq(jiffies, prg->since + timeout);
+	return time_after(jiffies, prg->since + timeout);
 }
 
 /* Claim @prg for the response that its owner's timeout has. */

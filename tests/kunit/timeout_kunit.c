@@ -216,6 +216,27 @@ static void timeout_out_of_range(struct kunit *test)
 			iopf_queue_set_domain_timeout(fake->queue, -1));
 }
 
+/* A timeout of few jiffies is checked as often as one of many. */
+static void short_timeouts_are_checked(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct timer_list *timer = &fake_fdev(fake)->timeout_work.timer;
+	unsigned int i;
+
+	for (i = 1; i <= 9; i++) {
+		unsigned int ms = jiffies_to_msecs(i);
+		unsigned long timeout = msecs_to_jiffies(ms);
+
+		KUNIT_EXPECT_EQ(test, 0, iopf_queue_set_timeout(fake->queue, ms));
+		fake_partial(fake, FAKE_PASID, i, 0);
+		KUNIT_EXPECT_TRUE(test, time_before_eq(READ_ONCE(timer->expires),
+						       jiffies + timeout / 8 + 1));
+		while (READ_ONCE(fake_fdev(fake)->timeout_armed))
+			usleep_range(500, 1000);
+	}
+	KUNIT_EXPECT_EQ(test, 9, fake_fdev(fake)->stats.discarded);
+}
+
 /*
  * Removal stops the timeout work. It starts again when the device is on a queue again.
  */
@@ -249,6 +270,7 @@ static struct kunit_case iopf_timeout_cases[] = {
 	KUNIT_CASE(timeout_change_affects_pending_groups),
 	KUNIT_CASE(timeout_work_ends_without_groups),
 	KUNIT_CASE(timeout_out_of_range),
+	KUNIT_CASE(short_timeouts_are_checked),
 	KUNIT_CASE(removal_stops_timeout_work),
 	{ }
 };
