@@ -295,7 +295,8 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
  * Sends Invalid Request to all complete groups of the device that have no response: those being
  * handled, and those that a domain's handler or a registered handler owns. Unfinished groups
  * are forgotten: no response is owed to them. On return all responses have been sent, and
- * page_response is not called any more for what was reported before. Workers and handlers may
+ * page_response is not called any more for what was reported before, by reports that have
+ * returned. Workers and handlers may
  * keep groups; their later responses do nothing. Does not wait for the mm. A handler that is
  * registered for @dev stays registered.
  *
@@ -310,7 +311,8 @@ void iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev)
 
 	mutex_lock(&iopf_handlers_lock);
 	fdev = iopf_device_unlink(queue, dev);
-	if (!WARN_ON(!fdev))
+	/* Nothing is reported any more for a device that the IOMMU core has released. */
+	if (!WARN_ON(!fdev) && dev->iommu)
 		iopf_add_to_default_queue(dev);
 	mutex_unlock(&iopf_handlers_lock);
 	iopf_device_finish(fdev);
@@ -365,7 +367,8 @@ static int iopf_register(struct iopf_handler *handler)
  * @data: argument of @handler
  *
  * @handler is called with page requests that iommu_report_device_fault() and
- * iopf_report_requests() report, Stop Markers excepted, and with unrecoverable faults. Its
+ * iopf_report_requests() report, and with unrecoverable faults. Stop Markers, refused requests and
+ * those whose index the device cannot have are not shown. Its
  * return value decides:
  *
  * * %IOMMU_FAULT_STATUS_HANDLED: the handler keeps the request. If it is the last of its group, or

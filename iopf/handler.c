@@ -25,7 +25,11 @@ DEFINE_STATIC_KEY_FALSE(iopf_handlers_exist);
 static int iopf_show(struct iopf_handler *handler,
 		     const struct iopf_request *request, struct iopf_prg *prg)
 {
-	struct iopf_event event = { .request = *request, .prg = prg };
+	struct iopf_event event = {
+		.request = *request,
+		.prg = prg,
+		.handler = handler,
+	};
 
 	return handler->handler(&event.request.fault, handler->data);
 }
@@ -163,12 +167,15 @@ static struct iopf_prg *iopf_find_handled(struct iopf_device *fdev,
  * the fault has a response. If the PASID's domain has an iopf_handler, the caller makes sure
  * that it is not detached meanwhile. Requests that are owed a response without being the last
  * one of a group are told apart by PASID, index and address: of several alike, any one continues.
+ * After their response nothing tells them from requests that are owed none, and such a call
+ * begins a group with the index, or joins one. A handler that may be late therefore takes the
+ * cookie, and asks iommu_page_response_pending() first.
  *
  * Context: As the handler.
  * Return:
  * * %0 - the queue sends the response
- * * %-EINVAL - no page request; or a response was sent before, or is sent now because the PASID's
- *   domain has no handler
+ * * %-EINVAL - no page request; or, for the last request of a group, a response was sent before;
+ *   or one is sent now because the PASID's domain has no handler
  * * %-ENODEV - the device is on no fault queue
  * * other - as iommu_report_device_fault()
  */

@@ -196,8 +196,8 @@ static struct iopf_event *iopf_event(struct iommu_fault *fault)
  */
 u64 iopf_fault_cookie(struct iommu_fault *fault)
 {
-	struct iopf_prg *prg = iopf_event(fault)->prg;
-	struct iopf_handler *handler;
+	struct iopf_event *event = iopf_event(fault);
+	struct iopf_prg *prg = event->prg;
 	struct iopf_device *fdev;
 
 	if (!prg)
@@ -206,10 +206,9 @@ u64 iopf_fault_cookie(struct iommu_fault *fault)
 	spin_lock(&fdev->lock);
 	if (prg->by_pair) {
 		prg->by_pair = false;
-		handler = rcu_dereference_protected(fdev->handler,
-						    lockdep_is_held(&fdev->lock));
+		/* The device may have left its queue, and so its handler, meanwhile. */
 		if (prg->owner == IOPF_OWNER_CLAIMED)
-			iopf_quarantine_cancel(handler, &prg->key);
+			iopf_quarantine_cancel(event->handler, &prg->key);
 	}
 	spin_unlock(&fdev->lock);
 	return prg->seq;

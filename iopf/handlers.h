@@ -16,11 +16,13 @@
  * struct iopf_event - a fault for a registered handler, which is called with @request.fault
  * @request: the fault, with its flags and private data
  * @prg: the group that a response is owed to, or NULL
+ * @handler: the handler that is called, which the caller has a reference to
  * @unrecoverable: the fault if it is no page request, or NULL
  */
 struct iopf_event {
 	struct iopf_request request;
 	struct iopf_prg *prg;
+	struct iopf_handler *handler;
 	const struct iommu_fault_unrecoverable *unrecoverable;
 };
 

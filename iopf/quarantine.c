@@ -155,8 +155,7 @@ void iopf_quarantine_cancel(struct iopf_handler *handler, const struct iopf_key 
 	struct iopf_key plain = *key;
 
 	plain.flags &= ~IOPF_KEY_SINGLE;
-	if (handler)
-		iopf_quarantine_remove(handler, &plain);
+	iopf_quarantine_remove(handler, &plain);
 }
 
 bool iopf_is_quarantined(struct iopf_handler *handler,

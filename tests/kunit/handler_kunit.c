@@ -14,6 +14,7 @@
  * @fake: the device
  * @result: what it returns for complete groups and unrecoverable faults
  * @partial_result: what it returns for requests that are owed no response
+ * @remove: remove the device from its queue at a complete group, once
  * @take_cookie: take the cookie of complete groups
  * @respond: respond before returning
  * @seen: number of page requests that it was called with
@@ -27,6 +28,7 @@ struct recorder {
 	struct fake *fake;
 	int result;
 	int partial_result;
+	bool remove;
 	bool take_cookie;
 	bool respond;
 	unsigned int seen;
@@ -69,6 +71,10 @@ static int record_fault(struct iommu_fault *fault, void *data)
 	if (!group)
 		return recorder->partial_result;
 	recorder->requests = group->fault_count;
+	if (recorder->remove) {
+		recorder->remove = false;
+		fake_remove_device(recorder->fake);
+	}
 	if (recorder->take_cookie)
 		recorder->cookie = iopf_fault_cookie(fault);
 	if (recorder->respond)
@@ -488,6 +494,27 @@ static void cookie_invalid_after_removal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
 }
 
+/*
+ * The device is removed while the handler runs. Nothing is quarantined for the group, as
+ * the handler takes its cookie.
+ */
+static void cookie_taken_after_removal(struct kunit *test)
+{
+	struct fake *fake = test->priv;
+	struct recorder *recorder = register_recorder(test);
+
+	recorder->remove = true;
+	recorder->take_cookie = true;
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 99, 1, 0));
+	KUNIT_EXPECT_EQ(test, 1, fake->responses);
+	KUNIT_EXPECT_EQ(test, IOMMU_PAGE_RESP_INVALID, fake->log[0].code);
+	fake_add_device(test);
+	KUNIT_EXPECT_EQ(test, 0, fake_last(fake, 99, 1, 0));
+	KUNIT_EXPECT_EQ(test, 0, respond_by_cookie(fake, 99, 1, recorder->cookie));
+	KUNIT_EXPECT_EQ(test, 2, fake->responses);
+	KUNIT_EXPECT_EQ(test, 0, fake_unregister_handler(fake));
+}
+
 static void unrecoverable_faults(struct kunit *test)
 {
 	struct iommu_fault_unrecoverable event = {
@@ -605,6 +632,31 @@ static void unregister_after_device_release(struct kunit *test)
 	put_device(dev);
 }
 
+/*
+ * A device with a handler is removed from its queue after it was released: it goes to no
+ * other queue.
+ */
+static void remove_after_device_release(struct kunit *test)
+{
+	struct recorder *recorder = kunit_kzalloc(test, sizeof(*recorder),
+						GFP_KERNEL);
+	struct fake *fake = test->priv;
+	struct device *dev;
+
+	KUNIT_ASSERT_NOT_NULL(test, recorder);
+	fake_map(test, PAGE_SIZE, PROT_READ);
+	dev = fake_add_second(test);
+	recorder->fake = fake;
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(dev, record_fault,
+							    recorder));
+	dev = release_second(fake);
+	KUNIT_ASSERT_NULL(test, dev->iommu);
+	iopf_queue_remove_device(fake->queue, dev);
+	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
+	put_device(dev);
+}
+
 /* A handler refers to the device, so that no other device gets the same address. */
 static void registration_holds_device(struct kunit *test)
 {
@@ -678,9 +730,11 @@ static struct kunit_case iopf_handler_cases[] = {
 	KUNIT_CASE(quarantine_full),
 	KUNIT_CASE(handler_on_default_queue),
 	KUNIT_CASE(cookie_invalid_after_removal),
+	KUNIT_CASE(cookie_taken_after_removal),
 	KUNIT_CASE(unrecoverable_faults),
 	KUNIT_CASE(flush_responds_to_handler_groups),
 	KUNIT_CASE(unregister_after_device_release),
+	KUNIT_CASE(remove_after_device_release),
 	KUNIT_CASE(registration_holds_device),
 	KUNIT_CASE(register_while_faults_are_reported),
 	{ }
