@@ -3,7 +3,7 @@
  * I/O page fault queue: handing workers out to devices
  *
  * A device gets as many workers awake as it has PASID queues with groups, up to one per
- * CPU. A device that was refused a worker is told when one is free.
+ * CPU; the monitor may add some. A device that was refused a worker is told when one is free.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>

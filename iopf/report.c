@@ -162,10 +162,12 @@ static int iopf_report(struct device *dev, const struct iopf_request *requests,
  * Sleeps only if a domain's own handler, a registered handler or page_response does.
  * Return: in any case the caller sends no response:
  *
- * * %0 - the request was added
- * * %-EINVAL - malformed, or the PASID's domain has no handler
+ * * %0 - the request was added. If it is not the last one of its group and was malformed or had
+ *   no room, its group is refused when the last one comes
+ * * %-EINVAL - the group is refused, as one of its requests was malformed or had no room; or the
+ *   PASID's domain has no handler
  * * %-ENODEV - the device is on no fault queue
- * * %-ENOMEM - no memory, or a limit of the device is reached
+ * * %-ENOMEM - no memory for another group, or a limit of the device is reached
  * * %-EEXIST - a group with this index has no response yet; the request is dropped
  * * %-EBUSY - a late response to an earlier group with this PASID and index is still expected
  * * other - what the domain's or the registered handler returned
@@ -224,7 +226,7 @@ EXPORT_SYMBOL_GPL(iopf_refuse_request);
 /**
  * iommu_report_unrecoverable_fault() - Report a fault that cannot be handled
  * @dev: the device
- * @fault: the fault; copied
+ * @fault: the fault; the handler may use it until it returns
  *
  * For faults that the IOMMU has ended by itself: the device does not wait, so no response is
  * owed. The registered handler is called, if there is one.

@@ -158,6 +158,7 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 	struct iopf_key key = iopf_pasid_key(pasid, 0);
 	struct iopf_pasid_queue *pq;
 	struct iopf_device *fdev;
+	int ret = -ENOMEM;
 
 	if (pages > (int)IOPF_MAX_PREFAULT)
 		return -EINVAL;
@@ -166,13 +167,18 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 		return -ENODEV;
 
 	spin_lock(&fdev->lock);
-	pq = fdev->dead ? NULL : iopf_pq_get(fdev, &key);
-	if (pq) {
-		iopf_pq_set_prefault(pq, pages);
-		iopf_pq_put(pq);
+	if (fdev->dead) {
+		ret = -ENODEV;
+	} else {
+		pq = iopf_pq_get(fdev, &key);
+		if (pq) {
+			iopf_pq_set_prefault(pq, pages);
+			iopf_pq_put(pq);
+			ret = 0;
+		}
 	}
 	spin_unlock(&fdev->lock);
 	iopf_device_put(fdev);
-	return pq ? 0 : -ENOMEM;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(iopf_pasid_set_prefault);

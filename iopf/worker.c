@@ -18,7 +18,8 @@
  *
  * A worker of a device takes groups from one PASID queue for a turn, then continues with
  * the PASID queue that has waited longest. So the number of PASID queues does not matter.
- * As many workers are awake as there are PASID queues with groups, but no more than CPUs.
+ * As many workers are awake as there are PASID queues with groups, but no more than CPUs,
+ * except for those that the monitor adds.
  * A PASID queue with many groups has several workers, and so has one whose groups take
  * long, with huge pages for example: the expected CPU time decides.
  *

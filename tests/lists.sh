@@ -14,9 +14,10 @@ DOC=Documentation
 
 # Names of the kernel and of the outside that pages mention and our sources do not.
 OTHERS='COPYING README.md arm_smmu_blocking_set_dev_pasid arm_smmu_remove_dev_pasid
-dl_server_stop folio_wait_bit_common io_schedule iommu_resume iommu_sva_bind_device iommu_sva_handle_iopf
-iommu_sva_invalidate_kva_range pci_dev_reset_iommu_prepare pci_dev_reset_iommu_done
-pci_error_handlers percpu_rwsem_wait reset_done reset_prepare rwsem_down_read_slowpath'
+dl_server_stop folio_wait_bit_common handle_userfault io_schedule iommu_resume
+iommu_sva_bind_device iommu_sva_handle_iopf iommu_sva_invalidate_kva_range
+pci_dev_reset_iommu_prepare pci_dev_reset_iommu_done pci_error_handlers percpu_rwsem_wait
+reset_done reset_prepare rwsem_down_read_slowpath'
 
 # ---- what the pages say
 
