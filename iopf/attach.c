@@ -296,9 +296,8 @@ static struct iopf_device *iopf_device_unlink(struct iopf_queue *queue, struct d
  * handled, and those that a domain's handler or a registered handler owns. Unfinished groups
  * are forgotten: no response is owed to them. On return all responses have been sent, and
  * page_response is not called any more for what was reported before, by reports that have
- * returned. Workers and handlers may
- * keep groups; their later responses do nothing. Does not wait for the mm. A handler that is
- * registered for @dev stays registered.
+ * returned. Workers and handlers may keep groups; their later responses do nothing. Does not wait
+ * for the mm. A handler that is registered for @dev stays registered.
  *
  * The driver stops page requests of @dev and drains its hardware queue first, and disables PRI on
  * the device afterwards.
@@ -368,8 +367,7 @@ static int iopf_register(struct iopf_handler *handler)
  *
  * @handler is called with page requests that iommu_report_device_fault() and
  * iopf_report_requests() report, and with unrecoverable faults. Stop Markers, refused requests and
- * those whose index the device cannot have are not shown. Its
- * return value decides:
+ * those whose index the device cannot have are not shown. Its return value decides:
  *
  * * %IOMMU_FAULT_STATUS_HANDLED: the handler keeps the request. If it is the last of its group, or
  *   has a flag of &struct iopf_request, a response is owed, by iommu_page_response() or

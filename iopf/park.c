@@ -6,7 +6,7 @@
  * and to start it takes longer than to wake a thread. So the worker of a group that was
  * alone sleeps in its work item, it is parked, until the next group or until the monitor
  * stops, a few milliseconds after the last group. A device has one parked worker at most,
- * parks none while fewer than half of the queue's workers are free.
+ * and parks none while fewer than half of the queue's workers are free.
  */
 #include <linux/sched.h>
 

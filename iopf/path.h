@@ -115,8 +115,6 @@ static inline unsigned int iopf_nr_active(const struct iopf_device *fdev)
 	return fdev->nr_waiting + fdev->nr_workers - fdev->nr_asleep;
 }
 
-/* progress.c, as further below */
-
 /*
  * Get the parked worker, which continues when the caller has queued it, without the lock.
  * NULL: there is none.

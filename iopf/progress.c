@@ -2,10 +2,8 @@
 /*
  * I/O page fault queue: faults that sleep, and groups that do not start
  */
-#include <linux/cpumask.h>
 #include <linux/hash.h>
 #include <linux/hrtimer.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "compat.h"

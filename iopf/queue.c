@@ -119,7 +119,7 @@ static unsigned int iopf_nr_usable(const struct cpumask *cpus)
 
 /*
  * Return how many CPUs unbound workers may use. If isolcpus= and nohz_full= leave none,
- * workqueues do not respect them.
+ * workqueues ignore one of them.
  */
 unsigned int iopf_nr_usable_cpus(void)
 {

@@ -167,15 +167,13 @@ int iopf_pasid_set_prefault(struct device *dev, u32 pasid, int pages)
 		return -ENODEV;
 
 	spin_lock(&fdev->lock);
-	if (fdev->dead) {
+	pq = fdev->dead ? NULL : iopf_pq_get(fdev, &key);
+	if (pq) {
+		iopf_pq_set_prefault(pq, pages);
+		iopf_pq_put(pq);
+		ret = 0;
+	} else if (fdev->dead) {
 		ret = -ENODEV;
-	} else {
-		pq = iopf_pq_get(fdev, &key);
-		if (pq) {
-			iopf_pq_set_prefault(pq, pages);
-			iopf_pq_put(pq);
-			ret = 0;
-		}
 	}
 	spin_unlock(&fdev->lock);
 	iopf_device_put(fdev);
